@@ -1,0 +1,170 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// Origin reads from sources. Its errors are [*origin.Error] or the context's.
+type Origin interface {
+	Head(ctx context.Context, url string) (origin.Meta, error)
+	Get(ctx context.Context, url string, want origin.Meta) (io.ReadCloser, error)
+}
+
+// Bucket is where a pool's copies stand. Head fails with [storage.ErrNotFound]; Upload stores all or nothing.
+type Bucket interface {
+	Head(ctx context.Context, key string) (storage.Stored, error)
+	Upload(ctx context.Context, in storage.UploadInput) (storage.Stored, error)
+	Delete(ctx context.Context, key string) error
+}
+
+// Cache is where front ends look. Put fails with [cache.ErrPurged] after a purge.
+type Cache interface {
+	Generation(ctx context.Context, key string) (int64, error)
+	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
+	Abandon(ctx context.Context, key string) error
+}
+
+// Observer is told what copies cost.
+type Observer interface {
+	Copied(pool string, bytes int64, took time.Duration)
+}
+
+// Activities are the activities of one pool. Every field must be set.
+type Activities struct {
+	Origin   Origin
+	Bucket   Bucket
+	Cache    Cache
+	Sealer   *Sealer
+	Rules    cache.Rules
+	Memory   Memory
+	Observer Observer
+	// Stall is how long a source may send nothing.
+	Stall time.Duration
+	// PartSize is the pool's, in bytes; the memory of a copy depends on it.
+	PartSize int64
+	Now      func() time.Time
+}
+
+// HeadSource finds out what there is to copy, under which purge generation, and whether the bucket has it already (a
+// request may be delivered twice). It renews the lease, so that clients wait for this copy.
+func (a *Activities) HeadSource(ctx context.Context, in HeadSourceInput) (HeadSourceResult, error) {
+	out, err := a.headSource(ctx, in)
+	return out, outcome(ctx, err)
+}
+
+func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSourceResult, error) {
+	object, err := a.Sealer.Open(in.Source)
+	if err != nil {
+		return HeadSourceResult{}, err
+	}
+	out := HeadSourceResult{Generation: a.begin(ctx, object)}
+
+	group, headCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		var err error
+		out.Meta, err = a.Origin.Head(headCtx, object.URL)
+		return err
+	})
+	var stored storage.Stored
+	var storedErr error
+	group.Go(func() error {
+		stored, storedErr = a.Bucket.Head(headCtx, object.Key())
+		return nil
+	})
+	err = group.Wait()
+	if storedErr == nil && a.usable(stored, out.Generation) {
+		// The source need not answer for a copy that is there.
+		out.Stored = &Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires}
+		return out, nil
+	}
+	return out, err
+}
+
+// begin reads the generation and renews the lease. Without redis there is neither: the copy is then begun under the
+// oldest generation and will not be trusted if there was a purge.
+func (a *Activities) begin(ctx context.Context, o storage.Object) int64 {
+	key := cache.Key(o.PoolID(), o.Hash())
+	generation, err := a.Cache.Generation(ctx, key)
+	if err == nil {
+		err = a.Cache.Put(ctx, key, generation, a.Rules.Pending(a.Now(), owner(ctx), 0, -1))
+	}
+	if err != nil && ctx.Err() == nil {
+		activity.GetLogger(ctx).Warn("going on without the cache", "error", err)
+	}
+	return generation
+}
+
+// usable tells whether a stored copy may be published: begun since the last purge, and not about to be deleted.
+func (a *Activities) usable(s storage.Stored, generation int64) bool {
+	return s.Generation >= generation && a.Rules.Present(a.Now(), s.Expires).State == cache.Present
+}
+
+// UpdateCache tells the front ends, and wakes the clients that wait: the copy is present, or it failed and why. A copy
+// that was purged while it was made is not published: what is left of it goes, and it fails with class Purged.
+func (a *Activities) UpdateCache(ctx context.Context, in UpdateCacheInput) error {
+	return outcome(ctx, a.updateCache(ctx, in))
+}
+
+func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error {
+	object, err := a.Sealer.Open(in.Source)
+	if err != nil {
+		return err
+	}
+	key := cache.Key(object.PoolID(), object.Hash())
+	generation := in.Generation
+	if f := in.Failure; f != nil && f.Class != ClassPurged && f.Class != ClassCancelled {
+		// HeadSource may have failed before it knew the generation, and an error is no less true after a purge.
+		generation = cache.AnyGeneration
+	}
+	err = a.Cache.Put(ctx, key, generation, a.entry(in))
+	switch {
+	case errors.Is(err, cache.ErrPurged) && in.Copy != nil:
+		if err := a.discard(ctx, object, in.Generation); err != nil {
+			return err
+		}
+		return err
+	case errors.Is(err, cache.ErrPurged):
+		// Whoever asked again after the purge waits for this copy; free them to start another.
+		err = a.Cache.Abandon(ctx, key)
+	}
+	if err != nil {
+		return errors.Join(errCache, err)
+	}
+	return nil
+}
+
+func (a *Activities) entry(in UpdateCacheInput) cache.Entry {
+	if in.Copy != nil {
+		return a.Rules.Present(a.Now(), in.Copy.Expires)
+	}
+	f := in.Failure
+	return a.Rules.Failed(a.Now(), f.Class, f.Status, f.Permanent, f.Text)
+}
+
+// discard deletes the copy if it is the one begun under the purged generation, and no newer one.
+func (a *Activities) discard(ctx context.Context, o storage.Object, generation int64) error {
+	stored, err := a.Bucket.Head(ctx, o.Key())
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err == nil && stored.Generation <= generation {
+		err = a.Bucket.Delete(ctx, o.Key())
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errStorage, err)
+	}
+	return nil
+}
+
+func owner(ctx context.Context) string { return activity.GetInfo(ctx).WorkflowExecution.RunID }

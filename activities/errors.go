@@ -1,0 +1,93 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable, in bytes.
+const maxErrorText = 1024
+
+// Causes of the context of a copy that is ended from here.
+var (
+	errStalled  = errors.New("the source sent nothing for too long")
+	errHandover = errors.New("the worker is stopping, another one goes on")
+)
+
+// errStorage and errCache mark which side an error came from.
+var (
+	errStorage = errors.New("storage")
+	errCache   = errors.New("cache")
+)
+
+// handoverDelay is as good as at once; zero would mean the retry policy's own delay.
+const handoverDelay = time.Millisecond
+
+// failure classifies an error. This is the only place where one becomes permanent.
+func failure(err error) (_ Failure, retryAfter time.Duration) {
+	f := Failure{Class: ClassInternal, Text: err.Error()}
+	var source *origin.Error
+	switch {
+	case errors.Is(err, cache.ErrPurged):
+		f.Class, f.Permanent = ClassPurged, true
+	case errors.Is(err, errStalled):
+		f.Class = ClassStalled
+	case errors.Is(err, errHandover):
+		f.Class, retryAfter = ClassHandover, handoverDelay
+	case errors.Is(err, ErrSealed):
+		// A worker with the right key may be the next to try.
+		f.Class = ClassSealed
+	case errors.As(err, &source):
+		f.Class, f.Status, f.Permanent = string(source.Class), source.Status, source.Permanent
+		f.Text = source.Error()
+		retryAfter = source.RetryAfter
+	case errors.Is(err, storage.ErrMismatch):
+		f.Class = string(origin.ClassTruncated)
+	case errors.Is(err, errStorage):
+		f.Class = ClassStorage
+	case errors.Is(err, errCache):
+		f.Class = ClassCache
+	}
+	if len(f.Text) > maxErrorText {
+		f.Text = f.Text[:maxErrorText]
+	}
+	return f, retryAfter
+}
+
+// outcome turns an error into the form that Temporal keeps: type is the error class, details are a [Failure], and the
+// source's Retry-After is the next retry's delay. Cancellation stays what it is.
+func outcome(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() == nil || errors.Is(err, cache.ErrPurged) || errors.Is(err, errHandover):
+	case stopping(ctx):
+		err = errHandover
+	default:
+		return ctx.Err()
+	}
+	f, retryAfter := failure(err)
+	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class, temporal.ApplicationErrorOptions{
+		NonRetryable:   f.Permanent,
+		NextRetryDelay: retryAfter,
+		Details:        []any{f},
+	})
+}
+
+// stopping tells a worker that is shut down from a copy that is cancelled: Temporal would take both for the latter.
+func stopping(ctx context.Context) bool {
+	select {
+	case <-activity.GetWorkerStopChannel(ctx):
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,110 @@
+package activities
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+// Source is a [storage.Object] in the form in which it may stand in a workflow's history.
+type Source struct {
+	Service string `json:"service"`
+	Region  string `json:"region"`
+	// URL is canonical and without its query.
+	URL string `json:"url"`
+	// Query is the URL's query with its question mark, sealed; empty if there is none.
+	Query string `json:"sealedQuery,omitempty"`
+	// Hash is [storage.Object.Hash], which tells objects apart that differ by their query.
+	Hash string `json:"hash"`
+}
+
+// Pool is the pool that the source is copied into.
+func (s Source) Pool() string { return storage.PoolID(s.Service, s.Region) }
+
+// KeySize is the length of a sealing key in bytes.
+const KeySize = 32
+
+// ErrSealed is returned for a query that none of the keys opens.
+var ErrSealed = errors.New("the query was sealed with a key that this worker does not have")
+
+// Sealer seals the queries of source URLs with AES-256-GCM. The rest of the source is authenticated with them.
+type Sealer struct {
+	keys []cipher.AEAD
+}
+
+// NewSealer returns a sealer that seals with the first key and opens with any, so that keys can be rotated. A key is
+// the base64 form of [KeySize] random bytes.
+func NewSealer(keys []string) (*Sealer, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("no key; make one with `openssl rand -base64 32`")
+	}
+	s := &Sealer{}
+	for i, text := range keys {
+		// The key must not be repeated in the error.
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(key) != KeySize {
+			return nil, fmt.Errorf("key %d is not the base64 form of %d bytes; make one with `openssl rand -base64 32`",
+				i+1, KeySize)
+		}
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		aead, err := cipher.NewGCMWithRandomNonce(block)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		s.keys = append(s.keys, aead)
+	}
+	return s, nil
+}
+
+// Seal returns the object as a source.
+func (s *Sealer) Seal(o storage.Object) Source {
+	src := Source{Service: o.Service, Region: o.Region, URL: o.URL, Hash: o.Hash()}
+	if i := strings.IndexByte(o.URL, '?'); i >= 0 {
+		src.URL = o.URL[:i]
+		sealed := s.keys[0].Seal(nil, nil, []byte(o.URL[i:]), src.authenticated())
+		src.Query = base64.RawStdEncoding.EncodeToString(sealed)
+	}
+	return src
+}
+
+// Open returns the object that the source stands for. It fails with [ErrSealed], or if the source was tampered with.
+func (s *Sealer) Open(src Source) (storage.Object, error) {
+	o := storage.Object{Service: src.Service, Region: src.Region, URL: src.URL}
+	if src.Query != "" {
+		query, err := s.open(src)
+		if err != nil {
+			return storage.Object{}, err
+		}
+		o.URL += query
+	}
+	if o.Hash() != src.Hash {
+		return storage.Object{}, errors.New("the source's hash is not that of its URL")
+	}
+	return o, nil
+}
+
+func (s *Sealer) open(src Source) (string, error) {
+	sealed, err := base64.RawStdEncoding.DecodeString(src.Query)
+	if err != nil {
+		return "", ErrSealed
+	}
+	for _, key := range s.keys {
+		if query, err := key.Open(nil, nil, sealed, src.authenticated()); err == nil {
+			return string(query), nil
+		}
+	}
+	return "", ErrSealed
+}
+
+// authenticated is what belongs to a sealed query and can't be exchanged: no field has a line break.
+func (s Source) authenticated() []byte {
+	return []byte(s.Service + "\n" + s.Region + "\n" + s.URL + "\n" + s.Hash)
+}

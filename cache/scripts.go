@@ -1,0 +1,51 @@
+package cache
+
+import "github.com/redis/go-redis/v9"
+
+// scripts are the atomic steps. In each, KEYS[1] is the entry and KEYS[2] its generation. They compare states by the
+// word that a value begins with.
+type scripts struct {
+	acquire, put, drop, purge *redis.Script
+}
+
+func newScripts() scripts {
+	return scripts{
+		// acquire: ARGV value, ttl in ms. Returns the entry that is there, or false after storing ours.
+		acquire: redis.NewScript(`
+local current = redis.call('GET', KEYS[1])
+if current then return current end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false`),
+
+		// put: ARGV generation, value, ttl in ms, channel. A present entry gives way only to a present one: what it says
+		// of the bucket is true, whatever became of another copy. Returns 1 if stored, 0 if a present entry stands,
+		// -1 if there was a purge since.
+		put: redis.NewScript(`
+local generation = tonumber(redis.call('GET', KEYS[2]) or '0')
+if generation > tonumber(ARGV[1]) then return -1 end
+if string.sub(ARGV[2], 1, 8) ~= 'present ' then
+  local current = redis.call('GET', KEYS[1])
+  if current and string.sub(current, 1, 8) == 'present ' then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if string.sub(ARGV[2], 1, 8) ~= 'pending ' then redis.call('PUBLISH', ARGV[4], KEYS[1]) end
+return 1`),
+
+		// drop: ARGV value, channel. Deletes the entry if it still is that value.
+		drop: redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[2], KEYS[1])
+return 1`),
+
+		// purge: ARGV now in ms, ttl of the generation in ms, channel. Returns the new generation, greater than any
+		// before.
+		purge: redis.NewScript(`
+local generation = tonumber(redis.call('GET', KEYS[2]) or '0')
+local new = math.max(generation + 1, tonumber(ARGV[1]))
+redis.call('SET', KEYS[2], string.format('%.0f', new), 'PX', ARGV[2])
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[3], KEYS[1])
+return string.format('%.0f', new)`),
+	}
+}

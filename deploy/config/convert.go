@@ -1,0 +1,71 @@
+package config
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// StoragePools are the configured pools.
+func (c *Config) StoragePools() []storage.Pool {
+	pools := make([]storage.Pool, len(c.Pools))
+	for i, p := range c.Pools {
+		pools[i] = storage.Pool{
+			Service:    p.Service,
+			Region:     p.Region,
+			Bucket:     p.Bucket,
+			Endpoint:   p.Endpoint,
+			PathStyle:  p.PathStyle,
+			PublicURL:  p.PublicURL,
+			PresignFor: c.S3.PresignFor,
+			Lifespan:   time.Duration(c.S3.LifespanDays) * 24 * time.Hour,
+			PartSize:   int64(c.S3.PartSize),
+		}
+	}
+	return pools
+}
+
+// Origin is how sources are reached, and which.
+func (c *Config) Origin() origin.Config {
+	return origin.Config{
+		AllowedPatterns: c.Source.AllowedPatterns,
+		EnsureSSL:       c.Source.EnsureSSL,
+		RedirectLimit:   c.Source.RedirectLimit,
+		AllowedNetworks: c.Source.AllowedNetworks,
+		MaxConnsPerHost: c.Source.MaxConnsPerHost,
+		Timeout:         c.Source.Timeout,
+	}
+}
+
+// Rules is how long entries of the cache are true.
+func (c *Config) Rules() cache.Rules {
+	return cache.Rules{
+		TTL:         c.Cache.TTL,
+		Margin:      c.Cache.ExpiryMargin,
+		Lease:       c.Cache.Lease,
+		NegativeTTL: c.Cache.NegativeTTL,
+		RetryAfter:  c.Cache.RetryAfter,
+	}
+}
+
+// Copies tells whether the worker copies into the pool.
+func (c *Config) Copies(pool string) bool {
+	return c.Worker.Copy && (len(c.Worker.Pools) == 0 || slices.Contains(c.Worker.Pools, pool))
+}
+
+// SetWorker overrides what the worker does with what the command line says; nil or empty leaves it.
+func (c *Config) SetWorker(pools []string, copies, bridge *bool) error {
+	if len(pools) > 0 {
+		c.Worker.Pools = pools
+	}
+	if copies != nil {
+		c.Worker.Copy = *copies
+	}
+	if bridge != nil {
+		c.Worker.Bridge = *bridge
+	}
+	return c.validateWorker()
+}

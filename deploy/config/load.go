@@ -1,0 +1,100 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/goccy/go-yaml"
+)
+
+// Prefix of the environment variables that are settings.
+const Prefix = "CLOUD_MIRROR_"
+
+// Load reads the configuration: the defaults, then the file, if one is named, then the environment.
+func Load(file string, environ []string) (Config, error) {
+	c := Default()
+	if file != "" {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return Config{}, fmt.Errorf("configuration: %w", err)
+		}
+		if err := decodeFile(data, &c); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if err := decodeEnv(environ, &c); err != nil {
+		return Config{}, err
+	}
+	if err := c.validate(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// decodeFile is strict: a key that is not known is a mistake.
+func decodeFile(data []byte, c *Config) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(c)
+	if err == nil {
+		return nil
+	}
+	// The library's long form shows lines of the file, secrets and all.
+	var y yaml.Error
+	if !errors.As(err, &y) {
+		return errors.New(firstLine(err.Error()))
+	}
+	line := 0
+	if t := y.GetToken(); t != nil && t.Position != nil {
+		line = t.Position.Line
+	}
+	return fmt.Errorf("line %d: %s", line, strings.Replace(y.GetMessage(), "unknown field", "unknown key", 1))
+}
+
+// decodeEnv is strict as well, but for the names that are not settings.
+func decodeEnv(environ []string, c *Config) error {
+	opts := env.Options{Prefix: Prefix, Environment: env.ToMap(environ)}
+	params, err := env.GetFieldParamsWithOptions(c, opts)
+	if err != nil {
+		return fmt.Errorf("environment: %w", err)
+	}
+	known := []string{Prefix + "CONFIG", Prefix + "SERVER", Prefix + "TOKEN"}
+	for _, p := range params {
+		known = append(known, p.Key)
+	}
+	for name := range opts.Environment {
+		if strings.HasPrefix(name, Prefix) && !slices.Contains(known, name) && !serviceLink(name) {
+			return fmt.Errorf("environment: %s is not a setting", name)
+		}
+	}
+	for _, p := range params {
+		value, ok := opts.Environment[p.Key]
+		if !ok {
+			continue
+		}
+		// One at a time, so that the error can name the variable; the library's own repeats the value, which may be secret.
+		one := env.Options{Prefix: Prefix, Environment: map[string]string{p.Key: value}}
+		if err := env.ParseWithOptions(c, one); err != nil {
+			return fmt.Errorf("environment: %s has a value of the wrong type", p.Key)
+		}
+	}
+	return nil
+}
+
+// serviceLink tells the variables that Kubernetes sets for a service named cloud-mirror or cloud-mirror-something
+// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+func serviceLink(name string) bool {
+	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$`).MatchString(name)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

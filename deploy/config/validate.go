@@ -1,0 +1,182 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+// maxLease is how long a lost worker may go unnoticed at most.
+const maxLease = time.Minute
+
+// maxPresign is the most that AWS allows
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
+const maxPresign = 7 * 24 * time.Hour
+
+// validate returns the first mistake, by its key. What only one subcommand needs is checked by that one.
+func (c *Config) validate() error {
+	for _, check := range []func() error{
+		c.validateLog, c.validateTimes, c.validateNumbers, c.validateSource, c.validatePools, c.validateWorker,
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wrong(key, format string, args ...any) error {
+	return fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...))
+}
+
+func (c *Config) validateLog() error {
+	if _, err := zerolog.ParseLevel(c.Log.Level); err != nil || c.Log.Level == "" {
+		return wrong("log.level", "%q is not debug, info, warn or error", c.Log.Level)
+	}
+	if c.Log.Format != "json" && c.Log.Format != "console" {
+		return wrong("log.format", "%q is not json or console", c.Log.Format)
+	}
+	return nil
+}
+
+func (c *Config) validateTimes() error {
+	for _, t := range []struct {
+		key      string
+		value    time.Duration
+		min, max time.Duration
+	}{
+		{"frontend.max_wait", c.Frontend.MaxWait, 0, c.Frontend.MaxWaitLimit},
+		{"frontend.max_wait_limit", c.Frontend.MaxWaitLimit, 0, time.Hour},
+		{"source.timeout", c.Source.Timeout, time.Millisecond, time.Minute},
+		{"source.stall_timeout", c.Source.StallTimeout, time.Second, time.Hour},
+		{"cache.ttl", c.Cache.TTL, time.Second, 365 * 24 * time.Hour},
+		{"cache.expiry_margin", c.Cache.ExpiryMargin, time.Second, 365 * 24 * time.Hour},
+		{"cache.lease", c.Cache.Lease, time.Second, maxLease},
+		{"cache.negative_ttl", c.Cache.NegativeTTL, time.Second, 24 * time.Hour},
+		{"cache.retry_after", c.Cache.RetryAfter, time.Second, time.Hour},
+		{"sqs.visibility_timeout", c.SQS.VisibilityTimeout, 5 * time.Second, 12 * time.Hour},
+		{"s3.presign_for", c.S3.PresignFor, time.Second, maxPresign},
+	} {
+		if t.value < t.min || t.value > t.max {
+			return wrong(t.key, "%s is not from %s to %s", t.value, t.min, t.max)
+		}
+	}
+	if life := time.Duration(c.S3.LifespanDays) * 24 * time.Hour; life > 0 && c.Cache.ExpiryMargin >= life {
+		return wrong("cache.expiry_margin", "%s is not less than s3.lifespan_days, %d", c.Cache.ExpiryMargin, c.S3.LifespanDays)
+	}
+	return nil
+}
+
+func (c *Config) validateNumbers() error {
+	for _, n := range []struct {
+		key             string
+		value, min, max int64
+	}{
+		{"source.redirect_limit", int64(c.Source.RedirectLimit), 0, 100},
+		{"source.max_conns_per_host", int64(c.Source.MaxConnsPerHost), 1, 10_000},
+		{"sqs.max_receives", int64(c.SQS.MaxReceives), 1, 1000},
+		{"s3.lifespan_days", int64(c.S3.LifespanDays), 0, 36_500},
+		{"s3.part_size", int64(c.S3.PartSize), storage.MinPartSize, 5 << 30},
+		{"worker.concurrency", int64(c.Worker.Concurrency), 1, 10_000},
+		{"worker.receivers", int64(c.Worker.Receivers), 1, 1000},
+	} {
+		if n.value < n.min || n.value > n.max {
+			return wrong(n.key, "%d is not from %d to %d", n.value, n.min, n.max)
+		}
+	}
+	return nil
+}
+
+func (c *Config) validateSource() error {
+	if len(c.Source.AllowedPatterns) == 0 {
+		return wrong("source.allowed_patterns", "is empty: nothing could be copied")
+	}
+	for _, p := range c.Source.AllowedPatterns {
+		if p == "" {
+			return wrong("source.allowed_patterns", "has an empty pattern, which would allow everything")
+		}
+		if _, err := regexp.Compile(p); err != nil {
+			return wrong("source.allowed_patterns", "%v", err)
+		}
+	}
+	if c.Redis.URL == "" {
+		return wrong("redis.url", "is not set")
+	}
+	if c.SQS.Queue == "" {
+		return wrong("sqs.queue", "is not set")
+	}
+	return validateURL("sqs.endpoint", c.SQS.Endpoint)
+}
+
+func (c *Config) validatePools() error {
+	if len(c.Pools) == 0 {
+		return wrong("pools", "is empty")
+	}
+	// A pool id joins service and region with an underscore, so neither may have one.
+	namePattern := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	bucketPattern := regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	seen := map[string]bool{}
+	for i := range c.Pools {
+		p := &c.Pools[i]
+		key := fmt.Sprintf("pools[%d].", i)
+		if p.Service == "" {
+			p.Service = "s3"
+		}
+		if p.Bucket == "" && c.S3.BucketBase != "" {
+			p.Bucket = c.S3.BucketBase + "-" + p.Region
+		}
+		switch id := storage.PoolID(p.Service, p.Region); {
+		case p.Service != "s3":
+			return wrong(key+"service", "%q is not s3", p.Service)
+		case !namePattern.MatchString(p.Region) || p.Region == "all":
+			return wrong(key+"region", "%q is not the name of a region", p.Region)
+		case p.Bucket == "":
+			return wrong(key+"bucket", "is not set, and neither is s3.bucket_base")
+		case !bucketPattern.MatchString(p.Bucket):
+			return wrong(key+"bucket", "%q is not a bucket's name", p.Bucket)
+		case seen[id]:
+			return wrong(key+"region", "%s is there twice", id)
+		default:
+			seen[id] = true
+		}
+		if err := validateURL(key+"endpoint", p.Endpoint); err != nil {
+			return err
+		}
+		if err := validateURL(key+"public_url", p.PublicURL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) validateWorker() error {
+	if need := storage.UploadMemory(-1, int64(c.S3.PartSize)); int64(c.Worker.Memory) < need {
+		return wrong("worker.memory", "%d bytes are less than one copy takes with this s3.part_size, %d",
+			c.Worker.Memory, need)
+	}
+	for _, id := range c.Worker.Pools {
+		if !slices.ContainsFunc(c.Pools, func(p Pool) bool { return storage.PoolID(p.Service, p.Region) == id }) {
+			return wrong("worker.pools", "%q is not one of the pools, which are named e.g. s3_us-west-2", id)
+		}
+	}
+	if !c.Worker.Copy && !c.Worker.Bridge {
+		return wrong("worker.bridge", "is off, and so is worker.copy: there is nothing to do")
+	}
+	return nil
+}
+
+func validateURL(key, s string) error {
+	if s == "" {
+		return nil
+	}
+	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return wrong(key, "is not a URL that begins with http:// or https://")
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package frontend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// RunAdmin serves /healthz, /readyz and /metrics on l until ctx is over. It is for operators, on a listener of its own,
+// and for workers as well as front ends. ready says why the process can't work now, if it can't.
+func RunAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry, ready func() error) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	srv := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	// It answers for as long as the process lives, so that a shutdown can be watched: nothing to wait for.
+	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve admin: %w", err)
+	}
+	return nil
+}
+
+// Ready says whether the front end takes requests. It does so whatever it depends on is down: it has an answer then too.
+func (s *Server) Ready() error {
+	if s.isStopping() {
+		return errors.New("shutting down")
+	}
+	return nil
+}

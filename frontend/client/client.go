@@ -1,0 +1,170 @@
+// Package client is the caller's side of a front end: it builds redirect URLs, downloads objects through them and purges
+// objects.
+//
+// It guarantees that a downloaded file is there whole or not at all. It knows the HTTP API and nothing of what is behind.
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Client talks to one front end.
+type Client struct {
+	// Server is the front end's base URL, e.g. https://cloud-mirror.example.
+	Server string
+	// Token is the bearer token for purges.
+	Token string
+}
+
+// RedirectURL is what to use in place of an object's URL.
+func (c *Client) RedirectURL(service, region, object string) string {
+	return c.endpoint("redirect", service, region, object)
+}
+
+// endpoint encodes the object as encodeURIComponent does, but for a few characters that it leaves alone.
+func (c *Client) endpoint(verb, service, region, object string) string {
+	return strings.TrimSuffix(c.Server, "/") + "/v1/" + verb + "/" + url.PathEscape(service) + "/" +
+		url.PathEscape(region) + "/" + strings.ReplaceAll(url.QueryEscape(object), "+", "%20")
+}
+
+// Purge forgets an object, deletes its copy and cancels a running one; region "all" means every region.
+func (c *Client) Purge(ctx context.Context, service, region, object string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, c.endpoint("purge", service, region, object), nil)
+	if err != nil {
+		return fmt.Errorf("purge: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("purge: %w", withoutURL(err))
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	if resp.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("purge: %s", refusal(resp))
+	}
+	return nil
+}
+
+// Object is an object that a redirect led to.
+type Object struct {
+	Body io.ReadCloser
+	// Size is in bytes, -1 if it is not known.
+	Size int64
+	// Copied tells the copy from the source's own.
+	Copied bool
+	// Why is the front end's reason for a redirect to the source.
+	Why string
+}
+
+// Get asks for an object and follows the redirect.
+func (c *Client) Get(ctx context.Context, service, region, object string) (Object, error) {
+	follow := *http.DefaultClient
+	follow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := get(ctx, &follow, c.RedirectURL(service, region, object))
+	if err != nil {
+		return Object{}, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	if resp.StatusCode != http.StatusFound {
+		return Object{}, fmt.Errorf("redirect: %s", refusal(resp))
+	}
+	var answer struct{ Status, Msg string }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
+		return Object{}, errors.New("redirect: the answer is not a cloud-mirror's")
+	}
+	resp, err = get(ctx, http.DefaultClient, resp.Header.Get("Location"))
+	if err != nil {
+		return Object{}, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		_ = resp.Body.Close()
+		return Object{}, fmt.Errorf("object: %s", resp.Status)
+	}
+	return Object{Body: resp.Body, Size: resp.ContentLength, Copied: answer.Status == "present", Why: answer.Msg}, nil
+}
+
+func get(ctx context.Context, c *http.Client, u string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return nil, errors.New("not a usable URL")
+	}
+	// The bytes are saved as they are stored.
+	req.Header.Set("Accept-Encoding", "identity")
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	return resp, nil
+}
+
+// Save writes what is read from body to file, which appears only if all of it came. size is -1 if it is not known.
+func Save(file string, body io.Reader, size int64) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
+	if err != nil {
+		return fmt.Errorf("save: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = tmp.Close()
+			err = errors.Join(err, os.Remove(tmp.Name()))
+		}
+	}()
+	n, err := io.Copy(tmp, body)
+	if err != nil {
+		return fmt.Errorf("save %s: %w", file, withoutURL(err))
+	}
+	if size >= 0 && n != size {
+		return fmt.Errorf("save %s: %d of %d bytes came", file, n, size)
+	}
+	// CreateTemp makes files that nobody else can read.
+	if err := errors.Join(tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return fmt.Errorf("save: %w", err)
+	}
+	if err := os.Rename(tmp.Name(), file); err != nil {
+		return fmt.Errorf("save: %w", err)
+	}
+	return nil
+}
+
+// FileName is the name under which an object is saved if nobody says otherwise.
+func FileName(object string) string {
+	u, err := url.Parse(object)
+	if err != nil || strings.HasSuffix(u.Path, "/") {
+		return "object"
+	}
+	switch name := path.Base(u.Path); name {
+	case ".", "..", "/":
+		return "object"
+	default:
+		return name
+	}
+}
+
+// refusal is the front end's reason in its own words.
+func refusal(resp *http.Response) string {
+	var body struct{ Msg, Message string }
+	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&body)
+	if text := body.Msg + body.Message; text != "" {
+		return resp.Status + ": " + text
+	}
+	return resp.Status
+}
+
+// withoutURL drops the URL that net/http puts into its errors: it may hold a signature.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

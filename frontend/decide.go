@@ -1,0 +1,91 @@
+package frontend
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+)
+
+// target is where a redirect goes.
+type target int
+
+const (
+	nowhere target = iota
+	toCopy
+	toSource
+)
+
+// reason is why an answer is what it is, for metrics and logs.
+type reason string
+
+const (
+	reasonHit     reason = "hit"     // the copy was there
+	reasonCopied  reason = "copied"  // the copy came within the wait
+	reasonWait    reason = "wait"    // no answer yet
+	reasonTimeout reason = "timeout" // the copy did not come within the wait
+	reasonNoQueue reason = "noqueue" // the copy could not be asked for
+	reasonSource  reason = "source"  // the source's own answer
+	reasonRefused reason = "refused" // the URL, or a hop of its redirects, is not allowed
+	reasonFailed  reason = "failed"  // the object can't be copied
+	reasonStop    reason = "stop"    // the front end is shutting down
+)
+
+// situation is all that a decision depends on.
+type situation struct {
+	Entry cache.Entry
+	// Waited is how long the client has waited, of MaxWait at most.
+	Waited, MaxWait time.Duration
+	// QueueDown is set if the copy could not be asked for.
+	QueueDown bool
+	// Stopping is set if the front end is shutting down.
+	Stopping bool
+}
+
+// decision is what is to be done.
+type decision struct {
+	// Status is the answer's; 0 means that there is none yet and the client waits.
+	Status int
+	To     target
+	// Enqueue asks for the copy to be requested, before any answer is given.
+	Enqueue bool
+	Reason  reason
+}
+
+// decide is the redirect decision, and the only place of it.
+func decide(s situation) decision {
+	switch e := s.Entry; {
+	case e.State == cache.Present && s.Waited == 0:
+		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonHit}
+	case e.State == cache.Present:
+		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonCopied}
+	case e.State == cache.Error && e.Permanent:
+		return decideFailed(e)
+	}
+	d := decision{Enqueue: s.Entry.State == cache.Absent && !s.QueueDown, Reason: reasonWait}
+	switch {
+	case s.QueueDown:
+		d.Reason = reasonNoQueue
+	case s.Stopping:
+		d.Reason = reasonStop
+	case s.Waited >= s.MaxWait:
+		d.Reason = reasonTimeout
+	default:
+		return d
+	}
+	d.Status, d.To = http.StatusFound, toSource
+	return d
+}
+
+// decideFailed answers for an object that no retry will copy.
+func decideFailed(e cache.Entry) decision {
+	switch {
+	case e.Class == string(codeInvalidURL):
+		return decision{Status: statusOf(codeInvalidURL), Reason: reasonRefused}
+	case e.Status >= 400 && e.Status <= 499:
+		return decision{Status: e.Status, Reason: reasonSource}
+	default:
+		// The client may be able to read what we can't copy.
+		return decision{Status: http.StatusFound, To: toSource, Reason: reasonFailed}
+	}
+}

@@ -1,0 +1,200 @@
+package frontend
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+// Times of a flight's own I/O.
+const (
+	// stepTimeout bounds one look at the bucket or one message, so that a dependency that hangs costs a part of the wait.
+	stepTimeout = 2 * time.Second
+	// firstPoll and maxPoll space the looks at the bucket while redis can't wake anybody.
+	firstPoll = 100 * time.Millisecond
+	maxPoll   = 2 * time.Second
+)
+
+// flight waits for one object on behalf of all its clients in this process. It looks at the entry, asks for the copy if
+// nobody has, and waits to be woken, until there is a final answer or nobody waits for one.
+type flight struct {
+	s      *Server
+	pool   *Pool
+	object storage.Object
+	key    string
+
+	cancel  context.CancelFunc
+	clients int // guarded by flights.mu
+
+	// asked is closed when the copy is known to be asked for, or can't be. No client is answered before.
+	asked     chan struct{}
+	askedOnce sync.Once
+	// done is closed when what follows is final.
+	done      chan struct{}
+	entry     cache.Entry
+	queueDown bool // the copy could not be asked for
+	waited    bool // the entry was not there at the first look
+}
+
+// flights are those under way, by cache key.
+type flights struct {
+	mu  sync.Mutex
+	all map[string]*flight
+}
+
+// join adds a client to the object's flight, which is started if there is none. leave must be called once.
+func (s *Server) join(pool *Pool, o storage.Object, key string) (f *flight, leave func()) {
+	s.flights.mu.Lock()
+	defer s.flights.mu.Unlock()
+	f = s.flights.all[key]
+	if f == nil {
+		// A flight belongs to no single client: the first one going away must not disturb the others.
+		ctx, cancel := context.WithCancel(context.Background())
+		f = &flight{
+			s: s, pool: pool, object: o, key: key, cancel: cancel,
+			asked: make(chan struct{}), done: make(chan struct{}),
+		}
+		s.flights.all[key] = f
+		s.running.Go(func() { f.run(ctx) })
+	}
+	f.clients++
+	return f, f.leave
+}
+
+func (f *flight) leave() {
+	f.s.flights.mu.Lock()
+	defer f.s.flights.mu.Unlock()
+	if f.clients--; f.clients == 0 {
+		f.cancel()
+		f.remove()
+	}
+}
+
+// remove is called with flights.mu held; a newer flight of the object stays.
+func (f *flight) remove() {
+	if f.s.flights.all[f.key] == f {
+		delete(f.s.flights.all, f.key)
+	}
+}
+
+func (f *flight) run(ctx context.Context) {
+	changed, stop := f.s.watcher.Wait(f.key)
+	defer stop()
+	poll := firstPoll
+	for {
+		entry, cacheErr := f.look(ctx)
+		if d := decide(situation{Entry: entry, Waited: 1, MaxWait: 2}); d.Status != 0 || f.queueDown {
+			f.finish(entry)
+			return
+		}
+		f.askedOnce.Do(func() { close(f.asked) })
+		f.waited = true
+
+		// While redis is up it says when to look again: by waking, or by the deadline of what stands there.
+		wait := time.Until(entry.Deadline)
+		if cacheErr != nil || !f.s.watcher.Up() {
+			wait, poll = poll, min(2*poll, maxPoll)
+		}
+		timer := time.NewTimer(max(wait, firstPoll))
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			f.finish(entry)
+			return
+		}
+	}
+}
+
+func (f *flight) finish(entry cache.Entry) {
+	f.s.flights.mu.Lock()
+	f.remove()
+	f.s.flights.mu.Unlock()
+	f.entry = entry
+	f.askedOnce.Do(func() { close(f.asked) })
+	close(f.done)
+}
+
+// look finds out where the object stands and, if it stands nowhere, asks for its copy. What it does outlives the clients,
+// or a client that leaves at the wrong moment would leave a lease without a message. The error is the cache's.
+func (f *flight) look(ctx context.Context) (cache.Entry, error) {
+	ctx = context.WithoutCancel(ctx)
+	entry, cacheErr := f.s.cache.Get(ctx, f.key)
+	if cacheErr == nil && !decide(situation{Entry: entry, MaxWait: 1}).Enqueue {
+		return entry, nil
+	}
+	if entry, ok := f.backfill(ctx, cacheErr); ok {
+		return entry, cacheErr
+	}
+	if cacheErr != nil {
+		// Without redis there are no leases. One request a flight is enough: Temporal starts one workflow for it.
+		f.askedOnce.Do(func() {
+			f.queueDown = f.enqueue(ctx) != nil
+			close(f.asked)
+		})
+		return cache.Entry{}, cacheErr
+	}
+	lease, mine, err := f.s.cache.Acquire(ctx, f.key, f.s.name, f.s.rules.Lease)
+	if err != nil || !mine {
+		return lease, err
+	}
+	if f.enqueue(ctx) != nil {
+		f.queueDown = true
+		// No pending is left behind: the next request tries again.
+		if err := f.s.cache.Release(ctx, f.key, lease); err != nil {
+			f.s.log.Warn().Err(err).Str("pool", f.pool.ID()).Msg("lease not released, it lapses by itself")
+		}
+	}
+	return lease, nil
+}
+
+// backfill looks into the bucket for what redis does not know. Without redis (cacheErr) a purge can't be known either:
+// then any copy will do.
+func (f *flight) backfill(ctx context.Context, cacheErr error) (cache.Entry, bool) {
+	var generation int64
+	if cacheErr == nil {
+		var err error
+		if generation, err = f.s.cache.Generation(ctx, f.key); err != nil {
+			return cache.Entry{}, false
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	stored, err := f.pool.Bucket.Head(ctx, f.object.Key())
+	if err != nil {
+		if !errors.Is(err, storage.ErrNotFound) {
+			f.s.log.Warn().Err(err).Str("pool", f.pool.ID()).Msg("bucket does not answer")
+		}
+		return cache.Entry{}, false
+	}
+	entry := f.s.rules.Present(f.s.now(), stored.Expires)
+	if entry.State != cache.Present || stored.Generation < generation {
+		return cache.Entry{}, false
+	}
+	if cacheErr == nil {
+		err := f.s.cache.Put(ctx, f.key, stored.Generation, entry)
+		if errors.Is(err, cache.ErrPurged) {
+			return cache.Entry{}, false
+		}
+	}
+	f.s.metrics.backfills.WithLabelValues(f.pool.ID()).Inc()
+	return entry, true
+}
+
+func (f *flight) enqueue(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	err := f.s.queue.Send(ctx, queue.Request{Pool: f.pool.ID(), URL: f.object.URL, Action: queue.Put})
+	if err != nil {
+		f.s.log.Warn().Err(err).Str("pool", f.pool.ID()).Msg("copy not asked for")
+	}
+	return err
+}

@@ -1,0 +1,56 @@
+package frontend
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics has no label that holds a client's input: pools are the configured ones, reasons and codes are ours.
+type metrics struct {
+	redirects *prometheus.HistogramVec // by pool and reason
+	refusals  *prometheus.CounterVec   // by code
+	backfills *prometheus.CounterVec   // by pool
+	purges    *prometheus.CounterVec   // by pool
+	waiting   prometheus.Gauge
+}
+
+func newMetrics(r *prometheus.Registry) metrics {
+	f := promauto.With(r)
+	return metrics{
+		redirects: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "cloud_mirror_redirect_seconds",
+			Help:    "Time from a redirect request to its answer, by pool and by why the answer is what it is.",
+			Buckets: []float64{.0002, .0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"pool", "reason"}),
+		refusals: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_refused_requests_total",
+			Help: "Requests refused for what they asked, by error code.",
+		}, []string{"code"}),
+		backfills: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_backfills_total",
+			Help: "Copies that the cache did not know of and the bucket had, by pool.",
+		}, []string{"pool"}),
+		purges: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_purges_total",
+			Help: "Purged objects, by pool.",
+		}, []string{"pool"}),
+		waiting: f.NewGauge(prometheus.GaugeOpts{
+			Name: "cloud_mirror_waiting_clients",
+			Help: "Clients that wait for a copy.",
+		}),
+	}
+}
+
+func (m metrics) answered(pool string, r reason, took time.Duration) {
+	m.redirects.WithLabelValues(pool, string(r)).Observe(took.Seconds())
+}
+
+func (m metrics) refused(err error) {
+	var p *requestError
+	if errors.As(err, &p) {
+		m.refusals.WithLabelValues(string(p.code)).Inc()
+	}
+}

@@ -1,0 +1,66 @@
+package queue
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Version of the message envelope; it is the original cloud-mirror's.
+const Version = 1
+
+// Action is what a copy request asks for.
+type Action string
+
+// The actions. Put starts a copy if none is running, Purge cancels a running one.
+const (
+	Put   Action = "put"
+	Purge Action = "purge"
+)
+
+// Request asks for something to be done about one object.
+type Request struct {
+	Pool   string `json:"id"` // pool id, e.g. s3_us-west-2
+	URL    string `json:"url"`
+	Action Action `json:"action"`
+}
+
+type envelope struct {
+	Version int      `json:"version"`
+	Data    *Request `json:"data"`
+}
+
+// Encode returns the message body of a request.
+func Encode(r Request) (string, error) {
+	data, err := json.Marshal(envelope{Version: Version, Data: &r})
+	if err != nil {
+		return "", fmt.Errorf("encode copy request: %w", err)
+	}
+	return string(data), nil
+}
+
+// Decode reads a message body. Unknown extra fields are tolerated; anything else that is not as [Encode] writes it is an
+// error, whose text says what is wrong without repeating the body.
+func Decode(body string) (Request, error) {
+	var e envelope
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		var typeErr *json.UnmarshalTypeError
+		if errors.As(err, &typeErr) {
+			return Request{}, fmt.Errorf("field %q has the wrong type", typeErr.Field)
+		}
+		return Request{}, errors.New("not JSON")
+	}
+	switch {
+	case e.Version != Version:
+		return Request{}, fmt.Errorf("version is %d, want %d", e.Version, Version)
+	case e.Data == nil:
+		return Request{}, errors.New("data is missing")
+	case e.Data.Pool == "":
+		return Request{}, errors.New("data.id is missing")
+	case e.Data.URL == "":
+		return Request{}, errors.New("data.url is missing")
+	case e.Data.Action != Put && e.Data.Action != Purge:
+		return Request{}, fmt.Errorf("data.action is %.20q, want %q or %q", e.Data.Action, Put, Purge)
+	}
+	return *e.Data, nil
+}

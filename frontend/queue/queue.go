@@ -1,0 +1,92 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// deadSuffix makes the name of a queue's dead-letter queue.
+const deadSuffix = "_dead"
+
+// Queue is a copy-request queue and its dead-letter queue. It is safe for concurrent use.
+type Queue struct {
+	client *sqs.Client
+	name   string
+
+	mu   sync.Mutex
+	urls map[string]string // by queue name
+}
+
+// Open returns the queue of that name; endpoint is empty for AWS. It does no I/O.
+func Open(cfg aws.Config, region, endpoint, name string) *Queue {
+	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) {
+		if region != "" {
+			o.Region = region
+		}
+		if endpoint != "" {
+			o.BaseEndpoint = aws.String(endpoint)
+		}
+	})
+	return &Queue{client: client, name: name, urls: map[string]string{}}
+}
+
+// Send enqueues a request.
+func (q *Queue) Send(ctx context.Context, r Request) error {
+	body, err := Encode(r)
+	if err != nil {
+		return err
+	}
+	return q.send(ctx, q.name, body, nil)
+}
+
+func (q *Queue) send(ctx context.Context, name, body string, attrs map[string]types.MessageAttributeValue) error {
+	url, err := q.url(ctx, name)
+	if err != nil {
+		return err
+	}
+	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl:          &url,
+		MessageBody:       &body,
+		MessageAttributes: attrs,
+	})
+	if err != nil {
+		return fmt.Errorf("send to queue %s: %w", name, err)
+	}
+	return nil
+}
+
+// url returns a queue's URL, looked up once.
+func (q *Queue) url(ctx context.Context, name string) (string, error) {
+	q.mu.Lock()
+	url, ok := q.urls[name]
+	q.mu.Unlock()
+	if ok {
+		return url, nil
+	}
+	url, err := q.lookUp(ctx, name)
+	var missing *types.QueueDoesNotExist
+	if errors.As(err, &missing) {
+		return "", fmt.Errorf("queue %s does not exist: run `cloud-mirror setup`", name)
+	}
+	if err != nil {
+		return "", err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.urls[name] = url
+	return url, nil
+}
+
+func (q *Queue) lookUp(ctx context.Context, name string) (string, error) {
+	out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
+	if err != nil {
+		return "", fmt.Errorf("look up queue %s: %w", name, err)
+	}
+	return aws.ToString(out.QueueUrl), nil
+}

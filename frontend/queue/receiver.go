@@ -1,0 +1,176 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// Limits of one receive, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html.
+const (
+	batchSize = 10
+	longPoll  = 20 // seconds
+)
+
+// reasonAttribute tells in a dead letter why it is one.
+const reasonAttribute = "reason"
+
+// Outcome is what became of a message, for metrics.
+type Outcome string
+
+// The outcomes of a message.
+const (
+	Handled Outcome = "handled" // and deleted
+	Failed  Outcome = "failed"  // left in the queue, to come back
+	Dead    Outcome = "dead"    // moved to the dead-letter queue
+)
+
+// ErrReject is wrapped by handlers for a request that no retry can help: it goes to the dead-letter queue at once.
+type ErrReject struct{ Reason string }
+
+func (e *ErrReject) Error() string { return "rejected: " + e.Reason }
+
+// Receiver receives requests and hands them to Handle.
+type Receiver struct {
+	Queue *Queue
+	// Visibility is how long a message is kept from other receivers at a time. It is renewed while Handle works.
+	Visibility time.Duration
+	// Handle must be safe for concurrent use: the messages of a batch are handled at the same time.
+	Handle func(context.Context, Request) error
+	// Report is told of every message, and of an error of the queue itself (outcome empty).
+	Report func(Outcome, Request, error)
+}
+
+// Run receives until ctx is over. It returns when the handlers under way have ended.
+func (r *Receiver) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		messages, err := r.receive(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				r.Report("", Request{}, err)
+				pause(ctx, time.Second)
+			}
+			continue
+		}
+		var batch sync.WaitGroup
+		for _, m := range messages {
+			batch.Go(func() { r.process(ctx, m) })
+		}
+		batch.Wait()
+	}
+}
+
+func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
+	url, err := r.Queue.url(ctx, r.Queue.name)
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.Queue.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl:            &url,
+		MaxNumberOfMessages: batchSize,
+		WaitTimeSeconds:     longPoll,
+		VisibilityTimeout:   int32(r.Visibility.Seconds()),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("receive from queue %s: %w", r.Queue.name, err)
+	}
+	return out.Messages, nil
+}
+
+func (r *Receiver) process(ctx context.Context, m types.Message) {
+	req, err := Decode(aws.ToString(m.Body))
+	if err != nil {
+		r.bury(ctx, m, req, err.Error())
+		return
+	}
+	err = r.handle(ctx, m, req)
+	if reject, ok := errors.AsType[*ErrReject](err); ok {
+		r.bury(ctx, m, req, reject.Reason)
+		return
+	}
+	if err != nil {
+		r.Report(Failed, req, err)
+		return
+	}
+	r.Report(Handled, req, r.delete(ctx, m))
+}
+
+// handle keeps the message invisible while its handler works.
+func (r *Receiver) handle(ctx context.Context, m types.Message, req Request) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		for {
+			if pause(ctx, r.Visibility/2); ctx.Err() != nil {
+				return
+			}
+			r.extend(ctx, m)
+		}
+	}()
+	return r.Handle(ctx, req)
+}
+
+func (r *Receiver) extend(ctx context.Context, m types.Message) {
+	url, err := r.Queue.url(ctx, r.Queue.name)
+	if err == nil {
+		_, err = r.Queue.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+			QueueUrl:          &url,
+			ReceiptHandle:     m.ReceiptHandle,
+			VisibilityTimeout: int32(r.Visibility.Seconds()),
+		})
+	}
+	if err != nil && ctx.Err() == nil {
+		r.Report("", Request{}, fmt.Errorf("extend visibility in queue %s: %w", r.Queue.name, err))
+	}
+}
+
+// bury moves the message to the dead-letter queue, body unchanged.
+func (r *Receiver) bury(ctx context.Context, m types.Message, req Request, reason string) {
+	ctx, cancel := finishing(ctx)
+	defer cancel()
+	err := r.Queue.send(ctx, r.Queue.name+deadSuffix, aws.ToString(m.Body), map[string]types.MessageAttributeValue{
+		reasonAttribute: {DataType: aws.String("String"), StringValue: &reason},
+	})
+	if err != nil {
+		r.Report(Failed, req, err)
+		return
+	}
+	if err := r.delete(ctx, m); err != nil {
+		r.Report("", req, err)
+	}
+	r.Report(Dead, req, errors.New(reason))
+}
+
+// delete takes the message out of the queue. If it fails the message comes back and is handled once more.
+func (r *Receiver) delete(ctx context.Context, m types.Message) error {
+	ctx, cancel := finishing(ctx)
+	defer cancel()
+	url, err := r.Queue.url(ctx, r.Queue.name)
+	if err != nil {
+		return err
+	}
+	_, err = r.Queue.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
+	if err != nil {
+		return fmt.Errorf("delete from queue %s: %w", r.Queue.name, err)
+	}
+	return nil
+}
+
+// finishing is a context for the last step of a message: a receiver that is stopped must not leave it half done, or the
+// message would be handled again.
+func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,121 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// deadRetention is how long dead letters are kept, the longest that SQS allows.
+const deadRetention = 14 * 24 * time.Hour
+
+// Setup makes the queue and its dead-letter queue if they are not there as configured, and says what it did in lines
+// for a person. A message goes to the dead-letter queue after maxReceives receives. With dryRun it changes nothing and
+// says what it would do.
+func (q *Queue) Setup(ctx context.Context, visibility time.Duration, maxReceives int, dryRun bool) ([]string, error) {
+	dead := q.name + deadSuffix
+	steps, err := q.ensure(ctx, dead, map[string]string{
+		"MessageRetentionPeriod": strconv.Itoa(int(deadRetention.Seconds())),
+	}, dryRun)
+	if err != nil {
+		return steps, err
+	}
+	want := map[string]string{
+		"VisibilityTimeout":             strconv.Itoa(int(visibility.Seconds())),
+		"ReceiveMessageWaitTimeSeconds": strconv.Itoa(longPoll),
+	}
+	arn, err := q.arn(ctx, dead)
+	switch {
+	case err == nil:
+		policy, err := json.Marshal(map[string]any{"deadLetterTargetArn": arn, "maxReceiveCount": maxReceives})
+		if err != nil {
+			return steps, fmt.Errorf("redrive policy: %w", err)
+		}
+		want["RedrivePolicy"] = string(policy)
+	case !dryRun:
+		return steps, err
+	}
+	more, err := q.ensure(ctx, q.name, want, dryRun)
+	return append(steps, more...), err
+}
+
+// ensure makes one queue, or sets those of its attributes that differ.
+func (q *Queue) ensure(ctx context.Context, name string, want map[string]string, dryRun bool) ([]string, error) {
+	title := "queue " + name
+	have, err := q.attributes(ctx, name, slices.Collect(maps.Keys(want))...)
+	var missing *types.QueueDoesNotExist
+	switch {
+	case errors.As(err, &missing) && dryRun:
+		return []string{title + ": would create it"}, nil
+	case errors.As(err, &missing):
+		if _, err := q.client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: want}); err != nil {
+			return nil, fmt.Errorf("create %s: %w", title, err)
+		}
+		return []string{title + ": created"}, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", title, err)
+	}
+
+	differ := map[string]string{}
+	for k, v := range want {
+		if !sameAttribute(have[k], v) {
+			differ[k] = v
+		}
+	}
+	names := slices.Sorted(maps.Keys(differ))
+	switch {
+	case len(differ) == 0:
+		return []string{title + ": is there as configured"}, nil
+	case dryRun:
+		return []string{fmt.Sprintf("%s: would set %v", title, names)}, nil
+	}
+	url, err := q.lookUp(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := q.client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: differ}); err != nil {
+		return nil, fmt.Errorf("set attributes of %s: %w", title, err)
+	}
+	return []string{fmt.Sprintf("%s: set %v", title, names)}, nil
+}
+
+func (q *Queue) attributes(ctx context.Context, name string, attrs ...string) (map[string]string, error) {
+	url, err := q.lookUp(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	in := &sqs.GetQueueAttributesInput{QueueUrl: &url}
+	for _, a := range attrs {
+		in.AttributeNames = append(in.AttributeNames, types.QueueAttributeName(a))
+	}
+	out, err := q.client.GetQueueAttributes(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("attributes of queue %s: %w", name, err)
+	}
+	return out.Attributes, nil
+}
+
+func (q *Queue) arn(ctx context.Context, name string) (string, error) {
+	attrs, err := q.attributes(ctx, name, "QueueArn")
+	return attrs["QueueArn"], err
+}
+
+// sameAttribute compares policies as JSON, since SQS hands them back in a form of its own.
+func sameAttribute(a, b string) bool {
+	if a == b {
+		return true
+	}
+	var av, bv map[string]any
+	if json.Unmarshal([]byte(a), &av) != nil || json.Unmarshal([]byte(b), &bv) != nil {
+		return false
+	}
+	return fmt.Sprint(av) == fmt.Sprint(bv)
+}

@@ -1,0 +1,200 @@
+package frontend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+// Cache is where the state of objects is kept, see [cache.Redis]. Any error means that it is away.
+type Cache interface {
+	Get(ctx context.Context, key string) (cache.Entry, error)
+	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
+	Release(ctx context.Context, key string, lease cache.Entry) error
+	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
+	Generations
+}
+
+// Generations is what purges leave behind.
+type Generations interface {
+	Generation(ctx context.Context, key string) (int64, error)
+	Purge(ctx context.Context, key string) (int64, error)
+}
+
+// Watcher wakes those who wait for an entry, see [cache.Watcher].
+type Watcher interface {
+	Wait(key string) (changed <-chan struct{}, stop func())
+	Up() bool
+}
+
+// Queue takes copy requests.
+type Queue interface {
+	Send(ctx context.Context, r queue.Request) error
+}
+
+// Bucket is where copies stand. Head fails with [storage.ErrNotFound]; Location does no I/O but for credentials.
+type Bucket interface {
+	Head(ctx context.Context, key string) (storage.Stored, error)
+	Delete(ctx context.Context, key string) error
+	Location(ctx context.Context, method, key string, expires time.Time) (string, error)
+}
+
+// Pool is a pool that clients can ask for, and its bucket.
+type Pool struct {
+	storage.Pool
+	Bucket Bucket
+}
+
+// Options is what a front end is made of. All fields but PurgeToken must be set.
+type Options struct {
+	Pools   []*Pool
+	Cache   Cache
+	Watcher Watcher
+	Queue   Queue
+	// Admit returns a source URL's canonical form, or an error that the client may read.
+	Admit func(url string) (string, error)
+	Rules cache.Rules
+	// MaxWait is how long a client waits for a copy if it does not say; WaitLimit is the most that it may say.
+	MaxWait, WaitLimit time.Duration
+	// PurgeToken is the bearer token for purges; empty refuses all of them.
+	PurgeToken string
+	Log        zerolog.Logger
+	Registry   *prometheus.Registry
+	// Name tells this process from others, as the owner of leases.
+	Name string
+}
+
+// Server is a front end. It is safe for concurrent use.
+type Server struct {
+	pools      []*Pool
+	cache      Cache
+	watcher    Watcher
+	queue      Queue
+	admit      func(string) (string, error)
+	rules      cache.Rules
+	wait       time.Duration
+	waitLimit  time.Duration
+	purgeToken string
+	log        zerolog.Logger
+	metrics    metrics
+	name       string
+	now        func() time.Time
+	started    time.Time
+
+	flights  flights
+	running  sync.WaitGroup
+	stopping chan struct{} // closed on shutdown
+	stopOnce sync.Once
+}
+
+// New returns a front end. It does no I/O.
+func New(o Options) *Server {
+	return &Server{
+		pools:      o.Pools,
+		cache:      o.Cache,
+		watcher:    o.Watcher,
+		queue:      o.Queue,
+		admit:      o.Admit,
+		rules:      o.Rules,
+		wait:       o.MaxWait,
+		waitLimit:  o.WaitLimit,
+		purgeToken: o.PurgeToken,
+		log:        o.Log,
+		metrics:    newMetrics(o.Registry),
+		name:       o.Name,
+		now:        time.Now,
+		started:    time.Now(),
+		flights:    flights{all: map[string]*flight{}},
+		stopping:   make(chan struct{}),
+	}
+}
+
+// Handler is everything that clients see, from the outside.
+func (s *Server) Handler() http.Handler {
+	r := httprouter.New()
+	// Both would answer 301 with a rewritten URL, and the URL in the path must arrive as it is.
+	r.RedirectTrailingSlash, r.RedirectFixedPath = false, false
+	r.GET("/v1/redirect/:service/:region/*url", s.redirect)
+	r.HEAD("/v1/redirect/:service/:region/*url", s.redirect)
+	r.DELETE("/v1/purge/:service/:region/*url", s.purge)
+	r.GET("/v1/ping", s.ping)
+	r.GET("/v1/api-reference", s.apiReference)
+	r.NotFound = fail(codeNotFound, "No such resource, see /v1/api-reference")
+	r.MethodNotAllowed = fail(codeMethod, "Method not allowed here, see the Allow header")
+	return escapedPath(r)
+}
+
+// escapedPath makes the router see the path as it was sent: it matches the decoded one otherwise, in which an encoded
+// URL's slashes are the path's own.
+func escapedPath(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u, r2 := *r.URL, *r
+		u.Path = r.URL.EscapedPath()
+		r2.URL = &u
+		next.ServeHTTP(w, &r2)
+	})
+}
+
+func fail(c code, text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeError(w, problem(c, text)) })
+}
+
+func (s *Server) ping(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+	writeJSON(w, http.StatusOK, struct {
+		Alive  bool    `json:"alive"`
+		Uptime float64 `json:"uptime"` // seconds
+	}{true, s.now().Sub(s.started).Seconds()})
+}
+
+// shutdownGrace is how long a stopping front end lets answers finish.
+const shutdownGrace = 10 * time.Second
+
+// Run serves clients on l until ctx is over. Then waiting clients are sent to their source and answers under way finish.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		WriteTimeout:      s.waitLimit + time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.stop()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	err := srv.Shutdown(grace)
+	s.running.Wait()
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) stop() { s.stopOnce.Do(func() { close(s.stopping) }) }
+
+func (s *Server) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,425 @@
+// Command cloud-mirror redirects clients to a copy of an immutable object in their own region, and makes the copy the
+// first time somebody asks. This file wires the rooms together and does nothing else.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/rs/zerolog"
+	"github.com/schollz/progressbar/v3"
+	sdk "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/setup"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/client"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/worker"
+)
+
+// version is set by the linker in releases.
+var version string
+
+type cli struct {
+	Config string `short:"c" env:"CLOUD_MIRROR_CONFIG" type:"existingfile" placeholder:"FILE" help:"Configuration file (YAML); CLOUD_MIRROR_* variables override it."`
+
+	Frontend frontendCmd `cmd:"" help:"Serve redirects to clients."`
+	Worker   workerCmd   `cmd:"" help:"Make copies: the Temporal worker and the SQS bridge."`
+	Setup    setupCmd    `cmd:"" help:"Make buckets, queues and search attributes; can be repeated."`
+	URL      urlCmd      `cmd:"" name:"url" help:"Print the redirect URL of an object."`
+	Get      getCmd      `cmd:"" help:"Follow a redirect and save the object."`
+	Purge    purgeCmd    `cmd:"" help:"Forget an object and delete its copy."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+
+	var c cli
+	parser := kong.Parse(&c,
+		kong.Name("cloud-mirror"),
+		kong.Description("A copy of every object in the caller's own region, made the first time somebody asks."),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err := parser.Run(&c); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintln(os.Stderr, "cloud-mirror: "+line)
+		}
+		stop()
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+// load reads the configuration and makes the logger.
+func (c *cli) load() (config.Config, zerolog.Logger, error) {
+	cfg, err := config.Load(c.Config, os.Environ())
+	if err != nil {
+		return cfg, zerolog.Nop(), err
+	}
+	level, err := zerolog.ParseLevel(cfg.Log.Level)
+	if err != nil {
+		return cfg, zerolog.Nop(), fmt.Errorf("log.level: %w", err)
+	}
+	log := zerolog.New(os.Stderr)
+	if cfg.Log.Format == "console" {
+		log = zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr})
+	}
+	return cfg, log.Level(level).With().Timestamp().Logger(), nil
+}
+
+type frontendCmd struct{}
+
+func (frontendCmd) Help() string {
+	return "Example:\n\n  cloud-mirror --config cloud-mirror.yaml frontend"
+}
+
+func (frontendCmd) Run(ctx context.Context, c *cli) error {
+	cfg, log, err := c.load()
+	if err != nil {
+		return err
+	}
+	sys, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	host, _ := os.Hostname() // only a name
+	server := frontend.New(frontend.Options{
+		Pools:      sys.frontendPools(),
+		Cache:      sys.cache,
+		Watcher:    sys.watcher,
+		Queue:      sys.queue,
+		Admit:      sys.origin.Admit,
+		Rules:      cfg.Rules(),
+		MaxWait:    cfg.Frontend.MaxWait,
+		WaitLimit:  cfg.Frontend.MaxWaitLimit,
+		PurgeToken: cfg.Frontend.PurgeToken,
+		Log:        log,
+		Registry:   sys.registry,
+		Name:       fmt.Sprintf("%s/%d", host, os.Getpid()),
+	})
+	clients, err := net.Listen("tcp", cfg.Frontend.Listen)
+	if err != nil {
+		return fmt.Errorf("frontend.listen: %w", err)
+	}
+	admin, err := net.Listen("tcp", cfg.Frontend.AdminListen)
+	if err != nil {
+		return fmt.Errorf("frontend.admin_listen: %w", err)
+	}
+	log.Info().Stringer("listen", clients.Addr()).Stringer("admin", admin.Addr()).Msg("frontend started")
+	defer log.Info().Msg("frontend stopped")
+	return together(ctx,
+		func(ctx context.Context) error { sys.watcher.Run(ctx, sys.cache); return nil },
+		func(ctx context.Context) error { return server.Run(ctx, clients) },
+		func(ctx context.Context) error { return frontend.RunAdmin(ctx, admin, sys.registry, server.Ready) },
+	)
+}
+
+type workerCmd struct {
+	Pool   []string `placeholder:"ID" help:"Copy into this pool (repeatable), e.g. s3_us-west-2; all if none is given."`
+	Copy   *bool    `negatable:"" help:"Make copies. On unless the configuration says otherwise."`
+	Bridge *bool    `negatable:"" help:"Start workflows for the queue's messages. On unless the configuration says otherwise."`
+}
+
+func (workerCmd) Help() string {
+	return "Examples:\n\n  cloud-mirror --config cloud-mirror.yaml worker --pool s3_us-west-2\n" +
+		"  cloud-mirror --config cloud-mirror.yaml worker --no-copy"
+}
+
+func (w *workerCmd) Run(ctx context.Context, c *cli) error {
+	cfg, log, err := c.load()
+	if err != nil {
+		return err
+	}
+	if err := cfg.SetWorker(w.Pool, w.Copy, w.Bridge); err != nil {
+		return err
+	}
+	sealer, err := activities.NewSealer(cfg.Worker.QueryKeys)
+	if err != nil {
+		return fmt.Errorf("worker.query_keys: %w", err)
+	}
+	sys, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	temporal, _, err := dial(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	admin, err := net.Listen("tcp", cfg.Worker.AdminListen)
+	if err != nil {
+		return fmt.Errorf("worker.admin_listen: %w", err)
+	}
+	metrics := worker.NewMetrics(sys.registry)
+	opts := worker.Options{
+		Log:        log,
+		Copiers:    sys.copiers(cfg, sealer, metrics),
+		Slots:      cfg.Worker.Concurrency,
+		Queue:      sys.queue,
+		Receivers:  cfg.Worker.Receivers,
+		Visibility: cfg.SQS.VisibilityTimeout,
+		Metrics:    metrics,
+	}
+	if cfg.Worker.Bridge {
+		opts.Bridge = sys.bridge(temporal, sealer, log)
+	}
+	running := worker.New(temporal, opts)
+	defer log.Info().Msg("worker stopped")
+	return together(ctx,
+		running.Run,
+		func(ctx context.Context) error { return frontend.RunAdmin(ctx, admin, sys.registry, running.Ready) },
+	)
+}
+
+type setupCmd struct {
+	DryRun bool `help:"Change nothing, say what would be done."`
+}
+
+func (setupCmd) Help() string {
+	return "Example:\n\n  cloud-mirror --config cloud-mirror.yaml setup --dry-run"
+}
+
+func (s *setupCmd) Run(ctx context.Context, c *cli) error {
+	cfg, log, err := c.load()
+	if err != nil {
+		return err
+	}
+	sys, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	var steps []setup.Step
+	for _, b := range sys.buckets {
+		steps = append(steps, b.Setup)
+	}
+	steps = append(steps,
+		func(ctx context.Context, dryRun bool) ([]string, error) {
+			return sys.queue.Setup(ctx, cfg.SQS.VisibilityTimeout, cfg.SQS.MaxReceives, dryRun)
+		},
+		func(ctx context.Context, dryRun bool) ([]string, error) {
+			temporal, namespace, err := dial(ctx, log)
+			if err != nil {
+				return nil, err
+			}
+			defer temporal.Close()
+			return worker.SetupAttributes(ctx, temporal, namespace, dryRun)
+		},
+	)
+	return setup.Run(ctx, os.Stdout, s.DryRun, steps...)
+}
+
+// target is what the client's commands have in common.
+type target struct {
+	Server  string `env:"CLOUD_MIRROR_SERVER" default:"http://127.0.0.1:8080" help:"Base URL of the front end."`
+	Service string `default:"s3" help:"Service of the pool."`
+	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2."`
+	Object  string `arg:"" name:"object" help:"The object's own URL."`
+}
+
+func (t *target) client() *client.Client { return &client.Client{Server: t.Server} }
+
+type urlCmd struct {
+	target
+}
+
+func (urlCmd) Help() string {
+	return "Example:\n\n  cloud-mirror url --region us-west-2 https://example.com/a.zip"
+}
+
+func (u *urlCmd) Run() error {
+	_, err := fmt.Println(u.client().RedirectURL(u.Service, u.Region, u.Object))
+	return err
+}
+
+type getCmd struct {
+	target
+	Output string `short:"o" placeholder:"FILE" help:"Where to save the object, - for standard output; the URL's file name if not given."`
+}
+
+func (getCmd) Help() string {
+	return "Example:\n\n  cloud-mirror get --region us-west-2 --output a.zip https://example.com/a.zip"
+}
+
+func (g *getCmd) Run(ctx context.Context) error {
+	o, err := g.client().Get(ctx, g.Service, g.Region, g.Object)
+	if err != nil {
+		return err
+	}
+	defer o.Body.Close() //nolint:errcheck // it was read
+	from := "from the copy in " + g.Region
+	if !o.Copied {
+		from = "from the source: " + o.Why
+	}
+	fmt.Fprintln(os.Stderr, from)
+	body := io.Reader(o.Body)
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		bar := progressbar.DefaultBytes(o.Size, "downloading")
+		defer bar.Close() //nolint:errcheck // it is only a picture
+		body = io.TeeReader(body, bar)
+	}
+	if g.Output == "-" {
+		_, err := io.Copy(os.Stdout, body)
+		return err
+	}
+	if g.Output == "" {
+		g.Output = client.FileName(g.Object)
+	}
+	return client.Save(g.Output, body, o.Size)
+}
+
+type purgeCmd struct {
+	target
+	Token string `required:"" env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"The front end's purge token."`
+}
+
+func (purgeCmd) Help() string {
+	return "Example (region all means every region):\n\n" +
+		"  CLOUD_MIRROR_TOKEN=secret cloud-mirror purge --region all https://example.com/a.zip"
+}
+
+func (p *purgeCmd) Run(ctx context.Context) error {
+	c := p.client()
+	c.Token = p.Token
+	return c.Purge(ctx, p.Service, p.Region, p.Object)
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Help() string { return "Example:\n\n  cloud-mirror version" }
+
+func (versionCmd) Run() error {
+	v := version
+	if info, ok := debug.ReadBuildInfo(); v == "" && ok {
+		v = info.Main.Version
+	}
+	_, err := fmt.Println("cloud-mirror", v)
+	return err
+}
+
+// system is what front end, worker and setup share.
+type system struct {
+	registry *prometheus.Registry
+	pools    []storage.Pool
+	buckets  []*storage.Bucket // in the order of pools
+	origin   *origin.Client
+	cache    *cache.Redis
+	watcher  *cache.Watcher
+	queue    *queue.Queue
+}
+
+// open does no I/O beyond what the AWS SDK does to find its configuration.
+func open(ctx context.Context, cfg config.Config) (*system, error) {
+	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("AWS configuration: %w", err)
+	}
+	sys := &system{registry: prometheus.NewRegistry(), pools: cfg.StoragePools(), watcher: cache.NewWatcher()}
+	sys.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	undecodable := promauto.With(sys.registry).NewCounter(prometheus.CounterOpts{
+		Name: "cloud_mirror_undecodable_entries_total",
+		Help: "Cache entries that could not be decoded and were removed.",
+	})
+	if sys.origin, err = origin.New(cfg.Origin()); err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	if sys.cache, err = cache.Open(cfg.Redis.URL, undecodable.Inc); err != nil {
+		return nil, fmt.Errorf("redis.url: %w", err)
+	}
+	sys.queue = queue.Open(aws, cfg.SQS.Region, cfg.SQS.Endpoint, cfg.SQS.Queue)
+	for _, p := range sys.pools {
+		sys.buckets = append(sys.buckets, storage.Open(aws, p))
+	}
+	return sys, nil
+}
+
+func (s *system) close() { _ = s.cache.Close() }
+
+func (s *system) frontendPools() []*frontend.Pool {
+	pools := make([]*frontend.Pool, len(s.pools))
+	for i, p := range s.pools {
+		pools[i] = &frontend.Pool{Pool: p, Bucket: s.buckets[i]}
+	}
+	return pools
+}
+
+func (s *system) copiers(cfg config.Config, sealer *activities.Sealer, o activities.Observer) map[string]*activities.Activities {
+	copiers := map[string]*activities.Activities{}
+	memory := activities.NewMemory(int64(cfg.Worker.Memory))
+	for i, p := range s.pools {
+		if !cfg.Copies(p.ID()) {
+			continue
+		}
+		copiers[p.ID()] = &activities.Activities{
+			Origin:   s.origin,
+			Bucket:   s.buckets[i],
+			Cache:    s.cache,
+			Sealer:   sealer,
+			Rules:    cfg.Rules(),
+			Memory:   memory,
+			Observer: o,
+			Stall:    cfg.Source.StallTimeout,
+			PartSize: p.PartSize,
+			Now:      time.Now,
+		}
+	}
+	return copiers
+}
+
+func (s *system) bridge(temporal worker.Starter, sealer *activities.Sealer, log zerolog.Logger) *worker.Bridge {
+	b := &worker.Bridge{Temporal: temporal, Sealer: sealer, Admit: s.origin.Admit, Pools: map[string]storage.Pool{}}
+	b.Waiting = func(err error) { log.Warn().Err(err).Msg("Temporal does not take a copy request, it is tried again") }
+	for _, p := range s.pools {
+		b.Pools[p.ID()] = p
+	}
+	return b
+}
+
+// dial connects to the Temporal that TEMPORAL_* or temporal.toml name.
+func dial(ctx context.Context, log zerolog.Logger) (temporal sdk.Client, namespace string, err error) {
+	opts, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return nil, "", fmt.Errorf("Temporal configuration: %w", err)
+	}
+	if opts.Namespace == "" {
+		opts.Namespace = sdk.DefaultNamespace
+	}
+	temporal, err = worker.Dial(ctx, opts, log)
+	return temporal, opts.Namespace, err
+}
+
+// together runs all until one ends or ctx is over, then ends the others and waits for them.
+func together(ctx context.Context, run ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, f := range run {
+		group.Go(func() error { return f(ctx) })
+	}
+	return group.Wait()
+}

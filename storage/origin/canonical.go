@@ -1,0 +1,171 @@
+package origin
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxURL is the longest URL accepted, in bytes, before and after canonicalisation: what common servers take
+	// (RFC 9110 section 4.1 asks for 8,000 at least).
+	maxURL = 8 << 10
+	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4, less the length octets).
+	maxHost = 253
+)
+
+// Canonical parses and normalises the URL of a source, so that all spellings of one request are one string and
+// different requests are different strings:
+//
+//   - scheme and host are lower case, an IPv6 address is in its RFC 5952 form, an empty or default port is dropped, so is
+//     the fragment, and an empty path is "/";
+//   - path and query are kept byte for byte, except that the bytes which no URI may contain (RFC 3986: space and
+//     " < > \ ^ ` { | } and everything outside ASCII) are percent-encoded, as every client sends them. Without that,
+//     net/url would decode and re-encode such a path on the way out, and %2F in it would become "/".
+//
+// It refuses, with an *Error of ClassInvalidURL: schemes other than http and https, userinfo, control characters, an
+// empty host, host names of anything but letters, digits, '.', '_' and '-' or with an empty label, IPv6 addresses with a zone
+// (http://[::1%25x.allowed.example]/ passes allow lists), ports outside 1…65535, broken %-escapes in the path (in a query
+// they are kept: nothing decodes them), and URLs above 8 KiB.
+//
+// It is idempotent, and net/http sends exactly the bytes that it returns.
+func Canonical(raw string) (string, error) {
+	if len(raw) > maxURL {
+		return "", invalidURL("url is longer than %d bytes", maxURL)
+	}
+	if strings.ContainsFunc(raw, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", invalidURL("url holds a control character")
+	}
+	raw, _, _ = strings.Cut(raw, "#")
+
+	scheme, rest, ok := strings.Cut(raw, "://")
+	scheme = lowerASCII(scheme)
+	if !ok || scheme != "http" && scheme != "https" {
+		return "", invalidURL("url is not an absolute http or https url")
+	}
+	authority, target := rest, ""
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		authority, target = rest[:i], rest[i:]
+	}
+	authority, err := canonicalAuthority(scheme, authority)
+	if err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(target, "/") {
+		target = "/" + target
+	}
+	if path, _, _ := strings.Cut(target, "?"); !validEscapes(path) {
+		return "", invalidURL("url has a broken %%-escape in its path")
+	}
+	canonical := scheme + "://" + authority + encodeIllegal(target)
+	if len(canonical) > maxURL {
+		return "", invalidURL("url is longer than %d bytes", maxURL)
+	}
+	return canonical, nil
+}
+
+// Redact returns a canonical URL without its query, which may hold a signature: for logs, errors and metadata.
+func Redact(canonical string) string {
+	if i := strings.IndexAny(canonical, "?#"); i >= 0 {
+		return canonical[:i]
+	}
+	return canonical
+}
+
+// canonicalAuthority normalises what stands between "://" and the path.
+func canonicalAuthority(scheme, authority string) (string, error) {
+	if strings.Contains(authority, "@") {
+		return "", invalidURL("url holds a user name or password")
+	}
+	host, port := authority, ""
+	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
+		host, port = authority[:i], authority[i+1:]
+	}
+	host, err := canonicalHost(host)
+	if err != nil {
+		return "", err
+	}
+	if port == "" { // RFC 3986, section 6.2.3: an empty port is the default one
+		return host, nil
+	}
+	number, parseErr := strconv.ParseUint(port, 10, 16) // takes neither signs nor, in base 10, underscores
+	if parseErr != nil || number == 0 {
+		return "", invalidURL("url has a port outside 1..65535")
+	}
+	if scheme == "http" && number == 80 || scheme == "https" && number == 443 {
+		return host, nil
+	}
+	return host + ":" + strconv.FormatUint(number, 10), nil
+}
+
+func canonicalHost(host string) (string, error) {
+	if bracketed, ok := strings.CutPrefix(host, "["); ok {
+		literal, closed := strings.CutSuffix(bracketed, "]")
+		addr, err := netip.ParseAddr(literal)
+		if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
+			return "", invalidURL("url has an ipv6 address that is not valid")
+		}
+		return "[" + addr.String() + "]", nil
+	}
+	host = lowerASCII(host)
+	if host == "" {
+		return "", invalidURL("url has no host")
+	}
+	// An empty label never resolves, and hosts "." and ".." would be dot segments in an object's key.
+	emptyLabel := strings.HasPrefix(host, ".") || strings.Contains(host, "..")
+	if len(host) > maxHost || emptyLabel || strings.ContainsFunc(host, notInHost) {
+		return "", invalidURL("url has a host that is not valid")
+	}
+	return host, nil
+}
+
+func notInHost(r rune) bool {
+	return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
+}
+
+// lowerASCII leaves everything outside ASCII alone: strings.ToLower maps U+212A, the Kelvin sign, to "k", which would
+// make an allowed host of one that is not.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+func validEscapes(path string) bool {
+	for i := 0; i < len(path); i++ {
+		if path[i] != '%' {
+			continue
+		}
+		if i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2]) {
+			return false
+		}
+		i += 2
+	}
+	return true
+}
+
+func isHex(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
+}
+
+// encodeIllegal percent-encodes the bytes that no URI may contain and leaves every other byte, '%' included, as it is.
+func encodeIllegal(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,163 @@
+package origin_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+func TestCanonical(t *testing.T) {
+	longest := "http://h/" + strings.Repeat("a", 8<<10-len("http://h/"))
+	for _, tt := range []struct{ name, raw, want string }{
+		{"a canonical url stays as it is", "https://h.example/a/b?c=d&e", "https://h.example/a/b?c=d&e"},
+		{"scheme and host are lower case, path and query are not", "HTTPS://H.Example/A?B", "https://h.example/A?B"},
+		{"the default port of http is dropped", "http://h:80/a", "http://h/a"},
+		{"the default port of https is dropped", "https://h:443/a", "https://h/a"},
+		{"the default port is found behind zeros", "https://h:00443/a", "https://h/a"},
+		{"an empty port is dropped", "https://h:/a", "https://h/a"},
+		{"another port is kept", "https://h:80/a", "https://h:80/a"},
+		{"the fragment is dropped", "https://h/a?b#c?d/e", "https://h/a?b"},
+		{"an empty path is a slash", "https://h", "https://h/"},
+		{"an empty path before a query is a slash", "https://h?a=b", "https://h/?a=b"},
+		{"an empty query is kept", "https://h/a?", "https://h/a?"},
+		{"a second question mark is kept", "https://h/a??", "https://h/a??"},
+		{"escapes are kept in their case", "https://h/a%2Fb%2fc%41", "https://h/a%2Fb%2fc%41"},
+		{"double slashes and dot segments are kept", "https://h//a/../b/./", "https://h//a/../b/./"},
+		{"bytes that no uri may contain are encoded in the path", "https://h/ \"<>\\^`{|}", "https://h/%20%22%3C%3E%5C%5E%60%7B%7C%7D"},
+		{"bytes that no uri may contain are encoded in the query", "https://h/?a b|c", "https://h/?a%20b%7Cc"},
+		{"bytes outside ascii are encoded, utf-8 or not", "https://h/é\xff", "https://h/%C3%A9%FF"},
+		{"%2F survives beside a byte that is encoded", "https://h/a%2Fb c", "https://h/a%2Fb%20c"},
+		{"brackets and sub-delims are kept", "https://h/[a]!$&'()*+,;=:@~", "https://h/[a]!$&'()*+,;=:@~"},
+		{"a broken escape in the query is kept", "https://h/?a=%zz%", "https://h/?a=%zz%"},
+		{"an at sign in the path is not userinfo", "https://h/a@b", "https://h/a@b"},
+		{"an at sign in the query is not userinfo", "https://h?a@b", "https://h/?a@b"},
+		{"an ipv6 address is shortened", "https://[2001:0DB8::0001]:8080/", "https://[2001:db8::1]:8080/"},
+		{"an ipv6 address loses the default port", "https://[::1]:443/", "https://[::1]/"},
+		{"an underscore in a host is kept", "https://my_bucket.example/", "https://my_bucket.example/"},
+		{"a trailing dot in a host is kept", "https://h.example./", "https://h.example./"},
+		{"8 KiB are taken", longest, longest},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := origin.Canonical(tt.raw)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestCanonicalRefuses(t *testing.T) {
+	for _, tt := range []struct{ name, raw string }{
+		{"the empty string", ""},
+		{"another scheme", "ftp://h/SECRET"},
+		{"file", "file:///SECRET"},
+		{"no scheme", "h/SECRET"},
+		{"no authority", "http:/h/SECRET"},
+		{"leading space", " http://h/SECRET"},
+		{"userinfo", "http://SECRET:SECRET@h/"},
+		{"empty userinfo", "http://@h/SECRET"},
+		{"userinfo behind a backslash", "http://allowed.example\\@h/SECRET"},
+		{"backslash in the host", "http://allowed.example\\.h/SECRET"},
+		{"newline", "http://h/SECRET\n"},
+		{"control character in a fragment", "http://h/SECRET#\x00"},
+		{"delete", "http://h/\x7fSECRET"},
+		{"empty host", "http:///SECRET"},
+		{"empty host with a port", "http://:80/SECRET"},
+		{"host outside ascii", "http://é.example/SECRET"},
+		{"host with the kelvin sign, which lower-cases to k", "http://\u212a.example/SECRET"},
+		{"escaped host", "http://%68.example/SECRET"},
+		{"host of one dot", "http://./SECRET"},
+		{"host of two dots", "http://../SECRET"},
+		{"host with an empty label", "http://a..b/SECRET"},
+		{"host above 253 bytes", "http://" + strings.Repeat("a", 254) + "/SECRET"},
+		{"ipv6 zone that ends like an allowed host", "http://[::1%25x.allowed.example]/SECRET"},
+		{"ipv6 zone, not escaped", "http://[::1%x.allowed.example]/SECRET"},
+		{"ipv4 in brackets", "http://[127.0.0.1]/SECRET"},
+		{"bracket not closed", "http://[::1/SECRET"},
+		{"ipv6 without brackets", "http://::1/SECRET"},
+		{"text behind an ipv6 address", "http://[::1].allowed.example/SECRET"},
+		{"port 0", "http://h:0/SECRET"},
+		{"port 65536", "http://h:65536/SECRET"},
+		{"port with a sign", "http://h:+80/SECRET"},
+		{"port that is no number", "http://h:8x/SECRET"},
+		{"two ports", "http://h:80:80/SECRET"},
+		{"broken escape in the path", "http://h/SECRET%zz"},
+		{"escape cut short", "http://h/SECRET%2"},
+		{"more than 8 KiB", "http://h/" + strings.Repeat("a", 8<<10)},
+		{"more than 8 KiB once encoded", "http://h/" + strings.Repeat(" ", 4<<10)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := origin.Canonical(tt.raw)
+			assert.Empty(t, got)
+			var failure *origin.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, origin.ClassInvalidURL, failure.Class)
+			assert.True(t, failure.Permanent)
+			assert.NotContains(t, err.Error(), "SECRET")
+		})
+	}
+}
+
+func TestRedact(t *testing.T) {
+	assert.Equal(t, "https://h/a", origin.Redact("https://h/a?X-Amz-Signature=1?2"))
+	assert.Equal(t, "https://h/a", origin.Redact("https://h/a?"))
+	assert.Equal(t, "https://h/a%3Fb", origin.Redact("https://h/a%3Fb"))
+}
+
+func FuzzCanonical(f *testing.F) {
+	for _, seed := range []string{
+		"http://h", "HTTPS://H:443/a%2Fb c?d|e#f", "http://[::FFFF:1.2.3.4]:8080/?", "https://h//../%41?%", "http://h./\xff??",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		canonical, err := origin.Canonical(raw)
+		if err != nil {
+			var failure *origin.Error
+			if !errors.As(err, &failure) || failure.Class != origin.ClassInvalidURL || canonical != "" {
+				t.Fatalf("Canonical(%q) = %q, %#v", raw, canonical, err)
+			}
+			return
+		}
+		if again, err := origin.Canonical(canonical); err != nil || again != canonical {
+			t.Fatalf("not idempotent: %q, %q, %v", canonical, again, err)
+		}
+		u, err := url.Parse(canonical)
+		if err != nil {
+			t.Fatalf("net/url refuses %q: %v", canonical, err)
+		}
+		if sent := u.Scheme + "://" + u.Host + u.RequestURI(); sent != canonical {
+			t.Fatalf("net/http would send %q for %q", sent, canonical)
+		}
+		if u.User != nil || u.Fragment != "" || strings.Contains(u.Hostname(), "%") {
+			t.Fatalf("userinfo, fragment or zone in %q", canonical)
+		}
+	})
+}
+
+// Two requests that differ on the wire must not become one object.
+func FuzzCanonicalIsInjective(f *testing.F) {
+	f.Add("a%2Fb", "a/b")
+	f.Add("a", "a?")
+	f.Add("a/../b", "b")
+	f.Add("%41", "A")
+	f.Add("%c3", "%C3")
+	legal := func(s string) bool {
+		return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("#\"<>\\^`{|}", r) })
+	}
+	f.Fuzz(func(t *testing.T, one, other string) {
+		if one == other || !legal(one) || !legal(other) {
+			t.Skip()
+		}
+		c1, err1 := origin.Canonical("http://h/" + one)
+		c2, err2 := origin.Canonical("http://h/" + other)
+		if err1 == nil && err2 == nil && c1 == c2 {
+			t.Fatalf("%q and %q are both %q", one, other, c1)
+		}
+	})
+}

@@ -1,0 +1,124 @@
+package origin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// userAgent lets the owner of a source see who is asking.
+const userAgent = "cloud-mirror/1"
+
+// Hop is one request of a redirect chain: the host asked, with its port if that is not the default one, and what it
+// answered.
+type Hop struct {
+	Host   string `json:"host,omitempty"`
+	Status int    `json:"status,omitempty"`
+}
+
+// follow requests a canonical URL and follows its redirects by hand: a fresh request per hop, each judged by the policy
+// before it is sent. net/http's own client would carry the Referer, with any signature in it, from host to host.
+// It returns the first answer that is not a redirect, whatever its status, and all hops including that one. The caller
+// closes the body.
+func (c *Client) follow(ctx context.Context, method, canonical string, header http.Header) (*http.Response, []Hop, error) {
+	if err := c.Check(canonical); err != nil {
+		return nil, nil, err
+	}
+	var hops []Hop
+	seen := map[string]bool{}
+	for at := canonical; ; {
+		seen[at] = true
+		resp, err := c.send(ctx, method, at, header)
+		if err != nil {
+			return nil, nil, err
+		}
+		host := resp.Request.URL.Host
+		hops = append(hops, Hop{Host: host, Status: resp.StatusCode})
+		location := resp.Header.Get("Location")
+		if !isRedirect(resp.StatusCode) || location == "" {
+			return resp, hops, nil
+		}
+		closeUnread(resp)
+
+		if at, err = c.nextHop(at, location); err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case seen[at]:
+			return nil, nil, tooManyRedirects("redirects of host %s go in a loop", host)
+		case len(hops) > c.redirectLimit:
+			return nil, nil, tooManyRedirects("more than %d redirects, the last by host %s", c.redirectLimit, host)
+		}
+	}
+}
+
+// send makes one request, without any redirect. Errors are classified; the caller closes the body.
+func (c *Client) send(ctx context.Context, method, canonical string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, canonical, nil)
+	if err != nil { // its text would hold the query
+		return nil, invalidURL("url is not valid")
+	}
+	maps.Copy(req.Header, header)
+	req.Header.Set("Accept", "*/*")
+	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, sendError(ctx, req.URL.Host, err, c.timeout)
+	}
+	return resp, nil
+}
+
+// isRedirect leaves out 300 and 304, which name no place to go on at, and 305 and 306, which nobody may follow any more
+// (RFC 9110, section 15.4). The requests are GET and HEAD only, for which all five mean the same.
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// nextHop resolves a Location against the hop that sent it, and judges it. The texts of its errors name the host only:
+// a Location often holds a signature.
+func (c *Client) nextHop(at, location string) (string, error) {
+	next, err := resolve(at, location)
+	if err != nil {
+		return "", invalidURL("redirect to a url that is not valid")
+	}
+	if err := c.Check(next); err != nil {
+		return "", invalidURL("redirect is not allowed: %s", err)
+	}
+	return next, nil
+}
+
+// resolve returns the canonical URL of a reference (RFC 3986, section 5.2), without re-encoding any byte of it. The
+// errors are not fit to be shown.
+func resolve(base, reference string) (string, error) {
+	reference, _, _ = strings.Cut(reference, "#")
+	// Encoded beforehand, or net/url would decode and re-encode the whole path.
+	ref, err := url.Parse(encodeIllegal(reference))
+	if err != nil {
+		return "", err
+	}
+	if ref.IsAbs() { // judged as it came, like a URL from a client
+		return Canonical(reference)
+	}
+	at, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
+	return Canonical(at.ResolveReference(ref).String())
+}
+
+func tooManyRedirects(format string, args ...any) *Error {
+	return &Error{Class: ClassTooManyRedirects, Permanent: true, Text: fmt.Sprintf(format, args...)}
+}
+
+// closeUnread drops the body of an answer that is of no use. The connection may go with it: reading on would let a
+// source keep the caller busy.
+func closeUnread(resp *http.Response) { _ = resp.Body.Close() }

@@ -1,0 +1,180 @@
+package origin
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+const (
+	defaultRedirectLimit   = 30
+	defaultMaxConnsPerHost = 64
+	defaultTimeout         = 10 * time.Second
+
+	maxIdleConns    = 256
+	idleConnTimeout = 90 * time.Second
+	// maxHeaderBytes bounds the head of an answer; net/http would take 10 MB.
+	maxHeaderBytes = 64 << 10
+)
+
+// Config is the policy and the limits of a Client. A zero limit means its default.
+type Config struct {
+	// AllowedPatterns are regular expressions (RE2), anchored at their start. A canonical URL, query included, must match
+	// one, and so must every hop of its redirects. There is no default: at least one is needed.
+	AllowedPatterns []string
+	// EnsureSSL allows https only, at every hop.
+	EnsureSSL bool
+	// RedirectLimit is how many redirects are followed at most; 30 by default.
+	RedirectLimit int
+	// AllowedNetworks are special-purpose networks (loopback, private, …) that may be dialled nevertheless.
+	AllowedNetworks []netip.Prefix
+	// MaxConnsPerHost bounds the connections to one host, busy and idle; 64 by default. Requests above it wait.
+	MaxConnsPerHost int
+	// Timeout bounds, at each hop, connecting (name resolution included), the TLS handshake, and the wait for the head of
+	// the answer: each of the three; 10 s by default. Waiting for one of MaxConnsPerHost does not count.
+	Timeout time.Duration
+}
+
+// Client asks sources for objects. It is safe for concurrent use, and keeps connections: make one, use it everywhere.
+type Client struct {
+	patterns      []*regexp.Regexp
+	ensureSSL     bool
+	redirectLimit int
+	timeout       time.Duration
+	transport     http.RoundTripper
+}
+
+// New returns a Client with the given policy. An empty list of patterns, a pattern that is empty or does not compile
+// (the error names it), an invalid network, and a negative limit are errors.
+func New(cfg Config) (*Client, error) {
+	if cfg.RedirectLimit < 0 || cfg.MaxConnsPerHost < 0 || cfg.Timeout < 0 {
+		return nil, errors.New("origin: a limit is negative")
+	}
+	if cfg.RedirectLimit == 0 {
+		cfg.RedirectLimit = defaultRedirectLimit
+	}
+	if cfg.MaxConnsPerHost == 0 {
+		cfg.MaxConnsPerHost = defaultMaxConnsPerHost
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	patterns, err := compilePatterns(cfg.AllowedPatterns)
+	if err != nil {
+		return nil, err
+	}
+	guard, err := newGuard(cfg.AllowedNetworks)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		patterns:      patterns,
+		ensureSSL:     cfg.EnsureSSL,
+		redirectLimit: cfg.RedirectLimit,
+		timeout:       cfg.Timeout,
+		transport:     newTransport(cfg, guard),
+	}, nil
+}
+
+// Check tells whether the policy allows a canonical URL, without any I/O; an address that may not be dialled is only
+// found out by asking. The *Error it returns is of ClassInvalidURL, and its text is fit for clients.
+func (c *Client) Check(canonical string) error {
+	if again, err := Canonical(canonical); err != nil {
+		return err
+	} else if again != canonical {
+		return invalidURL("url is not in its canonical form")
+	}
+	u, err := url.Parse(canonical)
+	if err != nil { // can't be, Canonical is stricter; its text would hold the query
+		return invalidURL("url is not valid")
+	}
+	if c.ensureSSL && u.Scheme != "https" {
+		return invalidURL("host %s: only https urls are allowed", u.Host)
+	}
+	for _, pattern := range c.patterns {
+		if pattern.MatchString(canonical) {
+			return nil
+		}
+	}
+	return invalidURL("host %s: url is not on the list of allowed sources", u.Host)
+}
+
+func compilePatterns(raw []string) ([]*regexp.Regexp, error) {
+	if len(raw) == 0 {
+		return nil, errors.New("origin: no allowed pattern")
+	}
+	patterns := make([]*regexp.Regexp, 0, len(raw))
+	for _, p := range raw {
+		if p == "" {
+			return nil, errors.New(`origin: allowed pattern "" matches everything`)
+		}
+		// On its own first: an unbalanced ")|(" would escape from the group that anchors it.
+		if _, err := regexp.Compile(p); err != nil {
+			return nil, fmt.Errorf("origin: allowed pattern %q: %w", p, err)
+		}
+		anchored, err := regexp.Compile(`\A(?:` + p + `)`)
+		if err != nil {
+			return nil, fmt.Errorf("origin: allowed pattern %q: %w", p, err)
+		}
+		patterns = append(patterns, anchored)
+	}
+	return patterns, nil
+}
+
+// newGuard returns the judge of addresses: the IANA special-purpose registries are refused, less the given networks. Any
+// port is let through, since the patterns decide about ports.
+func newGuard(allowed []netip.Prefix) (*ssrf.Guardian, error) {
+	var v4, v6 []netip.Prefix
+	for _, prefix := range allowed {
+		if !prefix.IsValid() {
+			return nil, errors.New("origin: an allowed network is not valid")
+		}
+		addr, bits := prefix.Addr(), prefix.Bits()
+		if addr.Is4In6() && bits >= 96 {
+			// The dialer hands an IPv4-mapped address to the guard as the IPv4 address that it is.
+			addr, bits = addr.Unmap(), bits-96
+		}
+		if prefix = netip.PrefixFrom(addr, bits); addr.Is4() {
+			v4 = append(v4, prefix)
+		} else {
+			v6 = append(v6, prefix)
+		}
+	}
+	return ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...)), nil
+}
+
+func newTransport(cfg Config, guard *ssrf.Guardian) *http.Transport {
+	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second, Control: guard.Safe}
+	return &http.Transport{
+		Proxy:                  nil, // behind a proxy the guard would judge the proxy's address and nothing else
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    cfg.Timeout,
+		ResponseHeaderTimeout:  cfg.Timeout,
+		DisableCompression:     true, // net/http must never ask for gzip, decode it, and drop the length
+		ForceAttemptHTTP2:      true, // off by default beside a custom dialer
+		MaxConnsPerHost:        cfg.MaxConnsPerHost,
+		MaxIdleConnsPerHost:    cfg.MaxConnsPerHost,
+		MaxIdleConns:           maxIdleConns,
+		IdleConnTimeout:        idleConnTimeout,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		// What TCP keep-alive is to HTTP/1: many streams share a connection, and a dead one would stall them all.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: cfg.Timeout},
+	}
+}
+
+// Admit returns the canonical form of a URL as a client gave it, if it is allowed. Errors are as those of [Canonical] and
+// [Client.Check].
+func (c *Client) Admit(raw string) (string, error) {
+	canonical, err := Canonical(raw)
+	if err != nil {
+		return "", err
+	}
+	return canonical, c.Check(canonical)
+}

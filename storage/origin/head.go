@@ -1,0 +1,112 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxMetaValue is the longest header value kept in a Meta, in bytes: it goes into workflow history and then into S3
+// metadata, both of which are bounded.
+const maxMetaValue = 1024
+
+// Meta describes an object of a source. It goes into workflow history, so it holds no URL and no query. Header values
+// are as the source sent them; those above 1 KiB, not UTF-8 or with control characters are left out.
+type Meta struct {
+	// Size is the length of the body in bytes, as sent (a content coding is not undone); -1 if the source does not say.
+	Size               int64  `json:"size"`
+	ETag               string `json:"etag,omitempty"`
+	LastModified       string `json:"last_modified,omitempty"`
+	ContentType        string `json:"content_type,omitempty"`
+	ContentEncoding    string `json:"content_encoding,omitempty"`
+	ContentDisposition string `json:"content_disposition,omitempty"`
+	ContentLanguage    string `json:"content_language,omitempty"`
+	// AcceptRanges tells whether the source says, or has shown, that it serves ranges of bytes.
+	AcceptRanges bool `json:"accept_ranges,omitempty"`
+	// Addresses are the hops of the redirect chain, the last being the one that serves the object.
+	Addresses []Hop `json:"addresses,omitempty"`
+}
+
+// Head asks a source about an object. A source that refuses HEAD (403: a signature for GET does not cover it; 405 and
+// 501: the server has none) is asked again by a GET of the first byte; what that one says counts, failure included.
+//
+// Errors are *Error, or the context's error, wrapped, if the caller's context is done.
+func (c *Client) Head(ctx context.Context, canonical string) (Meta, error) {
+	resp, hops, err := c.follow(ctx, http.MethodHead, canonical, nil)
+	if err != nil {
+		return Meta{}, err
+	}
+	closeUnread(resp)
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return metaOf(resp, hops), nil
+	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return c.probe(ctx, canonical)
+	}
+	return Meta{}, statusError(resp)
+}
+
+// probe learns by GET what HEAD would have said. It never reads a body.
+func (c *Client) probe(ctx context.Context, canonical string) (Meta, error) {
+	meta, err := c.probeWith(ctx, canonical, http.Header{"Range": {"bytes=0-0"}})
+	var failure *Error
+	if errors.As(err, &failure) && failure.Status == http.StatusRequestedRangeNotSatisfiable {
+		// An empty object has no first byte, and the 416 carries the headers of an error page.
+		return c.probeWith(ctx, canonical, nil)
+	}
+	return meta, err
+}
+
+func (c *Client) probeWith(ctx context.Context, canonical string, header http.Header) (Meta, error) {
+	resp, hops, err := c.follow(ctx, http.MethodGet, canonical, header)
+	if err != nil {
+		return Meta{}, err
+	}
+	closeUnread(resp)
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		meta := metaOf(resp, hops)
+		if header != nil {
+			meta.AcceptRanges = false // whatever it says, it has just ignored a range
+		}
+		return meta, nil
+	case resp.StatusCode == http.StatusPartialContent && header != nil:
+		got, ok := parseContentRange(resp.Header.Get("Content-Range"))
+		if !ok || got.first != 0 || got.last != 0 {
+			return Meta{}, unverifiable(resp.Request.URL.Host, "wrong Content-Range")
+		}
+		meta := metaOf(resp, hops)
+		meta.Size, meta.AcceptRanges = got.total, true
+		return meta, nil
+	}
+	return Meta{}, statusError(resp)
+}
+
+func metaOf(resp *http.Response, hops []Hop) Meta {
+	h := resp.Header
+	return Meta{
+		Size:               resp.ContentLength,
+		ETag:               bounded(h.Get("ETag")),
+		LastModified:       bounded(h.Get("Last-Modified")),
+		ContentType:        bounded(h.Get("Content-Type")),
+		ContentEncoding:    contentEncoding(h),
+		ContentDisposition: bounded(h.Get("Content-Disposition")),
+		ContentLanguage:    bounded(strings.Join(h.Values("Content-Language"), ", ")),
+		AcceptRanges:       strings.EqualFold(strings.TrimSpace(h.Get("Accept-Ranges")), "bytes"),
+		Addresses:          hops,
+	}
+}
+
+func contentEncoding(h http.Header) string {
+	return bounded(strings.Join(h.Values("Content-Encoding"), ", "))
+}
+
+func bounded(value string) string {
+	if len(value) > maxMetaValue || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
+		return ""
+	}
+	return value
+}

@@ -1,0 +1,166 @@
+package origin_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// secret stands for a signature in a query: no error text may hold it.
+const secret = "X-Amz-Signature=SECRET"
+
+// TestMain points the process at a certificate and at a proxy before anything reads them: both are read once only.
+func TestMain(m *testing.M) { os.Exit(runMain(m)) }
+
+func runMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "origin")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	server := httptest.NewTLSServer(nil)
+	server.Close()
+	roots := filepath.Join(dir, "roots.pem")
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(roots, cert, 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	defer proxy.Close()
+	for name, value := range map[string]string{"SSL_CERT_FILE": roots, "HTTP_PROXY": proxy.URL, "NO_PROXY": ""} {
+		if err := os.Setenv(name, value); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// newClient returns a client that may ask every server on 127.0.0.1, but not on 127.0.0.2.
+func newClient(t *testing.T, edit func(*origin.Config)) *origin.Client {
+	cfg := origin.Config{
+		AllowedPatterns: []string{`https?://127\.0\.0\.[12]:\d+/`},
+		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+		Timeout:         5 * time.Second,
+	}
+	if edit != nil {
+		edit(&cfg)
+	}
+	client, err := origin.New(cfg)
+	require.NoError(t, err)
+	return client
+}
+
+// source is a server that counts the requests it sees: a canary where there must be none.
+type source struct {
+	*httptest.Server
+	hits atomic.Int64
+}
+
+func newSource(t *testing.T, handler http.HandlerFunc) *source {
+	s := &source{}
+	s.Server = httptest.NewServer(s.counting(handler))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func newSourceOn(t *testing.T, ip string, handler http.HandlerFunc) *source {
+	listener, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+	require.NoError(t, err)
+	s := &source{}
+	s.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: s.counting(handler), ReadHeaderTimeout: time.Minute}}
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *source) counting(handler http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.hits.Add(1)
+		handler(w, r)
+	}
+}
+
+// newRawSource answers every connection with the same bytes and then closes it, or resets it.
+func newRawSource(t *testing.T, reset bool, answer string) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+					return
+				}
+				_, _ = conn.Write([]byte(answer))
+				if tcp, ok := conn.(*net.TCPConn); ok && reset {
+					_ = tcp.SetLinger(0)
+				}
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String() + "/object?" + secret
+}
+
+func requireFailure(t *testing.T, err error, class origin.Class, permanent bool) *origin.Error {
+	t.Helper()
+	var failure *origin.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, class, failure.Class, failure.Error())
+	require.Equal(t, permanent, failure.Permanent, failure.Error())
+	requireNoSecret(t, err)
+	return failure
+}
+
+// requireNoSecret looks through the whole chain: Temporal writes every link of it into the history.
+func requireNoSecret(t *testing.T, err error) {
+	t.Helper()
+	for ; err != nil; err = unwrap(err) {
+		require.NotContains(t, err.Error(), "SECRET")
+		require.LessOrEqual(t, len(err.Error()), 1024)
+	}
+}
+
+func unwrap(err error) error {
+	if u, ok := err.(interface{ Unwrap() error }); ok {
+		return u.Unwrap()
+	}
+	return nil
+}
+
+// newTLSSource speaks HTTP/2 and HTTP/1.1; its certificate is trusted thanks to TestMain.
+func newTLSSource(t *testing.T, handler http.HandlerFunc) *source {
+	s := &source{}
+	s.Server = httptest.NewUnstartedServer(s.counting(handler))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}

@@ -1,0 +1,197 @@
+package origin_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+func TestNewRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		cfg  origin.Config
+		want string
+	}{
+		{"no pattern", origin.Config{}, "no allowed pattern"},
+		{"an empty pattern", origin.Config{AllowedPatterns: []string{"https://a/", ""}}, `pattern ""`},
+		{"a pattern that does not compile, by name", origin.Config{AllowedPatterns: []string{"https://a/", "(b"}}, `pattern "(b"`},
+		{"a pattern that breaks out of its group", origin.Config{AllowedPatterns: []string{"a)|(?:b"}}, `pattern "a)|(?:b"`},
+		{"a network that is not valid", origin.Config{AllowedPatterns: []string{"a"}, AllowedNetworks: []netip.Prefix{{}}}, "network"},
+		{"a negative limit", origin.Config{AllowedPatterns: []string{"a"}, RedirectLimit: -1}, "negative"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := origin.New(tt.cfg)
+			assert.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for _, tt := range []struct {
+		name, url string
+		ssl, ok   bool
+	}{
+		{name: "a url that matches is allowed", url: "https://good.example/a", ok: true},
+		{name: "any of the patterns will do", url: "http://other.example/a?b", ok: true},
+		{name: "the query is part of what is matched", url: "https://query.example/?key=1", ok: true},
+		{name: "a query that does not match", url: "https://query.example/?key=SECRET"},
+		{name: "another host", url: "https://bad.example/?SECRET"},
+		{name: "an allowed url inside another one's query", url: "https://bad.example/?SECRET=https://good.example/"},
+		{name: "an allowed host in front of another one", url: "https://good.example.bad.example/?SECRET"},
+		{name: "another port", url: "https://good.example:8443/?SECRET"},
+		{name: "https under EnsureSSL", url: "https://good.example/a", ssl: true, ok: true},
+		{name: "http under EnsureSSL", url: "http://other.example/?SECRET", ssl: true},
+		{name: "a url that matches but is not canonical", url: "https://good.example/ SECRET"},
+		{name: "no url", url: "SECRET"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			client, err := origin.New(origin.Config{
+				AllowedPatterns: []string{`https://good\.example/`, `http://other\.example/|https://other\.example/`, `https://query\.example/\?key=\d$`},
+				EnsureSSL:       tt.ssl,
+			})
+			require.NoError(t, err)
+			err = client.Check(tt.url)
+			if tt.ok {
+				require.NoError(t, err)
+				return
+			}
+			requireFailure(t, err, origin.ClassInvalidURL, true)
+		})
+	}
+}
+
+func TestDialGuard(t *testing.T) {
+	var canary *source
+	port := func(t *testing.T) string {
+		_, p, _ := strings.Cut(canary.Listener.Addr().String(), ":")
+		return p
+	}
+	for _, tt := range []struct {
+		name     string
+		host     string
+		networks []string
+		ok       bool
+	}{
+		{name: "loopback is refused", host: "127.0.0.1"},
+		{name: "a name of loopback is refused", host: "localhost"},
+		{name: "the unspecified address is refused", host: "0.0.0.0"},
+		{name: "an ipv4-mapped loopback is refused", host: "[::ffff:127.0.0.1]"},
+		{name: "another network does not help", host: "127.0.0.1", networks: []string{"10.0.0.0/8", "127.0.0.2/32"}},
+		{name: "all of ipv6 does not let ipv4 in", host: "[::ffff:127.0.0.1]", networks: []string{"::/0"}},
+		{name: "loopback is dialled if allowed", host: "127.0.0.1", networks: []string{"127.0.0.0/8"}, ok: true},
+		{name: "a name of loopback is dialled if allowed", host: "localhost", networks: []string{"127.0.0.0/8", "::1/128"}, ok: true},
+		{name: "an ipv4-mapped loopback is dialled if allowed", host: "[::ffff:127.0.0.1]", networks: []string{"127.0.0.0/8"}, ok: true},
+		{name: "an ipv4-mapped network is an ipv4 network", host: "127.0.0.1", networks: []string{"::ffff:127.0.0.0/104"}, ok: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			canary = newSource(t, func(http.ResponseWriter, *http.Request) {})
+			url, err := origin.Canonical("http://" + tt.host + ":" + port(t) + "/?" + secret)
+			require.NoError(t, err)
+			client := newClient(t, func(cfg *origin.Config) {
+				cfg.AllowedPatterns, cfg.AllowedNetworks = []string{"http://"}, nil
+				for _, n := range tt.networks {
+					cfg.AllowedNetworks = append(cfg.AllowedNetworks, netip.MustParsePrefix(n))
+				}
+			})
+			_, err = client.Head(testContext(t), url)
+			if tt.ok {
+				require.NoError(t, err)
+				assert.EqualValues(t, 1, canary.hits.Load())
+				return
+			}
+			failure := requireFailure(t, err, origin.ClassInvalidURL, true)
+			assert.Contains(t, failure.Error(), "resolves to an address that is not allowed")
+			assert.Zero(t, canary.hits.Load())
+		})
+	}
+}
+
+// Some resolvers read these as 127.0.0.1, others as names that do not exist: the request must not get out either way.
+func TestDialGuardAgainstOddAddresses(t *testing.T) {
+	canary := newSource(t, func(http.ResponseWriter, *http.Request) {})
+	port := canary.Listener.Addr().String()[len("127.0.0.1:"):]
+	client := newClient(t, func(cfg *origin.Config) {
+		cfg.AllowedPatterns, cfg.AllowedNetworks, cfg.Timeout = []string{"http://"}, nil, time.Second
+	})
+	for _, host := range []string{"2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::1]", "[::]", "[64:ff9b::7f00:1]", "169.254.169.254"} {
+		t.Run(host, func(t *testing.T) {
+			url, err := origin.Canonical("http://" + host + ":" + port + "/?" + secret)
+			require.NoError(t, err)
+			_, err = client.Head(testContext(t), url)
+			var failure *origin.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Contains(t, []origin.Class{origin.ClassInvalidURL, origin.ClassUnreachable}, failure.Class)
+			requireNoSecret(t, err)
+		})
+	}
+	assert.Zero(t, canary.hits.Load())
+	_, err := newClient(t, nil).Head(testContext(t), canary.URL+"/")
+	require.NoError(t, err, "positive control")
+	assert.EqualValues(t, 1, canary.hits.Load())
+}
+
+// 192.0.2.1 is never routed: only a proxy could answer for it. TestMain has put one into the environment.
+func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
+	const url = "http://192.0.2.1/"
+	client := newClient(t, func(cfg *origin.Config) { cfg.AllowedPatterns = []string{"http://"} })
+	_, err := client.Head(testContext(t), url)
+	requireFailure(t, err, origin.ClassInvalidURL, true)
+
+	req, err := http.NewRequestWithContext(testContext(t), http.MethodHead, url, nil)
+	require.NoError(t, err)
+	resp, err := (&http.Transport{Proxy: http.ProxyFromEnvironment}).RoundTrip(req)
+	require.NoError(t, err, "positive control")
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, http.StatusTeapot, resp.StatusCode, "positive control")
+}
+
+func TestUnreachable(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	silent := newSource(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	untrusted := newSource(t, nil)
+	for _, tt := range []struct{ name, url, text string }{
+		{"connection refused", closed.URL, "can't be reached"},
+		{"no answer in time", silent.URL, "no answer from host"},
+		{"a name that does not exist", "http://does-not-exist.invalid", "can't be resolved"},
+		{"no tls where tls is expected", strings.Replace(untrusted.URL, "http:", "https:", 1), "can't be reached"},
+		{"an answer that echoes the query is not quoted", newRawSource(t, false, "GET /?"+secret+"\r\n\r\n"), "can't be reached"},
+		{"headers above 64 KiB", newRawSource(t, false, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("SECRET", 20<<10)+"\r\n\r\n"), "can't be reached"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			client := newClient(t, func(cfg *origin.Config) {
+				cfg.AllowedPatterns, cfg.Timeout = []string{"https?://"}, time.Second
+			})
+			base, _, _ := strings.Cut(tt.url, "/object")
+			_, err := client.Head(testContext(t), base+"/?"+secret)
+			failure := requireFailure(t, err, origin.ClassUnreachable, false)
+			assert.Contains(t, failure.Error(), tt.text)
+		})
+	}
+}
+
+func TestCertificateMustBeTrusted(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	client := newClient(t, func(cfg *origin.Config) {
+		cfg.AllowedPatterns = []string{"https://"}
+		cfg.AllowedNetworks = append(cfg.AllowedNetworks, netip.MustParsePrefix("::1/128"))
+	})
+	_, err := client.Head(testContext(t), server.URL+"/")
+	require.NoError(t, err, "positive control")
+
+	// The certificate is for 127.0.0.1, not for localhost.
+	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
+	_, err = client.Head(testContext(t), fmt.Sprintf("https://localhost:%s/?%s", port, secret))
+	failure := requireFailure(t, err, origin.ClassUnreachable, false)
+	assert.Contains(t, failure.Error(), "certificate")
+}

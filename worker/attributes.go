@@ -1,0 +1,61 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+// ErrAttributes is returned if search attributes are not registered.
+var ErrAttributes = errors.New("search attributes are not registered in Temporal: run `cloud-mirror setup`")
+
+// SetupAttributes registers the workflows' search attributes in the namespace if they are not, and says what it did in
+// lines for a person. With dryRun it changes nothing and says what it would do.
+func SetupAttributes(ctx context.Context, c client.Client, namespace string, dryRun bool) ([]string, error) {
+	const title = "Temporal search attributes: "
+	missing, err := missingAttributes(ctx, c)
+	list := strings.Join(missing, ", ")
+	switch {
+	case err != nil:
+		return nil, err
+	case len(missing) == 0:
+		return []string{title + "are registered"}, nil
+	case dryRun:
+		return []string{title + "would register " + list}, nil
+	}
+	add := map[string]enums.IndexedValueType{}
+	for _, name := range missing {
+		add[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		SearchAttributes: add,
+		Namespace:        namespace,
+	})
+	var exists *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		// Temporal Cloud has no operator service for its users.
+		return nil, fmt.Errorf("register search attributes (Temporal Cloud: do it with `tcld namespace "+
+			"search-attributes add`, type Keyword: %s): %w", list, err)
+	}
+	return []string{title + "registered " + list}, nil
+}
+
+func missingAttributes(ctx context.Context, c client.Client) ([]string, error) {
+	have, err := c.GetSearchAttributes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("search attributes of Temporal: %w", err)
+	}
+	missing := slices.DeleteFunc(workflows.AttributeNames(), func(name string) bool {
+		return have.GetKeys()[name] == enums.INDEXED_VALUE_TYPE_KEYWORD
+	})
+	return missing, nil
+}

@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+// Times of the bridge's calls to Temporal.
+const (
+	startTimeout = 10 * time.Second
+	firstBackoff = 200 * time.Millisecond
+	maxBackoff   = 10 * time.Second
+)
+
+// Starter is what the bridge needs of a Temporal client.
+type Starter interface {
+	ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, w any, args ...any) (client.WorkflowRun, error)
+	CancelWorkflow(ctx context.Context, workflowID, runID string) error
+}
+
+// Bridge turns copy requests into workflows.
+type Bridge struct {
+	Temporal Starter
+	Sealer   *activities.Sealer
+	// Admit returns the canonical form of a source's URL, or why it is not allowed.
+	Admit func(url string) (string, error)
+	// Pools are all that are configured, by id; any bridge starts copies into any of them.
+	Pools map[string]storage.Pool
+	// Waiting is told that Temporal does not take a request; it is tried again.
+	Waiting func(error)
+}
+
+// Handle does what the request asks for. It returns when Temporal has durably accepted it, however long that takes; ctx
+// ends the attempt. Requests that can never be done are [*queue.ErrReject].
+func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
+	pool, ok := b.Pools[r.Pool]
+	if !ok {
+		return &queue.ErrReject{Reason: fmt.Sprintf("data.id: no pool %.80q", r.Pool)}
+	}
+	url, err := b.Admit(r.URL)
+	if err != nil {
+		return &queue.ErrReject{Reason: "data.url: " + err.Error()}
+	}
+	source := b.Sealer.Seal(storage.Object{Service: pool.Service, Region: pool.Region, URL: url})
+	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		err := b.once(ctx, r.Action, source)
+		var invalid *serviceerror.InvalidArgument
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &invalid):
+			return &queue.ErrReject{Reason: invalid.Error()}
+		case ctx.Err() != nil:
+			return err
+		}
+		b.Waiting(err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(backoff):
+		}
+	}
+}
+
+func (b *Bridge) once(ctx context.Context, action queue.Action, s activities.Source) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	id := workflows.ID(s)
+	if action == queue.Purge {
+		err := b.Temporal.CancelWorkflow(ctx, id, "")
+		var none *serviceerror.NotFound
+		if err != nil && !errors.As(err, &none) {
+			return fmt.Errorf("cancel workflow %s: %w", id, err)
+		}
+		return nil
+	}
+	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                workflows.TaskQueue(s.Pool()),
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		EnableEagerStart:         true,
+		TypedSearchAttributes:    workflows.Attributes(s),
+		StaticSummary:            workflows.Summary(s),
+	}, workflows.CopyObject, workflows.CopyObjectInput{Source: s})
+	if err != nil {
+		return fmt.Errorf("start workflow %s: %w", id, err)
+	}
+	return nil
+}

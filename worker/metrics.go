@@ -1,0 +1,41 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Metrics counts what the worker does. Labels are configured pools and our own words.
+type Metrics struct {
+	messages *prometheus.CounterVec
+	bytes    *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(r *prometheus.Registry) *Metrics {
+	f := promauto.With(r)
+	return &Metrics{
+		messages: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_messages_total",
+			Help: "Copy requests received, by pool (empty if it is none of ours) and outcome.",
+		}, []string{"pool", "outcome"}),
+		bytes: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_copied_bytes_total",
+			Help: "Bytes copied, by pool.",
+		}, []string{"pool"}),
+		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "cloud_mirror_copy_seconds",
+			Help:    "Time that a successful StreamCopy took, by pool.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200},
+		}, []string{"pool"}),
+	}
+}
+
+// Copied implements activities.Observer.
+func (m *Metrics) Copied(pool string, bytes int64, took time.Duration) {
+	m.bytes.WithLabelValues(pool).Add(float64(bytes))
+	m.seconds.WithLabelValues(pool).Observe(took.Seconds())
+}

@@ -1,0 +1,159 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+const (
+	// stopTimeout is how long a stopping worker waits for its activities to hand over.
+	stopTimeout = 10 * time.Second
+	// heartbeatThrottle lets heartbeats through often enough that a copy learns within seconds that it was cancelled.
+	heartbeatThrottle = time.Second
+)
+
+// Options is what a worker process does.
+type Options struct {
+	Log zerolog.Logger
+	// Copiers are the activities of the pools that this process copies into, by pool id. None means a bridge alone.
+	Copiers map[string]*activities.Activities
+	// Slots is how many activities run at the same time in each pool.
+	Slots int
+	// Bridge starts workflows for what Receivers receive. Nil means copies alone.
+	Bridge *Bridge
+	// Queue is where the bridge receives from, with so many receivers.
+	Queue      *queue.Queue
+	Receivers  int
+	Visibility time.Duration
+	Metrics    *Metrics
+}
+
+// Worker is a worker process.
+type Worker struct {
+	client client.Client
+	o      Options
+	ready  atomic.Bool
+}
+
+// New returns a worker that does nothing until [Worker.Run].
+func New(c client.Client, o Options) *Worker { return &Worker{client: c, o: o} }
+
+// Ready says whether the worker takes tasks and messages.
+func (w *Worker) Ready() error {
+	if !w.ready.Load() {
+		return errors.New("starting or stopping")
+	}
+	return nil
+}
+
+// Dial connects to Temporal; address, namespace and credentials come from opts.
+func Dial(ctx context.Context, opts client.Options, log zerolog.Logger) (client.Client, error) {
+	opts.Logger = temporalLogger(log)
+	c, err := client.DialContext(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Temporal at %s: %w", opts.HostPort, err)
+	}
+	return c, nil
+}
+
+// Run works until ctx is over, then stops in order: no new messages, then no new tasks, then the copies under way hand
+// over.
+func (w *Worker) Run(ctx context.Context) error {
+	missing, err := missingAttributes(ctx, w.client)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w (%s)", ErrAttributes, strings.Join(missing, ", "))
+	}
+	fatal := make(chan error, len(w.o.Copiers))
+	stop, err := startCopiers(w.client, w.o, fatal)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var receivers sync.WaitGroup
+	if w.o.Bridge != nil {
+		for range w.o.Receivers {
+			receivers.Go(func() { receiver(w.o).Run(ctx) })
+		}
+	}
+	w.ready.Store(true)
+	w.o.Log.Info().Strs("pools", slices.Sorted(maps.Keys(w.o.Copiers))).Bool("bridge", w.o.Bridge != nil).
+		Msg("worker started")
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-fatal:
+		cancel()
+	}
+	w.ready.Store(false)
+	receivers.Wait()
+	return err
+}
+
+// startCopiers starts a Temporal worker per pool and returns the function that stops all of them at the same time.
+func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), err error) {
+	var started []worker.Worker
+	stop = func() {
+		var wg sync.WaitGroup
+		for _, w := range started {
+			wg.Go(w.Stop)
+		}
+		wg.Wait()
+	}
+	for pool, a := range o.Copiers {
+		w := worker.New(c, workflows.TaskQueue(pool), worker.Options{
+			MaxConcurrentActivityExecutionSize: o.Slots,
+			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
+			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
+			WorkerStopTimeout:                  stopTimeout,
+			OnFatalError:                       func(err error) { fatal <- fmt.Errorf("worker of pool %s: %w", pool, err) },
+		})
+		w.RegisterWorkflow(workflows.CopyObject)
+		w.RegisterActivity(a)
+		if err := w.Start(); err != nil {
+			return stop, fmt.Errorf("start worker of pool %s: %w", pool, err)
+		}
+		started = append(started, w)
+	}
+	return stop, nil
+}
+
+func receiver(o Options) *queue.Receiver {
+	return &queue.Receiver{
+		Queue:      o.Queue,
+		Visibility: o.Visibility,
+		Handle:     o.Bridge.Handle,
+		Report: func(outcome queue.Outcome, r queue.Request, err error) {
+			pool := ""
+			if p, ok := o.Bridge.Pools[r.Pool]; ok {
+				pool = p.ID()
+			}
+			if outcome != "" {
+				o.Metrics.messages.WithLabelValues(pool, string(outcome)).Inc()
+			}
+			// A message that comes back because the process stops is not news.
+			if err != nil && !errors.Is(err, context.Canceled) {
+				o.Log.Warn().Err(err).Str("pool", pool).Str("outcome", string(outcome)).Msg("copy request")
+			}
+		},
+	}
+}

@@ -1,0 +1,123 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+)
+
+// CopyObjectInput is the input of [CopyObject].
+type CopyObjectInput struct {
+	Source activities.Source `json:"source"`
+}
+
+// CopyObjectResult says what the bucket has now.
+type CopyObjectResult struct {
+	Copy activities.Copy `json:"copy"`
+	// Copied is false if the bucket had it already.
+	Copied bool `json:"copied"`
+	// Published is false if the cache could not be told.
+	Published bool `json:"published"`
+}
+
+// CopyObject makes one copy. It fails with an application error whose type is the error class.
+func CopyObject(ctx workflow.Context, in CopyObjectInput) (CopyObjectResult, error) {
+	return (&copyObject{in: in}).run(ctx)
+}
+
+// copyObject is one run of the workflow.
+type copyObject struct {
+	in         CopyObjectInput
+	generation int64
+	activities *activities.Activities // only for its methods' names
+}
+
+func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
+	result, err := c.copy(ctx)
+	if err != nil {
+		return CopyObjectResult{}, c.fail(ctx, err)
+	}
+	err = c.updateCache(ctx, "present", activities.UpdateCacheInput{Copy: &result.Copy})
+	if f, ok := failureOf(err); ok && f.Class == activities.ClassPurged {
+		return CopyObjectResult{}, c.fail(ctx, err)
+	}
+	// Anything else that keeps the cache from being told is no failure of the copy.
+	result.Published = err == nil
+	return result, nil
+}
+
+func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
+	var head activities.HeadSourceResult
+	opts := headSourceOptions("HEAD " + c.label())
+	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.HeadSource,
+		activities.HeadSourceInput{Source: c.in.Source}).Get(ctx, &head)
+	if err != nil {
+		return CopyObjectResult{}, err
+	}
+	c.generation = head.Generation
+	if head.Stored != nil {
+		return CopyObjectResult{Copy: *head.Stored}, nil
+	}
+
+	result := CopyObjectResult{Copied: true}
+	opts = streamCopyOptions(size(head.Meta.Size) + " to " + c.in.Source.Pool())
+	err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.StreamCopy,
+		activities.StreamCopyInput{Source: c.in.Source, Meta: head.Meta, Generation: head.Generation}).
+		Get(ctx, &result.Copy)
+	return result, err
+}
+
+// fail records why there is no copy, so that clients get an answer, and returns the workflow's own error. It works after
+// a cancellation too.
+func (c *copyObject) fail(ctx workflow.Context, cause error) error {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+
+	f, ok := failureOf(cause)
+	if temporal.IsCanceledError(cause) {
+		f = activities.Failure{Class: activities.ClassCancelled, Text: "the copy was cancelled"}
+	} else if !ok {
+		f = activities.Failure{Class: activities.ClassInternal, Text: "the activity did not end in time"}
+	}
+	if err := c.updateCache(ctx, "error: "+f.Class, activities.UpdateCacheInput{Failure: &f}); err != nil {
+		workflow.GetLogger(ctx).Warn("failure not recorded", "class", f.Class, "error", err)
+	}
+	if temporal.IsCanceledError(cause) {
+		return cause
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, ErrorClassAttribute().ValueSet(f.Class)); err != nil {
+		workflow.GetLogger(ctx).Warn("search attribute not set", "error", err)
+	}
+	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class,
+		temporal.ApplicationErrorOptions{NonRetryable: true, Cause: cause, Details: []any{f}})
+}
+
+func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activities.UpdateCacheInput) error {
+	in.Source, in.Generation = c.in.Source, c.generation
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, updateCacheOptions(summary)),
+		c.activities.UpdateCache, in).Get(ctx, nil)
+}
+
+// label is short enough for an activity's summary.
+func (c *copyObject) label() string { return readable(c.in.Source.URL, 150) }
+
+// failureOf returns what an activity said of its failure.
+func failureOf(err error) (activities.Failure, bool) {
+	var app *temporal.ApplicationError
+	var f activities.Failure
+	if !errors.As(err, &app) || app.Details(&f) != nil {
+		return activities.Failure{}, false
+	}
+	return f, true
+}
+
+func size(bytes int64) string {
+	if bytes < 0 {
+		return "unknown size"
+	}
+	return fmt.Sprintf("%d bytes", bytes)
+}

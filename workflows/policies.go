@@ -1,0 +1,69 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// HeadSourcePolicy retries a source that is briefly unwell for about half of a client's default wait. Whatever fails for
+// longer is started again by the next request.
+func HeadSourcePolicy() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:    500 * time.Millisecond,
+		BackoffCoefficient: 2,
+		MaximumInterval:    10 * time.Second,
+		MaximumAttempts:    6,
+	}
+}
+
+// StreamCopyPolicy retries more patiently: what was begun is worth more.
+func StreamCopyPolicy() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:    time.Second,
+		BackoffCoefficient: 2,
+		MaximumInterval:    time.Minute,
+		MaximumAttempts:    8,
+	}
+}
+
+// UpdateCachePolicy gives redis time for a fail-over. After that the bucket itself tells the next client.
+func UpdateCachePolicy() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:    200 * time.Millisecond,
+		BackoffCoefficient: 2,
+		MaximumInterval:    5 * time.Second,
+		MaximumAttempts:    8,
+	}
+}
+
+// No activity has a schedule-to-start timeout: while no worker runs in the region, copies wait for one.
+
+func headSourceOptions(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 45 * time.Second,
+		RetryPolicy:         HeadSourcePolicy(),
+		Summary:             summary,
+	}
+}
+
+// streamCopyOptions bound a copy by its heartbeat; the total only has to end at some time. It is as long as a purge is
+// remembered (see cache), so that no copy can outlive the purge that ended it.
+func streamCopyOptions(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 7 * 24 * time.Hour,
+		HeartbeatTimeout:    15 * time.Second,
+		RetryPolicy:         StreamCopyPolicy(),
+		WaitForCancellation: true,
+		Summary:             summary,
+	}
+}
+
+func updateCacheOptions(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy:         UpdateCachePolicy(),
+		Summary:             summary,
+	}
+}
