@@ -1,0 +1,201 @@
+// Package cachetest has what tests of rooms above cache need: [Memory], a cache without a server, and [Run], the contract
+// that it and the one on redis both keep.
+package cachetest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+)
+
+// Cache is what is under contract.
+type Cache interface {
+	Get(ctx context.Context, key string) (cache.Entry, error)
+	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
+	Release(ctx context.Context, key string, lease cache.Entry) error
+	Abandon(ctx context.Context, key string) error
+	Generation(ctx context.Context, key string) (int64, error)
+	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
+	Purge(ctx context.Context, key string) (int64, error)
+}
+
+// Rules are entries' times for tests, long enough to stand.
+func Rules() cache.Rules {
+	return cache.Rules{
+		TTL: time.Hour, Margin: time.Minute, Lease: time.Minute, NegativeTTL: time.Minute, RetryAfter: time.Minute,
+	}
+}
+
+// Run checks the contract. Every case uses keys of its own.
+func Run(t *testing.T, c Cache) {
+	t.Helper()
+	prefix := t.Name() + time.Now().String()
+	for name, test := range map[string]func(*testing.T, Cache, string){
+		"what was never put is absent":                     absent,
+		"an entry comes back as it was put":                roundTrip,
+		"an entry is absent after its deadline":            deadline,
+		"one of many callers gets the lease":               oneLease,
+		"a released lease can be acquired":                 release,
+		"a lease that is over can be acquired":             lapse,
+		"a lease that somebody else has is not released":   releaseOther,
+		"abandon removes pending and nothing else":         abandon,
+		"present is not overwritten by pending or error":   presentStands,
+		"pending takes the place of an error":              retried,
+		"a purge removes the entry":                        purged,
+		"what was begun before a purge can't be published": begunBefore,
+		"generations grow":                                 grow,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, c, cache.Key("s3_test", prefix+name)) })
+	}
+}
+
+func absent(t *testing.T, c Cache, key string) {
+	e, err := c.Get(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, cache.Absent, e.State)
+	g, err := c.Generation(t.Context(), key)
+	require.NoError(t, err)
+	require.Zero(t, g)
+}
+
+func roundTrip(t *testing.T, c Cache, key string) {
+	now := time.Now().Truncate(time.Millisecond)
+	for _, e := range []cache.Entry{
+		Rules().Pending(now, "me", 1, 2),
+		Rules().Failed(now, "BadHTTPStatus", 404, true, "private"),
+		Rules().Present(now, now.Add(24*time.Hour)),
+	} {
+		require.NoError(t, c.Put(t.Context(), key, 0, e))
+		require.Equal(t, e, get(t, c, key))
+	}
+}
+
+func deadline(t *testing.T, c Cache, key string) {
+	soon := cache.Entry{State: cache.Present, Deadline: time.Now().Add(50 * time.Millisecond)}
+	require.NoError(t, c.Put(t.Context(), key, 0, soon))
+	require.Equal(t, cache.Present, get(t, c, key).State)
+	require.Eventually(t, func() bool { return get(t, c, key).State == cache.Absent }, 5*time.Second, 5*time.Millisecond)
+	require.False(t, time.Now().Before(soon.Deadline))
+}
+
+func oneLease(t *testing.T, c Cache, key string) {
+	var got sync.Map
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			e, mine, err := c.Acquire(t.Context(), key, string(rune('A'+i)), time.Minute)
+			if err == nil && mine {
+				got.Store(e.Owner, true)
+			}
+		})
+	}
+	all.Wait()
+	owners := 0
+	got.Range(func(owner, _ any) bool {
+		owners++
+		require.Equal(t, owner, get(t, c, key).Owner)
+		return true
+	})
+	require.Equal(t, 1, owners)
+}
+
+func release(t *testing.T, c Cache, key string) {
+	lease := acquire(t, c, key, "a", time.Minute)
+	require.NoError(t, c.Release(t.Context(), key, lease))
+	acquire(t, c, key, "b", time.Minute)
+}
+
+func lapse(t *testing.T, c Cache, key string) {
+	acquire(t, c, key, "a", 50*time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, mine, err := c.Acquire(t.Context(), key, "b", time.Minute)
+		return err == nil && mine
+	}, 5*time.Second, 5*time.Millisecond)
+}
+
+func releaseOther(t *testing.T, c Cache, key string) {
+	lease := acquire(t, c, key, "a", time.Minute)
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "b", 0, -1)))
+	require.NoError(t, c.Release(t.Context(), key, lease))
+	require.Equal(t, "b", get(t, c, key).Owner)
+}
+
+func abandon(t *testing.T, c Cache, key string) {
+	require.NoError(t, c.Abandon(t.Context(), key))
+	acquire(t, c, key, "a", time.Minute)
+	require.NoError(t, c.Abandon(t.Context(), key))
+	require.Equal(t, cache.Absent, get(t, c, key).State)
+
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, c.Abandon(t.Context(), key))
+	require.Equal(t, cache.Present, get(t, c, key).State)
+}
+
+func presentStands(t *testing.T, c Cache, key string) {
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, true, "")))
+	require.Equal(t, cache.Present, get(t, c, key).State)
+}
+
+func retried(t *testing.T, c Cache, key string) {
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, true, "")))
+	require.Equal(t, cache.Error, get(t, c, key).State)
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
+	require.Equal(t, cache.Pending, get(t, c, key).State)
+}
+
+func purged(t *testing.T, c Cache, key string) {
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	_, err := c.Purge(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, cache.Absent, get(t, c, key).State)
+}
+
+func begunBefore(t *testing.T, c Cache, key string) {
+	before, err := c.Generation(t.Context(), key)
+	require.NoError(t, err)
+	after, err := c.Purge(t.Context(), key)
+	require.NoError(t, err)
+
+	present := Rules().Present(time.Now(), time.Time{})
+	require.ErrorIs(t, c.Put(t.Context(), key, before, present), cache.ErrPurged)
+	require.ErrorIs(t, c.Put(t.Context(), key, after-1, Rules().Pending(time.Now(), "a", 0, -1)), cache.ErrPurged)
+	require.Equal(t, cache.Absent, get(t, c, key).State)
+	require.NoError(t, c.Put(t.Context(), key, after, present))
+	require.Equal(t, cache.Present, get(t, c, key).State)
+	require.NoError(t, c.Put(t.Context(), key, cache.AnyGeneration, present))
+}
+
+func grow(t *testing.T, c Cache, key string) {
+	last := int64(0)
+	for range 5 {
+		g, err := c.Purge(t.Context(), key)
+		require.NoError(t, err)
+		require.Greater(t, g, last)
+		now, err := c.Generation(t.Context(), key)
+		require.NoError(t, err)
+		require.Equal(t, g, now)
+		last = g
+	}
+}
+
+func get(t *testing.T, c Cache, key string) cache.Entry {
+	t.Helper()
+	e, err := c.Get(t.Context(), key)
+	require.NoError(t, err)
+	return e
+}
+
+func acquire(t *testing.T, c Cache, key, owner string, lease time.Duration) cache.Entry {
+	t.Helper()
+	e, mine, err := c.Acquire(t.Context(), key, owner, lease)
+	require.NoError(t, err)
+	require.True(t, mine, "lease of %s", owner)
+	return e
+}

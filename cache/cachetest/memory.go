@@ -1,0 +1,157 @@
+package cachetest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+)
+
+// Memory is an in-memory cache and the watcher of its changes. The zero value is empty and up.
+type Memory struct {
+	mu          sync.Mutex
+	err         error
+	entries     map[string]cache.Entry
+	generations map[string]int64
+	waiting     map[string][]chan struct{}
+}
+
+// Fail makes every call fail with err, as if redis was down; nil ends that. Waiters are woken, as by the real watcher.
+func (m *Memory) Fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err = err
+	for key := range m.waiting {
+		m.wake(key)
+	}
+}
+
+// lock returns the error that is to be answered, and the unlock.
+func (m *Memory) lock() (func(), error) {
+	m.mu.Lock()
+	if m.entries == nil {
+		m.entries, m.generations = map[string]cache.Entry{}, map[string]int64{}
+		m.waiting = map[string][]chan struct{}{}
+	}
+	return m.mu.Unlock, m.err
+}
+
+func (m *Memory) read(key string) cache.Entry {
+	if e := m.entries[key]; e.Deadline.After(time.Now()) {
+		return e
+	}
+	return cache.Entry{}
+}
+
+func (m *Memory) wake(key string) {
+	for _, ch := range m.waiting[key] {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Get is [cache.Redis.Get].
+func (m *Memory) Get(_ context.Context, key string) (cache.Entry, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	if err != nil {
+		return cache.Entry{}, err
+	}
+	return m.read(key), nil
+}
+
+// Acquire is [cache.Redis.Acquire].
+func (m *Memory) Acquire(
+	_ context.Context, key, owner string, lease time.Duration,
+) (cache.Entry, bool, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	if err != nil {
+		return cache.Entry{}, false, err
+	}
+	if e := m.read(key); e.State != cache.Absent {
+		return e, false, nil
+	}
+	m.entries[key] = cache.Entry{State: cache.Pending, Owner: owner, Deadline: time.Now().Add(lease), Total: -1}
+	return m.entries[key], true, nil
+}
+
+// Release is [cache.Redis.Release].
+func (m *Memory) Release(_ context.Context, key string, lease cache.Entry) error {
+	unlock, err := m.lock()
+	defer unlock()
+	if err == nil && m.entries[key] == lease {
+		delete(m.entries, key)
+		m.wake(key)
+	}
+	return err
+}
+
+// Abandon is [cache.Redis.Abandon].
+func (m *Memory) Abandon(_ context.Context, key string) error {
+	unlock, err := m.lock()
+	defer unlock()
+	if err == nil && m.entries[key].State == cache.Pending {
+		delete(m.entries, key)
+		m.wake(key)
+	}
+	return err
+}
+
+// Generation is [cache.Redis.Generation].
+func (m *Memory) Generation(_ context.Context, key string) (int64, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	return m.generations[key], err
+}
+
+// Put is [cache.Redis.Put].
+func (m *Memory) Put(_ context.Context, key string, generation int64, e cache.Entry) error {
+	unlock, err := m.lock()
+	defer unlock()
+	switch {
+	case err != nil:
+		return err
+	case m.generations[key] > generation:
+		return cache.ErrPurged
+	case e.State != cache.Present && m.read(key).State == cache.Present:
+		return nil
+	}
+	m.entries[key] = e
+	if e.State != cache.Pending {
+		m.wake(key)
+	}
+	return nil
+}
+
+// Purge is [cache.Redis.Purge].
+func (m *Memory) Purge(_ context.Context, key string) (int64, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	if err != nil {
+		return 0, err
+	}
+	m.generations[key] = max(m.generations[key]+1, time.Now().UnixMilli())
+	delete(m.entries, key)
+	m.wake(key)
+	return m.generations[key], nil
+}
+
+// Wait is [cache.Watcher.Wait].
+func (m *Memory) Wait(key string) (<-chan struct{}, func()) {
+	unlock, _ := m.lock()
+	defer unlock()
+	ch := make(chan struct{}, 1)
+	m.waiting[key] = append(m.waiting[key], ch)
+	return ch, func() {}
+}
+
+// Up is [cache.Watcher.Up].
+func (m *Memory) Up() bool {
+	unlock, err := m.lock()
+	defer unlock()
+	return err == nil
+}

@@ -1,0 +1,143 @@
+package cache_test
+
+import (
+	"context"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+)
+
+// realRedis is the redis of `make test`; without one these tests would prove nothing.
+func realRedis(t *testing.T) string {
+	t.Helper()
+	url := os.Getenv("CM_TEST_REDIS_URL")
+	require.NotEmpty(t, url, "this test needs a real redis: run `make test`, or set CM_TEST_REDIS_URL")
+	return url
+}
+
+func open(t *testing.T) (c *cache.Redis, undecodable *atomic.Int64) {
+	t.Helper()
+	undecodable = new(atomic.Int64)
+	c, err := cache.Open(realRedis(t), func() { undecodable.Add(1) })
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c, undecodable
+}
+
+func raw(t *testing.T) *redis.Client {
+	t.Helper()
+	opt, err := redis.ParseURL(realRedis(t))
+	require.NoError(t, err)
+	c := redis.NewClient(opt)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+func TestContract(t *testing.T) {
+	t.Run("memory", func(t *testing.T) { cachetest.Run(t, &cachetest.Memory{}) })
+	t.Run("redis", func(t *testing.T) {
+		c, _ := open(t)
+		cachetest.Run(t, c)
+	})
+}
+
+func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
+	c, undecodable := open(t)
+	r := raw(t)
+	for name, value := range map[string]string{
+		"not ours":        "hello",
+		"no JSON":         "present {",
+		"unknown state":   `gone {"deadline":99999999999999}`,
+		"no deadline":     "pending {}",
+		"binary":          "\x00\xff",
+		"the whole state": "present",
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := cache.Key("s3_test", t.Name()+time.Now().String())
+			require.NoError(t, r.Set(t.Context(), key, value, time.Minute).Err())
+			before := undecodable.Load()
+			e, err := c.Get(t.Context(), key)
+			require.NoError(t, err)
+			require.Equal(t, cache.Absent, e.State)
+			require.Equal(t, before+1, undecodable.Load())
+			require.Zero(t, r.Exists(t.Context(), key).Val())
+
+			// It must not keep anybody from the lease either.
+			require.NoError(t, r.Set(t.Context(), key, value, time.Minute).Err())
+			_, mine, err := c.Acquire(t.Context(), key, "me", time.Minute)
+			require.NoError(t, err)
+			require.True(t, mine)
+		})
+	}
+}
+
+func TestKeysInRedisExpire(t *testing.T) {
+	c, _ := open(t)
+	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
+	ttl := raw(t).PTTL(t.Context(), key).Val()
+	require.Greater(t, ttl, 59*time.Minute)
+	require.LessOrEqual(t, ttl, time.Hour)
+}
+
+func TestDeadRedisCostsLittle(t *testing.T) {
+	c, err := cache.Open("redis://127.0.0.1:1/0", func() {})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = c.Get(ctx, "key")
+	require.Error(t, err)
+	require.NoError(t, ctx.Err(), "the client tried again and again")
+}
+
+func TestWatcherWakes(t *testing.T) {
+	c, _ := open(t)
+	w := cache.NewWatcher()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.Run(ctx, c) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+
+	present := cachetest.Rules().Present(time.Now(), time.Time{})
+	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	changed, stop := w.Wait(key)
+	defer stop()
+	other, stopOther := w.Wait(key + "other")
+	defer stopOther()
+
+	// Pending would only send them back to wait; what follows it in the same connection's order must be what wakes.
+	require.NoError(t, c.Put(ctx, key, 0, cachetest.Rules().Pending(time.Now(), "a", 0, -1)))
+	require.NoError(t, c.Put(ctx, key, 0, present))
+	receive(t, changed)
+	require.Equal(t, cache.Present, func() cache.State { e, _ := c.Get(ctx, key); return e.State }())
+	_, err := c.Purge(ctx, key)
+	require.NoError(t, err)
+	receive(t, changed)
+	require.Empty(t, other, "woken for somebody else's object")
+
+	// A connection that is cut wakes everybody, for what may have been missed, and comes back.
+	require.NoError(t, raw(t).ClientKillByFilter(ctx, "TYPE", "pubsub").Err())
+	receive(t, other)
+	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+	stopOther()
+	require.NoError(t, c.Put(ctx, key, cache.AnyGeneration, present))
+	receive(t, changed)
+}
+
+func receive(t *testing.T, ch <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-ch:
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "not woken")
+	}
+}
