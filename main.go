@@ -168,7 +168,7 @@ func (w *workerCmd) Run(ctx context.Context, c *cli) error {
 		return err
 	}
 	defer sys.close()
-	temporal, _, err := dial(ctx, log)
+	temporal, namespace, err := dial(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -180,6 +180,7 @@ func (w *workerCmd) Run(ctx context.Context, c *cli) error {
 	metrics := worker.NewMetrics(sys.registry)
 	opts := worker.Options{
 		Log:        log,
+		Namespace:  namespace,
 		Copiers:    sys.copiers(cfg, sealer, metrics),
 		Slots:      cfg.Worker.Concurrency,
 		Queue:      sys.queue,

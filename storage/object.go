@@ -47,7 +47,7 @@ func (o Object) fileName() string {
 	rest, _, _ := strings.Cut(o.URL, "?")
 	_, rest, _ = strings.Cut(rest, "://")
 	_, p, found := strings.Cut(rest, "/")
-	if !found || strings.HasSuffix(p, "/") {
+	if !found || p == "" || strings.HasSuffix(p, "/") {
 		return ""
 	}
 	return path.Base("/" + p)

@@ -22,7 +22,7 @@ var ErrAttributes = errors.New("search attributes are not registered in Temporal
 // lines for a person. With dryRun it changes nothing and says what it would do.
 func SetupAttributes(ctx context.Context, c client.Client, namespace string, dryRun bool) ([]string, error) {
 	const title = "Temporal search attributes: "
-	missing, err := missingAttributes(ctx, c)
+	missing, err := missingAttributes(ctx, c, namespace)
 	list := strings.Join(missing, ", ")
 	switch {
 	case err != nil:
@@ -49,13 +49,15 @@ func SetupAttributes(ctx context.Context, c client.Client, namespace string, dry
 	return []string{title + "registered " + list}, nil
 }
 
-func missingAttributes(ctx context.Context, c client.Client) ([]string, error) {
-	have, err := c.GetSearchAttributes(ctx)
+// missingAttributes asks the operator service: the other call that lists them leaves out those of a namespace on servers
+// with an SQL visibility store.
+func missingAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
+	have, err := c.OperatorService().ListSearchAttributes(ctx,
+		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
 		return nil, fmt.Errorf("search attributes of Temporal: %w", err)
 	}
-	missing := slices.DeleteFunc(workflows.AttributeNames(), func(name string) bool {
-		return have.GetKeys()[name] == enums.INDEXED_VALUE_TYPE_KEYWORD
-	})
-	return missing, nil
+	return slices.DeleteFunc(workflows.AttributeNames(), func(name string) bool {
+		return have.GetCustomAttributes()[name] == enums.INDEXED_VALUE_TYPE_KEYWORD
+	}), nil
 }

@@ -30,6 +30,8 @@ const (
 // Options is what a worker process does.
 type Options struct {
 	Log zerolog.Logger
+	// Namespace is the client's.
+	Namespace string
 	// Copiers are the activities of the pools that this process copies into, by pool id. None means a bridge alone.
 	Copiers map[string]*activities.Activities
 	// Slots is how many activities run at the same time in each pool.
@@ -74,7 +76,7 @@ func Dial(ctx context.Context, opts client.Options, log zerolog.Logger) (client.
 // Run works until ctx is over, then stops in order: no new messages, then no new tasks, then the copies under way hand
 // over.
 func (w *Worker) Run(ctx context.Context) error {
-	missing, err := missingAttributes(ctx, w.client)
+	missing, err := missingAttributes(ctx, w.client, w.o.Namespace)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,70 @@
+# cloud-mirror. `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The whole system on one machine is a module of its own, so that the product's go.mod stays small.
+LOCAL := .cache/bin/local
+TOOLS := $(CURDIR)/deploy/tools/go.mod
+MODULES := . deploy/local
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: $(LOCAL)
+$(LOCAL): # Go's own cache makes this cheap
+	@cd deploy/local && go build -o ../../$(LOCAL) .
+
+.PHONY: run
+run: $(LOCAL) ## Run the whole system on this machine until Ctrl-C
+	@exec $(LOCAL) run
+
+.PHONY: temporal
+temporal: $(LOCAL) ## Run the temporal CLI against it: make temporal ARGS="workflow list"
+	@exec $(LOCAL) temporal -- $(ARGS)
+
+.PHONY: clean
+clean: $(LOCAL) ## Remove the state of make run
+	@$(LOCAL) clean
+
+.PHONY: build
+build: ## Build the product to .cache/bin/cloud-mirror
+	@mkdir -p .cache/bin && go build -o .cache/bin/cloud-mirror .
+
+.PHONY: test
+test: redis $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
+	@$(LOCAL) exec -- go test -race ./...
+	@cd deploy/local && go test -race -timeout 20m ./...
+
+.PHONY: bench
+bench: redis $(LOCAL) ## Measure redirects and copies on the local stack
+	@cd deploy/local && go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e
+
+.PHONY: check
+check: format vet lint tidy workflowcheck test ## What CI runs
+
+.PHONY: format
+format:
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt: $$files"; exit 1; }
+
+.PHONY: vet
+vet:
+	@for m in $(MODULES); do (cd $$m && go vet ./...); done
+
+.PHONY: lint
+lint:
+	@for m in $(MODULES); do (cd $$m && go tool -modfile=$(TOOLS) golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: tidy
+tidy:
+	@for m in $(MODULES) deploy/tools; do (cd $$m && go mod tidy -diff); done
+
+.PHONY: workflowcheck
+workflowcheck:
+	@go tool -modfile=$(TOOLS) workflowcheck ./workflows/...
+
+.PHONY: redis
+redis: # The tests need a real one
+	@command -v redis-server >/dev/null || ./deploy/install-redis.sh

@@ -1,0 +1,337 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+// originDouble stands for a source that fails as real ones can't be made to.
+type originDouble struct {
+	head func(ctx context.Context, url string) (origin.Meta, error)
+	get  func(ctx context.Context, url string, want origin.Meta) (io.ReadCloser, error)
+}
+
+func (o *originDouble) Head(ctx context.Context, url string) (origin.Meta, error) { return o.head(ctx, url) }
+
+func (o *originDouble) Get(ctx context.Context, url string, want origin.Meta) (io.ReadCloser, error) {
+	return o.get(ctx, url, want)
+}
+
+type observerDouble struct {
+	mu    sync.Mutex
+	bytes int64
+}
+
+func (o *observerDouble) Copied(_ string, bytes int64, _ time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.bytes += bytes
+}
+
+const body = "hello"
+
+// bench is the activities with doubles around them.
+type bench struct {
+	*activities.Activities
+	env    *testsuite.TestActivityEnvironment
+	origin *originDouble
+	bucket *storagetest.Memory
+	cache  *cachetest.Memory
+	seen   *observerDouble
+	object storage.Object
+	source activities.Source
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{
+		bucket: &storagetest.Memory{}, cache: &cachetest.Memory{}, seen: &observerDouble{},
+		object: storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/a?sig=secret"},
+	}
+	b.origin = &originDouble{
+		head: func(_ context.Context, url string) (origin.Meta, error) {
+			require.Equal(t, b.object.URL, url)
+			return origin.Meta{Size: int64(len(body)), ETag: `"1"`, ContentType: "text/plain"}, nil
+		},
+		get: func(_ context.Context, url string, _ origin.Meta) (io.ReadCloser, error) {
+			require.Equal(t, b.object.URL, url)
+			return io.NopCloser(strings.NewReader(body)), nil
+		},
+	}
+	s := sealer(t, newKey(t))
+	b.source = s.Seal(b.object)
+	b.Activities = &activities.Activities{
+		Origin: b.origin, Bucket: b.bucket, Cache: b.cache, Sealer: s, Rules: cachetest.Rules(),
+		Memory: activities.NewMemory(1 << 20), Observer: b.seen, Stall: time.Minute, PartSize: 1 << 20, Now: time.Now,
+	}
+	b.env = (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
+	b.env.RegisterActivity(b.Activities)
+	return b
+}
+
+func (b *bench) key() string { return cache.Key(b.object.PoolID(), b.object.Hash()) }
+
+func (b *bench) entry(t *testing.T) cache.Entry {
+	t.Helper()
+	e, err := b.cache.Get(t.Context(), b.key())
+	require.NoError(t, err)
+	return e
+}
+
+func (b *bench) headSource(t *testing.T) (activities.HeadSourceResult, error) {
+	t.Helper()
+	v, err := b.env.ExecuteActivity(b.HeadSource, activities.HeadSourceInput{Source: b.source})
+	var out activities.HeadSourceResult
+	if err == nil {
+		require.NoError(t, v.Get(&out))
+	}
+	return out, err
+}
+
+func (b *bench) streamCopy(t *testing.T, generation int64) (activities.Copy, error) {
+	t.Helper()
+	v, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
+		Source: b.source, Meta: origin.Meta{Size: int64(len(body)), ETag: "\"t\u00e9\"\n"}, Generation: generation,
+	})
+	var out activities.Copy
+	if err == nil {
+		require.NoError(t, v.Get(&out))
+	}
+	return out, err
+}
+
+// requireFailure checks the form in which an error reaches the history.
+func requireFailure(t *testing.T, err error, class string, permanent bool) activities.Failure {
+	t.Helper()
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	require.Equal(t, class, app.Type())
+	require.Equal(t, permanent, app.NonRetryable())
+	require.NotContains(t, app.Error(), "secret")
+	require.LessOrEqual(t, len(app.Message()), 1024)
+	var f activities.Failure
+	require.NoError(t, app.Details(&f))
+	require.Equal(t, class, f.Class)
+	require.Equal(t, permanent, f.Permanent)
+	return f
+}
+
+func TestHeadSource(t *testing.T) {
+	b := newBench(t)
+	out, err := b.headSource(t)
+	require.NoError(t, err)
+	require.EqualValues(t, len(body), out.Meta.Size)
+	require.Nil(t, out.Stored)
+	require.Equal(t, cache.Pending, b.entry(t).State, "clients have nothing to wait for")
+}
+
+func TestHeadSourceFindsACopyThatIsThere(t *testing.T) {
+	b := newBench(t)
+	_, err := b.streamCopy(t, 0)
+	require.NoError(t, err)
+	b.origin.head = func(context.Context, string) (origin.Meta, error) { return origin.Meta{}, errors.New("gone") }
+	out, err := b.headSource(t)
+	require.NoError(t, err)
+	require.Equal(t, &activities.Copy{Size: int64(len(body))}, out.Stored)
+
+	// But not one that was purged.
+	generation, err := b.cache.Purge(t.Context(), b.key())
+	require.NoError(t, err)
+	_, err = b.headSource(t)
+	require.Error(t, err)
+	_, err = b.streamCopy(t, generation)
+	require.NoError(t, err)
+	out, err = b.headSource(t)
+	require.NoError(t, err)
+	require.NotNil(t, out.Stored)
+	require.Equal(t, generation, out.Generation)
+}
+
+func TestErrorsOfTheSource(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err        error
+		class      string
+		permanent  bool
+		retryAfter time.Duration
+	}{
+		"404": {&origin.Error{Class: origin.ClassBadHTTPStatus, Status: 404, Permanent: true}, "BadHTTPStatus", true, 0},
+		"503": {
+			&origin.Error{Class: origin.ClassBadHTTPStatus, Status: 503, RetryAfter: 7 * time.Second}, "BadHTTPStatus", false,
+			7 * time.Second,
+		},
+		"not allowed":   {&origin.Error{Class: origin.ClassInvalidURL, Permanent: true}, "InvalidUrl", true, 0},
+		"anything else": {errors.New(strings.Repeat("x", 1<<20)), "InternalError", false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.origin.head = func(context.Context, string) (origin.Meta, error) { return origin.Meta{}, tc.err }
+			_, err := b.headSource(t)
+			requireFailure(t, err, tc.class, tc.permanent)
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			require.Equal(t, tc.retryAfter, app.NextRetryDelay())
+		})
+	}
+}
+
+func TestStreamCopy(t *testing.T) {
+	b := newBench(t)
+	out, err := b.streamCopy(t, 7)
+	require.NoError(t, err)
+	require.EqualValues(t, len(body), out.Size)
+	stored, ok := b.bucket.Body(b.object.Key())
+	require.True(t, ok)
+	require.Equal(t, body, string(stored))
+	head, err := b.bucket.Head(t.Context(), b.object.Key())
+	require.NoError(t, err)
+	require.EqualValues(t, 7, head.Generation)
+	require.EqualValues(t, len(body), b.seen.bytes)
+}
+
+func TestStreamCopyThatIsShortStoresNothing(t *testing.T) {
+	b := newBench(t)
+	b.origin.get = func(context.Context, string, origin.Meta) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(body[1:])), nil
+	}
+	_, err := b.streamCopy(t, 0)
+	requireFailure(t, err, "SourceTruncated", false)
+	_, ok := b.bucket.Body(b.object.Key())
+	require.False(t, ok)
+}
+
+func TestStreamCopyWithoutItsBucketIsRetried(t *testing.T) {
+	b := newBench(t)
+	b.bucket.Err = errors.New("down")
+	_, err := b.streamCopy(t, 0)
+	requireFailure(t, err, activities.ClassStorage, false)
+}
+
+func TestStreamCopyThatStallsIsCut(t *testing.T) {
+	b := newBench(t)
+	b.Stall = time.Millisecond
+	b.origin.get = func(ctx context.Context, _ string, _ origin.Meta) (io.ReadCloser, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	_, err := b.streamCopy(t, 0)
+	requireFailure(t, err, activities.ClassStalled, false)
+}
+
+func TestStreamCopyThatIsPurgedEnds(t *testing.T) {
+	b := newBench(t)
+	b.Rules.Lease = time.Millisecond
+	b.origin.get = func(ctx context.Context, _ string, _ origin.Meta) (io.ReadCloser, error) {
+		return io.NopCloser(&slow{ctx: ctx}), nil
+	}
+	_, err := b.cache.Purge(t.Context(), b.key())
+	require.NoError(t, err)
+	_, err = b.streamCopy(t, 0)
+	requireFailure(t, err, activities.ClassPurged, true)
+}
+
+// slow sends a byte now and then until its request ends.
+type slow struct {
+	ctx context.Context //nolint:containedctx // it stands for a body that a request's context ends
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	select {
+	case <-s.ctx.Done():
+		return 0, s.ctx.Err()
+	case <-time.After(20 * time.Millisecond):
+		return copy(p, "x"), nil
+	}
+}
+
+func TestUpdateCachePublishes(t *testing.T) {
+	b := newBench(t)
+	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+		Source: b.source, Copy: &activities.Copy{Size: 5},
+	})
+	require.NoError(t, err)
+	require.Equal(t, cache.Present, b.entry(t).State)
+}
+
+func TestUpdateCacheAfterAPurge(t *testing.T) {
+	b := newBench(t)
+	_, err := b.streamCopy(t, 0)
+	require.NoError(t, err)
+	generation, err := b.cache.Purge(t.Context(), b.key())
+	require.NoError(t, err)
+	publish := func(generation int64) error {
+		_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+			Source: b.source, Generation: generation, Copy: &activities.Copy{Size: 5},
+		})
+		return err
+	}
+	requireFailure(t, publish(0), activities.ClassPurged, true)
+	require.Equal(t, cache.Absent, b.entry(t).State)
+	_, ok := b.bucket.Body(b.object.Key())
+	require.False(t, ok, "what was purged is still there")
+
+	// A newer copy than the one that was purged stays.
+	_, err = b.streamCopy(t, generation)
+	require.NoError(t, err)
+	requireFailure(t, publish(0), activities.ClassPurged, true)
+	_, ok = b.bucket.Body(b.object.Key())
+	require.True(t, ok)
+	require.NoError(t, publish(generation))
+}
+
+func TestUpdateCacheRecordsFailures(t *testing.T) {
+	for name, tc := range map[string]struct {
+		class  string
+		purged bool
+		want   cache.State
+	}{
+		"of the source":                  {"BadHTTPStatus", false, cache.Error},
+		"of the source, after any purge": {"BadHTTPStatus", true, cache.Error},
+		"somebody cancelled":             {activities.ClassCancelled, false, cache.Error},
+		"a purge cancelled":              {activities.ClassCancelled, true, cache.Absent},
+		"a purge ended":                  {activities.ClassPurged, true, cache.Absent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			if tc.purged {
+				_, err := b.cache.Purge(t.Context(), b.key())
+				require.NoError(t, err)
+			}
+			_, _, err := b.cache.Acquire(t.Context(), b.key(), "somebody who asked again", time.Minute)
+			require.NoError(t, err)
+			_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+				Source: b.source, Failure: &activities.Failure{Class: tc.class, Status: 404, Permanent: true, Text: "private"},
+			})
+			require.NoError(t, err)
+			require.Equal(t, tc.want, b.entry(t).State)
+		})
+	}
+}
+
+func TestWithoutRedis(t *testing.T) {
+	b := newBench(t)
+	b.cache.Fail(errors.New("down"))
+	_, err := b.headSource(t)
+	require.NoError(t, err)
+	_, err = b.streamCopy(t, 0)
+	require.NoError(t, err)
+	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+		Source: b.source, Copy: &activities.Copy{Size: 5},
+	})
+	requireFailure(t, err, activities.ClassCache, false)
+}

@@ -1,0 +1,89 @@
+package activities_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+func newKey(t *testing.T) string {
+	t.Helper()
+	key := make([]byte, activities.KeySize)
+	_, err := rand.Read(key)
+	require.NoError(t, err)
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+func sealer(t *testing.T, keys ...string) *activities.Sealer {
+	t.Helper()
+	s, err := activities.NewSealer(keys)
+	require.NoError(t, err)
+	return s
+}
+
+func TestSealedSourceHidesTheQueryAndOpens(t *testing.T) {
+	s := sealer(t, newKey(t))
+	for _, url := range []string{
+		"https://example.com/a", "https://example.com/a?sig=secret", "https://example.com/a?", "https://example.com/?a?b",
+	} {
+		o := storage.Object{Service: "s3", Region: "us-west-2", URL: url}
+		src := s.Seal(o)
+		data, err := json.Marshal(src)
+		require.NoError(t, err)
+		require.NotContains(t, string(data), "secret")
+		require.NotContains(t, src.URL, "?")
+
+		var back activities.Source
+		require.NoError(t, json.Unmarshal(data, &back))
+		got, err := s.Open(back)
+		require.NoError(t, err)
+		require.Equal(t, o, got)
+	}
+}
+
+func TestSealedSourceCannotBeExchanged(t *testing.T) {
+	key := newKey(t)
+	s := sealer(t, key)
+	src := s.Seal(storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/a?sig=secret"})
+	for name, edit := range map[string]func(*activities.Source){
+		"another URL":    func(s *activities.Source) { s.URL = "https://evil.example/a" },
+		"another region": func(s *activities.Source) { s.Region = "us-east-1" },
+		"another hash":   func(s *activities.Source) { s.Hash = "00" },
+		"another query":  func(s *activities.Source) { s.Query = "AAAA" },
+		"no query":       func(s *activities.Source) { s.Query = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := src
+			edit(&bad)
+			_, err := s.Open(bad)
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), "secret")
+		})
+	}
+
+	// Keys are rotated by putting a new one before the old one.
+	got, err := sealer(t, newKey(t), key).Open(src)
+	require.NoError(t, err)
+	require.Equal(t, "https://example.com/a?sig=secret", got.URL)
+	_, err = sealer(t, newKey(t)).Open(src)
+	require.ErrorIs(t, err, activities.ErrSealed)
+}
+
+func TestBadKeysAreNotRepeated(t *testing.T) {
+	for name, keys := range map[string][]string{
+		"none": nil, "short": {"c2VjcmV0"}, "not base64": {"secret secret"}, "the second": {newKey(t), "secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := activities.NewSealer(keys)
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), "secret")
+			require.Contains(t, err.Error(), "openssl rand -base64 32")
+		})
+	}
+}

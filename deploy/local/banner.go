@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"text/tabwriter"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+// printBanner tells where everything is and what to try first.
+func printBanner(w io.Writer, s *stack.Stack) {
+	fmt.Fprint(w, "\ncloud-mirror is running.\n\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(what, part, where string, note ...any) {
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", what, where, process(s, part), fmt.Sprint(note...))
+	}
+	for i, base := range s.FrontEndURLs() {
+		name := stack.FrontEndName(i)
+		row(name, name, base, "/v1/redirect/s3/REGION/URL")
+		row("  health, metrics", "", s.AdminURL(name), "/healthz /readyz /metrics")
+	}
+	for _, region := range stack.Regions() {
+		name := stack.WorkerName(region)
+		row(name, name, s.AdminURL(name), "/healthz /readyz /metrics")
+	}
+	row("Temporal", "temporal", s.TemporalAddress())
+	row("  Web UI", "", s.TemporalUIURL())
+	row("redis", "redis", s.RedisURL(), s.RedisKind())
+	for _, region := range stack.Regions() {
+		row("S3 "+region, stack.S3Name(region), s.S3Endpoint(region), "access key ", stack.AccessKey, ", secret key ", stack.SecretKey)
+	}
+	row("SQS", "sqs", s.SQSEndpoint())
+	row("origin", "origin", s.OriginURL(), "serves ", s.OriginDir())
+	_ = t.Flush()
+
+	// What encodeURIComponent would make of it; there is no space in it, which QueryEscape would write differently.
+	object := url.QueryEscape(s.OriginURL() + "/hello.txt")
+	fmt.Fprintf(w, `
+  purge token  %s
+  logs         %s
+
+Sources on loopback are allowed here: this is a local set-up.
+
+Mirror an object, then look at the workflow that did it:
+  curl -L %s/v1/redirect/s3/%s/%s
+  make temporal ARGS="workflow list"
+
+Ctrl-C stops everything; the state is kept, make clean removes it.
+
+`, stack.PurgeToken, s.LogDir(), s.FrontEndURLs()[0], stack.Regions()[0], object)
+}
+
+// process says which process a part is.
+func process(s *stack.Stack, part string) string {
+	switch pid := s.PID(part); pid {
+	case 0:
+		return ""
+	case os.Getpid():
+		return fmt.Sprintf("pid %d (this one)", pid)
+	default:
+		return fmt.Sprintf("pid %d", pid)
+	}
+}

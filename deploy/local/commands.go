@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/tools"
+)
+
+type temporalCommand struct {
+	Args []string `arg:"" optional:"" passthrough:"" help:"Arguments of the Temporal CLI."`
+}
+
+// Run is the subcommand temporal.
+func (c temporalCommand) Run(env environment) error {
+	o, err := stack.FromEnv(os.Getenv, env.root)
+	if err != nil {
+		return err
+	}
+	program, err := tools.Tools{Root: env.root, Log: os.Stderr, Terminal: env.terminal}.Temporal(env.ctx)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(program, afterDashes(c.Args)...)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("TEMPORAL_ADDRESS=127.0.0.1:%d", o.Ports.Temporal))
+	return foreground(env.ctx, cmd)
+}
+
+type cleanCommand struct{}
+
+// Run is the subcommand clean.
+func (cleanCommand) Run(env environment) error {
+	o, err := stack.FromEnv(os.Getenv, env.root)
+	if err != nil {
+		return err
+	}
+	return stack.Clean(o.StateDir)
+}
+
+type execCommand struct {
+	Args []string `arg:"" passthrough:"" help:"Command and its arguments."`
+}
+
+// Run is the subcommand exec.
+func (c execCommand) Run(env environment) error {
+	args := afterDashes(c.Args)
+	if len(args) == 0 {
+		return errors.New("exec needs a command: exec -- go test ./...")
+	}
+	dir, err := os.MkdirTemp("", "cloud-mirror-exec-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s, err := stack.Start(env.ctx, stack.Options{
+		Root: env.root, StateDir: dir, ServicesOnly: true, Log: os.Stderr, Terminal: env.terminal,
+	})
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = env.root
+	cmd.Env = append(stack.UserEnv(), append(s.Env(), testEnv(s)...)...)
+	return errors.Join(foreground(env.ctx, cmd), s.Close())
+}
+
+// testEnv tells integration tests where the services are.
+func testEnv(s *stack.Stack) []string {
+	var endpoints []string
+	for _, region := range stack.Regions() {
+		endpoints = append(endpoints, region+"="+s.S3Endpoint(region))
+	}
+	return []string{
+		"CM_TEST_REDIS_URL=" + s.RedisURL(), "CM_TEST_S3_ENDPOINTS=" + strings.Join(endpoints, ","),
+		"CM_TEST_SQS_ENDPOINT=" + s.SQSEndpoint(),
+	}
+}
+
+// foreground runs a command on this process's terminal. Ctrl-C reaches it from the terminal, as it is in the same
+// process group; only what is sent to this process alone is passed on. A command that was never begun because the
+// context was done already is that context's error; one that ended badly is a commandExit.
+func foreground(ctx context.Context, cmd *exec.Cmd) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, syscall.SIGTERM)
+	defer signal.Stop(terminate)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case sig := <-terminate:
+			_ = cmd.Process.Signal(sig)
+		case <-done:
+		}
+	}()
+	err := cmd.Wait()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return commandExit{exit}
+	}
+	return err
+}
+
+// afterDashes drops the separator that make and people put before the arguments.
+func afterDashes(args []string) []string {
+	if len(args) > 0 && args[0] == "--" {
+		return args[1:]
+	}
+	return args
+}

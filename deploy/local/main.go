@@ -1,0 +1,72 @@
+// Command local runs the whole of cloud-mirror on one machine with nothing but Go installed, runs a command next to the
+// services that tests need, and runs the Temporal CLI in the version that goes with them. `make help` in the root of
+// the repository lists the ways in.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+type commands struct {
+	Run      runCommand      `cmd:"" help:"Run everything until Ctrl-C. Ports and folder are set by environment variables: FRONTEND_PORT, ADMIN_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, S3_PORT, SQS_PORT, REDIS_PORT, ORIGIN_PORT, FRONTENDS, STATE_DIR."`
+	Temporal temporalCommand `cmd:"" help:"Run the Temporal CLI against the local server: temporal -- workflow list"`
+	Clean    cleanCommand    `cmd:"" help:"Remove the state folder."`
+	Exec     execCommand     `cmd:"" help:"Run a command, in the root of the repository, next to fresh services: exec -- go test ./..."`
+}
+
+// environment is what every command starts from.
+type environment struct {
+	ctx      context.Context // done at the first SIGINT, SIGTERM or SIGHUP
+	root     string          // of the repository
+	terminal bool            // standard error is one
+}
+
+func main() {
+	cli := commands{}
+	parsed := kong.Parse(&cli, kong.Name("local"), kong.Description("cloud-mirror on one machine."), kong.UsageOnError())
+	err := execute(parsed)
+	if exit := (commandExit{}); errors.As(err, &exit) {
+		os.Exit(exit.status())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func execute(parsed *kong.Context) error {
+	root, err := stack.FindRoot(".")
+	if err != nil {
+		return err
+	}
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
+	defer stop()
+	return parsed.Run(environment{ctx: ctx, root: root, terminal: isatty.IsTerminal(os.Stderr.Fd())})
+}
+
+// commandExit is the end of a command of the user's, whose status this program passes through; the command has said
+// itself what was wrong.
+type commandExit struct{ *exec.ExitError }
+
+// status is what a shell would make of it.
+func (e commandExit) status() int {
+	if ws, ok := e.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return e.ExitCode()
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+type runCommand struct {
+	Race   bool   `help:"Build cloud-mirror with the race detector."`
+	Binary string `help:"Run this cloud-mirror instead of building one." type:"existingfile"`
+}
+
+// Run is the subcommand run. It ends without an error when it was asked to end.
+func (c runCommand) Run(env environment) error {
+	o, err := stack.FromEnv(os.Getenv, env.root)
+	if err != nil {
+		return err
+	}
+	o.Race, o.Binary, o.Log, o.Terminal = c.Race, c.Binary, os.Stderr, env.terminal
+	ctx := env.ctx
+	s, err := stack.Start(ctx, o)
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted before everything was ready; nothing is left running")
+	}
+	if err != nil {
+		return err
+	}
+	printBanner(os.Stdout, s)
+	<-ctx.Done()
+
+	// A second signal is for somebody who can't wait.
+	impatient := make(chan os.Signal, 1)
+	signal.Notify(impatient, os.Interrupt, syscall.SIGTERM)
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	fmt.Fprintln(os.Stderr, "stopping; once more to kill")
+	select {
+	case err = <-closed:
+		return err
+	case <-impatient:
+		s.KillAll()
+		return errors.New("killed")
+	}
+}

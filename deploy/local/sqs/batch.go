@@ -1,0 +1,120 @@
+package sqs
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+)
+
+// maxBatch is the largest number of entries in a batch request.
+const maxBatch = 10
+
+type batchInput[E any] struct {
+	onQueue
+	Entries []batchEntry[E]
+}
+
+// batchEntry is one entry of a batch: its id, in one JSON object with what the single call would take.
+type batchEntry[E any] struct {
+	ID    string
+	Entry E
+}
+
+// UnmarshalJSON reads both out of the same object: Go can't embed a type parameter.
+func (e *batchEntry[E]) UnmarshalJSON(b []byte) error {
+	var id withID
+	if err := json.Unmarshal(b, &id); err != nil {
+		return err
+	}
+	e.ID = id.ID
+	return json.Unmarshal(b, &e.Entry)
+}
+
+type batchFailure struct {
+	ID          string `json:"Id"`
+	Code        string
+	Message     string
+	SenderFault bool
+}
+
+type batchOutput struct {
+	Successful []any          `json:",omitempty"`
+	Failed     []batchFailure `json:",omitempty"`
+}
+
+type withID struct {
+	ID string `json:"Id"`
+}
+
+type sentWithID struct {
+	ID string `json:"Id"`
+	sent
+}
+
+// inBatch performs a batch: the request as a whole is refused if it is malformed; entries fail each on its own.
+func inBatch[E any](s *Server, in batchInput[E], do func(q *queue, id string, entry E) (any, error)) (any, error) {
+	q, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBatch(in.Entries); err != nil {
+		return nil, err
+	}
+	out := batchOutput{}
+	for _, e := range in.Entries {
+		result, err := do(q, e.ID, e.Entry)
+		var failed *apiError
+		if errors.As(err, &failed) {
+			out.Failed = append(out.Failed, batchFailure{ID: e.ID, Code: failed.queryCode(), Message: failed.message, SenderFault: true})
+			continue
+		}
+		out.Successful = append(out.Successful, result)
+	}
+	return out, nil
+}
+
+func checkBatch[E any](entries []batchEntry[E]) error {
+	if len(entries) == 0 {
+		return failf("EmptyBatchRequest", "There should be at least one entry in the request.")
+	}
+	if len(entries) > maxBatch {
+		return failf("TooManyEntriesInBatchRequest", "Maximum number of entries per request are %d. You have sent %d.", maxBatch, len(entries))
+	}
+	seen := map[string]bool{}
+	for _, e := range entries {
+		if ok, _ := regexp.MatchString(`^[A-Za-z0-9_-]{1,80}$`, e.ID); !ok {
+			return failf("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+		}
+		if seen[e.ID] {
+			return failf("BatchEntryIdsNotDistinct", "Id %s repeated.", e.ID)
+		}
+		seen[e.ID] = true
+	}
+	return nil
+}
+
+func (s *Server) sendMessageBatch(_ string, in batchInput[outgoing]) (any, error) {
+	size := 0
+	for _, e := range in.Entries {
+		size += len(e.Entry.MessageBody)
+	}
+	if size > 1<<20 {
+		return nil, failf("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", 1<<20, size)
+	}
+	return inBatch(s, in, func(q *queue, id string, entry outgoing) (any, error) {
+		result, err := s.send(q, entry)
+		return sentWithID{ID: id, sent: result}, err
+	})
+}
+
+func (s *Server) deleteMessageBatch(_ string, in batchInput[receiptInput]) (any, error) {
+	return inBatch(s, in, func(q *queue, id string, entry receiptInput) (any, error) {
+		return withID{id}, s.delete(q, entry)
+	})
+}
+
+func (s *Server) changeMessageVisibilityBatch(_ string, in batchInput[visibility]) (any, error) {
+	return inBatch(s, in, func(q *queue, id string, entry visibility) (any, error) {
+		return withID{id}, s.changeVisibility(q, entry)
+	})
+}

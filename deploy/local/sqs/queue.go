@@ -1,0 +1,164 @@
+package sqs
+
+import (
+	"container/heap"
+	"crypto/rand"
+	"maps"
+	"slices"
+	"time"
+)
+
+// message is one message; the exported fields are what the state file keeps.
+type message struct {
+	ID            string
+	Body          string
+	Attributes    map[string]attributeValue `json:",omitempty"`
+	TraceHeader   string                    `json:",omitempty"`
+	Sent          time.Time
+	VisibleAt     time.Time // not before this
+	FirstReceived time.Time `json:",omitzero"`
+	Receives      int       `json:",omitempty"`
+	Receipt       string    `json:",omitempty"` // the newest receipt handle; empty before the first receive
+	Source        string    `json:",omitempty"` // ARN of the queue that it was dead-lettered from
+	Sequence      uint64
+
+	index int // in the heap
+}
+
+// queue is one standard queue. Its methods are called with the server's state locked.
+type queue struct {
+	name     string
+	settings settings
+	redrive  *redrivePolicy // decoded from settings
+	tags     map[string]string
+	created  time.Time
+	modified time.Time
+
+	order   byVisibility
+	byID    map[string]*message
+	changed chan struct{} // closed, and replaced, when a message may have become receivable
+}
+
+func newQueue(name string, now time.Time) *queue {
+	return &queue{
+		name: name, settings: settings{}, tags: map[string]string{}, created: now, modified: now,
+		byID: map[string]*message{}, changed: make(chan struct{}),
+	}
+}
+
+// announce wakes every long poll on the queue.
+func (q *queue) announce() {
+	close(q.changed)
+	q.changed = make(chan struct{})
+}
+
+func (q *queue) add(m *message) {
+	heap.Push(&q.order, m)
+	q.byID[m.ID] = m
+	q.announce()
+}
+
+func (q *queue) remove(m *message) {
+	heap.Remove(&q.order, m.index)
+	delete(q.byID, m.ID)
+}
+
+func (q *queue) clear() {
+	q.order = nil
+	clear(q.byID)
+}
+
+// take receives up to limit messages and hides them for the given time. Messages past the retention period are
+// dropped; those received too often already are handed to bury instead.
+func (q *queue) take(now time.Time, limit int, hide time.Duration, bury func(*message)) []*message {
+	var taken []*message
+	for len(taken) < limit && len(q.order) > 0 && !q.order[0].VisibleAt.After(now) {
+		m := q.order[0]
+		q.remove(m)
+		switch {
+		case q.expired(m, now):
+		case q.redrive != nil && m.Receives >= int(q.redrive.MaxReceiveCount):
+			bury(m)
+		default:
+			taken = append(taken, m)
+		}
+	}
+	// Only now: with a visibility timeout of zero they could be taken again at once.
+	for _, m := range taken {
+		m.Receives++
+		m.Receipt = m.ID + "." + rand.Text()
+		m.VisibleAt = now.Add(hide)
+		if m.FirstReceived.IsZero() {
+			m.FirstReceived = now
+		}
+		heap.Push(&q.order, m)
+		q.byID[m.ID] = m
+	}
+	return taken
+}
+
+func (q *queue) show(m *message, at time.Time) {
+	m.VisibleAt = at
+	heap.Fix(&q.order, m.index)
+	q.announce()
+}
+
+func (q *queue) expired(m *message, now time.Time) bool {
+	return !now.Before(m.Sent.Add(q.settings.seconds("MessageRetentionPeriod")))
+}
+
+// sweep drops expired messages wherever they are, so that a queue without receivers does not grow for ever.
+func (q *queue) sweep(now time.Time) {
+	for _, m := range slices.Collect(maps.Values(q.byID)) {
+		if q.expired(m, now) {
+			q.remove(m)
+		}
+	}
+}
+
+// counts are the three approximate numbers of a queue's attributes.
+func (q *queue) counts(now time.Time) (visible, inFlight, delayed int) {
+	q.sweep(now)
+	for _, m := range q.order {
+		switch {
+		case !m.VisibleAt.After(now):
+			visible++
+		case m.Receipt != "":
+			inFlight++
+		default:
+			delayed++
+		}
+	}
+	return visible, inFlight, delayed
+}
+
+// byVisibility is a heap: the message that is receivable first, and of those the one sent first, is at the top.
+type byVisibility []*message
+
+func (h byVisibility) Len() int { return len(h) }
+
+func (h byVisibility) Less(i, j int) bool {
+	if !h[i].VisibleAt.Equal(h[j].VisibleAt) {
+		return h[i].VisibleAt.Before(h[j].VisibleAt)
+	}
+	return h[i].Sequence < h[j].Sequence
+}
+
+func (h byVisibility) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *byVisibility) Push(x any) {
+	m := x.(*message)
+	m.index = len(*h)
+	*h = append(*h, m)
+}
+
+func (h *byVisibility) Pop() any {
+	old := *h
+	m := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return m
+}

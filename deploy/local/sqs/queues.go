@@ -1,0 +1,221 @@
+package sqs
+
+import (
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// onQueue is the part of a request that names a queue.
+type onQueue struct {
+	QueueURL string `json:"QueueUrl"`
+}
+
+type empty struct{}
+
+func (s *Server) arn(name string) string {
+	return "arn:aws:sqs:" + s.region + ":" + AccountID + ":" + name
+}
+
+// byARN is the queue of an ARN of this server, or nil.
+func (s *Server) byARN(arn string) *queue {
+	name, ok := strings.CutPrefix(arn, s.arn(""))
+	if !ok {
+		return nil
+	}
+	return s.queues[name]
+}
+
+// find is the queue of a queue URL. Only the name counts: the same server may be reached by several host names.
+func (s *Server) find(queueURL string) (*queue, error) {
+	if queueURL == "" {
+		return nil, failf("MissingParameter", "The request must contain the parameter QueueUrl.")
+	}
+	name := path.Base(queueURL)
+	if q := s.queues[name]; q != nil {
+		return q, nil
+	}
+	return nil, noQueue(name)
+}
+
+func queueURL(base, name string) string { return base + "/" + AccountID + "/" + name }
+
+type createQueueInput struct {
+	QueueName  string
+	Attributes map[string]string
+	Tags       map[string]string `json:"tags"`
+}
+
+func (s *Server) createQueue(base string, in createQueueInput) (any, error) {
+	if strings.HasSuffix(in.QueueName, ".fifo") || in.Attributes["FifoQueue"] == "true" {
+		return nil, failf("UnsupportedOperation", "FIFO queues are not available here")
+	}
+	if ok, _ := regexp.MatchString(`^[A-Za-z0-9_-]{1,80}$`, in.QueueName); !ok {
+		return nil, failf("InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+	}
+	for name, value := range in.Attributes {
+		if err := s.check(name, value); err != nil {
+			return nil, err
+		}
+	}
+	out := map[string]string{"QueueUrl": queueURL(base, in.QueueName)}
+	if q := s.queues[in.QueueName]; q != nil {
+		if !s.same(q, in.Attributes) {
+			return nil, failf("QueueNameExists", "A queue already exists with the same name and a different value for an attribute: %s", in.QueueName)
+		}
+		return out, nil
+	}
+	q := newQueue(in.QueueName, s.clock.Now())
+	maps.Copy(q.tags, in.Tags)
+	if err := s.apply(q, in.Attributes); err != nil {
+		return nil, err
+	}
+	s.queues[q.name], s.dirty = q, true
+	return out, nil
+}
+
+func (s *Server) getQueueURL(base string, in struct{ QueueName string }) (any, error) {
+	if s.queues[in.QueueName] == nil {
+		return nil, noQueue(in.QueueName)
+	}
+	return map[string]string{"QueueUrl": queueURL(base, in.QueueName)}, nil
+}
+
+type listQueuesOutput struct {
+	QueueURLs []string `json:"QueueUrls"`
+}
+
+func (s *Server) listQueues(base string, in struct{ QueueNamePrefix string }) (any, error) {
+	out := listQueuesOutput{}
+	for _, name := range slices.Sorted(maps.Keys(s.queues)) {
+		if strings.HasPrefix(name, in.QueueNamePrefix) {
+			out.QueueURLs = append(out.QueueURLs, queueURL(base, name))
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) deleteQueue(_ string, in onQueue) (any, error) {
+	q, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	delete(s.queues, q.name)
+	s.dirty = true
+	q.announce() // long polls answer that the queue is gone
+	return empty{}, nil
+}
+
+func (s *Server) purgeQueue(_ string, in onQueue) (any, error) {
+	q, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	q.clear()
+	s.dirty = true
+	return empty{}, nil
+}
+
+type attributeNamesInput struct {
+	onQueue
+	AttributeNames []string
+}
+
+func (s *Server) getQueueAttributes(_ string, in attributeNamesInput) (any, error) {
+	q, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	all := s.describe(q)
+	if slices.Contains(in.AttributeNames, "All") {
+		return map[string]any{"Attributes": all}, nil
+	}
+	maps.DeleteFunc(all, func(name, _ string) bool { return !slices.Contains(in.AttributeNames, name) })
+	return map[string]any{"Attributes": all}, nil
+}
+
+type setQueueAttributesInput struct {
+	onQueue
+	Attributes map[string]string
+}
+
+func (s *Server) setQueueAttributes(_ string, in setQueueAttributesInput) (any, error) {
+	q, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range in.Attributes {
+		if value == "" {
+			continue // takes the attribute away
+		}
+		if err := s.check(name, value); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.apply(q, in.Attributes); err != nil {
+		return nil, err
+	}
+	q.modified, s.dirty = s.clock.Now(), true
+	return empty{}, nil
+}
+
+func (s *Server) listDeadLetterSourceQueues(base string, in onQueue) (any, error) {
+	dead, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	urls := []string{}
+	for _, q := range s.sourcesOf(dead) {
+		urls = append(urls, queueURL(base, q.name))
+	}
+	return map[string]any{"queueUrls": urls}, nil
+}
+
+// sourcesOf are the queues whose messages end up in the given one, by name.
+func (s *Server) sourcesOf(dead *queue) []*queue {
+	var sources []*queue
+	for _, name := range slices.Sorted(maps.Keys(s.queues)) {
+		if q := s.queues[name]; q.redrive != nil && q.redrive.Target == s.arn(dead.name) {
+			sources = append(sources, q)
+		}
+	}
+	return sources
+}
+
+type tagsInput struct {
+	onQueue
+	Tags    map[string]string
+	TagKeys []string
+}
+
+func (s *Server) tagQueue(_ string, in tagsInput) (any, error) {
+	q, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(q.tags, in.Tags)
+	s.dirty = true
+	return empty{}, nil
+}
+
+func (s *Server) untagQueue(_ string, in tagsInput) (any, error) {
+	q, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range in.TagKeys {
+		delete(q.tags, key)
+	}
+	s.dirty = true
+	return empty{}, nil
+}
+
+func (s *Server) listQueueTags(_ string, in onQueue) (any, error) {
+	q, err := s.find(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"Tags": q.tags}, nil
+}

@@ -1,0 +1,135 @@
+package sqs
+
+import (
+	"container/heap"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// state is the content of the state file.
+type state struct {
+	Version int
+	Queues  []queueState
+}
+
+type queueState struct {
+	Name     string
+	Settings settings
+	Tags     map[string]string
+	Created  time.Time
+	Modified time.Time
+	Messages []message
+}
+
+// stateVersion is raised when the file's meaning changes; a file of another version is refused.
+const stateVersion = 1
+
+// snapshots writes the state while the server lives.
+func (s *Server) snapshots() {
+	ticker := s.clock.NewTicker(snapshotEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-ticker.Chan():
+			if err := s.save(); err != nil {
+				s.onError(err)
+			}
+		}
+	}
+}
+
+// save writes the state file if something changed since it was written last. Encoding happens with the state
+// unlocked, on copies: it may take longer than a request should wait.
+func (s *Server) save() error {
+	if s.path == "" {
+		return nil
+	}
+	s.mu.Lock()
+	if !s.dirty {
+		s.mu.Unlock()
+		return nil
+	}
+	st := s.copyState()
+	s.dirty = false
+	s.mu.Unlock()
+
+	b, err := json.Marshal(st)
+	if err == nil {
+		err = renameio.WriteFile(s.path, b, 0o600)
+	}
+	if err != nil {
+		s.mu.Lock()
+		s.dirty = true // try again next time
+		s.mu.Unlock()
+		return fmt.Errorf("sqs: write %s: %w", s.path, err)
+	}
+	return nil
+}
+
+func (s *Server) copyState() state {
+	st := state{Version: stateVersion}
+	now := s.clock.Now()
+	for _, q := range s.queues {
+		q.sweep(now)
+		qs := queueState{Name: q.name, Settings: settings{}, Tags: map[string]string{}, Created: q.created, Modified: q.modified}
+		maps.Copy(qs.Settings, q.settings)
+		maps.Copy(qs.Tags, q.tags)
+		for _, m := range q.order {
+			qs.Messages = append(qs.Messages, *m) // a message's maps are never changed once it is sent
+		}
+		st.Queues = append(st.Queues, qs)
+	}
+	return st
+}
+
+func (s *Server) load() error {
+	b, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("sqs: read the state: %w", err)
+	}
+	st := state{}
+	if err := json.Unmarshal(b, &st); err != nil {
+		return fmt.Errorf("sqs: read the state %s: %w", s.path, err)
+	}
+	if st.Version != stateVersion {
+		return fmt.Errorf("sqs: the state %s has version %d, this program knows %d", s.path, st.Version, stateVersion)
+	}
+	for _, qs := range st.Queues {
+		s.queues[qs.Name] = s.restore(qs)
+	}
+	// Only now: a policy names another queue.
+	for _, q := range s.queues {
+		if q.redrive, err = s.parseRedrive(q.settings["RedrivePolicy"]); err != nil {
+			q.redrive = nil // its dead-letter queue was deleted
+		}
+	}
+	return nil
+}
+
+func (s *Server) restore(qs queueState) *queue {
+	q := newQueue(qs.Name, qs.Created)
+	q.modified = qs.Modified
+	maps.Copy(q.settings, qs.Settings)
+	maps.Copy(q.tags, qs.Tags)
+	for i := range qs.Messages {
+		m := &qs.Messages[i]
+		q.byID[m.ID] = m
+		q.order = append(q.order, m)
+		m.index = i
+		s.sequence = max(s.sequence, m.Sequence)
+	}
+	heap.Init(&q.order)
+	return q
+}

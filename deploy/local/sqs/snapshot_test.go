@@ -1,0 +1,76 @@
+package sqs_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	client "github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/sqs"
+)
+
+func TestStateOutlivesTheServer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sqs.json")
+	f := start(t, path)
+	url, dead := f.pair(3)
+	f.send(url, "first")
+	f.send(url, "second")
+	m := f.receive(url, 0)[0] // both are hidden now
+	_, err := f.DeleteMessage(f.ctx, &client.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
+	must(t, err)
+	policy := f.attribute(url, "RedrivePolicy")
+	f.stop()
+
+	f = start(t, path)
+	list, err := f.ListQueues(f.ctx, &client.ListQueuesInput{QueueNamePrefix: aws.String("q")})
+	must(t, err)
+	if len(list.QueueUrls) != 2 {
+		t.Fatalf("queues after the restart are %v", list.QueueUrls)
+	}
+	if got := f.attribute(url, "RedrivePolicy"); got != policy {
+		t.Errorf("RedrivePolicy is %q, want %q", got, policy)
+	}
+	f.none(dead)
+	f.clock.Advance(time.Hour) // the clock started anew; the hidden message is due by now
+	if m := f.one(url); *m.Body != "second" || m.Attributes["ApproximateReceiveCount"] != "2" {
+		t.Errorf("message after the restart is %q, received %s times", *m.Body, m.Attributes["ApproximateReceiveCount"])
+	}
+}
+
+// TestStateIsWrittenWhileRunning covers the kill -9: the file is there without a Close.
+func TestStateIsWrittenWhileRunning(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sqs.json")
+	f := start(t, path)
+	url := f.queue("q", nil)
+	f.send(url, "kept")
+	must(t, f.clock.BlockUntilContext(f.ctx, 1))
+	f.clock.Advance(time.Second)
+	waitFor(t, f.ctx, func() bool {
+		second, err := sqs.New(sqs.Options{Region: "us-west-2", Path: path, Clock: f.clock})
+		must(t, err)
+		defer second.Close()
+		server := httptest.NewServer(second)
+		defer server.Close()
+		c := client.New(client.Options{Region: "us-west-2", BaseEndpoint: &server.URL, Credentials: f.Options().Credentials})
+		out, err := c.ReceiveMessage(f.ctx, &client.ReceiveMessageInput{QueueUrl: &url})
+		return err == nil && len(out.Messages) == 1
+	})
+}
+
+// waitFor wants a condition to hold before the context ends.
+func waitFor(t *testing.T, ctx context.Context, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal("the condition did not come to hold")
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
+)
+
+const (
+	setupTimeout = time.Minute
+	readyTimeout = time.Minute
+)
+
+// Env is the environment, as NAME=value, in which a program reaches the services of this stack: credentials and region
+// for the AWS SDKs, and Temporal's address.
+func (s *Stack) Env() []string {
+	return []string{
+		"TEMPORAL_ADDRESS=" + s.TemporalAddress(), "TEMPORAL_NAMESPACE=default",
+		"AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey, "AWS_REGION=" + Regions()[0],
+		"AWS_EC2_METADATA_DISABLED=true",
+	}
+}
+
+// UserEnv is the environment of this process without what would interfere with Env.
+func UserEnv() []string { return without(os.Environ(), "AWS_", "TEMPORAL_", "CLOUD_MIRROR_") }
+
+func (s *Stack) productEnv(own ...string) []string {
+	env := append(UserEnv(), s.Env()...)
+	env = append(env, "CLOUD_MIRROR_CONFIG="+s.ConfigPath())
+	env = append(env, own...)
+	return append(env, s.opts.Env...)
+}
+
+func (s *Stack) productSpec(name, command string, admin int, own ...string) supervise.Spec {
+	return supervise.Spec{
+		Name: name, Path: s.binary, Args: []string{command}, Dir: s.state.path, Log: s.logPath(name),
+		Env: s.productEnv(own...), Ready: answers(httpURL(admin)+"/readyz", ok),
+	}
+}
+
+// startProduct writes the configuration, has cloud-mirror prepare queues and buckets, and starts its processes.
+func (s *Stack) startProduct(ctx context.Context) error {
+	if err := s.writeConfig(); err != nil {
+		return err
+	}
+	if err := s.setup(ctx); err != nil {
+		return err
+	}
+	var parts []part
+	for i, port := range s.plan.frontEnds {
+		admin := s.plan.frontEndAdmins[i]
+		parts = append(parts, s.process(s.productSpec(FrontEndName(i), "frontend", admin,
+			"CLOUD_MIRROR_FRONTEND_LISTEN="+address(port), "CLOUD_MIRROR_FRONTEND_ADMIN_LISTEN="+address(admin))))
+	}
+	for i, region := range Regions() {
+		admin := s.plan.workerAdmins[i]
+		parts = append(parts, s.process(s.productSpec(WorkerName(region), "worker", admin,
+			"CLOUD_MIRROR_WORKER_POOLS="+poolID(region), "CLOUD_MIRROR_WORKER_ADMIN_LISTEN="+address(admin))))
+	}
+	s.product = parts
+	return s.startAll(ctx, "cloud-mirror", parts)
+}
+
+func (s *Stack) writeConfig() error {
+	key, err := s.state.queryKey()
+	if err != nil {
+		return err
+	}
+	config := newConfig(s.plan, key)
+	if s.opts.Configure != nil {
+		s.opts.Configure(&config)
+	}
+	return config.write(s.ConfigPath())
+}
+
+func (s *Stack) setup(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
+	defer cancel()
+	began := time.Now()
+	err := supervise.Run(ctx, supervise.Spec{
+		Name: "cloud-mirror setup", Path: s.binary, Args: []string{"setup"}, Dir: s.state.path, Log: s.logPath("setup"),
+		Env: s.productEnv(),
+	})
+	if err != nil {
+		return err
+	}
+	s.say("cloud-mirror setup done (%s)", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// startAll starts parts side by side and waits until all of them are ready.
+func (s *Stack) startAll(ctx context.Context, what string, parts []part) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	began := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range parts {
+		group.Go(func() error { return p.Start(ctx) })
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("start %s: %w", what, err)
+	}
+	s.say("%s ready (%s)", what, time.Since(began).Round(time.Millisecond))
+	return nil
+}

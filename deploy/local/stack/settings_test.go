@@ -1,0 +1,255 @@
+package stack
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestFromEnv(t *testing.T) {
+	tests := []struct {
+		name string
+		env  map[string]string
+		want string // in the error; empty for none
+	}{
+		{"nothing set", nil, ""},
+		{"a number of front ends that is none", map[string]string{"FRONTENDS": "x"}, "FRONTENDS=x is not a whole number from 1 to 64; for example FRONTENDS=1"},
+		{"no front ends", map[string]string{"FRONTENDS": "0"}, "FRONTENDS=0 is not"},
+		{"a port beyond the last", map[string]string{"FRONTEND_PORT": "99999"}, "FRONTEND_PORT=99999 is not a whole number from 0 to 65535; for example FRONTEND_PORT=8080"},
+		{"a negative port", map[string]string{"S3_PORT": "-1"}, "S3_PORT=-1 is not"},
+		{"half a port", map[string]string{"REDIS_PORT": "6380.5"}, "REDIS_PORT=6380.5 is not"},
+		{"all set", map[string]string{
+			"FRONTEND_PORT": "1", "ADMIN_PORT": "2", "TEMPORAL_PORT": "3", "TEMPORAL_UI_PORT": "4", "S3_PORT": "5",
+			"SQS_PORT": "6", "REDIS_PORT": "7", "ORIGIN_PORT": "8", "FRONTENDS": "9", "STATE_DIR": "/elsewhere",
+		}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o, err := FromEnv(func(name string) string { return tt.env[name] }, "/root-of-the-repository")
+			switch {
+			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n")):
+				t.Errorf("error is %v, want one line with %q", err, tt.want)
+			case tt.want == "" && err != nil:
+				t.Error(err)
+			case tt.name == "nothing set" && (o.Ports != DefaultPorts() || o.FrontEnds != 1 || o.StateDir != "/root-of-the-repository/.local"):
+				t.Errorf("options are %+v", o)
+			case tt.name == "all set" && (o.Ports != Ports{1, 2, 3, 4, 5, 6, 7, 8} || o.FrontEnds != 9 || o.StateDir != "/elsewhere"):
+				t.Errorf("options are %+v", o)
+			}
+		})
+	}
+}
+
+// base is the first of a row of ports that nobody uses during the test.
+func base(t *testing.T) int {
+	t.Helper()
+	p := &plan{claimed: map[int]string{}}
+	if err := p.reserve(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.release)
+	return p.next
+}
+
+// at are all settings in one row of ports, apart from the others so that each has room for what follows it.
+func at(b int) Ports {
+	return Ports{FrontEnd: b, Admin: b + 1, Origin: b + 10, Temporal: b + 20, TemporalUI: b + 21, S3: b + 30, SQS: b + 40, Redis: b + 50}
+}
+
+// hold takes a port.
+func hold(t *testing.T, port int) {
+	t.Helper()
+	l, err := net.Listen("tcp", address(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+}
+
+func TestAllocate(t *testing.T) {
+	b := base(t)
+	hold(t, b+4)
+	taken := at(b)
+	taken.FrontEnd = b + 4
+	s3Taken := at(b)
+	s3Taken.S3 = b + 2
+	same := at(b)
+	same.Redis = same.SQS
+	last := at(b)
+	last.S3 = 65534
+	tests := []struct {
+		name      string
+		options   Options
+		frontEnds []int
+		admins    []int // of front ends, then of workers
+		want      string
+	}{
+		{"one front end", Options{Ports: at(b), FrontEnds: 1}, []int{b}, []int{b + 1, b + 2, b + 3, b + 5}, ""},
+		{"the second front end steps over ADMIN_PORT, admin listeners over a taken port", Options{Ports: at(b), FrontEnds: 2}, []int{b, b + 2}, []int{b + 1, b + 3, b + 5, b + 6, b + 7}, ""},
+		{"a taken port", Options{Ports: taken, FrontEnds: 1}, nil, nil, "FRONTEND_PORT=" + strconv.Itoa(b+4) + ": port " + strconv.Itoa(b+4) + " on 127.0.0.1 is taken"},
+		{"a taken port of the second region or third", Options{Ports: s3Taken, FrontEnds: 1}, nil, nil, "S3_PORT=" + strconv.Itoa(b+2)},
+		{"a taken port of a further front end", Options{Ports: at(b), FrontEnds: 4}, nil, nil, "front end 4 of FRONTENDS=4"},
+		{"two settings with one port", Options{Ports: same, FrontEnds: 1}, nil, nil, "claim the same port"},
+		{"beyond the last port", Options{Ports: last, FrontEnds: 1}, nil, nil, "S3_PORT=65534 (which takes port 65536 too) is beyond the last port"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := allocate(tt.options)
+			if tt.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+					t.Fatalf("error is %v, want one line with %q", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.release()
+			if !slices.Equal(p.frontEnds, tt.frontEnds) {
+				t.Errorf("front ends are on %v, want %v", p.frontEnds, tt.frontEnds)
+			}
+			if admins := slices.Concat(p.frontEndAdmins, p.workerAdmins); !slices.Equal(admins, tt.admins) {
+				t.Errorf("admin listeners are on %v, want %v", admins, tt.admins)
+			}
+		})
+	}
+}
+
+// TestFreePortsAreDistinct holds several plans at a time: they must not share a port although nobody listens yet.
+func TestFreePortsAreDistinct(t *testing.T) {
+	seen := map[int]bool{}
+	for range 10 {
+		p, err := allocate(Options{FrontEnds: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.release()
+		all := slices.Concat(p.frontEnds, p.frontEndAdmins, p.workerAdmins, p.s3,
+			[]int{p.temporal, p.temporalUI, p.temporalHTTP, p.metrics, p.sqs, p.redis, p.origin})
+		for _, port := range all {
+			if port == 0 || seen[port] {
+				t.Errorf("port %d was given twice, or is none", port)
+			}
+			seen[port] = true
+		}
+	}
+}
+
+func TestStateFolder(t *testing.T) {
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "thesis.tex"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openState(foreign); err == nil || !strings.Contains(err.Error(), "did not make") {
+		t.Errorf("a folder with other files: %v", err)
+	}
+	if err := Clean(foreign); err == nil || !strings.Contains(err.Error(), "left alone") {
+		t.Errorf("Clean of such a folder: %v", err)
+	}
+
+	path := filepath.Join(t.TempDir(), "a", "state")
+	d, err := openState(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{"a second run": second(path), "Clean": Clean(path)} {
+		want := "is in use by the run with process id " + strconv.Itoa(os.Getpid())
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s during a run: %v, want %q", name, err, want)
+		}
+	}
+	key, err := d.queryKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.release(); err != nil {
+		t.Fatal(err)
+	}
+
+	if d, err = openState(path); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := d.queryKey(); err != nil || again != key {
+		t.Errorf("the query key changed: %v", err)
+	}
+	if info, err := os.Stat(d.join("query_key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the query key's file is %v (%v)", info, err)
+	}
+	if err := d.release(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := Clean(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the folder is there after Clean")
+	}
+}
+
+func second(path string) error {
+	_, err := openState(path)
+	return err
+}
+
+const wantConfig = `log:
+  level: info
+  format: json
+frontend:
+  listen: 127.0.0.1:1
+  admin_listen: 127.0.0.1:2
+  max_wait: 28s
+  purge_token: local
+source:
+  allowed_patterns:
+  - ^https?://
+  ensure_ssl: false
+  allowed_networks:
+  - 127.0.0.0/8
+  - ::1/128
+redis:
+  url: redis://127.0.0.1:3/0
+sqs:
+  queue: cloud-mirror
+  region: us-west-2
+  endpoint: http://127.0.0.1:4
+s3:
+  bucket_base: cloud-mirror-local
+worker:
+  admin_listen: 127.0.0.1:5
+  query_keys:
+  - a2V5
+pools:
+- service: s3
+  region: us-west-2
+  endpoint: http://127.0.0.1:6
+  path_style: true
+- service: s3
+  region: us-east-1
+  endpoint: http://127.0.0.1:7
+  path_style: true
+- service: s3
+  region: eu-central-1
+  endpoint: http://127.0.0.1:8
+  path_style: true
+`
+
+func TestConfigFile(t *testing.T) {
+	p := &plan{frontEnds: []int{1}, frontEndAdmins: []int{2}, redis: 3, sqs: 4, workerAdmins: []int{5}, s3: []int{6, 7, 8}}
+	path := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
+	if err := newConfig(p, "a2V5").write(path); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(b) != wantConfig {
+		t.Errorf("the file is\n%s", b)
+	}
+}

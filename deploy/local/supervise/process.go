@@ -1,0 +1,296 @@
+// Package supervise keeps child processes running: it starts one, waits until it is ready, starts it again when it
+// dies, and stops it for good.
+//
+// Guarantees:
+//   - A child that ends before it was ready for the first time is an error with the last lines of its log, not a loop.
+//   - After that a child that dies, however often and for whatever reason, is started again, after 100 ms at first and
+//     twice as long each time up to 5 s; a life of 10 s makes it 100 ms again.
+//   - A child runs in a process group of its own, so that a Ctrl-C in the terminal reaches the supervisor alone.
+//   - After Close no process is left. On Linux none is left even if the supervisor itself is killed with SIGKILL.
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+)
+
+const (
+	defaultGrace = 10 * time.Second
+	probeEvery   = 25 * time.Millisecond
+	probeTimeout = 2 * time.Second
+)
+
+// ErrStopped is the answer to a signal for a process that does not run at the moment.
+var ErrStopped = errors.New("not running")
+
+// Spec says what to run.
+type Spec struct {
+	Name string // for messages
+	Path string // of the program
+	Args []string
+	Env  []string // the whole environment, not an addition to the supervisor's
+	Dir  string
+	Log  string // path of a file that standard output and standard error are appended to
+	// Ready is nil once the process does its work. It is asked again and again, 2 s at most each time. If it is nil
+	// itself, a process is ready as soon as it runs.
+	Ready func(context.Context) error
+	// Grace is how long SIGTERM may take before SIGKILL; 10 s if zero.
+	Grace time.Duration
+}
+
+// Options are what the supervisor of a process needs besides the Spec.
+type Options struct {
+	// OnRestart is told, after the fact, how a process ended and the id of the one that replaced it.
+	OnRestart func(name, how string, pid int)
+	// Clock decides the delay before a restart; the wall clock if nil.
+	Clock clockwork.Clock
+}
+
+// Process is one supervised child. It is safe for concurrent use.
+type Process struct {
+	spec Spec
+	opts Options
+	done chan struct{} // closed when the supervising goroutine has ended
+
+	mu      sync.Mutex
+	wanted  bool // it should run
+	fragile bool // not ready yet since Start: an end is a failure
+	closed  bool
+	ready   bool
+	running *exec.Cmd // nil while there is no process
+	lives   int       // counts processes, to tell one from the next
+	how     string    // the last process ended
+	failure error     // of Start
+	unready error     // what Ready said last
+	logFrom int64     // where the newest process's log begins
+	changed chan struct{}
+}
+
+// New returns a process that does not run yet. Close must be called in the end.
+func New(spec Spec, opts Options) *Process {
+	if spec.Grace == 0 {
+		spec.Grace = defaultGrace
+	}
+	if opts.Clock == nil {
+		opts.Clock = clockwork.NewRealClock()
+	}
+	if opts.OnRestart == nil {
+		opts.OnRestart = func(string, string, int) {}
+	}
+	p := &Process{spec: spec, opts: opts, done: make(chan struct{}), changed: make(chan struct{})}
+	go p.supervise()
+	return p
+}
+
+// Name is the Spec's.
+func (p *Process) Name() string { return p.spec.Name }
+
+// PID is the id of the process that runs at the moment, 0 if none does.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running == nil {
+		return 0
+	}
+	return p.running.Process.Pid
+}
+
+// Start runs the process and returns when it is ready. If it ends before, or is not ready when the context is done, it
+// is stopped and the error shows the end of its log. On a process that runs already it only waits.
+func (p *Process) Start(ctx context.Context) error {
+	mine := false
+	p.update(func() {
+		if !p.wanted {
+			p.wanted, p.fragile, p.failure = true, true, nil
+			mine = true
+		}
+	})
+	err := p.WaitReady(ctx)
+	if err != nil && mine {
+		p.Stop()
+	}
+	return err
+}
+
+// WaitReady returns when the process is ready, be it the present one or the one that will replace it. It is ErrStopped
+// if there will be none.
+func (p *Process) WaitReady(ctx context.Context) error {
+	err := p.await(ctx, func() (bool, error) {
+		if p.failure == nil && !p.wanted {
+			return false, fmt.Errorf("%s: %w", p.spec.Name, ErrStopped)
+		}
+		return p.ready, p.failure
+	})
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return fmt.Errorf("%s is not ready: %w (it said: %v)%s", p.spec.Name, err, p.unready, tail(p.spec.Log, p.logFrom))
+}
+
+// Stop ends the process, with SIGTERM and, after the Spec's Grace, with SIGKILL. It stays stopped until Start.
+func (p *Process) Stop() {
+	p.update(func() { p.wanted = false })
+	if p.Signal(syscall.SIGTERM) != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.spec.Grace)
+	defer cancel()
+	if p.awaitEnd(ctx) != nil {
+		p.Kill()
+	}
+}
+
+// Kill sends SIGKILL to the process and its group and returns when it is gone. It is then started again, unless it was
+// stopped.
+func (p *Process) Kill() error {
+	p.mu.Lock()
+	cmd, life := p.running, p.lives
+	p.mu.Unlock()
+	if cmd == nil {
+		return fmt.Errorf("%s: %w", p.spec.Name, ErrStopped)
+	}
+	// The group first: with its leader gone, the rest of it would be found no more.
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Process.Kill()
+	return p.await(context.Background(), func() (bool, error) { return p.running == nil || p.lives != life, nil })
+}
+
+// Signal sends a signal to the process.
+func (p *Process) Signal(sig os.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running == nil {
+		return fmt.Errorf("%s: %w", p.spec.Name, ErrStopped)
+	}
+	return p.running.Process.Signal(sig)
+}
+
+// Close stops the process and its supervision. It is idempotent.
+func (p *Process) Close() {
+	p.Stop()
+	p.update(func() { p.closed = true })
+	<-p.done
+}
+
+// supervise runs one process after the other. It stays on one thread, because the signal that Linux sends to a child
+// when its parent dies is sent when the thread dies that made the child.
+func (p *Process) supervise() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(p.done)
+	var pause backoff
+	for p.awaitWanted() {
+		began := p.opts.Clock.Now()
+		p.ended(p.live())
+		p.sleep(pause.next(p.opts.Clock.Since(began)))
+	}
+}
+
+// live is one process from its start to its end, and says how it ended.
+func (p *Process) live() string {
+	before, again, err := p.spawn()
+	if err != nil {
+		return err.Error()
+	}
+	cmd := p.running // changed by this goroutine only
+	if again {
+		p.opts.OnRestart(p.spec.Name, before, cmd.Process.Pid)
+	}
+	_ = cmd.Wait()                                      // the state below says it better
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind
+	return cmd.ProcessState.String()
+}
+
+// spawn makes the process, with the state locked so that a Stop comes either before or after. It says how the one
+// before ended, and whether this one replaces it.
+func (p *Process) spawn() (before string, again bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.wanted || p.closed {
+		return "", false, ErrStopped
+	}
+	cmd, log, err := command(p.spec)
+	if err != nil {
+		return "", false, err
+	}
+	defer log.Close()
+	if end, err := log.Seek(0, io.SeekEnd); err == nil {
+		p.logFrom = end
+	}
+	if err := cmd.Start(); err != nil {
+		return "", false, err
+	}
+	p.running = cmd
+	p.lives++
+	go p.probe(p.lives)
+	p.announce()
+	return p.how, !p.fragile, nil
+}
+
+func (p *Process) ended(how string) {
+	p.update(func() {
+		p.running, p.ready, p.how = nil, false, how
+		if p.fragile && p.wanted {
+			p.wanted = false
+			p.failure = fmt.Errorf("%s ended before it was ready: %s%s", p.spec.Name, how, tail(p.spec.Log, p.logFrom))
+		}
+	})
+}
+
+// probe asks one process again and again whether it is ready.
+func (p *Process) probe(life int) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		err := p.askReady()
+		over := false
+		p.update(func() {
+			over = p.lives != life || p.running == nil || err == nil
+			if p.lives != life || p.running == nil {
+				return
+			}
+			p.unready = err
+			if err == nil {
+				p.ready, p.fragile = true, false
+			}
+		})
+		if over {
+			return
+		}
+		<-tick.C
+	}
+}
+
+func (p *Process) askReady() error {
+	if p.spec.Ready == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	return p.spec.Ready(ctx)
+}
+
+// command is the process of a Spec, and its log.
+func command(spec Spec) (*exec.Cmd, *os.File, error) {
+	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := exec.Command(spec.Path, spec.Args...)
+	cmd.Env, cmd.Dir = spec.Env, spec.Dir
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = attributes()
+	return cmd, log, nil
+}

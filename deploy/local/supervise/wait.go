@@ -1,0 +1,77 @@
+package supervise
+
+import (
+	"context"
+	"time"
+)
+
+// update changes the state and wakes everybody who waits for a change.
+func (p *Process) update(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	p.announce()
+}
+
+func (p *Process) announce() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// await returns when the condition, which it asks with the state locked, holds or fails, or the context is done.
+func (p *Process) await(ctx context.Context, condition func() (bool, error)) error {
+	for {
+		p.mu.Lock()
+		ok, err := condition()
+		changed := p.changed
+		p.mu.Unlock()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (p *Process) awaitEnd(ctx context.Context) error {
+	return p.await(ctx, func() (bool, error) { return p.running == nil, nil })
+}
+
+// awaitWanted is false when the process is closed.
+func (p *Process) awaitWanted() bool {
+	_ = p.await(context.Background(), func() (bool, error) { return p.wanted || p.closed, nil })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.closed
+}
+
+// sleep lasts for the given time or until the process is not wanted any more.
+func (p *Process) sleep(d time.Duration) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	timer := p.opts.Clock.AfterFunc(d, cancel)
+	defer timer.Stop()
+	_ = p.await(ctx, func() (bool, error) { return !p.wanted || p.closed, nil })
+}
+
+const (
+	firstPause = 100 * time.Millisecond
+	longPause  = 5 * time.Second
+	longLife   = 10 * time.Second
+)
+
+// backoff is the pause before a restart.
+type backoff struct{ last time.Duration }
+
+// next is the pause after a process that lived for the given time.
+func (b *backoff) next(lived time.Duration) time.Duration {
+	if lived >= longLife || b.last == 0 {
+		b.last = firstPause
+	} else {
+		b.last = min(2*b.last, longPause)
+	}
+	return b.last
+}

@@ -1,0 +1,41 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// userFlags are the GOFLAGS that are in force, from the environment or from the user's go env file.
+func (t Tools) userFlags(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, t.goCommand(), "env", "GOFLAGS")
+	cmd.Dir = os.TempDir()
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOFLAGS: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// buildEnv is an environment for go install of a package at a version, outside any module.
+func buildEnv(env []string, bin, flags string) []string {
+	return append(slices.Clone(env), append(host(),
+		"GOBIN="+bin, "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+moduleFree(flags))...)
+}
+
+// host names the machine that the build runs on: GOBIN can't be combined with cross-compiling.
+func host() []string { return []string{"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH} }
+
+// moduleFree takes the flags out of GOFLAGS that only make sense inside a module. The result is never empty: an empty
+// variable would bring back the go env file's.
+func moduleFree(flags string) string {
+	kept := slices.DeleteFunc(strings.Fields(flags), func(flag string) bool {
+		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
+		return name == "mod" || name == "modfile" || name == "buildvcs"
+	})
+	return strings.Join(append(kept, "-buildvcs=false"), " ")
+}

@@ -1,0 +1,192 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+func input() workflows.CopyObjectInput {
+	return workflows.CopyObjectInput{Source: activities.Source{
+		Service: "s3", Region: "us-west-2", URL: "https://example.com/a.zip", Hash: "00",
+	}}
+}
+
+// run is one workflow in the SDK's test environment, with its activities mocked by name.
+type run struct {
+	*testsuite.TestWorkflowEnvironment
+	updates []activities.UpdateCacheInput
+}
+
+func newRun(t *testing.T) *run {
+	t.Helper()
+	r := &run{TestWorkflowEnvironment: (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()}
+	r.RegisterActivity(&activities.Activities{})
+	return r
+}
+
+// updateCache answers UpdateCache and keeps what it was told.
+func (r *run) updateCache(answer func(n int) error) {
+	r.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(
+		func(_ context.Context, in activities.UpdateCacheInput) error {
+			r.updates = append(r.updates, in)
+			return answer(len(r.updates))
+		})
+}
+
+func failed(class string, status int, permanent bool) error {
+	return temporal.NewApplicationErrorWithOptions(class, class, temporal.ApplicationErrorOptions{
+		NonRetryable: permanent,
+		Details:      []any{activities.Failure{Class: class, Status: status, Permanent: permanent, Text: class}},
+	})
+}
+
+func ok(int) error { return nil }
+
+func head() activities.HeadSourceResult {
+	return activities.HeadSourceResult{Meta: origin.Meta{Size: 5}, Generation: 3}
+}
+
+func (r *run) result(t *testing.T) workflows.CopyObjectResult {
+	t.Helper()
+	require.True(t, r.IsWorkflowCompleted())
+	require.NoError(t, r.GetWorkflowError())
+	var out workflows.CopyObjectResult
+	require.NoError(t, r.GetWorkflowResult(&out))
+	return out
+}
+
+func (r *run) requireFailed(t *testing.T, class string) {
+	t.Helper()
+	require.True(t, r.IsWorkflowCompleted())
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, r.GetWorkflowError(), &app)
+	require.Equal(t, class, app.Type())
+	require.True(t, app.NonRetryable())
+}
+
+func TestSuccess(t *testing.T) {
+	r := newRun(t)
+	r.OnActivity("HeadSource", mock.Anything, activities.HeadSourceInput{Source: input().Source}).Return(head(), nil).Once()
+	r.OnActivity("StreamCopy", mock.Anything, activities.StreamCopyInput{
+		Source: input().Source, Meta: origin.Meta{Size: 5}, Generation: 3,
+	}).Return(activities.Copy{Size: 5}, nil).Once()
+	r.updateCache(ok)
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	require.Equal(t, workflows.CopyObjectResult{Copy: activities.Copy{Size: 5}, Copied: true, Published: true}, r.result(t))
+	require.Equal(t, []activities.UpdateCacheInput{
+		{Source: input().Source, Generation: 3, Copy: &activities.Copy{Size: 5}},
+	}, r.updates)
+	r.AssertExpectations(t)
+}
+
+func TestCopyThatIsThereIsNotMadeAgain(t *testing.T) {
+	r := newRun(t)
+	there := head()
+	there.Stored = &activities.Copy{Size: 9}
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(there, nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{}, nil).Never()
+	r.updateCache(ok)
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	require.Equal(t, workflows.CopyObjectResult{Copy: activities.Copy{Size: 9}, Published: true}, r.result(t))
+	r.AssertExpectations(t)
+}
+
+func TestSourceIsGone(t *testing.T) {
+	r := newRun(t)
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).
+		Return(activities.HeadSourceResult{}, failed("BadHTTPStatus", 404, true)).Once()
+	r.updateCache(ok)
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	r.requireFailed(t, "BadHTTPStatus")
+	require.Equal(t, &activities.Failure{Class: "BadHTTPStatus", Status: 404, Permanent: true, Text: "BadHTTPStatus"},
+		r.updates[0].Failure)
+	r.AssertExpectations(t)
+}
+
+func TestSourceFailsAndThenWorks(t *testing.T) {
+	r := newRun(t)
+	attempts := 0
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
+		func(context.Context, activities.HeadSourceInput) (activities.HeadSourceResult, error) {
+			if attempts++; attempts < 3 {
+				return activities.HeadSourceResult{}, failed("BadHTTPStatus", 503, false)
+			}
+			return head(), nil
+		})
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
+	r.updateCache(ok)
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	require.True(t, r.result(t).Copied)
+	require.Equal(t, 3, attempts)
+}
+
+func TestRetriesAreUsedUp(t *testing.T) {
+	r := newRun(t)
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).
+		Return(activities.Copy{}, failed("SourceTruncated", 0, false)).Times(int(workflows.StreamCopyPolicy().MaximumAttempts))
+	r.updateCache(ok)
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	r.requireFailed(t, "SourceTruncated")
+	require.False(t, r.updates[0].Failure.Permanent)
+	r.AssertExpectations(t)
+}
+
+func TestErrorWithoutDetails(t *testing.T) {
+	r := newRun(t)
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(activities.HeadSourceResult{}, errors.New("panic"))
+	r.updateCache(ok)
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	r.requireFailed(t, activities.ClassInternal)
+}
+
+func TestCancelled(t *testing.T) {
+	r := newRun(t)
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{}, nil).After(time.Hour)
+	r.updateCache(ok)
+	r.RegisterDelayedCallback(r.CancelWorkflow, time.Minute)
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	require.True(t, r.IsWorkflowCompleted())
+	require.True(t, temporal.IsCanceledError(r.GetWorkflowError()), "%v", r.GetWorkflowError())
+	require.Len(t, r.updates, 1)
+	require.Equal(t, activities.ClassCancelled, r.updates[0].Failure.Class)
+	require.EqualValues(t, 3, r.updates[0].Generation)
+}
+
+func TestCacheUpdateFailsAfterAGoodCopy(t *testing.T) {
+	r := newRun(t)
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
+	r.updateCache(func(int) error { return failed(activities.ClassCache, 0, false) })
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	require.Equal(t, workflows.CopyObjectResult{Copy: activities.Copy{Size: 5}, Copied: true}, r.result(t))
+	require.Len(t, r.updates, int(workflows.UpdateCachePolicy().MaximumAttempts))
+}
+
+func TestPurgedBeforeItWasPublished(t *testing.T) {
+	r := newRun(t)
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
+	r.updateCache(func(n int) error {
+		if n == 1 {
+			return failed(activities.ClassPurged, 0, true)
+		}
+		return nil
+	})
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	r.requireFailed(t, activities.ClassPurged)
+	require.Len(t, r.updates, 2, "clients who asked again are not freed")
+	require.Equal(t, activities.ClassPurged, r.updates[1].Failure.Class)
+}
