@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+)
+
+// secret stands in the query of every source URL, and must never be seen in a log or a history.
+const secret = "hunter2-in-the-query"
+
+// deadline is how long a test waits for anything.
+const deadline = 60 * time.Second
+
+// source is an origin with one object, counting what it is asked.
+type source struct {
+	*httptest.Server
+	body []byte
+
+	mu     sync.Mutex
+	counts map[string]int // by method
+	serve  func(w http.ResponseWriter, r *http.Request, n int)
+}
+
+// newSource serves size random bytes. serve, if not nil, answers the nth request (from 1, GET and HEAD counted apart)
+// instead.
+func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWriter, r *http.Request, n int)) *source {
+	t.Helper()
+	s := &source{body: make([]byte, size), counts: map[string]int{}}
+	_, _ = rand.Read(s.body)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.counts[r.Method]++
+		n := s.counts[r.Method]
+		s.mu.Unlock()
+		if serve != nil {
+			serve(s, w, r, n)
+			return
+		}
+		s.whole(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *source) whole(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(s.body)))
+	w.Header().Set("Content-Type", "application/x-test")
+	w.Header().Set("ETag", `"e"`)
+	if r.Method == http.MethodGet {
+		_, _ = w.Write(s.body)
+	}
+}
+
+func (s *source) count(method string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counts[method]
+}
+
+// object is a URL of the source that no other test uses.
+func (s *source) object() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:])
+	return s.URL + "/" + hex.EncodeToString(id[:]) + "/file.bin?sig=" + secret
+}
+
+// answer is what a front end said.
+type answer struct {
+	status   int
+	location string
+	header   http.Header
+	body     struct{ Status, URL, Msg, Err, Code, Message string }
+	took     time.Duration
+}
+
+func (a answer) isCopy() bool { return a.body.Status == "present" }
+
+func redirectURL(frontEnd int, region, object, query string) string {
+	return sys.FrontEndURLs()[frontEnd] + "/v1/redirect/s3/" + region + "/" + url.QueryEscape(object) + query
+}
+
+func ask(t *testing.T, region, object, query string) answer {
+	t.Helper()
+	return do(t, http.MethodGet, redirectURL(0, region, object, query), "")
+}
+
+func do(t *testing.T, method, target, token string) answer {
+	t.Helper()
+	a, err := request(method, target, token)
+	require.NoError(t, err)
+	return a
+}
+
+func request(method, target, token string) (a answer, err error) {
+	req, err := http.NewRequest(method, target, nil)
+	if err != nil {
+		return a, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	start := time.Now()
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return a, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return a, err
+	}
+	a.status, a.location, a.header, a.took = resp.StatusCode, resp.Header.Get("Location"), resp.Header, time.Since(start)
+	if len(body) > 0 {
+		err = json.Unmarshal(body, &a.body)
+	}
+	return a, err
+}
+
+// fetch reads what a location leads to.
+func fetch(t *testing.T, location string) (status int, body []byte, header http.Header) {
+	t.Helper()
+	resp, err := http.Get(location)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err = io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, body, resp.Header
+}
+
+// requireCopy checks that the answer leads to the source's bytes in the region's bucket.
+func requireCopy(t *testing.T, s *source, region string, a answer) {
+	t.Helper()
+	require.Equal(t, 302, a.status)
+	require.True(t, a.isCopy(), "%+v", a.body)
+	require.True(t, strings.HasPrefix(a.location, sys.S3Endpoint(region)+"/"), a.location)
+	status, body, header := fetch(t, a.location)
+	require.Equal(t, 200, status, string(body[:min(len(body), 500)]))
+	require.Equal(t, s.body, body)
+	require.Equal(t, "application/x-test", header.Get("Content-Type"))
+}
+
+func purge(t *testing.T, region, object string) {
+	t.Helper()
+	target := sys.FrontEndURLs()[0] + "/v1/purge/s3/" + region + "/" + url.QueryEscape(object)
+	require.Equal(t, 204, do(t, http.MethodDelete, target, "local").status)
+}
+
+// workflows lists the runs of an object's copy into a region, the newest first. The list is eventually consistent: want
+// is how many it is waited for.
+func workflows(t *testing.T, region, object string, want int) []*workflow.WorkflowExecutionInfo {
+	t.Helper()
+	u, err := url.Parse(object)
+	require.NoError(t, err)
+	prefix := "s3_" + region + "/" + u.Host + u.Path + "/"
+	var found []*workflow.WorkflowExecutionInfo
+	require.Eventually(t, func() bool {
+		out, err := sys.temporal.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: "default", Query: fmt.Sprintf("WorkflowId STARTS_WITH '%s'", prefix),
+		})
+		require.NoError(t, err)
+		found = out.GetExecutions()
+		return len(found) >= want
+	}, deadline, 50*time.Millisecond, "workflows of %s", prefix)
+	require.Len(t, found, want)
+	return found
+}
+
+// events returns a run's history.
+func events(t *testing.T, w *workflow.WorkflowExecutionInfo) []*history.HistoryEvent {
+	t.Helper()
+	iter := sys.temporal.GetWorkflowHistory(t.Context(), w.GetExecution().GetWorkflowId(), w.GetExecution().GetRunId(),
+		false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	var all []*history.HistoryEvent
+	for iter.HasNext() {
+		e, err := iter.Next()
+		require.NoError(t, err)
+		require.NotContains(t, e.String(), secret)
+		all = append(all, e)
+	}
+	return all
+}
+
+// scheduled names a run's activities in the order in which they were scheduled.
+func scheduled(t *testing.T, w *workflow.WorkflowExecutionInfo) (names []string) {
+	t.Helper()
+	for _, e := range events(t, w) {
+		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
+			names = append(names, a.GetActivityType().GetName())
+		}
+	}
+	return names
+}
+
+func waitClosed(t *testing.T, region, object string, runs int, want enums.WorkflowExecutionStatus) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	var w *workflow.WorkflowExecutionInfo
+	require.Eventually(t, func() bool {
+		w = workflows(t, region, object, runs)[0]
+		return w.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	}, deadline, 50*time.Millisecond)
+	require.Equal(t, want.String(), w.GetStatus().String())
+	return w
+}
+
+// metric sums a metric over all its labels and the given processes.
+func metric(t *testing.T, name string, processes ...string) float64 {
+	t.Helper()
+	line := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? (\S+)$`)
+	sum := 0.0
+	for _, p := range processes {
+		_, body, _ := fetch(t, sys.AdminURL(p)+"/metrics")
+		require.NotContains(t, string(body), secret)
+		for _, m := range line.FindAllSubmatch(body, -1) {
+			v, err := strconv.ParseFloat(string(m[1]), 64)
+			require.NoError(t, err)
+			sum += v
+		}
+	}
+	return sum
+}
+
+func workers() []string {
+	return []string{"worker-us-west-2", "worker-us-east-1", "worker-eu-central-1"}
+}
+
+func eventually(t *testing.T, f func() bool, what string) {
+	t.Helper()
+	require.Eventually(t, f, deadline, 20*time.Millisecond, what)
+}
+
+func background(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), deadline)
+	t.Cleanup(cancel)
+	return ctx
+}

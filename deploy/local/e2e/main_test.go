@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+// system is the stack that all tests share; each uses objects of its own.
+type system struct {
+	*stack.Stack
+	temporal client.Client
+}
+
+var sys system
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "cloud-mirror-e2e-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	root, err := stack.FindRoot(".")
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	sys.Stack, err = stack.Start(ctx, stack.Options{
+		Root: root, StateDir: dir, FrontEnds: 2, Race: true, Log: os.Stderr,
+		Env: []string{
+			"CLOUD_MIRROR_LOG_LEVEL=debug", "CLOUD_MIRROR_CACHE_RETRY_AFTER=2s",
+			// Waits that a test ends by killing somebody are as long as a lost message or lease takes.
+			"CLOUD_MIRROR_SQS_VISIBILITY_TIMEOUT=5s", "CLOUD_MIRROR_CACHE_LEASE=20s",
+		},
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer sys.Close() //nolint:errcheck // nothing is left that could be done about it
+	sys.temporal, err = client.Dial(client.Options{HostPort: sys.TemporalAddress(), Logger: quiet{}})
+	if err != nil {
+		return 0, err
+	}
+	defer sys.temporal.Close()
+	code := m.Run()
+	return code, inspectLogs(sys.LogDir())
+}
+
+// inspectLogs finds what no test asked for: a data race, a panic, or a secret that a test put into a query.
+func inspectLogs(dir string) error {
+	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil || len(logs) == 0 {
+		return fmt.Errorf("no logs in %s", dir)
+	}
+	for _, name := range logs {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, bad := range []string{"WARNING: DATA RACE", "panic: ", secret} {
+			if i := bytes.Index(data, []byte(bad)); i >= 0 {
+				return fmt.Errorf("%s has %q: …%s…", name, bad, data[max(0, i-500):min(len(data), i+3000)])
+			}
+		}
+	}
+	return nil
+}
+
+// quiet drops what the test's own Temporal client has to say.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
