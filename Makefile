@@ -40,7 +40,7 @@ test: redis $(LOCAL) ## Run every test, unit and integration, against real serve
 
 .PHONY: bench
 bench: redis $(LOCAL) ## Measure redirects and copies on the local stack
-	@cd deploy/local && go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e
+	@cd deploy/local && go run ./bench
 
 .PHONY: check
 check: format vet lint tidy workflowcheck test ## What CI runs

@@ -123,11 +123,11 @@ func (frontendCmd) Run(ctx context.Context, c *cli) error {
 		Registry:   sys.registry,
 		Name:       fmt.Sprintf("%s/%d", host, os.Getpid()),
 	})
-	clients, err := net.Listen("tcp", cfg.Frontend.Listen)
+	clients, err := listen(ctx, cfg.Frontend.Listen)
 	if err != nil {
 		return fmt.Errorf("frontend.listen: %w", err)
 	}
-	admin, err := net.Listen("tcp", cfg.Frontend.AdminListen)
+	admin, err := listen(ctx, cfg.Frontend.AdminListen)
 	if err != nil {
 		return fmt.Errorf("frontend.admin_listen: %w", err)
 	}
@@ -173,7 +173,7 @@ func (w *workerCmd) Run(ctx context.Context, c *cli) error {
 		return err
 	}
 	defer temporal.Close()
-	admin, err := net.Listen("tcp", cfg.Worker.AdminListen)
+	admin, err := listen(ctx, cfg.Worker.AdminListen)
 	if err != nil {
 		return fmt.Errorf("worker.admin_listen: %w", err)
 	}
@@ -274,7 +274,7 @@ func (g *getCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer o.Body.Close() //nolint:errcheck // it was read
+	defer o.Body.Close()
 	from := "from the copy in " + g.Region
 	if !o.Copied {
 		from = "from the source: " + o.Why
@@ -407,13 +407,17 @@ func (s *system) bridge(temporal worker.Starter, sealer *activities.Sealer, log 
 func dial(ctx context.Context, log zerolog.Logger) (temporal sdk.Client, namespace string, err error) {
 	opts, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return nil, "", fmt.Errorf("Temporal configuration: %w", err)
+		return nil, "", fmt.Errorf("configuration of Temporal: %w", err)
 	}
 	if opts.Namespace == "" {
 		opts.Namespace = sdk.DefaultNamespace
 	}
 	temporal, err = worker.Dial(ctx, opts, log)
 	return temporal, opts.Namespace, err
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
 // together runs all until one ends or ctx is over, then ends the others and waits for them.

@@ -27,7 +27,9 @@ type originDouble struct {
 	get  func(ctx context.Context, url string, want origin.Meta) (io.ReadCloser, error)
 }
 
-func (o *originDouble) Head(ctx context.Context, url string) (origin.Meta, error) { return o.head(ctx, url) }
+func (o *originDouble) Head(ctx context.Context, url string) (origin.Meta, error) {
+	return o.head(ctx, url)
+}
 
 func (o *originDouble) Get(ctx context.Context, url string, want origin.Meta) (io.ReadCloser, error) {
 	return o.get(ctx, url, want)
@@ -117,7 +119,7 @@ func (b *bench) streamCopy(t *testing.T, generation int64) (activities.Copy, err
 }
 
 // requireFailure checks the form in which an error reaches the history.
-func requireFailure(t *testing.T, err error, class string, permanent bool) activities.Failure {
+func requireFailure(t *testing.T, err error, class string, permanent bool) {
 	t.Helper()
 	var app *temporal.ApplicationError
 	require.ErrorAs(t, err, &app)
@@ -129,7 +131,6 @@ func requireFailure(t *testing.T, err error, class string, permanent bool) activ
 	require.NoError(t, app.Details(&f))
 	require.Equal(t, class, f.Class)
 	require.Equal(t, permanent, f.Permanent)
-	return f
 }
 
 func TestHeadSource(t *testing.T) {

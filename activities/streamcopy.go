@@ -47,7 +47,7 @@ func (a *Activities) streamCopy(ctx context.Context, in StreamCopyInput) (storag
 	if err != nil {
 		return storage.Stored{}, cause(ctx, err)
 	}
-	defer body.Close() //nolint:errcheck // it was read to its end or is given up
+	defer body.Close()
 	stored, err := a.Bucket.Upload(ctx, storage.UploadInput{
 		Key:                object.Key(),
 		Body:               &countingReader{r: body, n: &t.read},

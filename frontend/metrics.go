@@ -49,8 +49,7 @@ func (m metrics) answered(pool string, r reason, took time.Duration) {
 }
 
 func (m metrics) refused(err error) {
-	var p *requestError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*requestError](err); ok {
 		m.refusals.WithLabelValues(string(p.code)).Inc()
 	}
 }

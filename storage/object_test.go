@@ -12,7 +12,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-func key(url string) string { return storage.Object{Service: "s3", Region: "us-west-2", URL: url}.Key() }
+func key(url string) string {
+	return storage.Object{Service: "s3", Region: "us-west-2", URL: url}.Key()
+}
 
 func TestKeyIsReadable(t *testing.T) {
 	for url, want := range map[string]string{
@@ -54,7 +56,7 @@ func TestKeyIsInjectiveAndSafe(t *testing.T) {
 		url := b.String()
 		k := key(url)
 		require.Regexp(t, safeKey, k)
-		for _, segment := range strings.Split(k, "/") {
+		for segment := range strings.SplitSeq(k, "/") {
 			require.NotContains(t, []string{"", ".", ".."}, segment)
 		}
 		other, dup := seen[k]

@@ -54,8 +54,7 @@ func (b *Bucket) create(ctx context.Context) error {
 		}
 	}
 	_, err := b.client.CreateBucket(ctx, in)
-	var mine *types.BucketAlreadyOwnedByYou
-	if errors.As(err, &mine) {
+	if _, ok := errors.AsType[*types.BucketAlreadyOwnedByYou](err); ok {
 		return nil // another setup was faster
 	}
 	return err
@@ -117,7 +116,7 @@ func withOurRules(have []types.LifecycleRule, lifespan time.Duration) []types.Li
 			},
 		},
 	}
-	if days := int32(lifespan / (24 * time.Hour)); days > 0 {
+	if days := int32(lifespan / (24 * time.Hour)); days > 0 { //nolint:gosec // a Duration has 106,751 days at most
 		ours[ruleExpire] = &types.LifecycleRule{
 			ID:         aws.String(ruleExpire),
 			Status:     types.ExpirationStatusEnabled,

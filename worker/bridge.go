@@ -42,15 +42,15 @@ type Bridge struct {
 }
 
 // Handle does what the request asks for. It returns when Temporal has durably accepted it, however long that takes; ctx
-// ends the attempt. Requests that can never be done are [*queue.ErrReject].
+// ends the attempt. Requests that can never be done are [*queue.RejectError].
 func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	pool, ok := b.Pools[r.Pool]
 	if !ok {
-		return &queue.ErrReject{Reason: fmt.Sprintf("data.id: no pool %.80q", r.Pool)}
+		return &queue.RejectError{Reason: fmt.Sprintf("data.id: no pool %.80q", r.Pool)}
 	}
 	url, err := b.Admit(r.URL)
 	if err != nil {
-		return &queue.ErrReject{Reason: "data.url: " + err.Error()}
+		return &queue.RejectError{Reason: "data.url: " + err.Error()}
 	}
 	source := b.Sealer.Seal(storage.Object{Service: pool.Service, Region: pool.Region, URL: url})
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
@@ -60,7 +60,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 		case err == nil:
 			return nil
 		case errors.As(err, &invalid):
-			return &queue.ErrReject{Reason: invalid.Error()}
+			return &queue.RejectError{Reason: invalid.Error()}
 		case ctx.Err() != nil:
 			return err
 		}

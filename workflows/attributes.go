@@ -6,9 +6,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 )
 
-// ServiceAttribute, RegionAttribute, HostAttribute and ErrorClassAttribute are the search attributes by which copies are
-// found, all of type Keyword. They must be registered before the first start: an unregistered one blocks a workflow for
-// ever.
+// ServiceAttribute is one of the search attributes by which copies are found, all of type Keyword. They must be registered
+// before the first start: an unregistered one blocks a workflow for ever.
 func ServiceAttribute() temporal.SearchAttributeKeyKeyword {
 	return temporal.NewSearchAttributeKeyKeyword("MirrorService")
 }

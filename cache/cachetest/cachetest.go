@@ -4,6 +4,7 @@ package cachetest
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -88,7 +89,7 @@ func oneLease(t *testing.T, c Cache, key string) {
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
-			e, mine, err := c.Acquire(t.Context(), key, string(rune('A'+i)), time.Minute)
+			e, mine, err := c.Acquire(t.Context(), key, strconv.Itoa(i), time.Minute)
 			if err == nil && mine {
 				got.Store(e.Owner, true)
 			}

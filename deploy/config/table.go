@@ -39,7 +39,7 @@ func defaultText(v reflect.Value) string {
 	if v.IsZero() && v.Kind() != reflect.Bool && v.Kind() != reflect.Int || v.Kind() == reflect.Slice {
 		return ""
 	}
-	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 		if text, err := m.MarshalText(); err == nil {
 			return "`" + string(text) + "`"
 		}

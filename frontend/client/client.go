@@ -48,7 +48,7 @@ func (c *Client) Purge(ctx context.Context, service, region, object string) erro
 	if err != nil {
 		return fmt.Errorf("purge: %w", withoutURL(err))
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusNoContent {
 		return fmt.Errorf("purge: %s", refusal(resp))
 	}
@@ -74,7 +74,7 @@ func (c *Client) Get(ctx context.Context, service, region, object string) (Objec
 	if err != nil {
 		return Object{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusFound {
 		return Object{}, fmt.Errorf("redirect: %s", refusal(resp))
 	}
@@ -162,8 +162,7 @@ func refusal(resp *http.Response) string {
 
 // withoutURL drops the URL that net/http puts into its errors: it may hold a signature.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

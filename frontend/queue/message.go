@@ -44,8 +44,7 @@ func Encode(r Request) (string, error) {
 func Decode(body string) (Request, error) {
 	var e envelope
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
-		var typeErr *json.UnmarshalTypeError
-		if errors.As(err, &typeErr) {
+		if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return Request{}, fmt.Errorf("field %q has the wrong type", typeErr.Field)
 		}
 		return Request{}, errors.New("not JSON")

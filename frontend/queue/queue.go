@@ -70,8 +70,7 @@ func (q *Queue) url(ctx context.Context, name string) (string, error) {
 		return url, nil
 	}
 	url, err := q.lookUp(ctx, name)
-	var missing *types.QueueDoesNotExist
-	if errors.As(err, &missing) {
+	if _, ok := errors.AsType[*types.QueueDoesNotExist](err); ok {
 		return "", fmt.Errorf("queue %s does not exist: run `cloud-mirror setup`", name)
 	}
 	if err != nil {

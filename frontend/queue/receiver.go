@@ -31,10 +31,10 @@ const (
 	Dead    Outcome = "dead"    // moved to the dead-letter queue
 )
 
-// ErrReject is wrapped by handlers for a request that no retry can help: it goes to the dead-letter queue at once.
-type ErrReject struct{ Reason string }
+// RejectError is returned by handlers for a request that no retry can help: it goes to the dead-letter queue at once.
+type RejectError struct{ Reason string }
 
-func (e *ErrReject) Error() string { return "rejected: " + e.Reason }
+func (e *RejectError) Error() string { return "rejected: " + e.Reason }
 
 // Receiver receives requests and hands them to Handle.
 type Receiver struct {
@@ -90,7 +90,7 @@ func (r *Receiver) process(ctx context.Context, m types.Message) {
 		return
 	}
 	err = r.handle(ctx, m, req)
-	if reject, ok := errors.AsType[*ErrReject](err); ok {
+	if reject, ok := errors.AsType[*RejectError](err); ok {
 		r.bury(ctx, m, req, reject.Reason)
 		return
 	}

@@ -120,7 +120,7 @@ func canonicalHost(host string) (string, error) {
 }
 
 func notInHost(r rune) bool {
-	return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
 
 // lowerASCII leaves everything outside ASCII alone: strings.ToLower maps U+212A, the Kelvin sign, to "k", which would

@@ -71,7 +71,7 @@ func TestCheck(t *testing.T) {
 
 func TestDialGuard(t *testing.T) {
 	var canary *source
-	port := func(t *testing.T) string {
+	port := func(*testing.T) string {
 		_, p, _ := strings.Cut(canary.Listener.Addr().String(), ":")
 		return p
 	}

@@ -96,11 +96,9 @@ func Run(t *testing.T, f Fixture) {
 
 func stores(t *testing.T, f Fixture, key string, size, declared int64) {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	// Which bytes they are makes no difference to the code, only that parts differ.
 	body := make([]byte, size)
-	random := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})
-	_, _ = random.Read(body)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(body)
 	var progress maximum
 	stored, err := f.Bucket.Upload(t.Context(), storage.UploadInput{
 		Key: key, Body: iotest.HalfReader(bytes.NewReader(body)), Size: declared, ContentType: "text/x-test",

@@ -54,7 +54,7 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer sys.Close() //nolint:errcheck // nothing is left that could be done about it
+	defer sys.Close()
 	sys.temporal, err = client.Dial(client.Options{HostPort: sys.TemporalAddress(), Logger: quiet{}})
 	if err != nil {
 		return 0, err

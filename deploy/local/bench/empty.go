@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
+
+// emptyWorkflow is three activities that do nothing: what any workflow of three activities costs at least.
+type emptyWorkflow struct {
+	client client.Client
+	worker worker.Worker
+}
+
+const (
+	emptyQueue    = "bench"
+	emptyActivity = "Nothing"
+)
+
+func newEmptyWorkflow(address string) (*emptyWorkflow, error) {
+	c, err := client.Dial(client.Options{HostPort: address, Logger: quiet{}})
+	if err != nil {
+		return nil, err
+	}
+	w := worker.New(c, emptyQueue, worker.Options{})
+	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: emptyActivity})
+	w.RegisterWorkflowWithOptions(threeTimesNothing, workflow.RegisterOptions{Name: "Empty"})
+	if err := w.Start(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &emptyWorkflow{client: c, worker: w}, nil
+}
+
+func threeTimesNothing(ctx workflow.Context) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	for range 3 {
+		if err := workflow.ExecuteActivity(ctx, emptyActivity).Get(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *emptyWorkflow) run(ctx context.Context) error {
+	run, err := e.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: emptyQueue, EnableEagerStart: true}, "Empty")
+	if err != nil {
+		return err
+	}
+	return run.Get(ctx, nil)
+}
+
+func (e *emptyWorkflow) close() {
+	e.worker.Stop()
+	e.client.Close()
+}
+
+// quiet keeps the SDK's log out of the figures.
+type quiet struct{}
+
+var _ log.Logger = quiet{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
