@@ -55,7 +55,7 @@ vet:
 
 .PHONY: lint
 lint:
-	@for m in $(MODULES); do (cd $$m && go tool -modfile=$(TOOLS) golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+	@for m in $(MODULES); do (cd $$m && go tool -modfile=$(TOOLS) golangci-lint run --allow-serial-runners --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: tidy
 tidy:

@@ -298,7 +298,7 @@ func TestManyClientsMakeOneRequest(t *testing.T) {
 	for range cap(locations) {
 		go func() {
 			w := httptest.NewRecorder()
-			h.handler.ServeHTTP(w, httptest.NewRequest("GET", path(""), nil))
+			h.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
 			locations <- w.Header().Get("Location")
 		}()
 	}

@@ -35,10 +35,10 @@ type Frontend struct {
 
 // Source is what may be copied.
 type Source struct {
-	AllowedPatterns []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" doc:"**required**; regular expressions, one of which must match the source's URL from its start; write the / after the host"`
+	AllowedPatterns []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" envSeparator:" " doc:"**required**; regular expressions, one of which must match the source's URL from its start; write the / after the host"`
 	EnsureSSL       bool           `yaml:"ensure_ssl" env:"ENSURE_SSL" doc:"only https sources, at every hop"`
 	RedirectLimit   int            `yaml:"redirect_limit" env:"REDIRECT_LIMIT" doc:"redirects followed at most"`
-	AllowedNetworks []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused when dialled"`
+	AllowedNetworks []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused when dialled"`
 	Timeout         time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"for connecting, TLS and response headers, each, at each hop"`
 	StallTimeout    time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a source may send nothing in the middle of a copy"`
 	MaxConnsPerHost int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"connections to one source host, per process"`
@@ -60,7 +60,7 @@ type Cache struct {
 
 // SQS is the copy-request queue.
 type SQS struct {
-	Queue             string        `yaml:"queue" env:"QUEUE" doc:"name of the queue; its dead-letter queue is <name>_dead"`
+	Queue             string        `yaml:"queue" env:"QUEUE" doc:"name of the queue; its dead-letter queue is the same with _dead behind it"`
 	Region            string        `yaml:"region" env:"REGION" doc:"region of the queue; the AWS default chain's if empty"`
 	Endpoint          string        `yaml:"endpoint" env:"ENDPOINT" doc:"base URL, if it is not AWS"`
 	VisibilityTimeout time.Duration `yaml:"visibility_timeout" env:"VISIBILITY_TIMEOUT" doc:"how soon a message that a bridge lost comes back"`
@@ -69,7 +69,7 @@ type SQS struct {
 
 // S3 is what all pools have in common.
 type S3 struct {
-	BucketBase   string        `yaml:"bucket_base" env:"BUCKET_BASE" doc:"buckets are named <bucket_base>-<region> unless a pool says otherwise"`
+	BucketBase   string        `yaml:"bucket_base" env:"BUCKET_BASE" doc:"buckets are named BUCKET_BASE-REGION unless a pool says otherwise"`
 	LifespanDays int           `yaml:"lifespan_days" env:"LIFESPAN_DAYS" doc:"days after which the bucket deletes a copy (a lifecycle rule that setup makes); 0 keeps them"`
 	PartSize     Size          `yaml:"part_size" env:"PART_SIZE" doc:"size of an uploaded part; at least 5MiB"`
 	PresignFor   time.Duration `yaml:"presign_for" env:"PRESIGN_FOR" doc:"longest validity of a redirect to a private bucket; at most 168h, and never longer than the credentials"`
@@ -79,19 +79,19 @@ type S3 struct {
 type Worker struct {
 	AdminListen string   `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
 	Copy        bool     `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
-	Pools       []string `yaml:"pools" env:"POOLS" doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run one in each region"`
+	Pools       []string `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run one in each region"`
 	Concurrency int      `yaml:"concurrency" env:"CONCURRENCY" doc:"activities at the same time, per pool"`
 	Memory      Size     `yaml:"memory" env:"MEMORY" doc:"for the parts of all copies together; a copy of a large object takes five parts"`
 	Bridge      bool     `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the messages of the queue (the SQS bridge)"`
 	Receivers   int      `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
-	QueryKeys   []string `yaml:"query_keys" env:"QUERY_KEYS" secret:"true" doc:"**required by worker**; keys that keep the queries of source URLs unreadable in workflow histories, the first one seals, any opens; make one with openssl rand -base64 32"`
+	QueryKeys   []string `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required by worker**; keys that keep the queries of source URLs unreadable in workflow histories, the first one seals, any opens; make one with openssl rand -base64 32"`
 }
 
 // Pool is one service in one region.
 type Pool struct {
 	Service   string `yaml:"service" doc:"s3"`
 	Region    string `yaml:"region" doc:"**required**; e.g. us-west-2"`
-	Bucket    string `yaml:"bucket" doc:"name of the bucket, if it is not <bucket_base>-<region>"`
+	Bucket    string `yaml:"bucket" doc:"name of the bucket, if it is not BUCKET_BASE-REGION"`
 	Endpoint  string `yaml:"endpoint" doc:"base URL of an S3-compatible server, if it is not AWS"`
 	PathStyle bool   `yaml:"path_style" doc:"address the bucket in the path, as most S3-compatible servers want"`
 	PublicURL string `yaml:"public_url" doc:"base URL under which everybody can read the bucket; redirects then go there unsigned"`

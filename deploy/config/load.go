@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -46,16 +47,38 @@ func decodeFile(data []byte, c *Config) error {
 	if err == nil {
 		return nil
 	}
+	if key := culprit(data); key != "" {
+		return fmt.Errorf("%s: has a value of the wrong type", key)
+	}
 	// The library's long form shows lines of the file, secrets and all.
 	var y yaml.Error
 	if !errors.As(err, &y) {
-		return errors.New(firstLine(err.Error()))
+		return errors.New("is not a configuration file")
 	}
 	line := 0
 	if t := y.GetToken(); t != nil && t.Position != nil {
 		line = t.Position.Line
 	}
 	return fmt.Errorf("line %d: %s", line, strings.Replace(y.GetMessage(), "unknown field", "unknown key", 1))
+}
+
+// culprit finds the setting whose value can't be decoded, by decoding them one by one: the library does not name it. It
+// is empty if the fault is something else.
+func culprit(data []byte) string {
+	var sections map[string]any
+	if yaml.Unmarshal(data, &sections) != nil {
+		return ""
+	}
+	for _, section := range slices.Sorted(maps.Keys(sections)) {
+		settings, _ := sections[section].(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(settings)) {
+			one, err := yaml.Marshal(map[string]any{section: map[string]any{key: settings[key]}})
+			if err == nil && yaml.Unmarshal(one, &Config{}) != nil {
+				return section + "." + key
+			}
+		}
+	}
+	return ""
 }
 
 // decodeEnv is strict as well, but for the names that are not settings.
@@ -92,9 +115,4 @@ func decodeEnv(environ []string, c *Config) error {
 // (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 func serviceLink(name string) bool {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$`).MatchString(name)
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }

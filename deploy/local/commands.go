@@ -28,7 +28,7 @@ func (c temporalCommand) Run(env environment) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program, afterDashes(c.Args)...)
+	cmd := exec.CommandContext(context.WithoutCancel(env.ctx), program, afterDashes(c.Args)...)
 	cmd.Env = append(os.Environ(), fmt.Sprintf("TEMPORAL_ADDRESS=127.0.0.1:%d", o.Ports.Temporal))
 	return foreground(env.ctx, cmd)
 }
@@ -52,7 +52,7 @@ type execCommand struct {
 func (c execCommand) Run(env environment) error {
 	args := afterDashes(c.Args)
 	if len(args) == 0 {
-		return errors.New("exec needs a command: exec -- go test ./...")
+		return errors.New("exec needs a command, for example `exec -- go test ./...`")
 	}
 	dir, err := os.MkdirTemp("", "cloud-mirror-exec-")
 	if err != nil {
@@ -65,7 +65,7 @@ func (c execCommand) Run(env environment) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.CommandContext(context.WithoutCancel(env.ctx), args[0], args[1:]...)
 	cmd.Dir = env.root
 	cmd.Env = append(stack.UserEnv(), append(s.Env(), testEnv(s)...)...)
 	return errors.Join(foreground(env.ctx, cmd), s.Close())
@@ -84,8 +84,9 @@ func testEnv(s *stack.Stack) []string {
 }
 
 // foreground runs a command on this process's terminal. Ctrl-C reaches it from the terminal, as it is in the same
-// process group; only what is sent to this process alone is passed on. A command that was never begun because the
-// context was done already is that context's error; one that ended badly is a commandExit.
+// process group; only what is sent to this process alone is passed on. The context must not be the command's own, which
+// would kill it at the Ctrl-C that it handles itself. A command that was never begun because the context was done
+// already is that context's error; one that ended badly is a commandError.
 func foreground(ctx context.Context, cmd *exec.Cmd) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -107,8 +108,8 @@ func foreground(ctx context.Context, cmd *exec.Cmd) error {
 		}
 	}()
 	err := cmd.Wait()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		return commandExit{exit}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return commandError{exit}
 	}
 	return err
 }

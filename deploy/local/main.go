@@ -36,7 +36,7 @@ func main() {
 	cli := commands{}
 	parsed := kong.Parse(&cli, kong.Name("local"), kong.Description("cloud-mirror on one machine."), kong.UsageOnError())
 	err := execute(parsed)
-	if exit := (commandExit{}); errors.As(err, &exit) {
+	if exit, ok := errors.AsType[commandError](err); ok {
 		os.Exit(exit.status())
 	}
 	if err != nil {
@@ -59,12 +59,12 @@ func execute(parsed *kong.Context) error {
 	return parsed.Run(environment{ctx: ctx, root: root, terminal: isatty.IsTerminal(os.Stderr.Fd())})
 }
 
-// commandExit is the end of a command of the user's, whose status this program passes through; the command has said
+// commandError is the end of a command of the user's, whose status this program passes through; the command has said
 // itself what was wrong.
-type commandExit struct{ *exec.ExitError }
+type commandError struct{ *exec.ExitError }
 
 // status is what a shell would make of it.
-func (e commandExit) status() int {
+func (e commandError) status() int {
 	if ws, ok := e.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return 128 + int(ws.Signal())
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,7 +19,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
@@ -34,10 +34,10 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		stop()
 		os.Exit(1)
 	}
 }
@@ -56,7 +56,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // the figures are there
+	return errors.Join(bench(ctx, s), s.Close())
+}
+
+func bench(ctx context.Context, s *stack.Stack) error {
 	empty, err := newEmptyWorkflow(s.TemporalAddress())
 	if err != nil {
 		return err
@@ -66,37 +69,60 @@ func run(ctx context.Context) error {
 		Transport:     &http.Transport{MaxIdleConnsPerHost: clients},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	m.source = httptest.NewServer(http.HandlerFunc(serveObject()))
+	m.source = httptest.NewServer(serveObject())
 	defer m.source.Close()
-	return report(ctx, m, empty)
+	f, err := measure(ctx, m, empty)
+	if err != nil {
+		return err
+	}
+	f.print(os.Stdout)
+	return nil
 }
 
-func report(ctx context.Context, m *mirror, empty *emptyWorkflow) error {
+// figures are what a run measured: medians of single calls, and how many were done a second with many at a time.
+type figures struct {
+	emptyTime, firstTime, hitTime time.Duration
+	emptyRate, crowdRate          float64
+}
+
+func measure(ctx context.Context, m *mirror, empty *emptyWorkflow) (figures, error) {
 	var object atomic.Int64
 	first := func(ctx context.Context) error { return m.ask(ctx, int(object.Add(1))) }
 	again := func(ctx context.Context) error { return m.ask(ctx, 1) }
 	// The first of everything pays for connections.
 	if err := errors.Join(first(ctx), empty.run(ctx)); err != nil {
-		return err
+		return figures{}, err
 	}
-	emptyTime, err1 := median(ctx, firsts, empty.run)
-	firstTime, err2 := median(ctx, firsts, first)
-	hitTime, err3 := median(ctx, hits, again)
-	emptyRate, err4 := rate(ctx, crowd, empty.run)
-	crowdRate, err5 := rate(ctx, crowd, first)
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
-		return err
+	var f figures
+	var errs [5]error
+	f.emptyTime, errs[0] = median(ctx, firsts, empty.run)
+	f.firstTime, errs[1] = median(ctx, firsts, first)
+	f.hitTime, errs[2] = median(ctx, hits, again)
+	f.emptyRate, errs[3] = rate(ctx, crowd, empty.run)
+	f.crowdRate, errs[4] = rate(ctx, crowd, first)
+	return f, errors.Join(errs[:]...)
+}
+
+// print writes a table: what was measured on the left, the numbers flush right.
+func (f figures) print(w io.Writer) {
+	row := func(what, measured, ratio, target string) {
+		fmt.Fprintf(w, "%-50s%12s%9s%15s\n", what, measured, ratio, target)
 	}
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(what, figure, ratio, target string) { fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", what, figure, ratio, target) }
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
-	row("", "measured", "ratio to the empty workflow", "target")
-	row("empty workflow of three activities, median of 20", ms(emptyTime), "1.00", "")
-	row("first request of a 1 KiB object, median of 20", ms(firstTime), fmt.Sprintf("%.2f", float64(firstTime)/float64(emptyTime)), "80 ms")
-	row("next requests, median of 500", ms(hitTime), fmt.Sprintf("%.2f", float64(hitTime)/float64(emptyTime)), "2 ms")
-	row("empty workflows, 50 at a time", fmt.Sprintf("%.1f/s", emptyRate), "1.00", "")
-	row("first requests of 500 objects by 50 clients", fmt.Sprintf("%.1f/s", crowdRate), fmt.Sprintf("%.2f", crowdRate/emptyRate), "0.60")
-	return t.Flush()
+	took := func(what string, n int, d time.Duration, target string) {
+		row(fmt.Sprintf("%s, median of %d", what, n), fmt.Sprintf("%.2f ms", d.Seconds()*1000),
+			fmt.Sprintf("%.2f", d.Seconds()/f.emptyTime.Seconds()), target)
+	}
+	done := func(what string, perSecond float64, target string) {
+		row(fmt.Sprintf("%d %s, %d at a time", crowd, what, clients), fmt.Sprintf("%.1f /s", perSecond),
+			fmt.Sprintf("%.2f", perSecond/f.emptyRate), target)
+	}
+	row("", "measured", "ratio", "target")
+	took("empty workflow of three activities", firsts, f.emptyTime, "")
+	took("first request of a 1 KiB object", firsts, f.firstTime, "80 ms")
+	took("next request of it", hits, f.hitTime, "2 ms")
+	done("empty workflows", f.emptyRate, "")
+	done("first requests", f.crowdRate, "ratio 0.60")
+	fmt.Fprintln(w, "The ratio is to the empty workflow.")
 }
 
 // mirror asks a front end for objects of the source.

@@ -37,7 +37,6 @@ type source struct {
 
 	mu     sync.Mutex
 	counts map[string]int // by method
-	serve  func(w http.ResponseWriter, r *http.Request, n int)
 }
 
 // newSource serves size random bytes. serve, if not nil, answers the nth request (from 1, GET and HEAD counted apart)

@@ -63,10 +63,12 @@ func inBatch[E any](s *Server, in batchInput[E], do func(q *queue, id string, en
 	out := batchOutput{}
 	for _, e := range in.Entries {
 		result, err := do(q, e.ID, e.Entry)
-		var failed *apiError
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*apiError](err); ok {
 			out.Failed = append(out.Failed, batchFailure{ID: e.ID, Code: failed.queryCode(), Message: failed.message, SenderFault: true})
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		out.Successful = append(out.Successful, result)
 	}
@@ -80,9 +82,10 @@ func checkBatch[E any](entries []batchEntry[E]) error {
 	if len(entries) > maxBatch {
 		return failf("TooManyEntriesInBatchRequest", "Maximum number of entries per request are %d. You have sent %d.", maxBatch, len(entries))
 	}
+	wellFormed := regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 	seen := map[string]bool{}
 	for _, e := range entries {
-		if ok, _ := regexp.MatchString(`^[A-Za-z0-9_-]{1,80}$`, e.ID); !ok {
+		if !wellFormed.MatchString(e.ID) {
 			return failf("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
 		}
 		if seen[e.ID] {

@@ -89,7 +89,7 @@ func (s *Server) wait(ctx context.Context, changed <-chan struct{}, d time.Durat
 func (s *Server) take(q *queue, now time.Time, limit int, hide time.Duration, in receiveInput) receiveOutput {
 	out := receiveOutput{}
 	for _, m := range q.take(now, limit, hide, func(m *message) { s.bury(q, m) }) {
-		out.Messages = append(out.Messages, m.received(in, now))
+		out.Messages = append(out.Messages, m.received(in))
 	}
 	s.dirty = s.dirty || len(out.Messages) > 0
 	return out
@@ -113,7 +113,7 @@ func (s *Server) moveTo(q *queue, m *message) {
 	q.add(m)
 }
 
-func (m *message) received(in receiveInput, now time.Time) received {
+func (m *message) received(in receiveInput) received {
 	system := map[string]string{
 		"SenderId":                         AccountID,
 		"SentTimestamp":                    millis(m.Sent),

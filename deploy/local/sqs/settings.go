@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -142,9 +143,7 @@ func (s *Server) describe(q *queue) map[string]string {
 		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(inFlight),
 		"ApproximateNumberOfMessagesDelayed":    strconv.Itoa(delayed),
 	}
-	for name, value := range q.settings {
-		all[name] = value
-	}
+	maps.Copy(all, q.settings)
 	for _, name := range []string{"DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds", "VisibilityTimeout"} {
 		all[name] = strconv.Itoa(q.settings.number(name))
 	}

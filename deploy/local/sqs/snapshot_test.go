@@ -49,7 +49,7 @@ func TestStateIsWrittenWhileRunning(t *testing.T) {
 	f.send(url, "kept")
 	must(t, f.clock.BlockUntilContext(f.ctx, 1))
 	f.clock.Advance(time.Second)
-	waitFor(t, f.ctx, func() bool {
+	waitFor(f.ctx, t, func() bool {
 		second, err := sqs.New(sqs.Options{Region: "us-west-2", Path: path, Clock: f.clock})
 		must(t, err)
 		defer second.Close()
@@ -62,7 +62,7 @@ func TestStateIsWrittenWhileRunning(t *testing.T) {
 }
 
 // waitFor wants a condition to hold before the context ends.
-func waitFor(t *testing.T, ctx context.Context, condition func() bool) {
+func waitFor(ctx context.Context, t *testing.T, condition func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -105,7 +104,7 @@ func (e *embedded) Close() { e.Stop() }
 
 // serveHTTP begins a server on a port of the loopback interface.
 func serveHTTP(port int, h http.Handler) (end func() error, err error) {
-	l, err := net.Listen("tcp", address(port))
+	l, err := listen(port)
 	if err != nil {
 		return nil, err
 	}

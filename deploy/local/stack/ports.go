@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -197,7 +198,7 @@ func (p *plan) reserve() error {
 	blocks := rand.Perm((freeTo - freeFrom) / blockSize)
 	for _, block := range blocks {
 		first := freeFrom + block*blockSize
-		l, err := net.Listen("tcp", address(first))
+		l, err := listen(first)
 		if err == nil {
 			p.guard, p.next = l, first+1
 			return nil
@@ -207,11 +208,16 @@ func (p *plan) reserve() error {
 }
 
 func free(port int) bool {
-	l, err := net.Listen("tcp", address(port))
+	l, err := listen(port)
 	if err != nil {
 		return false
 	}
 	return l.Close() == nil
+}
+
+// listen takes no context, as there is nothing to wait for: the address needs no look-up.
+func listen(port int) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", address(port))
 }
 
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }

@@ -85,8 +85,8 @@ func TestStack(t *testing.T) {
 	}
 	t.Run("environment", func(t *testing.T) { testEnvironment(t, s) })
 	for _, name := range names {
-		t.Run("kill "+name, func(t *testing.T) { testKill(t, ctx, s, name) })
-		t.Run("stop "+name, func(t *testing.T) { testStop(t, ctx, s, name) })
+		t.Run("kill "+name, func(t *testing.T) { testKill(ctx, t, s, name) })
+		t.Run("stop "+name, func(t *testing.T) { testStop(ctx, t, s, name) })
 	}
 	t.Run("a second run", func(t *testing.T) {
 		if _, err := stack.Start(ctx, o); err == nil || !strings.Contains(err.Error(), "is in use by") {
@@ -163,7 +163,7 @@ func get(t *testing.T, url string) string {
 	return b.String()
 }
 
-func testKill(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+func testKill(ctx context.Context, t *testing.T, s *stack.Stack, name string) {
 	before := s.PID(name)
 	if err := s.Kill(name); err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func testKill(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
 	}
 }
 
-func testStop(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+func testStop(ctx context.Context, t *testing.T, s *stack.Stack, name string) {
 	if err := s.Stop(name); err != nil {
 		t.Fatal(err)
 	}

@@ -111,8 +111,7 @@ func Clean(path string) error {
 	if err := d.take(); err != nil {
 		return err
 	}
-	defer d.lock.Close()
-	if err := os.RemoveAll(path); err != nil {
+	if err := errors.Join(os.RemoveAll(path), d.release()); err != nil {
 		return fmt.Errorf("remove STATE_DIR: %w", err)
 	}
 	return nil

@@ -136,7 +136,11 @@ func (p *Process) WaitReady(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Errorf("%s is not ready: %w (it said: %v)%s", p.spec.Name, err, p.unready, tail(p.spec.Log, p.logFrom))
+	said := "nothing"
+	if p.unready != nil {
+		said = p.unready.Error() // its text alone: that a probe timed out must not look as if the caller's context had
+	}
+	return fmt.Errorf("%s is not ready: %w (it said: %s)%s", p.spec.Name, err, said, tail(p.spec.Log, p.logFrom))
 }
 
 // Stop ends the process, with SIGTERM and, after the Spec's Grace, with SIGKILL. It stays stopped until Start.
@@ -148,7 +152,7 @@ func (p *Process) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), p.spec.Grace)
 	defer cancel()
 	if p.awaitEnd(ctx) != nil {
-		p.Kill()
+		_ = p.Kill() // fails only if it has ended since
 	}
 }
 
@@ -282,13 +286,14 @@ func (p *Process) askReady() error {
 	return p.spec.Ready(ctx)
 }
 
-// command is the process of a Spec, and its log.
+// command is the process of a Spec, and its log. No context ends it: callers kill the whole process group, which the
+// context of an [exec.Cmd] would not.
 func command(spec Spec) (*exec.Cmd, *os.File, error) {
 	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(spec.Path, spec.Args...)
+	cmd := exec.CommandContext(context.Background(), spec.Path, spec.Args...)
 	cmd.Env, cmd.Dir = spec.Env, spec.Dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = attributes()

@@ -103,7 +103,7 @@ func start(t *testing.T, role string) (*supervise.Process, <-chan restart, conte
 // shortDir is a temporary folder whose name leaves room for that of a socket, which may have 104 bytes on macOS.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "sv")
+	dir, err := os.MkdirTemp("", "sv") //nolint:usetesting // t.TempDir has the test's name in it, which takes that room
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-func next(t *testing.T, ctx context.Context, restarts <-chan restart) restart {
+func next(ctx context.Context, t *testing.T, restarts <-chan restart) restart {
 	t.Helper()
 	select {
 	case r := <-restarts:
@@ -132,7 +132,7 @@ func TestKilledProcessIsStartedAgain(t *testing.T) {
 		if !gone(before) {
 			t.Errorf("process %d lives after Kill", before)
 		}
-		r := next(t, ctx, restarts)
+		r := next(ctx, t, restarts)
 		if r.how != "signal: killed" || r.pid == before {
 			t.Errorf("restart says %q, process %d after %d", r.how, r.pid, before)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -117,7 +118,7 @@ func (p *progress) line(line string) {
 func (p *progress) tail() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lines := append(p.last, string(p.partial))
+	lines := slices.Concat(p.last, []string{string(p.partial)})
 	return "\n    " + strings.TrimSpace(strings.Join(lines, "\n    "))
 }
 

@@ -111,7 +111,7 @@ func (t Tools) Pinned(ctx context.Context, p Program) (string, error) {
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
 		return "", fmt.Errorf("wait for another build of %s: %w", p.Name, err)
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }() // the end of this process releases it at the latest
 	if executable(path) {
 		return path, nil
 	}

@@ -1,0 +1,127 @@
+package config_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+)
+
+var update = flag.Bool("update", false, "write the table of settings into the README")
+
+const minimal = `
+source: {allowed_patterns: ["^https://example\\.com/"]}
+redis: {url: "redis://:hunter2@localhost:6379/0"}
+s3: {bucket_base: mirror}
+pools:
+  - {region: us-west-2}
+  - {region: us-east-1, bucket: other, endpoint: "http://localhost:9000", path_style: true}
+`
+
+func load(t *testing.T, text string, environ ...string) (config.Config, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return config.Load(file, environ)
+}
+
+func TestDefaultsFileAndEnvironment(t *testing.T) {
+	c, err := load(t, minimal+"frontend: {max_wait: 5s}\n",
+		"CLOUD_MIRROR_FRONTEND_MAX_WAIT=7s", "CLOUD_MIRROR_S3_PART_SIZE=8MiB", "CLOUD_MIRROR_WORKER_POOLS=s3_us-west-2 s3_us-east-1",
+		"CLOUD_MIRROR_SOURCE_ALLOWED_NETWORKS=10.0.0.0/8", "CLOUD_MIRROR_SOURCE_ENSURE_SSL=false", "OTHER=x",
+		`CLOUD_MIRROR_SOURCE_ALLOWED_PATTERNS=https://a/x{1,3}/ https://b/`,
+		"CLOUD_MIRROR_SERVICE_HOST=10.0.0.1", "CLOUD_MIRROR_PORT_8080_TCP=tcp://10.0.0.1:8080", "CLOUD_MIRROR_FRONTEND_SERVICE_PORT=80")
+	require.NoError(t, err)
+	require.Equal(t, 7*time.Second, c.Frontend.MaxWait)
+	require.Equal(t, time.Minute, c.Cache.Lease)
+	require.EqualValues(t, 8<<20, c.S3.PartSize)
+	require.Equal(t, []string{"s3_us-west-2", "s3_us-east-1"}, c.Worker.Pools)
+	require.False(t, c.Source.EnsureSSL)
+	require.Equal(t, []string{"https://a/x{1,3}/", "https://b/"}, c.Source.AllowedPatterns, "commas belong to patterns")
+	require.Equal(t, "10.0.0.0/8", c.Source.AllowedNetworks[0].String())
+	pools := c.StoragePools()
+	require.Equal(t, "mirror-us-west-2", pools[0].Bucket)
+	require.Equal(t, "other", pools[1].Bucket)
+	require.Equal(t, 30*24*time.Hour, pools[1].Lifespan)
+}
+
+func TestMistakesAreOneLineThatNamesTheKey(t *testing.T) {
+	for name, tc := range map[string]struct {
+		edit    func(string) string
+		environ string
+		want    string
+	}{
+		"misspelt key":           {add("frontend: {max_wiat: 5s}"), "", `unknown key "max_wiat"`},
+		"misspelt section":       {add("fronted: {max_wait: 5s}"), "", `unknown key "fronted"`},
+		"misspelt key of a pool": {replace("path_style", "pathstyle"), "", `unknown key "pathstyle"`},
+		"key twice":              {add("redis: {url: x}"), "", `"redis"`},
+		"not YAML":               {add("a: [hunter2"), "", "line "},
+		"wrong type":             {add("frontend: {max_wait: hunter2}"), "", "frontend.max_wait: has a value of the wrong type"},
+		"wrong type of a size":   {replace("bucket_base: mirror", "part_size: hunter2"), "", "s3.part_size: has a value of the wrong type"},
+		"wrong type of a list":   {add("worker: {query_keys: {a: hunter2}}"), "", "worker.query_keys: has a value of the wrong type"},
+		"wrong type of a pool":   {replace("path_style: true", "path_style: hunter2"), "", "line 7: "},
+		"no patterns":            {replace(`["^https://example\\.com/"]`, "[]"), "", "source.allowed_patterns: is empty"},
+		"empty pattern":          {replace(`^https://example\\.com/`, ""), "", "source.allowed_patterns: has an empty pattern"},
+		"bad pattern":            {replace(`^https://example\\.com/`, "(oops"), "", "source.allowed_patterns: error parsing regexp: missing closing ): `(oops`"},
+		"no redis":               {replace("redis://:hunter2@localhost:6379/0", ""), "", "redis.url: is not set"},
+		"no pools":               {func(s string) string { s, _, _ = strings.Cut(s, "pools:"); return s }, "", "pools: is empty"},
+		"pool twice":             {replace("region: us-east-1", "region: us-west-2"), "", "pools[1].region: s3_us-west-2 is there twice"},
+		"bad region":             {replace("us-east-1", "us_east"), "", `pools[1].region: "us_east" is not the name of a region`},
+		"region all":             {replace("us-east-1", "all"), "", `pools[1].region: "all" is not the name of a region`},
+		"bad service":            {replace("{region: us-west-2}", "{region: us-west-2, service: gcs}"), "", `pools[0].service: "gcs" is not s3`},
+		"bad bucket":             {replace("bucket: other", "bucket: Other_"), "", `pools[1].bucket: "Other_" is not a bucket's name`},
+		"no bucket":              {replace("bucket_base: mirror", "lifespan_days: 3"), "", "pools[0].bucket: is not set, and neither is s3.bucket_base"},
+		"bad endpoint":           {replace("http://localhost:9000", "localhost:9000"), "", "pools[1].endpoint: is not a URL"},
+		"lease too long":         {add("cache: {lease: 2m}"), "", "cache.lease: 2m0s is not from 1s to 1m0s"},
+		"part too small":         {add("worker: {}\n"), "CLOUD_MIRROR_S3_PART_SIZE=1MiB", "s3.part_size: 1048576 is not from"},
+		"not enough memory":      {nil, "CLOUD_MIRROR_WORKER_MEMORY=100MiB", "worker.memory: 104857600 bytes are less than one copy takes"},
+		"worker's pool unknown":  {nil, "CLOUD_MIRROR_WORKER_POOLS=s3_mars-1", `worker.pools: "s3_mars-1" is not one of the pools`},
+		"worker with nothing":    {add("worker: {copy: false, bridge: false}"), "", "worker.bridge: is off, and so is worker.copy"},
+		"bad log level":          {add("log: {level: loud}"), "", `log.level: "loud" is not`},
+		"misspelt variable":      {nil, "CLOUD_MIRROR_FRONTEND_MAX_WIAT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WIAT is not a setting"},
+		"variable of wrong type": {nil, "CLOUD_MIRROR_FRONTEND_MAX_WAIT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WAIT has a value of the wrong type"},
+		"margin beyond lifespan": {add("cache: {expiry_margin: 720h}"), "", "cache.expiry_margin: 720h0m0s is not less than s3.lifespan_days, 30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := minimal
+			if tc.edit != nil {
+				text = tc.edit(text)
+				require.NotEqual(t, minimal, text)
+			}
+			_, err := load(t, text, tc.environ)
+			require.Error(t, err)
+			require.Contains(t, err.Error(), tc.want)
+			require.NotContains(t, err.Error(), "\n")
+			require.NotContains(t, err.Error(), "hunter2", "a value was repeated")
+		})
+	}
+	_, err := config.Load("/does/not/exist.yaml", nil)
+	require.ErrorContains(t, err, "/does/not/exist.yaml")
+}
+
+func add(line string) func(string) string { return func(s string) string { return s + line } }
+
+func replace(old, with string) func(string) string {
+	return func(s string) string { return strings.Replace(s, old, with, 1) }
+}
+
+func TestTableInTheREADME(t *testing.T) {
+	const file, begin, end = "../../README.md", "<!-- settings -->\n", "<!-- /settings -->"
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(data), begin)
+	require.True(t, ok)
+	table, after, ok := strings.Cut(rest, end)
+	require.True(t, ok)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(before+begin+config.Table()+end+after), 0o600))
+		return
+	}
+	require.Equal(t, config.Table(), table, "run: go test ./deploy/config -update")
+}

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// cli runs the real binary as an operator would.
+func cli(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), sys.Binary(), args...)
+	cmd.Env = append(os.Environ(), sys.Env()...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	return out.String(), errs.String(), err
+}
+
+func TestCommandsOfAClient(t *testing.T) {
+	s := newSource(t, 100_000, nil)
+	object := s.object()
+	server := "--server=" + sys.FrontEndURLs()[0]
+	out, _, err := cli(t, "url", server, "--region", west, object)
+	require.NoError(t, err)
+	require.Equal(t, redirectURL(0, west, object, "")+"\n", out)
+
+	file := filepath.Join(t.TempDir(), "object")
+	_, stderr, err := cli(t, "get", server, "--region", west, "--output", file, object)
+	require.NoError(t, err, stderr)
+	require.Equal(t, "from the copy in us-west-2\n", stderr)
+	got, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, s.body, got)
+
+	_, stderr, err = cli(t, "purge", server, "--region", west, "--token", "wrong", object)
+	require.Error(t, err)
+	require.Equal(t, "cloud-mirror: purge: 401 Unauthorized: A purge needs the bearer token\n", stderr)
+	_, _, err = cli(t, "purge", server, "--region", west, "--token", "local", object)
+	require.NoError(t, err)
+	require.Equal(t, 1, s.count("GET"))
+	requireCopy(t, s, west, ask(t, west, object, ""))
+	require.Equal(t, 2, s.count("GET"))
+
+	out, _, err = cli(t, "version")
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(out, "cloud-mirror "), out)
+}
+
+func TestSetupAgainChangesNothing(t *testing.T) {
+	for _, args := range [][]string{{"setup"}, {"setup", "--dry-run"}} {
+		out, stderr, err := cli(t, append([]string{"--config", sys.ConfigPath()}, args...)...)
+		require.NoError(t, err, stderr)
+		for _, did := range []string{"created", "registered M", "would", ": set"} {
+			require.NotContains(t, out, did)
+		}
+		for _, has := range []string{"bucket cloud-mirror-local-us-west-2", "queue cloud-mirror_dead", "search attributes"} {
+			require.Contains(t, out, has)
+		}
+	}
+}
+
+func TestEverySubcommandHasHelpWithAnExample(t *testing.T) {
+	for _, command := range []string{"frontend", "worker", "setup", "url", "get", "purge", "version"} {
+		out, _, err := cli(t, command, "--help")
+		require.NoError(t, err)
+		require.Contains(t, out, "Example")
+		require.Contains(t, out, "cloud-mirror ")
+	}
+}
+
+func TestMistakesInTheConfigurationStopTheStart(t *testing.T) {
+	good, err := os.ReadFile(sys.ConfigPath())
+	require.NoError(t, err)
+	for name, tc := range map[string]struct{ old, with, want string }{
+		"misspelt key":      {"max_wait:", "max_wiat:", `unknown key "max_wiat"`},
+		"no allowed source": {"- ^https?://", "", "source.allowed_patterns: is empty"},
+		"bad pattern":       {"- ^https?://", "- '(oops'", "source.allowed_patterns: error parsing regexp"},
+	} {
+		for _, command := range []string{"frontend", "worker", "setup"} {
+			t.Run(command+" "+name, func(t *testing.T) {
+				file := filepath.Join(t.TempDir(), "bad.yaml")
+				bad := strings.Replace(string(good), tc.old, tc.with, 1)
+				require.NotEqual(t, string(good), bad)
+				require.NoError(t, os.WriteFile(file, []byte(bad), 0o600))
+				_, stderr, err := cli(t, "--config", file, command)
+				require.Error(t, err)
+				require.Contains(t, stderr, tc.want)
+				require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+			})
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package queue_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+)
+
+func TestMessageIsTheOriginals(t *testing.T) {
+	body, err := queue.Encode(queue.Request{Pool: "s3_us-west-2", URL: "https://example.com/a?b", Action: queue.Put})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"version":1,"data":{"id":"s3_us-west-2","url":"https://example.com/a?b","action":"put"}}`, body)
+}
+
+func TestDecode(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"version":1,"data":{"id":"a_b","url":"u","action":"put"}}`:                 "",
+		`{"version":1,"data":{"id":"a_b","url":"u","action":"purge","x":1},"y":[2]}`: "",
+		`secret`:                          "not JSON",
+		``:                                "not JSON",
+		`{"version":1}{"version":1}`:      "not JSON",
+		`null`:                            "version is 0, want 1",
+		`{}`:                              "version is 0, want 1",
+		`{"version":2}`:                   "version is 2, want 1",
+		`{"version":"secret"}`:            `field "version" has the wrong type`,
+		`{"version":1}`:                   "data is missing",
+		`{"version":1,"data":"secret"}`:   `field "data" has the wrong type`,
+		`{"version":1,"data":{}}`:         "data.id is missing",
+		`{"version":1,"data":{"id":"a"}}`: "data.url is missing",
+		`{"version":1,"data":{"id":1}}`:   `field "data.id" has the wrong type`,
+		`{"version":1,"data":{"id":"a","url":"u"}}`:                `data.action is "", want "put" or "purge"`,
+		`{"version":1,"data":{"id":"a","url":"u","action":"PUT"}}`: `data.action is "PUT", want "put" or "purge"`,
+	} {
+		t.Run(body, func(t *testing.T) {
+			r, err := queue.Decode(body)
+			if want == "" {
+				require.NoError(t, err)
+				require.Equal(t, "a_b", r.Pool)
+				return
+			}
+			require.EqualError(t, err, want)
+		})
+	}
+}

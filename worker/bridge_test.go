@@ -1,0 +1,135 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/worker"
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+// temporalDouble stands for a Temporal that fails as a real one can't be made to.
+type temporalDouble struct {
+	start   func(o client.StartWorkflowOptions, input workflows.CopyObjectInput) error
+	cancel  func(id string) error
+	started []client.StartWorkflowOptions
+}
+
+func (d *temporalDouble) ExecuteWorkflow(
+	_ context.Context, o client.StartWorkflowOptions, _ any, args ...any,
+) (client.WorkflowRun, error) {
+	d.started = append(d.started, o)
+	return nil, d.start(o, args[0].(workflows.CopyObjectInput))
+}
+
+func (d *temporalDouble) CancelWorkflow(_ context.Context, id, _ string) error { return d.cancel(id) }
+
+func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
+	t.Helper()
+	sealer, err := activities.NewSealer([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
+	require.NoError(t, err)
+	waited := new(int)
+	return &worker.Bridge{
+		Temporal: d, Sealer: sealer,
+		Admit: func(url string) (string, error) {
+			if strings.HasPrefix(url, "https://evil") {
+				return "", errors.New("not allowed")
+			}
+			return url, nil
+		},
+		Pools:   map[string]storage.Pool{"s3_us-west-2": {Service: "s3", Region: "us-west-2"}},
+		Waiting: func(error) { *waited++ },
+	}, waited
+}
+
+func request(action queue.Action) queue.Request {
+	return queue.Request{Pool: "s3_us-west-2", URL: "https://example.com/a.zip?sig=secret", Action: action}
+}
+
+func TestPutStartsAWorkflowWithoutSecrets(t *testing.T) {
+	d := &temporalDouble{start: func(_ client.StartWorkflowOptions, in workflows.CopyObjectInput) error {
+		data, err := json.Marshal(in)
+		require.NoError(t, err)
+		require.NotContains(t, string(data), "secret")
+		return nil
+	}}
+	b, _ := newBridge(t, d)
+	require.NoError(t, b.Handle(t.Context(), request(queue.Put)))
+	require.Len(t, d.started, 1)
+	o := d.started[0]
+	require.Equal(t, "copy-s3_us-west-2", o.TaskQueue)
+	require.True(t, strings.HasPrefix(o.ID, "s3_us-west-2/example.com/a.zip/"), o.ID)
+	require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy)
+	require.Equal(t, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, o.WorkflowIDReusePolicy)
+	require.NotContains(t, o.StaticSummary, "secret")
+	host, _ := o.TypedSearchAttributes.GetKeyword(workflows.HostAttribute())
+	require.Equal(t, "example.com", host)
+}
+
+func TestRequestIsKeptWhileTemporalIsAway(t *testing.T) {
+	failures := 3
+	d := &temporalDouble{}
+	d.start = func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
+		if failures--; failures >= 0 {
+			return serviceerror.NewUnavailable("away")
+		}
+		return nil
+	}
+	b, waited := newBridge(t, d)
+	require.NoError(t, b.Handle(t.Context(), request(queue.Put)))
+	require.Equal(t, 3, *waited)
+	require.Len(t, d.started, 4)
+}
+
+func TestStoppedBridgeGivesTheRequestBack(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
+		cancel()
+		return serviceerror.NewUnavailable("away")
+	}}
+	b, _ := newBridge(t, d)
+	err := b.Handle(ctx, request(queue.Put))
+	require.Error(t, err)
+	var reject *queue.RejectError
+	require.NotErrorAs(t, err, &reject)
+}
+
+func TestRequestsThatCanNeverBeDoneAreRejected(t *testing.T) {
+	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
+		return serviceerror.NewInvalidArgument("no")
+	}}
+	b, _ := newBridge(t, d)
+	evil := queue.Request{Pool: "s3_us-west-2", URL: "https://evil.example/?sig=secret", Action: queue.Put}
+	unknown := queue.Request{Pool: "s3_mars-1", URL: "https://example.com/", Action: queue.Put}
+	for name, r := range map[string]queue.Request{"Temporal": request(queue.Put), "URL": evil, "pool": unknown} {
+		t.Run(name, func(t *testing.T) {
+			var reject *queue.RejectError
+			require.ErrorAs(t, b.Handle(t.Context(), r), &reject)
+			require.NotContains(t, reject.Reason, "secret")
+		})
+	}
+}
+
+func TestPurgeCancels(t *testing.T) {
+	var cancelled []string
+	d := &temporalDouble{cancel: func(id string) error { cancelled = append(cancelled, id); return nil }}
+	b, _ := newBridge(t, d)
+	require.NoError(t, b.Handle(t.Context(), request(queue.Purge)))
+	require.Len(t, cancelled, 1)
+	require.True(t, strings.HasPrefix(cancelled[0], "s3_us-west-2/example.com/a.zip/"))
+
+	// That nothing runs is what a purge finds most of the time.
+	d.cancel = func(string) error { return serviceerror.NewNotFound("no workflow") }
+	require.NoError(t, b.Handle(t.Context(), request(queue.Purge)))
+}
