@@ -15,7 +15,7 @@ import (
 func cli(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), sys.Binary(), args...)
-	cmd.Env = append(os.Environ(), sys.Env()...)
+	cmd.Env = append(append(os.Environ(), sys.Env()...), settings()...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()

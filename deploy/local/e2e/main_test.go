@@ -45,11 +45,7 @@ func run(m *testing.M) (int, error) {
 	defer cancel()
 	sys.Stack, err = stack.Start(ctx, stack.Options{
 		Root: root, StateDir: dir, FrontEnds: 2, Race: true, Log: os.Stderr,
-		Env: []string{
-			"CLOUD_MIRROR_LOG_LEVEL=debug", "CLOUD_MIRROR_CACHE_RETRY_AFTER=2s",
-			// Waits that a test ends by killing somebody are as long as a lost message or lease takes.
-			"CLOUD_MIRROR_SQS_VISIBILITY_TIMEOUT=5s", "CLOUD_MIRROR_CACHE_LEASE=20s",
-		},
+		Env: settings(),
 	})
 	if err != nil {
 		return 0, err
@@ -62,6 +58,14 @@ func run(m *testing.M) (int, error) {
 	defer sys.temporal.Close()
 	code := m.Run()
 	return code, inspectLogs(sys.LogDir())
+}
+
+// settings differ from the local stack's in what tests would wait for: a lost message, a lost lease, a back-off.
+func settings() []string {
+	return []string{
+		"CLOUD_MIRROR_LOG_LEVEL=debug", "CLOUD_MIRROR_CACHE_RETRY_AFTER=2s",
+		"CLOUD_MIRROR_SQS_VISIBILITY_TIMEOUT=5s", "CLOUD_MIRROR_CACHE_LEASE=20s",
+	}
 }
 
 // inspectLogs finds what no test asked for: a data race, a panic, or a secret that a test put into a query.
