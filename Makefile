@@ -31,7 +31,7 @@ clean: $(LOCAL) ## Remove the state of make run
 
 .PHONY: build
 build: ## Build the product to .cache/bin/cloud-mirror
-	@mkdir -p .cache/bin && go build -o .cache/bin/cloud-mirror .
+	@go build -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo unknown)" -o .cache/bin/cloud-mirror .
 
 .PHONY: test
 test: redis $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
