@@ -152,7 +152,7 @@ func FuzzCanonicalIsInjective(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, one, other string) {
 		if one == other || !legal(one) || !legal(other) {
-			t.Skip()
+			return // not a pair that this is about
 		}
 		c1, err1 := origin.Canonical("http://h/" + one)
 		c2, err2 := origin.Canonical("http://h/" + other)
