@@ -234,6 +234,22 @@ func TestStreamCopyThatStallsIsCut(t *testing.T) {
 	requireFailure(t, err, activities.ClassStalled, false)
 }
 
+// stuckBucket takes nothing until its caller gives up.
+type stuckBucket struct{ *storagetest.Memory }
+
+func (stuckBucket) Upload(ctx context.Context, _ storage.UploadInput) (storage.Stored, error) {
+	<-ctx.Done()
+	return storage.Stored{}, ctx.Err()
+}
+
+func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
+	b := newBench(t)
+	b.Stall = time.Millisecond
+	b.Bucket = stuckBucket{b.bucket}
+	_, err := b.streamCopy(t, 0)
+	requireFailure(t, err, activities.ClassStorage, false)
+}
+
 func TestStreamCopyThatIsPurgedEnds(t *testing.T) {
 	b := newBench(t)
 	b.Rules.Lease = time.Millisecond

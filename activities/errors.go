@@ -18,8 +18,9 @@ const maxErrorText = 1024
 
 // Causes of the context of a copy that is ended from here.
 var (
-	errStalled  = errors.New("the source sent nothing for too long")
-	errHandover = errors.New("the worker is stopping, another one goes on")
+	errStalled       = errors.New("the source sent nothing for too long")
+	errBucketStalled = errors.New("the bucket took nothing for too long")
+	errHandover      = errors.New("the worker is stopping, another one goes on")
 )
 
 // errStorage and errCache mark which side an error came from.
@@ -51,7 +52,7 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 		retryAfter = source.RetryAfter
 	case errors.Is(err, storage.ErrMismatch):
 		f.Class = string(origin.ClassTruncated)
-	case errors.Is(err, errStorage):
+	case errors.Is(err, errStorage), errors.Is(err, errBucketStalled):
 		f.Class = ClassStorage
 	case errors.Is(err, errCache):
 		f.Class = ClassCache

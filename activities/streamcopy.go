@@ -17,6 +17,9 @@ import (
 // beat is how often a running copy heartbeats, and so how soon it learns that it was cancelled.
 const beat = time.Second
 
+// bucketPatience is how many times as long as a source a bucket may take nothing.
+const bucketPatience = 10
+
 // StreamCopy copies the source's bytes into the bucket. What is stored is exactly what HeadSource saw, or nothing.
 func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (Copy, error) {
 	start := a.Now()
@@ -42,6 +45,7 @@ func (a *Activities) streamCopy(ctx context.Context, in StreamCopyInput) (storag
 		return storage.Stored{}, cause(ctx, err)
 	}
 	defer free()
+	t.begun.Store(true)
 	t.reading.Store(true)
 	body, err := a.Origin.Get(ctx, object.URL, in.Meta)
 	if err != nil {
@@ -50,7 +54,7 @@ func (a *Activities) streamCopy(ctx context.Context, in StreamCopyInput) (storag
 	defer body.Close()
 	stored, err := a.Bucket.Upload(ctx, storage.UploadInput{
 		Key:                object.Key(),
-		Body:               &countingReader{r: body, n: &t.read},
+		Body:               &source{r: body, t: t},
 		Size:               in.Meta.Size,
 		ContentType:        contentType(in.Meta.ContentType),
 		ContentEncoding:    headerSafe(in.Meta.ContentEncoding),
@@ -87,7 +91,8 @@ type transfer struct {
 	in  StreamCopyInput
 	key string
 
-	reading      atomic.Bool  // false while it waits for memory
+	begun        atomic.Bool  // false while it waits for memory
+	reading      atomic.Bool  // it waits for the source now
 	read, stored atomic.Int64 // bytes
 }
 
@@ -120,11 +125,11 @@ func (t *transfer) run(ctx context.Context) error {
 		}
 		activity.RecordHeartbeat(ctx, Progress{Done: t.stored.Load(), Total: t.in.Meta.Size})
 		now := t.a.Now()
-		if n := t.read.Load() + t.stored.Load(); n != last || !t.reading.Load() {
+		if n := t.read.Load() + t.stored.Load(); n != last || !t.begun.Load() {
 			last, moved = n, now
 		}
-		if now.Sub(moved) > t.a.Stall {
-			return errStalled
+		if err := t.stalled(now.Sub(moved)); err != nil {
+			return err
 		}
 		// Renewed three times in a lease's time, as long as something moved since.
 		if now.Sub(renewed) < t.a.Rules.Lease/3 || moved.Before(renewed) {
@@ -134,6 +139,19 @@ func (t *transfer) run(ctx context.Context) error {
 		if err := t.renew(ctx, now); err != nil {
 			return err
 		}
+	}
+}
+
+// stalled tells the two that a copy waits for from each other. The bucket has more time: a part shows no progress before
+// all of it is stored.
+func (t *transfer) stalled(since time.Duration) error {
+	switch {
+	case since > t.a.Stall && t.reading.Load():
+		return errStalled
+	case since > bucketPatience*t.a.Stall:
+		return errBucketStalled
+	default:
+		return nil
 	}
 }
 
@@ -150,13 +168,16 @@ func (t *transfer) renew(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-type countingReader struct {
+// source is the body that is copied.
+type source struct {
 	r io.Reader
-	n *atomic.Int64
+	t *transfer
 }
 
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
+func (s *source) Read(p []byte) (int, error) {
+	s.t.reading.Store(true)
+	defer s.t.reading.Store(false)
+	n, err := s.r.Read(p)
+	s.t.read.Add(int64(n))
 	return n, err
 }

@@ -39,6 +39,8 @@ type flight struct {
 	entry     cache.Entry
 	queueDown bool // the copy could not be asked for
 	waited    bool // the entry was not there at the first look
+
+	enqueued bool // the last message was sent; only run's own
 }
 
 // flights are those under way, by cache key.
@@ -134,20 +136,20 @@ func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	if entry, ok := f.backfill(ctx, cacheErr); ok {
 		return entry, cacheErr
 	}
-	if cacheErr != nil {
-		// Without redis there are no leases. One request a flight is enough: Temporal starts one workflow for it.
-		f.askedOnce.Do(func() {
-			f.queueDown = f.enqueue(ctx) != nil
-			close(f.asked)
-		})
+	var lease cache.Entry
+	var mine bool
+	if cacheErr == nil {
+		lease, mine, cacheErr = f.s.cache.Acquire(ctx, f.key, f.s.name, f.s.rules.Lease)
+	}
+	switch {
+	case cacheErr != nil && !f.enqueued:
+		// Without redis there are no leases. One message a flight is enough: Temporal starts one workflow for it.
+		f.enqueue(ctx)
 		return cache.Entry{}, cacheErr
+	case cacheErr != nil || !mine:
+		return lease, cacheErr
 	}
-	lease, mine, err := f.s.cache.Acquire(ctx, f.key, f.s.name, f.s.rules.Lease)
-	if err != nil || !mine {
-		return lease, err
-	}
-	if f.enqueue(ctx) != nil {
-		f.queueDown = true
+	if !f.enqueue(ctx) {
 		// No pending is left behind: the next request tries again.
 		if err := f.s.cache.Release(ctx, f.key, lease); err != nil {
 			f.s.log.Warn().Err(err).Str("pool", f.pool.ID()).Msg("lease not released, it lapses by itself")
@@ -189,12 +191,14 @@ func (f *flight) backfill(ctx context.Context, cacheErr error) (cache.Entry, boo
 	return entry, true
 }
 
-func (f *flight) enqueue(ctx context.Context) error {
+// enqueue asks for the copy and tells whether it could.
+func (f *flight) enqueue(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	err := f.s.queue.Send(ctx, queue.Request{Pool: f.pool.ID(), URL: f.object.URL, Action: queue.Put})
 	if err != nil {
 		f.s.log.Warn().Err(err).Str("pool", f.pool.ID()).Msg("copy not asked for")
 	}
-	return err
+	f.enqueued, f.queueDown = err == nil, err != nil
+	return err == nil
 }

@@ -415,7 +415,8 @@ func TestDependenciesThatAreDown(t *testing.T) {
 			h.cache.Fail(down)
 			h.queue.copy = func(queue.Request) { h.store(t, "0") }
 		}, copyURL("GET"), "", 1},
-		"SQS": {func(_ *testing.T, h *house) { h.queue.err = down }, source, "Cached copy could not be requested", 0},
+		"redis, from the lease on": {func(_ *testing.T, h *house) { h.cache.FailAfter(2, down) }, source, "Cached copy did not show up in 200ms", 1},
+		"SQS":                      {func(_ *testing.T, h *house) { h.queue.err = down }, source, "Cached copy could not be requested", 0},
 		"SQS and redis": {
 			func(_ *testing.T, h *house) { h.queue.err = down; h.cache.Fail(down) }, source,
 			"Cached copy could not be requested", 0,

@@ -12,6 +12,7 @@ import (
 type Memory struct {
 	mu          sync.Mutex
 	err         error
+	failAfter   int // calls; 0 is never
 	entries     map[string]cache.Entry
 	generations map[string]int64
 	waiting     map[string][]chan struct{}
@@ -27,14 +28,29 @@ func (m *Memory) Fail(err error) {
 	}
 }
 
+// FailAfter makes every call after the next n fail with err, as if redis died in the middle of something.
+func (m *Memory) FailAfter(n int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err, m.failAfter = err, n
+}
+
 // lock returns the error that is to be answered, and the unlock.
 func (m *Memory) lock() (func(), error) {
 	m.mu.Lock()
+	m.init()
+	if m.failAfter > 0 {
+		m.failAfter--
+		return m.mu.Unlock, nil
+	}
+	return m.mu.Unlock, m.err
+}
+
+func (m *Memory) init() {
 	if m.entries == nil {
 		m.entries, m.generations = map[string]cache.Entry{}, map[string]int64{}
 		m.waiting = map[string][]chan struct{}{}
 	}
-	return m.mu.Unlock, m.err
 }
 
 func (m *Memory) read(key string) cache.Entry {
@@ -142,8 +158,9 @@ func (m *Memory) Purge(_ context.Context, key string) (int64, error) {
 
 // Wait is [cache.Watcher.Wait].
 func (m *Memory) Wait(key string) (<-chan struct{}, func()) {
-	unlock, _ := m.lock()
-	defer unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.init()
 	ch := make(chan struct{}, 1)
 	m.waiting[key] = append(m.waiting[key], ch)
 	return ch, func() {}
@@ -151,7 +168,7 @@ func (m *Memory) Wait(key string) (<-chan struct{}, func()) {
 
 // Up is [cache.Watcher.Up].
 func (m *Memory) Up() bool {
-	unlock, err := m.lock()
-	defer unlock()
-	return err == nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err == nil || m.failAfter > 0
 }
