@@ -48,6 +48,7 @@ func (a *Activities) streamCopy(ctx context.Context, in StreamCopyInput) (storag
 	t.begun.Store(true)
 	t.reading.Store(true)
 	body, err := a.Origin.Get(ctx, object.URL, in.Meta)
+	t.reading.Store(false)
 	if err != nil {
 		return storage.Stored{}, cause(ctx, err)
 	}
