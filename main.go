@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -134,9 +135,9 @@ func (frontendCmd) Run(ctx context.Context, c *cli) error {
 	log.Info().Stringer("listen", clients.Addr()).Stringer("admin", admin.Addr()).Msg("frontend started")
 	defer log.Info().Msg("frontend stopped")
 	return together(ctx,
-		func(ctx context.Context) error { sys.watcher.Run(ctx, sys.cache); return nil },
-		func(ctx context.Context) error { return server.Run(ctx, clients) },
 		func(ctx context.Context) error { return frontend.RunAdmin(ctx, admin, sys.registry, server.Ready) },
+		func(ctx context.Context) error { return server.Run(ctx, clients) },
+		func(ctx context.Context) error { sys.watcher.Run(ctx, sys.cache); return nil },
 	)
 }
 
@@ -194,8 +195,8 @@ func (w *workerCmd) Run(ctx context.Context, c *cli) error {
 	running := worker.New(temporal, opts)
 	defer log.Info().Msg("worker stopped")
 	return together(ctx,
-		running.Run,
 		func(ctx context.Context) error { return frontend.RunAdmin(ctx, admin, sys.registry, running.Ready) },
+		running.Run,
 	)
 }
 
@@ -420,11 +421,23 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
-// together runs all until one ends or ctx is over, then ends the others and waits for them.
-func together(ctx context.Context, run ...func(context.Context) error) error {
+// together runs all until one fails or ctx is over, then ends the others and waits for them. The admin listener serves
+// until all have ended, so that a shutdown can be watched.
+func together(ctx context.Context, admin func(context.Context) error, run ...func(context.Context) error) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, 1)
+	go func() {
+		served <- admin(serving)
+		cancel()
+	}()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, f := range run {
 		group.Go(func() error { return f(ctx) })
 	}
-	return group.Wait()
+	err := group.Wait()
+	stop()
+	return errors.Join(err, <-served)
 }

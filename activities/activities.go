@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -56,6 +56,9 @@ type Activities struct {
 	Now      func() time.Time
 }
 
+// bucketTimeout bounds the look for a copy that is there: without one it is made again, which is no harm.
+const bucketTimeout = 10 * time.Second
+
 // HeadSource finds out what there is to copy, under which purge generation, and whether the bucket has it already (a
 // request may be delivered twice). It renews the lease, so that clients wait for this copy.
 func (a *Activities) HeadSource(ctx context.Context, in HeadSourceInput) (HeadSourceResult, error) {
@@ -70,21 +73,18 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 	}
 	out := HeadSourceResult{Generation: a.begin(ctx, object)}
 
-	group, headCtx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		var err error
-		out.Meta, err = a.Origin.Head(headCtx, object.URL)
-		return err
-	})
+	// Both at the same time, each to its end: the source need not answer for a copy that is there.
 	var stored storage.Stored
 	var storedErr error
-	group.Go(func() error {
-		stored, storedErr = a.Bucket.Head(headCtx, object.Key())
-		return nil
+	var both sync.WaitGroup
+	both.Go(func() { out.Meta, err = a.Origin.Head(ctx, object.URL) })
+	both.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
+		defer cancel()
+		stored, storedErr = a.Bucket.Head(ctx, object.Key())
 	})
-	err = group.Wait()
+	both.Wait()
 	if storedErr == nil && a.usable(stored, out.Generation) {
-		// The source need not answer for a copy that is there.
 		out.Stored = &Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires}
 		return out, nil
 	}
@@ -127,21 +127,28 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 		// HeadSource may have failed before it knew the generation, and an error is no less true after a purge.
 		generation = cache.AnyGeneration
 	}
-	err = a.Cache.Put(ctx, key, generation, a.entry(in))
-	switch {
-	case errors.Is(err, cache.ErrPurged) && in.Copy != nil:
+	entry := a.entry(in)
+	err = a.Cache.Put(ctx, key, generation, entry)
+	purged := errors.Is(err, cache.ErrPurged)
+	if purged {
+		// The copy may have landed after the purge's own deletion, even if it was cancelled.
 		if err := a.discard(ctx, object, in.Generation); err != nil {
 			return err
 		}
-		return err
-	case errors.Is(err, cache.ErrPurged):
-		// Whoever asked again after the purge waits for this copy; free them to start another.
+	}
+	if purged && in.Failure != nil || entry.State == cache.Absent {
+		// Whoever asked again after the purge, or for a copy that is about to expire, waits for what does not come: free
+		// them to ask for another.
 		err = a.Cache.Abandon(ctx, key)
 	}
-	if err != nil {
-		return errors.Join(errCache, err)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, cache.ErrPurged):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", errCache, err)
 	}
-	return nil
 }
 
 func (a *Activities) entry(in UpdateCacheInput) cache.Entry {

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -58,7 +59,8 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 		f.Class = ClassCache
 	}
 	if len(f.Text) > maxErrorText {
-		f.Text = f.Text[:maxErrorText]
+		// A failure is sent as protobuf, which takes no half runes.
+		f.Text = strings.ToValidUTF8(f.Text[:maxErrorText], "")
 	}
 	return f, retryAfter
 }
@@ -77,7 +79,8 @@ func outcome(ctx context.Context, err error) error {
 	}
 	f, retryAfter := failure(err)
 	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class, temporal.ApplicationErrorOptions{
-		NonRetryable:   f.Permanent,
+		// What HeadSource saw is no longer there: only the workflow can go back to it.
+		NonRetryable:   f.Permanent || f.Class == ClassChanged,
 		NextRetryDelay: retryAfter,
 		Details:        []any{f},
 	})

@@ -8,9 +8,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// maxMetadata is what S3 allows for all user metadata of an object, names and values, in bytes
-// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html); maxValue keeps one value far below it.
-const maxValue = 400
+// maxValue keeps all user metadata of an object together below the 2 KB that S3 allows, in bytes
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
+const maxValue = 300
 
 // metadata is what a copy says about itself. The names are the original cloud-mirror's, besides the last two.
 func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]string {

@@ -132,8 +132,9 @@ func (t *transfer) run(ctx context.Context) error {
 		if err := t.stalled(now.Sub(moved)); err != nil {
 			return err
 		}
-		// Renewed three times in a lease's time, as long as something moved since.
-		if now.Sub(renewed) < t.a.Rules.Lease/3 || moved.Before(renewed) {
+		// Renewed three times in a lease's time, as long as something moved since or the bucket has the last word: to
+		// complete a large object takes it minutes.
+		if now.Sub(renewed) < t.a.Rules.Lease/3 || moved.Before(renewed) && t.reading.Load() {
 			continue
 		}
 		renewed = now

@@ -57,14 +57,15 @@ type Progress struct {
 	Total int64 `json:"total"`
 }
 
-// The error classes that do not come from [origin.Class].
+// The error classes that do not come from [origin.Class], and the one of it that the workflow acts on.
 const (
-	ClassPurged    = "Purged"        // the object was purged while it was copied
-	ClassStalled   = "SourceStalled" // the source sent nothing for too long
-	ClassHandover  = "HandedOver"    // the worker was stopped
-	ClassStorage   = "StorageFailed" // the bucket refused or did not answer
-	ClassCache     = "CacheFailed"   // redis did not answer
-	ClassSealed    = "SealedQuery"   // the worker can't read the URL's query
-	ClassCancelled = "Cancelled"     // somebody cancelled the copy
-	ClassInternal  = "InternalError" // anything else
+	ClassChanged   = string(origin.ClassChanged) // the source is no longer what HeadSource saw
+	ClassPurged    = "Purged"                    // the object was purged while it was copied
+	ClassStalled   = "SourceStalled"             // the source sent nothing for too long
+	ClassHandover  = "HandedOver"                // the worker was stopped
+	ClassStorage   = "StorageFailed"             // the bucket refused or did not answer
+	ClassCache     = "CacheFailed"               // redis did not answer
+	ClassSealed    = "SealedQuery"               // the worker can't read the URL's query
+	ClassCancelled = "Cancelled"                 // somebody cancelled the copy
+	ClassInternal  = "InternalError"             // anything else
 )

@@ -36,7 +36,8 @@ type Redis struct {
 func Open(url string, undecodable func()) (*Redis, error) {
 	opt, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, fmt.Errorf("redis url: %w", err)
+		// The library's error repeats the URL, and in it the password.
+		return nil, errors.New("is not a URL such as redis://user:password@host:6379/0, with the password percent-encoded")
 	}
 	// A dead redis must cost a fraction of a client's wait. The client's own retries would make it seconds, and each
 	// caller here has a better answer than trying again.

@@ -1,6 +1,9 @@
 package cache
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // maxText keeps an error's text for operators to what one reads, in bytes.
 const maxText = 1024
@@ -47,7 +50,7 @@ func (r Rules) Failed(now time.Time, class string, status int, permanent bool, t
 		ttl = r.NegativeTTL
 	}
 	if len(text) > maxText {
-		text = text[:maxText]
+		text = strings.ToValidUTF8(text[:maxText], "")
 	}
 	return Entry{State: Error, Deadline: now.Add(ttl), Class: class, Status: status, Permanent: permanent, Text: text}
 }

@@ -31,7 +31,7 @@ func RunAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
-	// It answers for as long as the process lives, so that a shutdown can be watched: nothing to wait for.
+	// What is under way when it ends is of no use to anybody.
 	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve admin: %w", err)

@@ -29,6 +29,7 @@ const (
 	reasonRefused reason = "refused" // the URL, or a hop of its redirects, is not allowed
 	reasonFailed  reason = "failed"  // the object can't be copied
 	reasonStop    reason = "stop"    // the front end is shutting down
+	reasonGone    reason = "gone"    // the client left, as far as can be seen
 )
 
 // situation is all that a decision depends on.
@@ -38,8 +39,8 @@ type situation struct {
 	Waited, MaxWait time.Duration
 	// QueueDown is set if the copy could not be asked for.
 	QueueDown bool
-	// Stopping is set if the front end is shutting down.
-	Stopping bool
+	// Stopping is set if the front end is shutting down, Gone if the client seems to have left.
+	Stopping, Gone bool
 }
 
 // decision is what is to be done.
@@ -68,6 +69,8 @@ func decide(s situation) decision {
 		d.Reason = reasonNoQueue
 	case s.Stopping:
 		d.Reason = reasonStop
+	case s.Gone:
+		d.Reason = reasonGone
 	case s.Waited >= s.MaxWait:
 		d.Reason = reasonTimeout
 	default:

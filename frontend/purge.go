@@ -29,15 +29,20 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request, p httprouter.Para
 		writeError(w, err)
 		return
 	}
+	var failed error
 	for _, o := range objects {
 		if err := s.purgeObject(r.Context(), o); err != nil {
-			// A purge can be repeated, so one that is half done is no harm.
 			s.log.Error().Err(err).Str("pool", o.PoolID()).Str("object", o.Key()).Msg("purge")
-			writeError(w, err)
-			return
+			failed = err
+			continue
 		}
 		s.metrics.purges.WithLabelValues(o.PoolID()).Inc()
 		s.log.Info().Str("pool", o.PoolID()).Str("object", o.Key()).Msg("purged")
+	}
+	if failed != nil {
+		// A purge can be repeated, so one that is half done is no harm.
+		writeError(w, failed)
+		return
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -57,15 +62,17 @@ func (s *Server) purgeObject(ctx context.Context, o storage.Object) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), purgeTimeout)
 	defer cancel()
 	key := cache.Key(o.PoolID(), o.Hash())
-	if _, err := s.cache.Purge(ctx, key); err != nil {
+	generation, err := s.cache.Purge(ctx, key)
+	if err != nil {
 		return err
 	}
-	if err := s.queue.Send(ctx, queue.Request{Pool: o.PoolID(), URL: o.URL, Action: queue.Purge}); err != nil {
+	cancelCopy := queue.Request{Pool: o.PoolID(), URL: o.URL, Action: queue.Purge, Generation: generation}
+	if err := s.queue.Send(ctx, cancelCopy); err != nil {
 		return fmt.Errorf("cancel the running copy: %w", err)
 	}
 	if err := s.pool(o).Bucket.Delete(ctx, o.Key()); err != nil {
 		return err
 	}
-	_, err := s.cache.Purge(ctx, key)
+	_, err = s.cache.Purge(ctx, key)
 	return err
 }

@@ -37,10 +37,8 @@ func (s *Server) redirect(w http.ResponseWriter, r *http.Request, p httprouter.P
 	if cacheErr != nil || d.Status == 0 || d.Enqueue {
 		entry, d = s.await(r.Context(), c)
 	}
-	if r.Context().Err() != nil {
-		return // nobody is there to be answered
-	}
-	s.answer(r.Context(), w, c, entry, d)
+	// A client that is gone is answered too: one that only closed its side of the connection looks the same.
+	s.answer(context.WithoutCancel(r.Context()), w, c, entry, d)
 }
 
 func (s *Server) client(r *http.Request, p httprouter.Params) (client, error) {
@@ -85,6 +83,7 @@ func (s *Server) await(ctx context.Context, c client) (cache.Entry, decision) {
 	select {
 	case <-f.done:
 	case <-ctx.Done():
+		now.Gone = true
 	case <-s.stopping:
 		now.Stopping = true
 	case <-timer.C:

@@ -27,6 +27,8 @@ type Stored struct {
 	Expires   time.Time // when the bucket deletes it; zero if it never does
 	// Generation is the purge generation under which the copy was begun (see cache.Entry); 0 if it carries none.
 	Generation int64
+
+	metadata map[string]string
 }
 
 // Bucket is one pool's bucket. It is safe for concurrent use.
@@ -83,6 +85,7 @@ func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 		CRC64NVME:  aws.ToString(out.ChecksumCRC64NVME),
 		Expires:    expiry(out.Expiration, aws.ToTime(out.LastModified), b.pool.Lifespan),
 		Generation: Generation(out.Metadata),
+		metadata:   out.Metadata,
 	}, nil
 }
 

@@ -3,10 +3,12 @@ package storage
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -19,18 +21,16 @@ func (b *Bucket) Location(ctx context.Context, method, key string, expires time.
 	if b.pool.PublicURL != "" {
 		return strings.TrimSuffix(b.pool.PublicURL, "/") + "/" + key, nil
 	}
-	creds, err := b.creds.Retrieve(ctx)
-	if err != nil {
-		return "", fmt.Errorf("credentials for bucket %s: %w", b.pool.Bucket, err)
-	}
-	validity := b.pool.PresignFor
 	now := b.now()
+	validity := b.pool.PresignFor
 	if !expires.IsZero() {
 		validity = min(validity, expires.Sub(now))
 	}
-	if creds.CanExpire {
-		validity = min(validity, creds.Expires.Sub(now))
+	life, err := b.credentialsLife(ctx, now)
+	if err != nil {
+		return "", fmt.Errorf("credentials for bucket %s: %w", b.pool.Bucket, err)
 	}
+	validity = min(validity, life)
 	// X-Amz-Expires counts whole seconds.
 	if validity = validity.Truncate(time.Second); validity <= 0 {
 		return "", fmt.Errorf("presign %s in bucket %s: the object or the credentials expire too soon", key, b.pool.Bucket)
@@ -48,4 +48,26 @@ func (b *Bucket) Location(ctx context.Context, method, key string, expires time.
 		return "", b.wrap("presign", key, err)
 	}
 	return req.URL, nil
+}
+
+// refreshBelow is the remaining life of credentials below which they are asked for anew. The SDK keeps some kinds to their
+// last second, which would make redirects that are over before they are followed.
+const refreshBelow = time.Minute
+
+// credentialsLife is how long what is signed now stays valid.
+func (b *Bucket) credentialsLife(ctx context.Context, now time.Time) (time.Duration, error) {
+	creds, err := b.creds.Retrieve(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if c, ok := b.creds.(*aws.CredentialsCache); ok && creds.CanExpire && creds.Expires.Sub(now) < refreshBelow {
+		c.Invalidate()
+		if creds, err = c.Retrieve(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if !creds.CanExpire {
+		return math.MaxInt64, nil
+	}
+	return creds.Expires.Sub(now), nil
 }

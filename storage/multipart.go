@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -63,8 +64,7 @@ func (b *Bucket) uploadParts(ctx context.Context, in UploadInput, partSize int64
 	if in.Size < 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		// It turned out to fit one part.
 		defer b.parts.put(first)
-		in.Size = int64(n)
-		return b.put(ctx, in, bytes.NewReader(first[:n]), make([]byte, n))
+		return b.put(ctx, in, first[:n])
 	}
 	if err != nil {
 		b.parts.put(first)
@@ -200,8 +200,11 @@ func (u *upload) complete(ctx context.Context) (Stored, error) {
 		MultipartUpload:   &types.CompletedMultipartUpload{Parts: u.parts},
 	})
 	if completeErr != nil {
-		stored, err := u.b.Head(ctx, u.in.Key)
-		if err == nil && stored.Size == u.read && stored.CRC64NVME == sum {
+		// Only if it was done is there an object with this upload's metadata; an older copy has other ones.
+		settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
+		defer cancel()
+		stored, err := u.b.Head(settle, u.in.Key)
+		if err == nil && stored.Size == u.read && stored.CRC64NVME == sum && maps.Equal(stored.metadata, u.in.Metadata) {
 			return stored, nil
 		}
 		return Stored{}, fmt.Errorf("complete multipart upload: %w", completeErr)

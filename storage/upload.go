@@ -47,7 +47,7 @@ func (b *Bucket) Upload(ctx context.Context, in UploadInput) (Stored, error) {
 	}
 	var stored Stored
 	if in.Size >= 0 && in.Size <= partSize {
-		stored, err = b.put(ctx, in, in.Body, make([]byte, in.Size))
+		stored, err = b.readAndPut(ctx, in)
 	} else {
 		stored, err = b.uploadParts(ctx, in, partSize)
 	}
@@ -57,21 +57,27 @@ func (b *Bucket) Upload(ctx context.Context, in UploadInput) (Stored, error) {
 	return stored, nil
 }
 
-// put stores a body that fits one part, read into buf.
-func (b *Bucket) put(ctx context.Context, in UploadInput, body io.Reader, buf []byte) (Stored, error) {
-	n, err := io.ReadFull(body, buf)
-	if err != nil {
+// readAndPut stores a body that is known to fit one part.
+func (b *Bucket) readAndPut(ctx context.Context, in UploadInput) (Stored, error) {
+	buf := make([]byte, in.Size)
+	if n, err := io.ReadFull(in.Body, buf); err != nil {
 		return Stored{}, short(err, int64(n), in.Size)
 	}
-	if err := expectEnd(body); err != nil {
+	if err := expectEnd(in.Body); err != nil {
 		return Stored{}, err
 	}
-	sum := encodeCRC(crc64nvme.Checksum(buf[:n]))
+	return b.put(ctx, in, buf)
+}
+
+// put stores a whole body.
+func (b *Bucket) put(ctx context.Context, in UploadInput, body []byte) (Stored, error) {
+	size := int64(len(body))
+	sum := encodeCRC(crc64nvme.Checksum(body))
 	out, err := b.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:             &b.pool.Bucket,
 		Key:                &in.Key,
-		Body:               bytes.NewReader(buf[:n]),
-		ContentLength:      aws.Int64(int64(n)),
+		Body:               bytes.NewReader(body),
+		ContentLength:      &size,
 		ChecksumCRC64NVME:  &sum,
 		ContentType:        optional(in.ContentType),
 		ContentEncoding:    optional(in.ContentEncoding),
@@ -83,14 +89,14 @@ func (b *Bucket) put(ctx context.Context, in UploadInput, body io.Reader, buf []
 		return Stored{}, err
 	}
 	if in.Progress != nil {
-		in.Progress(int64(n))
+		in.Progress(size)
 	}
 	if aws.ToString(out.ChecksumCRC64NVME) != sum {
 		// The server did not say that it checked: look at what it has.
-		return b.verify(ctx, in.Key, int64(n), sum)
+		return b.verify(ctx, in.Key, size, sum)
 	}
 	return Stored{
-		Size:       int64(n),
+		Size:       size,
 		CRC64NVME:  sum,
 		Expires:    expiry(out.Expiration, b.now(), b.pool.Lifespan),
 		Generation: Generation(in.Metadata),

@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
@@ -26,6 +27,7 @@ const (
 // Starter is what the bridge needs of a Temporal client.
 type Starter interface {
 	ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, w any, args ...any) (client.WorkflowRun, error)
+	DescribeWorkflowExecution(ctx context.Context, id, run string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 	CancelWorkflow(ctx context.Context, workflowID, runID string) error
 }
 
@@ -54,7 +56,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	}
 	source := b.Sealer.Seal(storage.Object{Service: pool.Service, Region: pool.Region, URL: url})
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		err := b.once(ctx, r.Action, source)
+		err := b.once(ctx, r, source)
 		var invalid *serviceerror.InvalidArgument
 		switch {
 		case err == nil:
@@ -72,14 +74,13 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	}
 }
 
-func (b *Bridge) once(ctx context.Context, action queue.Action, s activities.Source) error {
+func (b *Bridge) once(ctx context.Context, r queue.Request, s activities.Source) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	id := workflows.ID(s)
-	if action == queue.Purge {
-		err := b.Temporal.CancelWorkflow(ctx, id, "")
-		var none *serviceerror.NotFound
-		if err != nil && !errors.As(err, &none) {
+	if r.Action == queue.Purge {
+		err := b.cancel(ctx, id, r.Generation)
+		if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
 			return fmt.Errorf("cancel workflow %s: %w", id, err)
 		}
 		return nil
@@ -97,4 +98,19 @@ func (b *Bridge) once(ctx context.Context, action queue.Action, s activities.Sou
 		return fmt.Errorf("start workflow %s: %w", id, err)
 	}
 	return nil
+}
+
+// cancel ends the object's copy if it began before the purge: messages come late and twice, and a copy that was asked for
+// after the purge is not meant.
+func (b *Bridge) cancel(ctx context.Context, id string, generation int64) error {
+	run, err := b.Temporal.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil {
+		return err
+	}
+	info := run.GetWorkflowExecutionInfo()
+	later := generation > 0 && info.GetStartTime().AsTime().UnixMilli() > generation
+	if later || info.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return nil
+	}
+	return b.Temporal.CancelWorkflow(ctx, id, info.GetExecution().GetRunId())
 }

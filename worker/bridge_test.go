@@ -6,11 +6,16 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
@@ -22,8 +27,18 @@ import (
 // temporalDouble stands for a Temporal that fails as a real one can't be made to.
 type temporalDouble struct {
 	start   func(o client.StartWorkflowOptions, input workflows.CopyObjectInput) error
-	cancel  func(id string) error
+	cancel  func(id, run string) error
 	started []client.StartWorkflowOptions
+	running *workflow.WorkflowExecutionInfo // nil is none
+}
+
+func (d *temporalDouble) DescribeWorkflowExecution(
+	context.Context, string, string,
+) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if d.running == nil {
+		return nil, serviceerror.NewNotFound("no workflow")
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: d.running}, nil
 }
 
 func (d *temporalDouble) ExecuteWorkflow(
@@ -33,7 +48,9 @@ func (d *temporalDouble) ExecuteWorkflow(
 	return nil, d.start(o, args[0].(workflows.CopyObjectInput))
 }
 
-func (d *temporalDouble) CancelWorkflow(_ context.Context, id, _ string) error { return d.cancel(id) }
+func (d *temporalDouble) CancelWorkflow(_ context.Context, id, run string) error {
+	return d.cancel(id, run)
+}
 
 func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 	t.Helper()
@@ -121,15 +138,38 @@ func TestRequestsThatCanNeverBeDoneAreRejected(t *testing.T) {
 	}
 }
 
-func TestPurgeCancels(t *testing.T) {
-	var cancelled []string
-	d := &temporalDouble{cancel: func(id string) error { cancelled = append(cancelled, id); return nil }}
-	b, _ := newBridge(t, d)
-	require.NoError(t, b.Handle(t.Context(), request(queue.Purge)))
-	require.Len(t, cancelled, 1)
-	require.True(t, strings.HasPrefix(cancelled[0], "s3_us-west-2/example.com/a.zip/"))
-
-	// That nothing runs is what a purge finds most of the time.
-	d.cancel = func(string) error { return serviceerror.NewNotFound("no workflow") }
-	require.NoError(t, b.Handle(t.Context(), request(queue.Purge)))
+func TestPurge(t *testing.T) {
+	purged := time.Now()
+	run := func(status enums.WorkflowExecutionStatus, started time.Time) *workflow.WorkflowExecutionInfo {
+		return &workflow.WorkflowExecutionInfo{
+			Status: status, StartTime: timestamppb.New(started), Execution: &common.WorkflowExecution{RunId: "the run"},
+		}
+	}
+	const running, completed = enums.WORKFLOW_EXECUTION_STATUS_RUNNING, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	for name, tc := range map[string]struct {
+		run        *workflow.WorkflowExecutionInfo
+		generation int64
+		cancelled  bool
+	}{
+		"a copy that began before it":                  {run(running, purged.Add(-time.Second)), purged.UnixMilli(), true},
+		"a copy that was asked for after it":           {run(running, purged.Add(time.Second)), purged.UnixMilli(), false},
+		"any copy, if the message does not say when":   {run(running, purged.Add(time.Second)), 0, true},
+		"a copy that is made":                          {run(completed, purged.Add(-time.Second)), purged.UnixMilli(), false},
+		"no copy, which is what it finds most of time": {nil, purged.UnixMilli(), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cancelled := false
+			d := &temporalDouble{running: tc.run, cancel: func(id, run string) error {
+				require.True(t, strings.HasPrefix(id, "s3_us-west-2/example.com/a.zip/"))
+				require.Equal(t, "the run", run)
+				cancelled = true
+				return nil
+			}}
+			b, _ := newBridge(t, d)
+			r := request(queue.Purge)
+			r.Generation = tc.generation
+			require.NoError(t, b.Handle(t.Context(), r))
+			require.Equal(t, tc.cancelled, cancelled)
+		})
+	}
 }

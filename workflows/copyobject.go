@@ -29,6 +29,15 @@ func CopyObject(ctx workflow.Context, in CopyObjectInput) (CopyObjectResult, err
 	return (&copyObject{in: in}).run(ctx)
 }
 
+// maxTries is how often a source is looked at again because it changed between HEAD and GET.
+const maxTries = 3
+
+// changed tells whether the source was no longer what HeadSource saw.
+func changed(err error) bool {
+	f, ok := failureOf(err)
+	return ok && f.Class == activities.ClassChanged
+}
+
 // copyObject is one run of the workflow.
 type copyObject struct {
 	in         CopyObjectInput
@@ -38,10 +47,16 @@ type copyObject struct {
 
 func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 	result, err := c.copy(ctx)
+	for tries := 1; changed(err) && tries < maxTries; tries++ {
+		result, err = c.copy(ctx)
+	}
 	if err != nil {
 		return CopyObjectResult{}, c.fail(ctx, err)
 	}
-	err = c.updateCache(ctx, "present", activities.UpdateCacheInput{Copy: &result.Copy})
+	// A copy that is made is published, or discarded if it was purged: a cancellation comes too late.
+	finish, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	err = c.updateCache(finish, "present", activities.UpdateCacheInput{Copy: &result.Copy})
 	if f, ok := failureOf(err); ok && f.Class == activities.ClassPurged {
 		return CopyObjectResult{}, c.fail(ctx, err)
 	}

@@ -48,11 +48,11 @@ func headSourceOptions(summary string) workflow.ActivityOptions {
 	}
 }
 
-// streamCopyOptions bound a copy by its heartbeat; the total only has to end at some time. It is as long as a purge is
-// remembered (see cache), so that no copy can outlive the purge that ended it.
+// streamCopyOptions bound a copy by its heartbeat; the total only has to end at some time, and soon enough that a purge
+// of its object is still remembered (see cache) should the purge's cancellation have been lost.
 func streamCopyOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		StartToCloseTimeout: 7 * 24 * time.Hour,
+		StartToCloseTimeout: 48 * time.Hour,
 		HeartbeatTimeout:    15 * time.Second,
 		RetryPolicy:         StreamCopyPolicy(),
 		WaitForCancellation: true,

@@ -59,7 +59,11 @@ func decodeFile(data []byte, c *Config) error {
 	if t := y.GetToken(); t != nil && t.Position != nil {
 		line = t.Position.Line
 	}
-	return fmt.Errorf("line %d: %s", line, strings.Replace(y.GetMessage(), "unknown field", "unknown key", 1))
+	message := y.GetMessage()
+	if !strings.HasPrefix(message, "unknown field") && !strings.HasPrefix(message, "mapping key") {
+		message = "is not YAML of the form that is wanted here"
+	}
+	return fmt.Errorf("line %d: %s", line, strings.Replace(message, "unknown field", "unknown key", 1))
 }
 
 // culprit finds the setting whose value can't be decoded, by decoding them one by one: the library does not name it. It

@@ -22,7 +22,7 @@ const maxPresign = 7 * 24 * time.Hour
 // validate returns the first mistake, by its key. What only one subcommand needs is checked by that one.
 func (c *Config) validate() error {
 	for _, check := range []func() error{
-		c.validateLog, c.validateTimes, c.validateNumbers, c.validateSource, c.validatePools, c.validateWorker,
+		c.validateLog, c.validateTimes, c.validateNumbers, c.validateSource, c.validateServers, c.validatePools, c.validateWorker,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -105,11 +105,16 @@ func (c *Config) validateSource() error {
 			return wrong("source.allowed_patterns", "%v", err)
 		}
 	}
+	return nil
+}
+
+func (c *Config) validateServers() error {
 	if c.Redis.URL == "" {
 		return wrong("redis.url", "is not set")
 	}
-	if c.SQS.Queue == "" {
-		return wrong("sqs.queue", "is not set")
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html, less _dead.
+	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,75}$`).MatchString(c.SQS.Queue) {
+		return wrong("sqs.queue", "%q is not the name of a standard queue, with at most 75 characters", c.SQS.Queue)
 	}
 	return validateURL("sqs.endpoint", c.SQS.Endpoint)
 }
@@ -121,7 +126,7 @@ func (c *Config) validatePools() error {
 	// A pool id joins service and region with an underscore, so neither may have one.
 	namePattern := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	bucketPattern := regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	seen := map[string]bool{}
+	seen, buckets := map[string]bool{}, map[string]bool{}
 	for i := range c.Pools {
 		p := &c.Pools[i]
 		key := fmt.Sprintf("pools[%d].", i)
@@ -142,8 +147,11 @@ func (c *Config) validatePools() error {
 			return wrong(key+"bucket", "%q is not a bucket's name", p.Bucket)
 		case seen[id]:
 			return wrong(key+"region", "%s is there twice", id)
+		case buckets[p.Endpoint+"/"+p.Bucket]:
+			// Keys hold no region: a purge in one pool would delete the other's copy.
+			return wrong(key+"bucket", "%q is another pool's", p.Bucket)
 		default:
-			seen[id] = true
+			seen[id], buckets[p.Endpoint+"/"+p.Bucket] = true, true
 		}
 		if err := validateURL(key+"endpoint", p.Endpoint); err != nil {
 			return err

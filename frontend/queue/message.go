@@ -23,6 +23,9 @@ type Request struct {
 	Pool   string `json:"id"` // pool id, e.g. s3_us-west-2
 	URL    string `json:"url"`
 	Action Action `json:"action"`
+	// Generation is a purge's (see package cache), about its time in Unix milliseconds; 0 if the sender does not say. Copies
+	// that began later are not meant.
+	Generation int64 `json:"generation,omitempty"`
 }
 
 type envelope struct {

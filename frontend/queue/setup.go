@@ -34,13 +34,15 @@ func (q *Queue) Setup(ctx context.Context, visibility time.Duration, maxReceives
 	}
 	arn, err := q.arn(ctx, dead)
 	switch {
+	case err != nil && dryRun:
+		want["RedrivePolicy"] = "to a queue that is not there yet"
 	case err == nil:
 		policy, err := json.Marshal(map[string]any{"deadLetterTargetArn": arn, "maxReceiveCount": maxReceives})
 		if err != nil {
 			return steps, fmt.Errorf("redrive policy: %w", err)
 		}
 		want["RedrivePolicy"] = string(policy)
-	case !dryRun:
+	default:
 		return steps, err
 	}
 	more, err := q.ensure(ctx, q.name, want, dryRun)
