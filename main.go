@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -21,11 +20,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/rs/zerolog"
-	"github.com/schollz/progressbar/v3"
 	sdk "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/cache"
@@ -45,13 +42,13 @@ var version string
 type cli struct {
 	Config string `short:"c" env:"CLOUD_MIRROR_CONFIG" type:"existingfile" placeholder:"FILE" help:"Configuration file (YAML); CLOUD_MIRROR_* variables override it."`
 
-	Frontend frontendCmd `cmd:"" help:"Serve redirects to clients."`
-	Worker   workerCmd   `cmd:"" help:"Make copies: the Temporal worker and the SQS bridge."`
-	Setup    setupCmd    `cmd:"" help:"Make buckets, queues and search attributes; can be repeated."`
-	URL      urlCmd      `cmd:"" name:"url" help:"Print the redirect URL of an object."`
-	Get      getCmd      `cmd:"" help:"Follow a redirect and save the object."`
-	Purge    purgeCmd    `cmd:"" help:"Forget an object and delete its copy."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Frontend frontendCmd         `cmd:"" help:"Serve redirects to clients."`
+	Worker   workerCmd           `cmd:"" help:"Make copies: the Temporal worker and the SQS bridge."`
+	Setup    setupCmd            `cmd:"" help:"Make buckets, queues and search attributes; can be repeated."`
+	URL      client.URLCommand   `cmd:"" name:"url" help:"Print the redirect URL of an object."`
+	Get      client.GetCommand   `cmd:"" help:"Follow a redirect and save the object."`
+	Purge    client.PurgeCommand `cmd:"" help:"Forget an object and delete its copy."`
+	Version  versionCmd          `cmd:"" help:"Print the version."`
 }
 
 func main() {
@@ -236,81 +233,6 @@ func (s *setupCmd) Run(ctx context.Context, c *cli) error {
 		},
 	)
 	return setup.Run(ctx, os.Stdout, s.DryRun, steps...)
-}
-
-// target is what the client's commands have in common.
-type target struct {
-	Server  string `env:"CLOUD_MIRROR_SERVER" default:"http://127.0.0.1:8080" help:"Base URL of the front end."`
-	Service string `default:"s3" help:"Service of the pool."`
-	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2."`
-	Object  string `arg:"" name:"object" help:"The object's own URL."`
-}
-
-func (t *target) client() *client.Client { return &client.Client{Server: t.Server} }
-
-type urlCmd struct {
-	target
-}
-
-func (urlCmd) Help() string {
-	return "Example:\n\n  cloud-mirror url --region us-west-2 https://example.com/a.zip"
-}
-
-func (u *urlCmd) Run() error {
-	_, err := fmt.Println(u.client().RedirectURL(u.Service, u.Region, u.Object))
-	return err
-}
-
-type getCmd struct {
-	target
-	Output string `short:"o" placeholder:"FILE" help:"Where to save the object, - for standard output; the URL's file name if not given."`
-}
-
-func (getCmd) Help() string {
-	return "Example:\n\n  cloud-mirror get --region us-west-2 --output a.zip https://example.com/a.zip"
-}
-
-func (g *getCmd) Run(ctx context.Context) error {
-	o, err := g.client().Get(ctx, g.Service, g.Region, g.Object)
-	if err != nil {
-		return err
-	}
-	defer o.Body.Close()
-	from := "from the copy in " + g.Region
-	if !o.Copied {
-		from = "from the source: " + o.Why
-	}
-	fmt.Fprintln(os.Stderr, from)
-	body := io.Reader(o.Body)
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		bar := progressbar.DefaultBytes(o.Size, "downloading")
-		defer bar.Close() //nolint:errcheck // it is only a picture
-		body = io.TeeReader(body, bar)
-	}
-	if g.Output == "-" {
-		_, err := io.Copy(os.Stdout, body)
-		return err
-	}
-	if g.Output == "" {
-		g.Output = client.FileName(g.Object)
-	}
-	return client.Save(g.Output, body, o.Size)
-}
-
-type purgeCmd struct {
-	target
-	Token string `required:"" env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"The front end's purge token."`
-}
-
-func (purgeCmd) Help() string {
-	return "Example (region all means every region):\n\n" +
-		"  CLOUD_MIRROR_TOKEN=secret cloud-mirror purge --region all https://example.com/a.zip"
-}
-
-func (p *purgeCmd) Run(ctx context.Context) error {
-	c := p.client()
-	c.Token = p.Token
-	return c.Purge(ctx, p.Service, p.Region, p.Object)
 }
 
 type versionCmd struct{}

@@ -1,0 +1,95 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// target is what the client's commands have in common.
+type target struct {
+	Server  string `env:"CLOUD_MIRROR_SERVER" default:"http://127.0.0.1:8080" help:"Base URL of the front end."`
+	Service string `default:"s3" help:"Service of the pool."`
+	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2."`
+	Object  string `arg:"" name:"object" help:"The object's own URL."`
+}
+
+func (t *target) client() *Client { return &Client{Server: t.Server} }
+
+// URLCommand prints the redirect URL of an object.
+type URLCommand struct {
+	target
+}
+
+// Help is an example.
+func (URLCommand) Help() string {
+	return "Example:\n\n  cloud-mirror url --region us-west-2 https://example.com/a.zip"
+}
+
+// Run does it.
+func (u *URLCommand) Run() error {
+	_, err := fmt.Println(u.client().RedirectURL(u.Service, u.Region, u.Object))
+	return err
+}
+
+// GetCommand follows a redirect and saves the object.
+type GetCommand struct {
+	target
+	Output string `short:"o" placeholder:"FILE" help:"Where to save the object, - for standard output; the URL's file name if not given."`
+}
+
+// Help is an example.
+func (GetCommand) Help() string {
+	return "Example:\n\n  cloud-mirror get --region us-west-2 --output a.zip https://example.com/a.zip"
+}
+
+// Run does it.
+func (g *GetCommand) Run(ctx context.Context) error {
+	o, err := g.client().Get(ctx, g.Service, g.Region, g.Object)
+	if err != nil {
+		return err
+	}
+	defer o.Body.Close()
+	from := "from the copy in " + g.Region
+	if !o.Copied {
+		from = "from the source: " + o.Why
+	}
+	fmt.Fprintln(os.Stderr, from)
+	body := io.Reader(o.Body)
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		bar := progressbar.DefaultBytes(o.Size, "downloading")
+		defer bar.Close() //nolint:errcheck // it is only a picture
+		body = io.TeeReader(body, bar)
+	}
+	if g.Output == "-" {
+		_, err := io.Copy(os.Stdout, body)
+		return err
+	}
+	if g.Output == "" {
+		g.Output = FileName(g.Object)
+	}
+	return Save(g.Output, body, o.Size)
+}
+
+// PurgeCommand forgets an object and deletes its copy.
+type PurgeCommand struct {
+	target
+	Token string `required:"" env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"The front end's purge token."`
+}
+
+// Help is an example.
+func (PurgeCommand) Help() string {
+	return "Example (region all means every region):\n\n" +
+		"  CLOUD_MIRROR_TOKEN=secret cloud-mirror purge --region all https://example.com/a.zip"
+}
+
+// Run does it.
+func (p *PurgeCommand) Run(ctx context.Context) error {
+	c := p.client()
+	c.Token = p.Token
+	return c.Purge(ctx, p.Service, p.Region, p.Object)
+}
