@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
@@ -127,6 +128,7 @@ func requireFailure(t *testing.T, err error, class string, permanent bool) {
 	require.Equal(t, permanent, app.NonRetryable())
 	require.NotContains(t, app.Error(), "secret")
 	require.LessOrEqual(t, len(app.Message()), 1024)
+	require.True(t, utf8.ValidString(app.Message()))
 	var f activities.Failure
 	require.NoError(t, app.Details(&f))
 	require.Equal(t, class, f.Class)
@@ -164,6 +166,51 @@ func TestHeadSourceFindsACopyThatIsThere(t *testing.T) {
 	require.Equal(t, generation, out.Generation)
 }
 
+func TestHeadSourceFindsACopyThoughTheSourceFailsFirst(t *testing.T) {
+	b := newBench(t)
+	_, err := b.streamCopy(t, 0)
+	require.NoError(t, err)
+	failed := make(chan struct{})
+	b.origin.head = func(context.Context, string) (origin.Meta, error) {
+		defer close(failed)
+		return origin.Meta{}, &origin.Error{Class: origin.ClassBadHTTPStatus, Status: 404, Permanent: true}
+	}
+	b.Bucket = lateBucket{b.bucket, failed}
+	out, err := b.headSource(t)
+	require.NoError(t, err)
+	require.NotNil(t, out.Stored)
+}
+
+// lateBucket answers Head after something else, and notices if nobody waits for that.
+type lateBucket struct {
+	*storagetest.Memory
+	after <-chan struct{}
+}
+
+func (b lateBucket) Head(ctx context.Context, key string) (storage.Stored, error) {
+	<-b.after
+	select {
+	case <-ctx.Done():
+		return storage.Stored{}, ctx.Err()
+	case <-time.After(50 * time.Millisecond):
+		return b.Memory.Head(ctx, key)
+	}
+}
+
+func TestMemoryIsShared(t *testing.T) {
+	m := activities.NewMemory(10)
+	free, err := m.Take(t.Context(), 7)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = m.Take(ctx, 4)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	free()
+	// What needs more than there is runs alone.
+	_, err = m.Take(t.Context(), 100)
+	require.NoError(t, err)
+}
+
 func TestErrorsOfTheSource(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err        error
@@ -176,6 +223,7 @@ func TestErrorsOfTheSource(t *testing.T) {
 			&origin.Error{Class: origin.ClassBadHTTPStatus, Status: 503, RetryAfter: 7 * time.Second}, "BadHTTPStatus", false,
 			7 * time.Second,
 		},
+		"half a rune":   {errors.New(strings.Repeat("x", 1023) + "\u00e9"), "InternalError", false, 0},
 		"not allowed":   {&origin.Error{Class: origin.ClassInvalidURL, Permanent: true}, "InvalidUrl", true, 0},
 		"anything else": {errors.New(strings.Repeat("x", 1<<20)), "InternalError", false, 0},
 	} {
@@ -202,6 +250,19 @@ func TestStreamCopy(t *testing.T) {
 	head, err := b.bucket.Head(t.Context(), b.object.Key())
 	require.NoError(t, err)
 	require.EqualValues(t, 7, head.Generation)
+	in, _ := b.bucket.Input(b.object.Key())
+	require.Equal(t, "application/octet-stream", in.ContentType)
+	require.Equal(t, "https://example.com/a", in.Metadata["cloud-mirror-upstream-url"], "without its query")
+	require.Equal(t, `"t?"?`, in.Metadata["cloud-mirror-upstream-etag"], "printable ASCII")
+	require.Equal(t, "5", in.Metadata["cloud-mirror-upstream-content-length"])
+	for _, name := range []string{"stored", "workflow-id", "generation"} {
+		require.NotEmpty(t, in.Metadata["cloud-mirror-"+name], name)
+	}
+	size := 0
+	for name, value := range in.Metadata {
+		size += len(name) + len(value)
+	}
+	require.Less(t, size, 2<<10)
 	require.EqualValues(t, len(body), b.seen.bytes)
 }
 
@@ -309,6 +370,45 @@ func TestUpdateCacheAfterAPurge(t *testing.T) {
 	_, ok = b.bucket.Body(b.object.Key())
 	require.True(t, ok)
 	require.NoError(t, publish(generation))
+}
+
+func TestWhatACancelledCopyLeftIsRemovedAfterAPurge(t *testing.T) {
+	b := newBench(t)
+	_, err := b.cache.Purge(t.Context(), b.key())
+	require.NoError(t, err)
+	_, err = b.streamCopy(t, 0) // it landed after the purge's own deletion
+	require.NoError(t, err)
+	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+		Source: b.source, Failure: &activities.Failure{Class: activities.ClassCancelled},
+	})
+	require.NoError(t, err)
+	_, ok := b.bucket.Body(b.object.Key())
+	require.False(t, ok)
+}
+
+func TestCopyThatIsAboutToExpireFreesItsClients(t *testing.T) {
+	b := newBench(t)
+	_, _, err := b.cache.Acquire(t.Context(), b.key(), "me", time.Minute)
+	require.NoError(t, err)
+	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+		Source: b.source, Copy: &activities.Copy{Size: 5, Expires: time.Now().Add(time.Second)},
+	})
+	require.NoError(t, err)
+	require.Equal(t, cache.Absent, b.entry(t).State)
+}
+
+func TestSourceThatChangedGoesBackToTheWorkflow(t *testing.T) {
+	b := newBench(t)
+	b.origin.get = func(context.Context, string, origin.Meta) (io.ReadCloser, error) {
+		return nil, &origin.Error{Class: origin.ClassChanged}
+	}
+	_, err := b.streamCopy(t, 0)
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	require.True(t, app.NonRetryable())
+	var f activities.Failure
+	require.NoError(t, app.Details(&f))
+	require.False(t, f.Permanent, "it would be answered from the negative cache")
 }
 
 func TestUpdateCacheRecordsFailures(t *testing.T) {

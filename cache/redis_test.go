@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -85,6 +86,50 @@ func TestKeysInRedisExpire(t *testing.T) {
 	ttl := raw(t).PTTL(t.Context(), key).Val()
 	require.Greater(t, ttl, 59*time.Minute)
 	require.LessOrEqual(t, ttl, time.Hour)
+}
+
+func TestDeadlineIsTheEntrysOwn(t *testing.T) {
+	c, _ := open(t)
+	// Redis may keep a key beyond its time, or for ever: here it does.
+	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	for value, want := range map[string]cache.State{
+		`present {"deadline":1}`: cache.Absent, `present {"deadline":99999999999999}`: cache.Present,
+	} {
+		require.NoError(t, raw(t).Set(t.Context(), key, value, 0).Err())
+		e, err := c.Get(t.Context(), key)
+		require.NoError(t, err)
+		require.Equal(t, want, e.State, value)
+	}
+}
+
+func TestPurgesAreRememberedLongerThanCopiesTake(t *testing.T) {
+	c, _ := open(t)
+	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	_, err := c.Purge(t.Context(), key)
+	require.NoError(t, err)
+	require.Greater(t, raw(t).PTTL(t.Context(), key+":generation").Val(), 6*24*time.Hour)
+}
+
+func TestBadURLIsNotRepeated(t *testing.T) {
+	for _, url := range []string{"redis://:hunter2/x@localhost:6379/0", "redis://:hunter2%zz@localhost/", "hunter2://x"} {
+		_, err := cache.Open(url, func() {})
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+}
+
+func TestHungRedisCostsLittle(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	c, err := cache.Open("redis://"+l.Addr().String(), func() {})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = c.Get(ctx, "key")
+	require.Error(t, err)
+	require.NoError(t, ctx.Err(), "waited for it")
 }
 
 func TestDeadRedisCostsLittle(t *testing.T) {

@@ -40,11 +40,14 @@ type queueDouble struct {
 	copy func(queue.Request)
 }
 
-func (q *queueDouble) Send(_ context.Context, r queue.Request) error {
+func (q *queueDouble) Send(ctx context.Context, r queue.Request) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.err != nil {
 		return q.err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	q.sent = append(q.sent, r)
 	if q.copy != nil {
@@ -200,6 +203,7 @@ func TestRequests(t *testing.T) {
 			require.Equal(t, tc.status, a.status, a.raw)
 			require.NotContains(t, strings.ReplaceAll(a.raw, source, ""), "secret")
 			require.Zero(t, h.queue.requests(queue.Put))
+			require.Equal(t, "no-store", a.header.Get("Cache-Control"), "a client might keep it longer than the copy is there")
 			if tc.status == 302 {
 				// Every form of one URL is one object, and the signature is for the method.
 				require.Equal(t, copyURL(method), a.location)
@@ -506,4 +510,61 @@ func TestPurge(t *testing.T) {
 			require.NotEmpty(t, a.header.Get("Retry-After"))
 		})
 	}
+}
+
+func TestPurgeAllGoesOnAfterAFailure(t *testing.T) {
+	h := newHouse(t)
+	h.bucket.Err = errors.New("down") // the first of the two
+	other := storage.Object{Service: "s3", Region: "us-east-1", URL: source}
+	_, err := h.other.Upload(t.Context(), storage.UploadInput{Key: other.Key(), Body: strings.NewReader("x"), Size: 1})
+	require.NoError(t, err)
+	a := h.ask(t, "DELETE", "/v1/purge/s3/all/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
+	require.Equal(t, 503, a.status)
+	_, stored := h.other.Body(other.Key())
+	require.False(t, stored)
+}
+
+func TestCopyThatLandsInTheMiddleOfAPurgeIsForgotten(t *testing.T) {
+	h := newHouse(t)
+	h.bucket.OnDelete = func() {
+		// Begun after the purge began, and done before it deletes.
+		generation, err := h.cache.Generation(t.Context(), key())
+		require.NoError(t, err)
+		require.NoError(t, h.cache.Put(t.Context(), key(), generation, cachetest.Rules().Present(time.Now(), time.Time{})))
+	}
+	a := h.ask(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
+	require.Equal(t, 204, a.status)
+	e, err := h.cache.Get(t.Context(), key())
+	require.NoError(t, err)
+	require.Equal(t, cache.Absent, e.State, "clients are sent to what was deleted")
+}
+
+// leave asks and leaves at once.
+func (h *house) leave(t *testing.T, method, target string) *httptest.ResponseRecorder {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, method, target, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	h.handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestClientThatLeaves(t *testing.T) {
+	h := newHouse(t, func(o *frontend.Options) { o.MaxWait = time.Minute })
+	w := h.leave(t, "GET", path(""))
+	require.Equal(t, 302, w.Code, "a client that only closed its side gets nothing")
+	require.Equal(t, source, w.Header().Get("Location"))
+	// What it began is finished, and nothing waits on.
+	require.Eventually(t, func() bool { return h.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.cache.Waiting(key()) == 0 }, 5*time.Second, time.Millisecond)
+}
+
+func TestPurgeIsFinishedWithoutItsClient(t *testing.T) {
+	h := newHouse(t)
+	h.store(t, "0")
+	require.Equal(t, 204, h.leave(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source)).Code)
+	_, stored := h.bucket.Body(object().Key())
+	require.False(t, stored)
 }

@@ -190,3 +190,54 @@ func TestPurgedBeforeItWasPublished(t *testing.T) {
 	require.Len(t, r.updates, 2, "clients who asked again are not freed")
 	require.Equal(t, activities.ClassPurged, r.updates[1].Failure.Class)
 }
+
+func TestSourceThatChangesIsLookedAtAgain(t *testing.T) {
+	for name, tc := range map[string]struct {
+		changes int
+		ok      bool
+	}{"twice": {2, true}, "all the time": {100, false}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun(t)
+			heads, copies := 0, 0
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
+				func(context.Context, activities.HeadSourceInput) (activities.HeadSourceResult, error) {
+					heads++
+					return head(), nil
+				})
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+				func(context.Context, activities.StreamCopyInput) (activities.Copy, error) {
+					if copies++; copies <= tc.changes {
+						return activities.Copy{}, temporal.NewApplicationErrorWithOptions("changed", activities.ClassChanged,
+							temporal.ApplicationErrorOptions{
+								NonRetryable: true, Details: []any{activities.Failure{Class: activities.ClassChanged}},
+							})
+					}
+					return activities.Copy{Size: 5}, nil
+				})
+			r.updateCache(ok)
+			r.ExecuteWorkflow(workflows.CopyObject, input())
+			require.Equal(t, 3, heads)
+			require.Equal(t, 3, copies)
+			if tc.ok {
+				require.True(t, r.result(t).Published)
+				return
+			}
+			r.requireFailed(t, activities.ClassChanged)
+		})
+	}
+}
+
+func TestCancelledWhileItIsPublished(t *testing.T) {
+	r := newRun(t)
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
+	r.updateCache(func(n int) error {
+		if n < 5 {
+			return failed(activities.ClassCache, 0, false)
+		}
+		return nil
+	})
+	r.RegisterDelayedCallback(r.CancelWorkflow, 300*time.Millisecond) // after the first attempt
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	require.True(t, r.result(t).Published)
+}

@@ -2,6 +2,7 @@ package cachetest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,15 +36,18 @@ func (m *Memory) FailAfter(n int, err error) {
 	m.err, m.failAfter = err, n
 }
 
-// lock returns the error that is to be answered, and the unlock.
-func (m *Memory) lock() (func(), error) {
+// lock returns the error that is to be answered, and the unlock. Like a real call, it notices that its caller is gone.
+func (m *Memory) lock(ctx context.Context) (func(), error) {
 	m.mu.Lock()
 	m.init()
 	if m.failAfter > 0 {
 		m.failAfter--
 		return m.mu.Unlock, nil
 	}
-	return m.mu.Unlock, m.err
+	if m.err != nil {
+		return m.mu.Unlock, m.err
+	}
+	return m.mu.Unlock, ctx.Err()
 }
 
 func (m *Memory) init() {
@@ -70,8 +74,8 @@ func (m *Memory) wake(key string) {
 }
 
 // Get is [cache.Redis.Get].
-func (m *Memory) Get(_ context.Context, key string) (cache.Entry, error) {
-	unlock, err := m.lock()
+func (m *Memory) Get(ctx context.Context, key string) (cache.Entry, error) {
+	unlock, err := m.lock(ctx)
 	defer unlock()
 	if err != nil {
 		return cache.Entry{}, err
@@ -81,9 +85,9 @@ func (m *Memory) Get(_ context.Context, key string) (cache.Entry, error) {
 
 // Acquire is [cache.Redis.Acquire].
 func (m *Memory) Acquire(
-	_ context.Context, key, owner string, lease time.Duration,
+	ctx context.Context, key, owner string, lease time.Duration,
 ) (cache.Entry, bool, error) {
-	unlock, err := m.lock()
+	unlock, err := m.lock(ctx)
 	defer unlock()
 	if err != nil {
 		return cache.Entry{}, false, err
@@ -96,8 +100,8 @@ func (m *Memory) Acquire(
 }
 
 // Release is [cache.Redis.Release].
-func (m *Memory) Release(_ context.Context, key string, lease cache.Entry) error {
-	unlock, err := m.lock()
+func (m *Memory) Release(ctx context.Context, key string, lease cache.Entry) error {
+	unlock, err := m.lock(ctx)
 	defer unlock()
 	if err == nil && m.entries[key] == lease {
 		delete(m.entries, key)
@@ -107,8 +111,8 @@ func (m *Memory) Release(_ context.Context, key string, lease cache.Entry) error
 }
 
 // Abandon is [cache.Redis.Abandon].
-func (m *Memory) Abandon(_ context.Context, key string) error {
-	unlock, err := m.lock()
+func (m *Memory) Abandon(ctx context.Context, key string) error {
+	unlock, err := m.lock(ctx)
 	defer unlock()
 	if err == nil && m.entries[key].State == cache.Pending {
 		delete(m.entries, key)
@@ -118,15 +122,15 @@ func (m *Memory) Abandon(_ context.Context, key string) error {
 }
 
 // Generation is [cache.Redis.Generation].
-func (m *Memory) Generation(_ context.Context, key string) (int64, error) {
-	unlock, err := m.lock()
+func (m *Memory) Generation(ctx context.Context, key string) (int64, error) {
+	unlock, err := m.lock(ctx)
 	defer unlock()
 	return m.generations[key], err
 }
 
 // Put is [cache.Redis.Put].
-func (m *Memory) Put(_ context.Context, key string, generation int64, e cache.Entry) error {
-	unlock, err := m.lock()
+func (m *Memory) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
+	unlock, err := m.lock(ctx)
 	defer unlock()
 	switch {
 	case err != nil:
@@ -144,8 +148,8 @@ func (m *Memory) Put(_ context.Context, key string, generation int64, e cache.En
 }
 
 // Purge is [cache.Redis.Purge].
-func (m *Memory) Purge(_ context.Context, key string) (int64, error) {
-	unlock, err := m.lock()
+func (m *Memory) Purge(ctx context.Context, key string) (int64, error) {
+	unlock, err := m.lock(ctx)
 	defer unlock()
 	if err != nil {
 		return 0, err
@@ -163,7 +167,18 @@ func (m *Memory) Wait(key string) (<-chan struct{}, func()) {
 	m.init()
 	ch := make(chan struct{}, 1)
 	m.waiting[key] = append(m.waiting[key], ch)
-	return ch, func() {}
+	return ch, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.waiting[key] = slices.DeleteFunc(m.waiting[key], func(c chan struct{}) bool { return c == ch })
+	}
+}
+
+// Waiting counts the waits for an entry that were not stopped.
+func (m *Memory) Waiting(key string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.waiting[key])
 }
 
 // Up is [cache.Watcher.Up].

@@ -161,6 +161,28 @@ func TestRejectedMessagesDieAtOnce(t *testing.T) {
 	eventually(t, func() bool { return seen.count(queue.Dead) == 1 }, "dead")
 	require.Equal(t, "1", f.attribute(t, "_dead", "ApproximateNumberOfMessages"))
 	require.Zero(t, seen.count(queue.Failed))
+	u, err := f.client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(f.name + "_dead")})
+	require.NoError(t, err)
+	out, err := f.client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl: u.QueueUrl, MessageAttributeNames: []string{"reason"},
+	})
+	require.NoError(t, err)
+	require.Len(t, out.Messages, 1)
+	require.Equal(t, "why", aws.ToString(out.Messages[0].MessageAttributes["reason"].StringValue))
+}
+
+func TestDryRunSaysWhatIsMissing(t *testing.T) {
+	f := open(t)
+	f.setUp(t)
+	u, err := f.client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(f.name + "_dead")})
+	require.NoError(t, err)
+	_, err = f.client.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: u.QueueUrl})
+	require.NoError(t, err)
+	lines, err := f.Setup(t.Context(), 5*time.Second, 3, true)
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"queue " + f.name + "_dead: would create it", "queue " + f.name + ": would set [RedrivePolicy]",
+	}, lines)
 }
 
 func TestMessagesAreKeptWhileTheyAreHandled(t *testing.T) {

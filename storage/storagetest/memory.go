@@ -18,6 +18,8 @@ type Memory struct {
 	Err error
 	// Heads counts the calls of Head.
 	Heads int
+	// OnDelete, if set, is called in the middle of every Delete.
+	OnDelete func()
 
 	mu      sync.Mutex
 	objects map[string]object
@@ -25,16 +27,17 @@ type Memory struct {
 
 type object struct {
 	body   []byte
+	input  storage.UploadInput
 	stored storage.Stored
 }
 
 // Head is [storage.Bucket.Head].
-func (m *Memory) Head(_ context.Context, key string) (storage.Stored, error) {
+func (m *Memory) Head(ctx context.Context, key string) (storage.Stored, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.Heads++
-	if m.Err != nil {
-		return storage.Stored{}, m.Err
+	if err := m.down(ctx); err != nil {
+		return storage.Stored{}, err
 	}
 	o, ok := m.objects[key]
 	if !ok {
@@ -44,7 +47,7 @@ func (m *Memory) Head(_ context.Context, key string) (storage.Stored, error) {
 }
 
 // Upload is [storage.Bucket.Upload].
-func (m *Memory) Upload(_ context.Context, in storage.UploadInput) (storage.Stored, error) {
+func (m *Memory) Upload(ctx context.Context, in storage.UploadInput) (storage.Stored, error) {
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
 		return storage.Stored{}, fmt.Errorf("upload %s: %w", in.Key, err)
@@ -57,23 +60,45 @@ func (m *Memory) Upload(_ context.Context, in storage.UploadInput) (storage.Stor
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.Err != nil {
-		return storage.Stored{}, m.Err
+	if err := m.down(ctx); err != nil {
+		return storage.Stored{}, err
 	}
 	stored := storage.Stored{Size: int64(len(body)), Generation: storage.Generation(in.Metadata)}
 	if m.objects == nil {
 		m.objects = map[string]object{}
 	}
-	m.objects[in.Key] = object{body: body, stored: stored}
+	m.objects[in.Key] = object{body: body, input: in, stored: stored}
 	return stored, nil
 }
 
 // Delete is [storage.Bucket.Delete].
-func (m *Memory) Delete(_ context.Context, key string) error {
+func (m *Memory) Delete(ctx context.Context, key string) error {
+	if m.OnDelete != nil {
+		m.OnDelete()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.down(ctx); err != nil {
+		return err
+	}
 	delete(m.objects, key)
-	return m.Err
+	return nil
+}
+
+// down is why a call fails, if it does: like a real one, it notices that its caller is gone.
+func (m *Memory) down(ctx context.Context) error {
+	if m.Err != nil {
+		return m.Err
+	}
+	return ctx.Err()
+}
+
+// Input returns what was uploaded under key; its Body is read.
+func (m *Memory) Input(key string) (storage.UploadInput, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o, ok := m.objects[key]
+	return o.input, ok
 }
 
 // Location is [storage.Bucket.Location]; the URL says what it was made from. Like signing, it works while the bucket is
