@@ -16,9 +16,11 @@ import (
 
 	"github.com/alecthomas/kong"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	sdk "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
@@ -40,8 +42,6 @@ import (
 var version string
 
 type cli struct {
-	Config string `short:"c" env:"CLOUD_MIRROR_CONFIG" type:"existingfile" placeholder:"FILE" help:"Configuration file (YAML); CLOUD_MIRROR_* variables override it."`
-
 	Frontend frontendCmd         `cmd:"" help:"Serve redirects to clients."`
 	Worker   workerCmd           `cmd:"" help:"Make copies: the Temporal worker and the SQS bridge."`
 	Setup    setupCmd            `cmd:"" help:"Make buckets, queues and search attributes; can be repeated."`
@@ -58,13 +58,13 @@ func main() {
 	context.AfterFunc(ctx, stop)
 
 	var c cli
-	parser := kong.Parse(&c,
+	command := kong.Parse(&c,
 		kong.Name("cloud-mirror"),
 		kong.Description("A copy of every object in the caller's own region, made the first time somebody asks."),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
-	if err := parser.Run(&c); err != nil {
+	if err := command.Run(); err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			fmt.Fprintln(os.Stderr, "cloud-mirror: "+line)
 		}
@@ -73,9 +73,17 @@ func main() {
 	}
 }
 
-// load reads the configuration and makes the logger.
-func (c *cli) load() (config.Config, zerolog.Logger, error) {
+// configured is what the commands have in common that run a part of the system.
+type configured struct {
+	Config string `short:"c" env:"CLOUD_MIRROR_CONFIG" type:"path" placeholder:"FILE" help:"Configuration file (YAML); CLOUD_MIRROR_* variables override it."`
+}
+
+// load reads the configuration and makes the logger, for the libraries' own messages as well.
+func (c *configured) load() (config.Config, zerolog.Logger, error) {
 	cfg, err := config.Load(c.Config, os.Environ())
+	if err != nil && c.Config == "" {
+		err = fmt.Errorf("%w (no file was given with --config or CLOUD_MIRROR_CONFIG)", err)
+	}
 	if err != nil {
 		return cfg, zerolog.Nop(), err
 	}
@@ -87,21 +95,37 @@ func (c *cli) load() (config.Config, zerolog.Logger, error) {
 	if cfg.Log.Format == "console" {
 		log = zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr})
 	}
-	return cfg, log.Level(level).With().Timestamp().Logger(), nil
+	log = log.Level(level).With().Timestamp().Logger()
+	redis.SetLogger(redisLogger{log})
+	return cfg, log, nil
 }
 
-type frontendCmd struct{}
+// redisLogger keeps what the redis client says for debugging: that redis is away is said once, by the watcher.
+type redisLogger struct{ log zerolog.Logger }
+
+func (l redisLogger) Printf(_ context.Context, format string, args ...any) {
+	l.log.Debug().Str("library", "redis").Msgf(format, args...)
+}
+
+// awsLogger does the same for the AWS SDK.
+func awsLogger(log zerolog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
+		log.Debug().Str("library", "aws").Msgf(format, args...)
+	})
+}
+
+type frontendCmd struct{ configured }
 
 func (frontendCmd) Help() string {
-	return "Example:\n\n  cloud-mirror --config cloud-mirror.yaml frontend"
+	return "Example:\n\n  cloud-mirror frontend --config cloud-mirror.yaml"
 }
 
-func (frontendCmd) Run(ctx context.Context, c *cli) error {
+func (c *frontendCmd) Run(ctx context.Context) error {
 	cfg, log, err := c.load()
 	if err != nil {
 		return err
 	}
-	sys, err := open(ctx, cfg)
+	sys, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -129,7 +153,7 @@ func (frontendCmd) Run(ctx context.Context, c *cli) error {
 	if err != nil {
 		return fmt.Errorf("frontend.admin_listen: %w", err)
 	}
-	log.Info().Stringer("listen", clients.Addr()).Stringer("admin", admin.Addr()).Msg("frontend started")
+	log.Info().Str("version", buildVersion()).Int("pid", os.Getpid()).Stringer("listen", clients.Addr()).Stringer("admin", admin.Addr()).Msg("frontend started")
 	defer log.Info().Msg("frontend stopped")
 	return together(ctx,
 		func(ctx context.Context) error { return frontend.RunAdmin(ctx, admin, sys.registry, server.Ready) },
@@ -139,18 +163,19 @@ func (frontendCmd) Run(ctx context.Context, c *cli) error {
 }
 
 type workerCmd struct {
+	configured
 	Pool   []string `placeholder:"ID" help:"Copy into this pool (repeatable), e.g. s3_us-west-2; all if none is given."`
 	Copy   *bool    `negatable:"" help:"Make copies. On unless the configuration says otherwise."`
 	Bridge *bool    `negatable:"" help:"Start workflows for the queue's messages. On unless the configuration says otherwise."`
 }
 
 func (workerCmd) Help() string {
-	return "Examples:\n\n  cloud-mirror --config cloud-mirror.yaml worker --pool s3_us-west-2\n" +
-		"  cloud-mirror --config cloud-mirror.yaml worker --no-copy"
+	return "Examples:\n\n  cloud-mirror worker --config cloud-mirror.yaml --pool s3_us-west-2\n" +
+		"  cloud-mirror worker --config cloud-mirror.yaml --no-copy"
 }
 
-func (w *workerCmd) Run(ctx context.Context, c *cli) error {
-	cfg, log, err := c.load()
+func (w *workerCmd) Run(ctx context.Context) error {
+	cfg, log, err := w.load()
 	if err != nil {
 		return err
 	}
@@ -161,7 +186,7 @@ func (w *workerCmd) Run(ctx context.Context, c *cli) error {
 	if err != nil {
 		return fmt.Errorf("worker.query_keys: %w", err)
 	}
-	sys, err := open(ctx, cfg)
+	sys, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -189,6 +214,7 @@ func (w *workerCmd) Run(ctx context.Context, c *cli) error {
 	if cfg.Worker.Bridge {
 		opts.Bridge = sys.bridge(temporal, sealer, log)
 	}
+	log.Info().Str("version", buildVersion()).Int("pid", os.Getpid()).Stringer("admin", admin.Addr()).Msg("worker starts")
 	running := worker.New(temporal, opts)
 	defer log.Info().Msg("worker stopped")
 	return together(ctx,
@@ -198,19 +224,20 @@ func (w *workerCmd) Run(ctx context.Context, c *cli) error {
 }
 
 type setupCmd struct {
+	configured
 	DryRun bool `help:"Change nothing, say what would be done."`
 }
 
 func (setupCmd) Help() string {
-	return "Example:\n\n  cloud-mirror --config cloud-mirror.yaml setup --dry-run"
+	return "Example:\n\n  cloud-mirror setup --config cloud-mirror.yaml --dry-run"
 }
 
-func (s *setupCmd) Run(ctx context.Context, c *cli) error {
-	cfg, log, err := c.load()
+func (s *setupCmd) Run(ctx context.Context) error {
+	cfg, log, err := s.load()
 	if err != nil {
 		return err
 	}
-	sys, err := open(ctx, cfg)
+	sys, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -240,12 +267,15 @@ type versionCmd struct{}
 func (versionCmd) Help() string { return "Example:\n\n  cloud-mirror version" }
 
 func (versionCmd) Run() error {
-	v := version
-	if info, ok := debug.ReadBuildInfo(); v == "" && ok {
-		v = info.Main.Version
-	}
-	_, err := fmt.Println("cloud-mirror", v)
+	_, err := fmt.Println("cloud-mirror", buildVersion())
 	return err
+}
+
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); version == "" && ok {
+		return info.Main.Version
+	}
+	return version
 }
 
 // system is what front end, worker and setup share.
@@ -260,12 +290,18 @@ type system struct {
 }
 
 // open does no I/O beyond what the AWS SDK does to find its configuration.
-func open(ctx context.Context, cfg config.Config) (*system, error) {
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+func open(ctx context.Context, cfg config.Config, log zerolog.Logger) (*system, error) {
+	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(awsLogger(log)))
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
-	sys := &system{registry: prometheus.NewRegistry(), pools: cfg.StoragePools(), watcher: cache.NewWatcher()}
+	sys := &system{registry: prometheus.NewRegistry(), pools: cfg.StoragePools(), watcher: cache.NewWatcher(func(up bool) {
+		if up {
+			log.Info().Msg("redis answers")
+		} else {
+			log.Warn().Msg("redis does not answer; clients are redirected after a look into the bucket")
+		}
+	})}
 	sys.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	undecodable := promauto.With(sys.registry).NewCounter(prometheus.CounterOpts{
 		Name: "cloud_mirror_undecodable_entries_total",

@@ -38,6 +38,7 @@ type Cache interface {
 // Observer is told what copies cost.
 type Observer interface {
 	Copied(pool string, bytes int64, took time.Duration)
+	Failed(pool, class string)
 }
 
 // Activities are the activities of one pool. Every field must be set.
@@ -143,12 +144,24 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	}
 	switch {
 	case err == nil:
+		a.report(ctx, object, in)
 		return nil
 	case errors.Is(err, cache.ErrPurged):
 		return err
 	default:
 		return fmt.Errorf("%w: %w", errCache, err)
 	}
+}
+
+// report tells operators what came of the copy.
+func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCacheInput) {
+	log := activity.GetLogger(ctx)
+	if in.Copy != nil {
+		log.Info("copied", "object", o.Key(), "bytes", in.Copy.Size)
+		return
+	}
+	a.Observer.Failed(o.PoolID(), in.Failure.Class)
+	log.Warn("not copied", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
 }
 
 func (a *Activities) entry(in UpdateCacheInput) cache.Entry {

@@ -37,8 +37,15 @@ func (o *originDouble) Get(ctx context.Context, url string, want origin.Meta) (i
 }
 
 type observerDouble struct {
-	mu    sync.Mutex
-	bytes int64
+	mu     sync.Mutex
+	bytes  int64
+	failed string
+}
+
+func (o *observerDouble) Failed(_, class string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failed = class
 }
 
 func (o *observerDouble) Copied(_ string, bytes int64, _ time.Duration) {
@@ -436,6 +443,7 @@ func TestUpdateCacheRecordsFailures(t *testing.T) {
 			})
 			require.NoError(t, err)
 			require.Equal(t, tc.want, b.entry(t).State)
+			require.Equal(t, tc.class, b.seen.failed)
 		})
 	}
 }

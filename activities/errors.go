@@ -19,8 +19,8 @@ const maxErrorText = 1024
 
 // Causes of the context of a copy that is ended from here.
 var (
-	errStalled       = errors.New("the source sent nothing for too long")
-	errBucketStalled = errors.New("the bucket took nothing for too long")
+	errStalled       = errors.New("the source sent nothing")
+	errBucketStalled = errors.New("the bucket took nothing")
 	errHandover      = errors.New("the worker is stopping, another one goes on")
 )
 

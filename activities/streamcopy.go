@@ -149,9 +149,9 @@ func (t *transfer) run(ctx context.Context) error {
 func (t *transfer) stalled(since time.Duration) error {
 	switch {
 	case since > t.a.Stall && t.reading.Load():
-		return errStalled
+		return fmt.Errorf("%w: for %s, after %d of %d bytes", errStalled, since.Round(time.Second), t.read.Load(), t.in.Meta.Size)
 	case since > bucketPatience*t.a.Stall:
-		return errBucketStalled
+		return fmt.Errorf("%w: for %s, after %d of %d bytes", errBucketStalled, since.Round(time.Second), t.stored.Load(), t.in.Meta.Size)
 	default:
 		return nil
 	}

@@ -145,7 +145,8 @@ func TestDeadRedisCostsLittle(t *testing.T) {
 
 func TestWatcherWakes(t *testing.T) {
 	c, _ := open(t)
-	w := cache.NewWatcher()
+	var changes atomic.Int64
+	w := cache.NewWatcher(func(bool) { changes.Add(1) })
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.Run(ctx, c) }()
@@ -173,6 +174,7 @@ func TestWatcherWakes(t *testing.T) {
 	require.NoError(t, raw(t).ClientKillByFilter(ctx, "TYPE", "pubsub").Err())
 	receive(t, other)
 	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+	require.EqualValues(t, 3, changes.Load(), "up, down, up")
 	stopOther()
 	require.NoError(t, c.Put(ctx, key, cache.AnyGeneration, present))
 	receive(t, changed)

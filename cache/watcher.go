@@ -19,14 +19,16 @@ const (
 
 // Watcher wakes whoever waits for an entry to change. One connection serves any number of them.
 type Watcher struct {
+	onChange func(up bool)
+
 	mu      sync.Mutex
 	up      bool
 	waiting map[string]map[chan struct{}]struct{}
 }
 
-// NewWatcher returns a watcher that is down until [Watcher.Run] connects it.
-func NewWatcher() *Watcher {
-	return &Watcher{waiting: map[string]map[chan struct{}]struct{}{}}
+// NewWatcher returns a watcher that is down until [Watcher.Run] connects it. onChange is told when it goes up and down.
+func NewWatcher(onChange func(up bool)) *Watcher {
+	return &Watcher{onChange: onChange, waiting: map[string]map[chan struct{}]struct{}{}}
 }
 
 // Wait returns a channel that gets a value when the entry may have changed since Wait was called, and a function that
@@ -112,6 +114,7 @@ func (w *Watcher) set(up bool) {
 		return
 	}
 	w.up = up
+	w.onChange(up)
 	for _, waiters := range w.waiting {
 		for ch := range waiters {
 			notify(ch)

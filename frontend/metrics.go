@@ -23,7 +23,7 @@ func newMetrics(r *prometheus.Registry) metrics {
 		redirects: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cloud_mirror_redirect_seconds",
 			Help:    "Time from a redirect request to its answer, by pool and by why the answer is what it is.",
-			Buckets: []float64{.0002, .0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+			Buckets: []float64{.0002, .0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		}, []string{"pool", "reason"}),
 		refusals: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_refused_requests_total",

@@ -11,6 +11,7 @@ import (
 type Metrics struct {
 	messages *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
+	failed   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
 
@@ -26,6 +27,10 @@ func NewMetrics(r *prometheus.Registry) *Metrics {
 			Name: "cloud_mirror_copied_bytes_total",
 			Help: "Bytes copied, by pool.",
 		}, []string{"pool"}),
+		failed: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_failed_copies_total",
+			Help: "Copies that failed for good, by pool and error class.",
+		}, []string{"pool", "class"}),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cloud_mirror_copy_seconds",
 			Help:    "Time that a successful StreamCopy took, by pool.",
@@ -33,6 +38,9 @@ func NewMetrics(r *prometheus.Registry) *Metrics {
 		}, []string{"pool"}),
 	}
 }
+
+// Failed implements activities.Observer.
+func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, class).Inc() }
 
 // Copied implements activities.Observer.
 func (m *Metrics) Copied(pool string, bytes int64, took time.Duration) {

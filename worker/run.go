@@ -66,9 +66,12 @@ func (w *Worker) Ready() error {
 // Dial connects to Temporal; address, namespace and credentials come from opts.
 func Dial(ctx context.Context, opts client.Options, log zerolog.Logger) (client.Client, error) {
 	opts.Logger = temporalLogger(log)
+	if opts.HostPort == "" {
+		opts.HostPort = client.DefaultHostPort
+	}
 	c, err := client.DialContext(ctx, opts)
 	if err != nil {
-		return nil, fmt.Errorf("connect to Temporal at %s: %w", opts.HostPort, err)
+		return nil, fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)
 	}
 	return c, nil
 }

@@ -62,9 +62,9 @@ func TestMistakesAreOneLineThatNamesTheKey(t *testing.T) {
 		"misspelt key of a pool": {replace("path_style", "pathstyle"), "", `unknown key "pathstyle"`},
 		"key twice":              {add("redis: {url: x}"), "", `"redis"`},
 		"not YAML":               {add("a: [hunter2"), "", "line "},
-		"wrong type":             {add("frontend: {max_wait: hunter2}"), "", "frontend.max_wait: has a value of the wrong type"},
-		"wrong type of a size":   {replace("bucket_base: mirror", "part_size: hunter2"), "", "s3.part_size: has a value of the wrong type"},
-		"wrong type of a list":   {add("worker: {query_keys: {a: hunter2}}"), "", "worker.query_keys: has a value of the wrong type"},
+		"wrong type":             {add("frontend: {max_wait: hunter2}"), "", "frontend.max_wait: want a duration such as 5s"},
+		"wrong type of a size":   {replace("bucket_base: mirror", "part_size: hunter2"), "", "s3.part_size: want a size such as 32MiB"},
+		"wrong type of a list":   {add("worker: {query_keys: {a: hunter2}}"), "", "worker.query_keys: want a list"},
 		"wrong type of a pool":   {replace("path_style: true", "path_style: hunter2"), "", "line 7: "},
 		"no patterns":            {replace(`["^https://example\\.com/"]`, "[]"), "", "source.allowed_patterns: is empty"},
 		"empty pattern":          {replace(`^https://example\\.com/`, ""), "", "source.allowed_patterns: has an empty pattern"},
@@ -88,7 +88,7 @@ func TestMistakesAreOneLineThatNamesTheKey(t *testing.T) {
 		"worker with nothing":    {add("worker: {copy: false, bridge: false}"), "", "worker.bridge: is off, and so is worker.copy"},
 		"bad log level":          {add("log: {level: loud}"), "", `log.level: "loud" is not`},
 		"misspelt variable":      {nil, "CLOUD_MIRROR_FRONTEND_MAX_WIAT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WIAT is not a setting"},
-		"variable of wrong type": {nil, "CLOUD_MIRROR_FRONTEND_MAX_WAIT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WAIT has a value of the wrong type"},
+		"variable of wrong type": {nil, "CLOUD_MIRROR_FRONTEND_MAX_WAIT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WAIT: want a duration such as 5s"},
 		"margin beyond lifespan": {add("cache: {expiry_margin: 720h}"), "", "cache.expiry_margin: 720h0m0s is not less than s3.lifespan_days, 30"},
 	} {
 		t.Run(name, func(t *testing.T) {

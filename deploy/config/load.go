@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -47,8 +46,10 @@ func decodeFile(data []byte, c *Config) error {
 	if err == nil {
 		return nil
 	}
-	if key := culprit(data); key != "" {
-		return fmt.Errorf("%s: has a value of the wrong type", key)
+	for _, s := range settings() {
+		if !decodes(data, s.key) {
+			return wrong(s.key, "want %s", s.want())
+		}
 	}
 	// The library's long form shows lines of the file, secrets and all.
 	var y yaml.Error
@@ -66,50 +67,41 @@ func decodeFile(data []byte, c *Config) error {
 	return fmt.Errorf("line %d: %s", line, strings.Replace(message, "unknown field", "unknown key", 1))
 }
 
-// culprit finds the setting whose value can't be decoded, by decoding them one by one: the library does not name it. It
-// is empty if the fault is something else.
-func culprit(data []byte) string {
-	var sections map[string]any
-	if yaml.Unmarshal(data, &sections) != nil {
-		return ""
+// decodes tells whether the setting's value, if there is one, can be decoded. The library does not say which could not.
+func decodes(data []byte, key string) bool {
+	section, name, _ := strings.Cut(key, ".")
+	var file map[string]any
+	if yaml.Unmarshal(data, &file) != nil {
+		return true
 	}
-	for _, section := range slices.Sorted(maps.Keys(sections)) {
-		settings, _ := sections[section].(map[string]any)
-		for _, key := range slices.Sorted(maps.Keys(settings)) {
-			one, err := yaml.Marshal(map[string]any{section: map[string]any{key: settings[key]}})
-			if err == nil && yaml.Unmarshal(one, &Config{}) != nil {
-				return section + "." + key
-			}
-		}
+	of, _ := file[section].(map[string]any)
+	value, ok := of[name]
+	if !ok {
+		return true
 	}
-	return ""
+	one, err := yaml.Marshal(map[string]any{section: map[string]any{name: value}})
+	return err != nil || yaml.Unmarshal(one, &Config{}) == nil
 }
 
 // decodeEnv is strict as well, but for the names that are not settings.
 func decodeEnv(environ []string, c *Config) error {
-	opts := env.Options{Prefix: Prefix, Environment: env.ToMap(environ)}
-	params, err := env.GetFieldParamsWithOptions(c, opts)
-	if err != nil {
-		return fmt.Errorf("environment: %w", err)
-	}
+	variables := env.ToMap(environ)
 	known := []string{Prefix + "CONFIG", Prefix + "SERVER", Prefix + "TOKEN"}
-	for _, p := range params {
-		known = append(known, p.Key)
-	}
-	for name := range opts.Environment {
-		if strings.HasPrefix(name, Prefix) && !slices.Contains(known, name) && !serviceLink(name) {
-			return fmt.Errorf("environment: %s is not a setting", name)
-		}
-	}
-	for _, p := range params {
-		value, ok := opts.Environment[p.Key]
-		if !ok {
+	for _, s := range settings() {
+		known = append(known, s.variable)
+		value, ok := variables[s.variable]
+		if !ok || s.variable == "" {
 			continue
 		}
 		// One at a time, so that the error can name the variable; the library's own repeats the value, which may be secret.
-		one := env.Options{Prefix: Prefix, Environment: map[string]string{p.Key: value}}
+		one := env.Options{Prefix: Prefix, Environment: map[string]string{s.variable: value}}
 		if err := env.ParseWithOptions(c, one); err != nil {
-			return fmt.Errorf("environment: %s has a value of the wrong type", p.Key)
+			return wrong("environment: "+s.variable, "want %s", s.want())
+		}
+	}
+	for name := range variables {
+		if strings.HasPrefix(name, Prefix) && !slices.Contains(known, name) && !serviceLink(name) {
+			return fmt.Errorf("environment: %s is not a setting", name)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,8 +29,14 @@ func (c temporalCommand) Run(env environment) error {
 	if err != nil {
 		return err
 	}
+	address := fmt.Sprintf("127.0.0.1:%d", o.Ports.Temporal)
+	if conn, err := (&net.Dialer{}).DialContext(env.ctx, "tcp", address); err == nil {
+		conn.Close()
+	} else {
+		fmt.Fprintf(os.Stderr, "nothing listens on %s: is `make run` running, with the same TEMPORAL_PORT?\n", address)
+	}
 	cmd := exec.CommandContext(context.WithoutCancel(env.ctx), program, afterDashes(c.Args)...)
-	cmd.Env = append(os.Environ(), fmt.Sprintf("TEMPORAL_ADDRESS=127.0.0.1:%d", o.Ports.Temporal))
+	cmd.Env = append(os.Environ(), "TEMPORAL_ADDRESS="+address)
 	return foreground(env.ctx, cmd)
 }
 

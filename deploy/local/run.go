@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
@@ -22,6 +24,7 @@ func (c runCommand) Run(env environment) error {
 		return err
 	}
 	o.Race, o.Binary, o.Log, o.Terminal = c.Race, c.Binary, os.Stderr, env.terminal
+	o.Env = settings(os.Environ())
 	ctx := env.ctx
 	s, err := stack.Start(ctx, o)
 	if err != nil && ctx.Err() != nil {
@@ -46,4 +49,13 @@ func (c runCommand) Run(env environment) error {
 		s.KillAll()
 		return errors.New("killed")
 	}
+}
+
+// settings are the user's own settings of cloud-mirror, but for what the stack itself decides.
+func settings(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return !strings.HasPrefix(name, "CLOUD_MIRROR_") || name == "CLOUD_MIRROR_CONFIG" ||
+			name == "CLOUD_MIRROR_WORKER_POOLS" || strings.HasSuffix(name, "_LISTEN")
+	})
 }

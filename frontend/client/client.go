@@ -46,7 +46,7 @@ func (c *Client) Purge(ctx context.Context, service, region, object string) erro
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("purge: %w", withoutURL(err))
+		return fmt.Errorf("purge: front end %s (--server, CLOUD_MIRROR_SERVER): %w", c.Server, withoutURL(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusNoContent {
@@ -72,7 +72,7 @@ func (c *Client) Get(ctx context.Context, service, region, object string) (Objec
 	follow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := get(ctx, &follow, c.RedirectURL(service, region, object))
 	if err != nil {
-		return Object{}, err
+		return Object{}, fmt.Errorf("front end %s (--server, CLOUD_MIRROR_SERVER): %w", c.Server, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusFound {
@@ -84,7 +84,7 @@ func (c *Client) Get(ctx context.Context, service, region, object string) (Objec
 	}
 	resp, err = get(ctx, http.DefaultClient, resp.Header.Get("Location"))
 	if err != nil {
-		return Object{}, err
+		return Object{}, fmt.Errorf("object: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
@@ -111,7 +111,10 @@ func get(ctx context.Context, c *http.Client, u string) (*http.Response, error) 
 func Save(file string, body io.Reader, size int64) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
 	if err != nil {
-		return fmt.Errorf("save: %w", err)
+		if p, ok := errors.AsType[*os.PathError](err); ok {
+			err = p.Err // without the temporary name
+		}
+		return fmt.Errorf("save %s: %w", file, err)
 	}
 	defer func() {
 		if err != nil {

@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 
 	"github.com/schollz/progressbar/v3"
@@ -14,8 +16,21 @@ import (
 type target struct {
 	Server  string `env:"CLOUD_MIRROR_SERVER" default:"http://127.0.0.1:8080" help:"Base URL of the front end."`
 	Service string `default:"s3" help:"Service of the pool."`
-	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2."`
+	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2; purge also takes all."`
 	Object  string `arg:"" name:"object" help:"The object's own URL."`
+}
+
+// Validate names the argument that can't be right.
+func (t *target) Validate() error {
+	for name, value := range map[string]string{"--server": t.Server, "<object>": t.Object} {
+		if u, err := url.Parse(value); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("%s is not a URL that begins with http:// or https://", name)
+		}
+	}
+	if t.Region == "" || t.Service == "" {
+		return errors.New("--region and --service must not be empty")
+	}
+	return nil
 }
 
 func (t *target) client() *Client { return &Client{Server: t.Server} }

@@ -143,6 +143,7 @@ func sendError(ctx context.Context, host string, err error, timeout time.Duratio
 		dns     *net.DNSError
 		cert    *tls.CertificateVerificationError
 		timeErr net.Error
+		errno   syscall.Errno
 		text    string
 	)
 	switch {
@@ -152,8 +153,10 @@ func sendError(ctx context.Context, host string, err error, timeout time.Duratio
 		text = fmt.Sprintf("the certificate of host %s is not trusted", host)
 	case errors.As(err, &timeErr) && timeErr.Timeout():
 		text = fmt.Sprintf("no answer from host %s within %s", host, timeout)
+	case errors.As(err, &errno):
+		text = fmt.Sprintf("host %s can't be reached: %s", host, errno.Error())
 	default:
-		text = fmt.Sprintf("host %s can't be reached or does not answer in http", host)
+		text = fmt.Sprintf("host %s does not answer in http", host)
 	}
 	return &Error{Class: ClassUnreachable, Text: text, cause: safeCause(err)}
 }

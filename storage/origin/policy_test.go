@@ -160,12 +160,12 @@ func TestUnreachable(t *testing.T) {
 	silent := newSource(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	untrusted := newSource(t, nil)
 	for _, tt := range []struct{ name, url, text string }{
-		{"connection refused", closed.URL, "can't be reached"},
+		{"connection refused", closed.URL, "can't be reached: connection refused"},
 		{"no answer in time", silent.URL, "no answer from host"},
 		{"a name that does not exist", "http://does-not-exist.invalid", "can't be resolved"},
-		{"no tls where tls is expected", strings.Replace(untrusted.URL, "http:", "https:", 1), "can't be reached"},
-		{"an answer that echoes the query is not quoted", newRawSource(t, false, "GET /?"+secret+"\r\n\r\n"), "can't be reached"},
-		{"headers above 64 KiB", newRawSource(t, false, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("SECRET", 20<<10)+"\r\n\r\n"), "can't be reached"},
+		{"no tls where tls is expected", strings.Replace(untrusted.URL, "http:", "https:", 1), "does not answer in http"},
+		{"an answer that echoes the query is not quoted", newRawSource(t, false, "GET /?"+secret+"\r\n\r\n"), "does not answer in http"},
+		{"headers above 64 KiB", newRawSource(t, false, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("SECRET", 20<<10)+"\r\n\r\n"), "does not answer in http"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			client := newClient(t, func(cfg *origin.Config) {

@@ -54,7 +54,7 @@ func TestCommandsOfAClient(t *testing.T) {
 
 func TestSetupAgainChangesNothing(t *testing.T) {
 	for _, args := range [][]string{{"setup"}, {"setup", "--dry-run"}} {
-		out, stderr, err := cli(t, append([]string{"--config", sys.ConfigPath()}, args...)...)
+		out, stderr, err := cli(t, append(args, "--config", sys.ConfigPath())...)
 		require.NoError(t, err, stderr)
 		for _, did := range []string{"created", "registered M", "would", ": set"} {
 			require.NotContains(t, out, did)
@@ -88,7 +88,7 @@ func TestMistakesInTheConfigurationStopTheStart(t *testing.T) {
 				bad := strings.Replace(string(good), tc.old, tc.with, 1)
 				require.NotEqual(t, string(good), bad)
 				require.NoError(t, os.WriteFile(file, []byte(bad), 0o600))
-				_, stderr, err := cli(t, "--config", file, command)
+				_, stderr, err := cli(t, command, "--config", file)
 				require.Error(t, err)
 				require.Contains(t, stderr, tc.want)
 				require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)

@@ -1,0 +1,86 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// setting is one leaf of [Config].
+type setting struct {
+	key, variable string // variable is empty for what is in the file only
+	doc           string
+	value         reflect.Value // the default
+}
+
+// settings are all of them, in the order in which they are declared.
+func settings() []setting {
+	all := collect(reflect.ValueOf(Default()), "", Prefix)
+	return append(all, collect(reflect.ValueOf(Pool{Service: "s3"}), "pools[].", "")...)
+}
+
+func collect(v reflect.Value, path, prefix string) (all []setting) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		s := setting{key: path + f.Tag.Get("yaml"), value: v.Field(i)}
+		if prefix != "" {
+			s.variable = prefix + f.Tag.Get("env")
+		}
+		var isSetting bool
+		if s.doc, isSetting = f.Tag.Lookup("doc"); isSetting {
+			all = append(all, s)
+		} else if f.Type.Kind() == reflect.Struct {
+			all = append(all, collect(v.Field(i), s.key+".", prefix+f.Tag.Get("envPrefix"))...)
+		}
+	}
+	return all
+}
+
+// want says what a value must look like, for whoever wrote another.
+func (s setting) want() string {
+	switch s.value.Interface().(type) {
+	case time.Duration:
+		return "a duration such as 5s"
+	case Size:
+		return "a size such as 32MiB"
+	case []netip.Prefix:
+		return "networks such as 10.0.0.0/8"
+	case []string:
+		return "a list"
+	case bool:
+		return "true or false"
+	case int:
+		return "a whole number"
+	default:
+		return "text"
+	}
+}
+
+// Table is the settings as a Markdown table, for the README.
+func Table() string {
+	var b strings.Builder
+	b.WriteString("| key | environment | default | what it is |\n|---|---|---|---|\n")
+	for _, s := range settings() {
+		variable := "–"
+		if s.variable != "" {
+			variable = "`" + s.variable + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.key, variable, defaultText(s.value), s.doc)
+	}
+	return b.String()
+}
+
+func defaultText(v reflect.Value) string {
+	if v.IsZero() && v.Kind() != reflect.Bool && v.Kind() != reflect.Int || v.Kind() == reflect.Slice {
+		return ""
+	}
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
+		if text, err := m.MarshalText(); err == nil {
+			return "`" + string(text) + "`"
+		}
+	}
+	return fmt.Sprintf("`%v`", v.Interface())
+}
