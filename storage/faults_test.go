@@ -35,10 +35,11 @@ func newFaults(t *testing.T) *faults {
 	target, err := url.Parse(pool.Endpoint)
 	require.NoError(t, err)
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
-		Director: func(r *http.Request) { // the host, which is signed, stays
-			r.URL.Scheme, r.URL.Host = target.Scheme, target.Host
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // which is signed
 			if f.request != nil {
-				f.request(r)
+				f.request(r.Out)
 			}
 		},
 		ModifyResponse: func(r *http.Response) error {
