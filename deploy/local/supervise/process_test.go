@@ -1,16 +1,13 @@
 package supervise_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -238,56 +235,4 @@ func TestRun(t *testing.T) {
 	if err := supervise.Run(ctx, spec("steady", dir)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v, want that of the context", err)
 	}
-}
-
-// TestSupervisorKilled kills the supervisor, which has no chance to tidy up, and wants its child gone.
-func TestSupervisorKilled(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux ties a child's life to its parent's")
-	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = []string{roleVariable + "=supervisor", "DIR=" + shortDir(t)}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	var child int
-	if _, scan := fmt.Sscan(line, &child); err != nil || scan != nil {
-		t.Fatalf("the supervisor said %q: %v", line, err)
-	}
-	if gone(child) {
-		t.Fatal("the child is not there to begin with")
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	deadline := time.After(10 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !gone(child) {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			_ = syscall.Kill(child, syscall.SIGKILL)
-			t.Fatalf("process %d outlived its supervisor", child)
-		}
-	}
-}
-
-// gone is true also for a process that is dead and not yet collected by its new parent.
-func gone(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return true
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(state, "Z")
 }
