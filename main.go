@@ -121,11 +121,7 @@ func (frontendCmd) Help() string {
 }
 
 func (c *frontendCmd) Run(ctx context.Context) error {
-	cfg, log, err := c.load()
-	if err != nil {
-		return err
-	}
-	sys, err := open(ctx, cfg, log)
+	cfg, log, sys, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -175,10 +171,11 @@ func (workerCmd) Help() string {
 }
 
 func (w *workerCmd) Run(ctx context.Context) error {
-	cfg, log, err := w.load()
+	cfg, log, sys, err := w.open(ctx)
 	if err != nil {
 		return err
 	}
+	defer sys.close()
 	if err := cfg.SetWorker(w.Pool, w.Copy, w.Bridge); err != nil {
 		return err
 	}
@@ -186,11 +183,6 @@ func (w *workerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("worker.query_keys: %w", err)
 	}
-	sys, err := open(ctx, cfg, log)
-	if err != nil {
-		return err
-	}
-	defer sys.close()
 	temporal, namespace, err := dial(ctx, log)
 	if err != nil {
 		return err
@@ -233,11 +225,7 @@ func (setupCmd) Help() string {
 }
 
 func (s *setupCmd) Run(ctx context.Context) error {
-	cfg, log, err := s.load()
-	if err != nil {
-		return err
-	}
-	sys, err := open(ctx, cfg, log)
+	cfg, log, sys, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -289,8 +277,18 @@ type system struct {
 	queue    *queue.Queue
 }
 
-// open does no I/O beyond what the AWS SDK does to find its configuration.
-func open(ctx context.Context, cfg config.Config, log zerolog.Logger) (*system, error) {
+// open reads the configuration and opens the system.
+func (c *configured) open(ctx context.Context) (config.Config, zerolog.Logger, *system, error) {
+	cfg, log, err := c.load()
+	if err != nil {
+		return cfg, log, nil, err
+	}
+	sys, err := openSystem(ctx, cfg, log)
+	return cfg, log, sys, err
+}
+
+// openSystem does no I/O beyond what the AWS SDK does to find its configuration.
+func openSystem(ctx context.Context, cfg config.Config, log zerolog.Logger) (*system, error) {
 	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(awsLogger(log)))
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)

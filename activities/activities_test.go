@@ -344,66 +344,6 @@ func (s *slow) Read(p []byte) (int, error) {
 	}
 }
 
-func TestUpdateCachePublishes(t *testing.T) {
-	b := newBench(t)
-	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-		Source: b.source, Copy: &activities.Copy{Size: 5},
-	})
-	require.NoError(t, err)
-	require.Equal(t, cache.Present, b.entry(t).State)
-}
-
-func TestUpdateCacheAfterAPurge(t *testing.T) {
-	b := newBench(t)
-	_, err := b.streamCopy(t, 0)
-	require.NoError(t, err)
-	generation, err := b.cache.Purge(t.Context(), b.key())
-	require.NoError(t, err)
-	publish := func(generation int64) error {
-		_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-			Source: b.source, Generation: generation, Copy: &activities.Copy{Size: 5},
-		})
-		return err
-	}
-	requireFailure(t, publish(0), activities.ClassPurged, true)
-	require.Equal(t, cache.Absent, b.entry(t).State)
-	_, ok := b.bucket.Body(b.object.Key())
-	require.False(t, ok, "what was purged is still there")
-
-	// A newer copy than the one that was purged stays.
-	_, err = b.streamCopy(t, generation)
-	require.NoError(t, err)
-	requireFailure(t, publish(0), activities.ClassPurged, true)
-	_, ok = b.bucket.Body(b.object.Key())
-	require.True(t, ok)
-	require.NoError(t, publish(generation))
-}
-
-func TestWhatACancelledCopyLeftIsRemovedAfterAPurge(t *testing.T) {
-	b := newBench(t)
-	_, err := b.cache.Purge(t.Context(), b.key())
-	require.NoError(t, err)
-	_, err = b.streamCopy(t, 0) // it landed after the purge's own deletion
-	require.NoError(t, err)
-	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-		Source: b.source, Failure: &activities.Failure{Class: activities.ClassCancelled},
-	})
-	require.NoError(t, err)
-	_, ok := b.bucket.Body(b.object.Key())
-	require.False(t, ok)
-}
-
-func TestCopyThatIsAboutToExpireFreesItsClients(t *testing.T) {
-	b := newBench(t)
-	_, _, err := b.cache.Acquire(t.Context(), b.key(), "me", time.Minute)
-	require.NoError(t, err)
-	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-		Source: b.source, Copy: &activities.Copy{Size: 5, Expires: time.Now().Add(time.Second)},
-	})
-	require.NoError(t, err)
-	require.Equal(t, cache.Absent, b.entry(t).State)
-}
-
 func TestSourceThatChangedGoesBackToTheWorkflow(t *testing.T) {
 	b := newBench(t)
 	b.origin.get = func(context.Context, string, origin.Meta) (io.ReadCloser, error) {
@@ -416,36 +356,6 @@ func TestSourceThatChangedGoesBackToTheWorkflow(t *testing.T) {
 	var f activities.Failure
 	require.NoError(t, app.Details(&f))
 	require.False(t, f.Permanent, "it would be answered from the negative cache")
-}
-
-func TestUpdateCacheRecordsFailures(t *testing.T) {
-	for name, tc := range map[string]struct {
-		class  string
-		purged bool
-		want   cache.State
-	}{
-		"of the source":                  {"BadHTTPStatus", false, cache.Error},
-		"of the source, after any purge": {"BadHTTPStatus", true, cache.Error},
-		"somebody cancelled":             {activities.ClassCancelled, false, cache.Error},
-		"a purge cancelled":              {activities.ClassCancelled, true, cache.Absent},
-		"a purge ended":                  {activities.ClassPurged, true, cache.Absent},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
-			if tc.purged {
-				_, err := b.cache.Purge(t.Context(), b.key())
-				require.NoError(t, err)
-			}
-			_, _, err := b.cache.Acquire(t.Context(), b.key(), "somebody who asked again", time.Minute)
-			require.NoError(t, err)
-			_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-				Source: b.source, Failure: &activities.Failure{Class: tc.class, Status: 404, Permanent: true, Text: "private"},
-			})
-			require.NoError(t, err)
-			require.Equal(t, tc.want, b.entry(t).State)
-			require.Equal(t, tc.class, b.seen.failed)
-		})
-	}
 }
 
 func TestWithoutRedis(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -218,13 +217,7 @@ func TestPurge(t *testing.T) {
 }
 
 func TestPurgeCancelsARunningCopy(t *testing.T) {
-	s := newSource(t, 40<<20, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
-		if r.Method == http.MethodGet && n == 1 {
-			drip(s, w, r)
-			return
-		}
-		s.whole(w, r)
-	})
+	s := newSlowSource(t, 40<<20)
 	object := s.object()
 	require.False(t, ask(t, west, object, "?max_wait=0").isCopy())
 	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy runs")
@@ -232,21 +225,4 @@ func TestPurgeCancelsARunningCopy(t *testing.T) {
 	waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_CANCELED)
 	require.Equal(t, []string{"HeadSource", "StreamCopy", "UpdateCache"}, scheduled(t, workflows(t, west, object, 1)[0]))
 	requireCopy(t, s, west, ask(t, west, object, ""))
-}
-
-// drip sends a part of the body now and then until the client goes away.
-func drip(s *source, w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Length", fmt.Sprint(len(s.body)))
-	w.Header().Set("ETag", `"e"`)
-	for i := 0; i < len(s.body); i += 1 << 10 {
-		if _, err := w.Write(s.body[i : i+1<<10]); err != nil {
-			return
-		}
-		w.(http.Flusher).Flush()
-		select {
-		case <-r.Context().Done():
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }

@@ -48,14 +48,7 @@ func TestStoppedBridges(t *testing.T) {
 }
 
 func TestKilledWorker(t *testing.T) {
-	// The first GET drips, and so is under way when the worker dies.
-	s := newSource(t, 1<<20, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
-		if r.Method == http.MethodGet && n == 1 {
-			drip(s, w, r)
-			return
-		}
-		s.whole(w, r)
-	})
+	s := newSlowSource(t, 1<<20)
 	object := s.object()
 	ask(t, central, object, "?max_wait=0")
 	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy runs")
@@ -67,13 +60,7 @@ func TestKilledWorker(t *testing.T) {
 }
 
 func TestTerminatedWorkerHandsOver(t *testing.T) {
-	s := newSource(t, 1<<20, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
-		if r.Method == http.MethodGet && n == 1 {
-			drip(s, w, r)
-			return
-		}
-		s.whole(w, r)
-	})
+	s := newSlowSource(t, 1<<20)
 	object := s.object()
 	ask(t, central, object, "?max_wait=0")
 	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy runs")

@@ -60,6 +60,35 @@ func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWrit
 	return s
 }
 
+// newSlowSource takes for ever to answer the first GET, so that it is under way when something happens.
+func newSlowSource(t *testing.T, size int) *source {
+	t.Helper()
+	return newSource(t, size, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
+		if r.Method == http.MethodGet && n == 1 {
+			drip(s, w, r)
+			return
+		}
+		s.whole(w, r)
+	})
+}
+
+// drip sends a part of the body now and then until the client goes away.
+func drip(s *source, w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Length", fmt.Sprint(len(s.body)))
+	w.Header().Set("ETag", `"e"`)
+	for i := 0; i < len(s.body); i += 1 << 10 {
+		if _, err := w.Write(s.body[i : i+1<<10]); err != nil {
+			return
+		}
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 func (s *source) whole(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(s.body)))
 	w.Header().Set("Content-Type", "application/x-test")

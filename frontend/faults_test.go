@@ -1,0 +1,133 @@
+package frontend_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+)
+
+func TestDependenciesThatAreDown(t *testing.T) {
+	down := errors.New("down")
+	for name, tc := range map[string]struct {
+		prepare  func(*testing.T, *house)
+		location string
+		msg      string
+		puts     int
+	}{
+		"redis, the copy is there": {func(t *testing.T, h *house) { h.store(t, "0"); h.cache.Fail(down) }, copyURL("GET"), "", 0},
+		"redis, no copy": {
+			func(_ *testing.T, h *house) { h.cache.Fail(down) }, source, "Cached copy did not show up in 200ms", 1,
+		},
+		"redis, the copy comes": {func(t *testing.T, h *house) {
+			h.cache.Fail(down)
+			h.queue.copy = func(queue.Request) { h.store(t, "0") }
+		}, copyURL("GET"), "", 1},
+		"redis, from the lease on": {func(_ *testing.T, h *house) { h.cache.FailAfter(2, down) }, source, "Cached copy did not show up in 200ms", 1},
+		"SQS":                      {func(_ *testing.T, h *house) { h.queue.err = down }, source, "Cached copy could not be requested", 0},
+		"SQS and redis": {
+			func(_ *testing.T, h *house) { h.queue.err = down; h.cache.Fail(down) }, source,
+			"Cached copy could not be requested", 0,
+		},
+		"S3, the entry says that the copy is there": {func(t *testing.T, h *house) {
+			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			h.bucket.Err = down
+		}, copyURL("GET"), "", 0},
+		"S3, no entry": {
+			func(_ *testing.T, h *house) { h.bucket.Err = down }, source, "Cached copy did not show up in 200ms", 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			tc.prepare(t, h)
+			start := time.Now()
+			a := h.ask(t, "GET", path(""))
+			require.Less(t, time.Since(start), 1200*time.Millisecond, "longer than the wait plus a second")
+			require.Equal(t, 302, a.status)
+			require.Equal(t, tc.location, a.location)
+			if tc.msg != "" {
+				require.Equal(t, tc.msg, a.body["msg"])
+			}
+			require.Equal(t, tc.puts, h.queue.requests(queue.Put))
+		})
+	}
+}
+
+func TestSQSDownLeavesNoPendingBehind(t *testing.T) {
+	h := newHouse(t)
+	h.queue.err = errors.New("down")
+	require.Equal(t, source, h.ask(t, "GET", path("")).location)
+	e, err := h.cache.Get(t.Context(), key())
+	require.NoError(t, err)
+	require.Equal(t, cache.Absent, e.State)
+
+	h.queue.err = nil
+	h.ask(t, "GET", path(""))
+	require.Equal(t, 1, h.queue.requests(queue.Put))
+}
+
+func TestErrors(t *testing.T) {
+	now := time.Now()
+	r := cachetest.Rules()
+	for name, tc := range map[string]struct {
+		entry    cache.Entry
+		status   int
+		body     map[string]any
+		location string
+	}{
+		"the source's 404": {
+			r.Failed(now, "BadHTTPStatus", 404, true, "private"), 404,
+			map[string]any{"msg": "Unexpected HTTP Status: 404", "err": "BadHTTPStatus"}, "",
+		},
+		"the source's 410": {
+			r.Failed(now, "BadHTTPStatus", 410, true, "private"), 410,
+			map[string]any{"msg": "Unexpected HTTP Status: 410", "err": "BadHTTPStatus"}, "",
+		},
+		"a hop that is not allowed": {
+			r.Failed(now, "InvalidUrl", 0, true, "private"), 403,
+			map[string]any{"msg": "The URL, or a hop of its redirects, is not allowed", "err": "InvalidUrl"}, "",
+		},
+		"what can't be copied": {
+			r.Failed(now, "TooManyRedirects", 0, true, "private"), 302,
+			map[string]any{"msg": "Object could not be copied: TooManyRedirects", "url": source}, source,
+		},
+		"what may work later": {
+			r.Failed(now, "SourceUnreachable", 0, false, "private"), 302,
+			map[string]any{"msg": "Cached copy did not show up in 200ms", "url": source}, source,
+		},
+		"the source's 503": {
+			r.Failed(now, "BadHTTPStatus", 503, false, "private"), 302,
+			map[string]any{"msg": "Cached copy did not show up in 200ms", "url": source}, source,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.put(t, tc.entry)
+			a := h.ask(t, "GET", path(""))
+			require.Equal(t, tc.status, a.status)
+			require.Equal(t, tc.body, a.body)
+			require.Equal(t, tc.location, a.location)
+			require.Equal(t, "cloud-mirror; fwd=miss", a.header.Get("Cache-Status"))
+			require.Zero(t, h.queue.requests(queue.Put), "asked for again before its time")
+		})
+	}
+}
+
+func TestTransientErrorIsRetriedWhileAClientWaits(t *testing.T) {
+	h := newHouse(t, func(o *frontend.Options) { o.MaxWait = time.Minute })
+	rules := cachetest.Rules()
+	rules.RetryAfter = 50 * time.Millisecond
+	h.put(t, rules.Failed(time.Now(), "SourceUnreachable", 0, false, ""))
+	h.queue.copy = func(queue.Request) {
+		_ = h.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), time.Time{}))
+	}
+	require.Equal(t, copyURL("GET"), h.ask(t, "GET", path("")).location)
+	require.Equal(t, 1, h.queue.requests(queue.Put))
+}

@@ -1,0 +1,102 @@
+package frontend_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+func TestPurge(t *testing.T) {
+	purge := func(region string) string { return "/v1/purge/s3/" + region + "/" + url.QueryEscape(source) }
+	for name, tc := range map[string]struct {
+		target, authorization string
+		status, cancelled     int
+	}{
+		"one region":          {purge("us-west-2"), "Bearer " + token, 204, 1},
+		"all regions":         {purge("all"), "Bearer " + token, 204, 2},
+		"another region":      {purge("us-east-1"), "bearer " + token, 204, 1},
+		"no token":            {purge("us-west-2"), "", 401, 0},
+		"wrong token":         {purge("us-west-2"), "Bearer nope", 401, 0},
+		"another scheme":      {purge("us-west-2"), "Basic " + token, 401, 0},
+		"no token, no region": {purge("mars-1"), "", 401, 0},
+		"region unknown":      {purge("mars-1"), "Bearer " + token, 404, 0},
+		"not encoded":         {"/v1/purge/s3/us-west-2/https://example.com/x", "Bearer " + token, 400, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.store(t, "0")
+			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			a := h.ask(t, "DELETE", tc.target, "Authorization", tc.authorization)
+			require.Equal(t, tc.status, a.status, a.raw)
+			require.Equal(t, tc.cancelled, h.queue.requests(queue.Purge))
+			gone := tc.status == 204 && !strings.Contains(tc.target, "us-east-1")
+			_, stored := h.bucket.Body(object().Key())
+			require.Equal(t, gone, !stored)
+			e, err := h.cache.Get(t.Context(), key())
+			require.NoError(t, err)
+			require.Equal(t, gone, e.State == cache.Absent)
+		})
+	}
+	t.Run("no token is configured", func(t *testing.T) {
+		h := newHouse(t, func(o *frontend.Options) { o.PurgeToken = "" })
+		require.Equal(t, 401, h.ask(t, "DELETE", purge("all"), "Authorization", "Bearer ").status)
+	})
+	for name, fail := range map[string]func(*house){
+		"redis is down": func(h *house) { h.cache.Fail(errors.New("down")) },
+		"SQS is down":   func(h *house) { h.queue.err = errors.New("down") },
+		"S3 is down":    func(h *house) { h.bucket.Err = errors.New("down") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			fail(h)
+			a := h.ask(t, "DELETE", purge("us-west-2"), "Authorization", "Bearer "+token)
+			require.Equal(t, 503, a.status)
+			require.NotEmpty(t, a.header.Get("Retry-After"))
+		})
+	}
+}
+
+func TestPurgeAllGoesOnAfterAFailure(t *testing.T) {
+	h := newHouse(t)
+	h.bucket.Err = errors.New("down") // the first of the two
+	other := storage.Object{Service: "s3", Region: "us-east-1", URL: source}
+	_, err := h.other.Upload(t.Context(), storage.UploadInput{Key: other.Key(), Body: strings.NewReader("x"), Size: 1})
+	require.NoError(t, err)
+	a := h.ask(t, "DELETE", "/v1/purge/s3/all/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
+	require.Equal(t, 503, a.status)
+	_, stored := h.other.Body(other.Key())
+	require.False(t, stored)
+}
+
+func TestCopyThatLandsInTheMiddleOfAPurgeIsForgotten(t *testing.T) {
+	h := newHouse(t)
+	h.bucket.OnDelete = func() {
+		// Begun after the purge began, and done before it deletes.
+		generation, err := h.cache.Generation(t.Context(), key())
+		require.NoError(t, err)
+		require.NoError(t, h.cache.Put(t.Context(), key(), generation, cachetest.Rules().Present(time.Now(), time.Time{})))
+	}
+	a := h.ask(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
+	require.Equal(t, 204, a.status)
+	e, err := h.cache.Get(t.Context(), key())
+	require.NoError(t, err)
+	require.Equal(t, cache.Absent, e.State, "clients are sent to what was deleted")
+}
+
+func TestPurgeIsFinishedWithoutItsClient(t *testing.T) {
+	h := newHouse(t)
+	h.store(t, "0")
+	require.Equal(t, 204, h.leave(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source)).Code)
+	_, stored := h.bucket.Body(object().Key())
+	require.False(t, stored)
+}
