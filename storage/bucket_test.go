@@ -174,3 +174,24 @@ func TestLocation(t *testing.T) {
 		})
 	}
 }
+
+func TestCredentialsAtTheirEndAreRefreshedBeforeSigning(t *testing.T) {
+	asked := 0
+	cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		asked++
+		life := 30 * time.Second // what is left of the first ones
+		if asked > 1 {
+			life = 2 * time.Hour
+		}
+		return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b", CanExpire: true, Expires: time.Now().Add(life)}, nil
+	}))
+	b := storage.Open(aws.Config{Credentials: cache}, storage.Pool{
+		Service: "s3", Region: "us-west-2", Bucket: "bucket", PresignFor: time.Hour,
+	})
+	for range 3 {
+		got, err := b.Location(t.Context(), http.MethodGet, "host/hash/name", time.Time{})
+		require.NoError(t, err)
+		require.Contains(t, got, "X-Amz-Expires=3600&")
+	}
+	require.Equal(t, 2, asked)
+}
