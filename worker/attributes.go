@@ -49,15 +49,29 @@ func SetupAttributes(ctx context.Context, c client.Client, namespace string, dry
 	return []string{title + "registered " + list}, nil
 }
 
-// missingAttributes asks the operator service: the other call that lists them leaves out those of a namespace on servers
-// with an SQL visibility store.
 func missingAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
-	have, err := c.OperatorService().ListSearchAttributes(ctx,
-		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	have, err := registered(ctx, c, namespace)
 	if err != nil {
 		return nil, fmt.Errorf("search attributes of Temporal: %w", err)
 	}
 	return slices.DeleteFunc(workflows.AttributeNames(), func(name string) bool {
-		return have.GetCustomAttributes()[name] == enums.INDEXED_VALUE_TYPE_KEYWORD
+		return have[name] == enums.INDEXED_VALUE_TYPE_KEYWORD
 	}), nil
+}
+
+// registered asks the operator service, since the other call that lists search attributes leaves out those of a namespace
+// on servers with an SQL visibility store. Where the operator service is the provider's own, the other call is complete.
+func registered(ctx context.Context, c client.Client, namespace string) (map[string]enums.IndexedValueType, error) {
+	list, err := c.OperatorService().ListSearchAttributes(ctx,
+		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err == nil {
+		return list.GetCustomAttributes(), nil
+	}
+	_, denied := errors.AsType[*serviceerror.PermissionDenied](err)
+	_, unimplemented := errors.AsType[*serviceerror.Unimplemented](err)
+	if !denied && !unimplemented {
+		return nil, err
+	}
+	all, err := c.GetSearchAttributes(ctx)
+	return all.GetKeys(), err
 }

@@ -1,0 +1,76 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/mocks"
+	"google.golang.org/grpc"
+
+	"github.com/cloud-mirror/cloud-mirror/worker"
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+// operatorDouble stands for an operator service that a provider keeps to itself.
+type operatorDouble struct {
+	operatorservice.OperatorServiceClient
+	listErr error
+	added   []string
+}
+
+func (o *operatorDouble) ListSearchAttributes(
+	context.Context, *operatorservice.ListSearchAttributesRequest, ...grpc.CallOption,
+) (*operatorservice.ListSearchAttributesResponse, error) {
+	return &operatorservice.ListSearchAttributesResponse{}, o.listErr
+}
+
+func (o *operatorDouble) AddSearchAttributes(
+	_ context.Context, r *operatorservice.AddSearchAttributesRequest, _ ...grpc.CallOption,
+) (*operatorservice.AddSearchAttributesResponse, error) {
+	for name := range r.GetSearchAttributes() {
+		o.added = append(o.added, name)
+	}
+	return nil, nil
+}
+
+func TestSetupAttributes(t *testing.T) {
+	all := map[string]enums.IndexedValueType{}
+	for _, name := range workflows.AttributeNames() {
+		all[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	for name, tc := range map[string]struct {
+		listErr error
+		there   map[string]enums.IndexedValueType // as the other call says
+		dryRun  bool
+		added   int
+		line    string
+		fails   bool
+	}{
+		"registers what is missing":          {nil, nil, false, 4, "Temporal search attributes: registered ", false},
+		"dry run":                            {nil, nil, true, 0, "Temporal search attributes: would register ", false},
+		"the provider's own, all there":      {serviceerror.NewPermissionDenied("no", ""), all, false, 0, "Temporal search attributes: are registered", false},
+		"the provider's own, not there":      {serviceerror.NewUnimplemented("no"), nil, false, 4, "", false},
+		"a server that is away is no answer": {errors.New("away"), all, false, 0, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			operator := &operatorDouble{listErr: tc.listErr}
+			c := &mocks.Client{}
+			c.On("OperatorService").Return(operator)
+			c.On("GetSearchAttributes", mock.Anything).
+				Return(&workflowservice.GetSearchAttributesResponse{Keys: tc.there}, nil)
+			lines, err := worker.SetupAttributes(t.Context(), c, "default", tc.dryRun)
+			require.Equal(t, tc.fails, err != nil, "%v", err)
+			require.Len(t, operator.added, tc.added)
+			if tc.line != "" {
+				require.Contains(t, lines[0], tc.line)
+			}
+		})
+	}
+}
