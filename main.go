@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 	"github.com/prometheus/client_golang/prometheus"
@@ -87,15 +89,7 @@ func (c *configured) load() (config.Config, zerolog.Logger, error) {
 	if err != nil {
 		return cfg, zerolog.Nop(), err
 	}
-	level, err := zerolog.ParseLevel(cfg.Log.Level)
-	if err != nil {
-		return cfg, zerolog.Nop(), fmt.Errorf("log.level: %w", err)
-	}
-	log := zerolog.New(os.Stderr)
-	if cfg.Log.Format == "console" {
-		log = zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr})
-	}
-	log = log.Level(level).With().Timestamp().Logger()
+	log := cfg.Logger(os.Stderr)
 	redis.SetLogger(redisLogger{log})
 	return cfg, log, nil
 }
@@ -289,7 +283,14 @@ func (c *configured) open(ctx context.Context) (config.Config, zerolog.Logger, *
 
 // openSystem does no I/O beyond what the AWS SDK does to find its configuration.
 func openSystem(ctx context.Context, cfg config.Config, log zerolog.Logger) (*system, error) {
-	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(awsLogger(log)))
+	aws, err := awsconfig.LoadDefaultConfig(ctx,
+		awsconfig.WithLogger(awsLogger(log)),
+		// The SDK keeps 10 idle connections to a host, far fewer than there are copies; a client of another type would not
+		// go with AWS_CA_BUNDLE.
+		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, cfg.Worker.Concurrency
+		})),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
