@@ -49,7 +49,7 @@ func TestDependenciesThatAreDown(t *testing.T) {
 			tc.prepare(t, h)
 			start := time.Now()
 			a := h.ask(t, "GET", path(""))
-			require.Less(t, time.Since(start), 1200*time.Millisecond, "longer than the wait plus a second")
+			require.Less(t, time.Since(start), 10*time.Second, "stuck")
 			require.Equal(t, 302, a.status)
 			require.Equal(t, tc.location, a.location)
 			if tc.msg != "" {

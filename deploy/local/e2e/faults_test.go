@@ -23,7 +23,7 @@ func TestStoppedWorker(t *testing.T) {
 	require.Equal(t, object, a.location)
 	require.Equal(t, "Cached copy did not show up in 2s", a.body.Msg)
 	require.GreaterOrEqual(t, a.took, 2*time.Second)
-	require.Less(t, a.took, 3*time.Second)
+	require.Less(t, a.took, 10*time.Second)
 	require.NoError(t, sys.Resume("worker-us-east-1"))
 	// Without another request.
 	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy is made")
@@ -200,6 +200,7 @@ func TestMessagesThatAreNoCopyRequests(t *testing.T) {
 		return len(reasons) == len(bad)
 	}, "dead letters")
 	require.Equal(t, bad, reasons)
-	require.Less(t, time.Since(sent), time.Second)
+	t.Logf("dead letters after %s", time.Since(sent)) // a second, but for a machine that is busy with something else
+	require.Less(t, time.Since(sent), 10*time.Second)
 	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "batch-mate is copied")
 }
