@@ -292,3 +292,34 @@ func TestClientThatLeaves(t *testing.T) {
 	require.Eventually(t, func() bool { return h.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return h.cache.Waiting(key()) == 0 }, 5*time.Second, time.Millisecond)
 }
+
+// meetingBucket holds every Head until two came: both callers then know that there is no copy.
+type meetingBucket struct {
+	*storagetest.Memory
+	both *sync.WaitGroup
+}
+
+func (b meetingBucket) Head(ctx context.Context, key string) (storage.Stored, error) {
+	b.both.Done()
+	b.both.Wait()
+	return b.Memory.Head(ctx, key)
+}
+
+func TestTwoFrontEndsThatFindNothingAtTheSameTimeAskOnce(t *testing.T) {
+	first := newHouse(t)
+	var both sync.WaitGroup
+	both.Add(2)
+	share := func(o *frontend.Options) {
+		o.Cache, o.Watcher, o.Queue = first.cache, first.cache, first.queue
+		o.Pools[0].Bucket = meetingBucket{first.bucket, &both}
+	}
+	var clients sync.WaitGroup
+	for range 2 {
+		h := newHouse(t, share)
+		clients.Go(func() {
+			h.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path(""), nil))
+		})
+	}
+	clients.Wait()
+	require.Equal(t, 1, first.queue.requests(queue.Put))
+}
