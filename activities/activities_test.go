@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -328,6 +329,54 @@ func TestStreamCopyThatIsPurgedEnds(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassPurged, true)
+}
+
+// countingCache counts the renewals of leases.
+type countingCache struct {
+	*cachetest.Memory
+	puts atomic.Int64
+}
+
+func (c *countingCache) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
+	c.puts.Add(1)
+	return c.Memory.Put(ctx, key, generation, e)
+}
+
+func TestLeaseIsRenewedByProgressAlone(t *testing.T) {
+	for name, tc := range map[string]struct {
+		body     func(ctx context.Context) io.Reader
+		min, max int64
+	}{
+		"bytes come": {func(ctx context.Context) io.Reader { return &slow{ctx: ctx} }, 3, 100},
+		// The first time is for what came before: the lease is a moment old.
+		"nothing comes": {func(ctx context.Context) io.Reader { return &silent{ctx: ctx} }, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.Rules.Lease, b.Stall = time.Millisecond, 3500*time.Millisecond
+			count := &countingCache{Memory: b.cache}
+			b.Cache = count
+			b.origin.get = func(ctx context.Context, _ string, _ origin.Meta) (io.ReadCloser, error) {
+				ctx, cancel := context.WithTimeout(ctx, 4500*time.Millisecond)
+				t.Cleanup(cancel)
+				return io.NopCloser(tc.body(ctx)), nil
+			}
+			_, err := b.streamCopy(t, 0)
+			require.Error(t, err)
+			require.GreaterOrEqual(t, count.puts.Load(), tc.min)
+			require.LessOrEqual(t, count.puts.Load(), tc.max)
+		})
+	}
+}
+
+// silent sends nothing until its request ends.
+type silent struct {
+	ctx context.Context //nolint:containedctx // it stands for a body that a request's context ends
+}
+
+func (s *silent) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
 }
 
 // slow sends a byte now and then until its request ends.

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -118,29 +119,87 @@ func TestBadURLIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestHungRedisCostsLittle(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
+func TestRedisThatIsAwayCostsLittle(t *testing.T) {
+	hung, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	c, err := cache.Open("redis://"+l.Addr().String(), func() {})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, c.Close()) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, err = c.Get(ctx, "key")
-	require.Error(t, err)
-	require.NoError(t, ctx.Err(), "waited for it")
+	t.Cleanup(func() { require.NoError(t, hung.Close()) })
+	for name, address := range map[string]string{"dead": "127.0.0.1:1", "hung": hung.Addr().String()} {
+		t.Run(name, func(t *testing.T) {
+			c, err := cache.Open("redis://"+address, func() {})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, c.Close()) })
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err = c.Get(ctx, "key")
+			require.Error(t, err)
+			require.NoError(t, ctx.Err(), "waited for it, or tried again and again")
+		})
+	}
 }
 
-func TestDeadRedisCostsLittle(t *testing.T) {
-	c, err := cache.Open("redis://127.0.0.1:1/0", func() {})
+// freezer forwards connections to redis until it is frozen: then they stay open and nothing comes back any more.
+type freezer struct {
+	net.Listener
+	frozen atomic.Bool
+}
+
+func newFreezer(t *testing.T, target string) *freezer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	f := &freezer{Listener: l}
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", target)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			t.Cleanup(func() { _, _ = in.Close(), out.Close() })
+			go func() { _, _ = io.Copy(out, in) }()
+			go f.back(in, out)
+		}
+	}()
+	return f
+}
+
+func (f *freezer) back(in io.Writer, out io.Reader) {
+	buf := make([]byte, 4<<10)
+	for {
+		n, err := out.Read(buf)
+		if err != nil {
+			return
+		}
+		if !f.frozen.Load() {
+			_, _ = in.Write(buf[:n])
+		}
+	}
+}
+
+func TestWatcherNoticesARedisThatHangs(t *testing.T) {
+	f := newFreezer(t, raw(t).Options().Addr)
+	c, err := cache.Open("redis://"+f.Addr().String(), func() {})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, err = c.Get(ctx, "key")
-	require.Error(t, err)
-	require.NoError(t, ctx.Err(), "the client tried again and again")
+	w := cache.NewWatcher(func(bool) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.Run(ctx, c) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+	changed, stop := w.Wait("key")
+	defer stop()
+
+	f.frozen.Store(true)
+	receive(t, changed) // so that waiters look for themselves
+	require.False(t, w.Up())
+	f.frozen.Store(false)
+	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
 }
 
 func TestWatcherWakes(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
@@ -73,4 +74,16 @@ func TestSetupAttributes(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWorkerDoesNotStartWithoutSearchAttributes(t *testing.T) {
+	c := &mocks.Client{}
+	c.On("OperatorService").Return(&operatorDouble{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // a worker that starts stops at once
+	w := worker.New(c, worker.Options{Log: zerolog.Nop(), Namespace: "default"})
+	err := w.Run(ctx)
+	require.ErrorIs(t, err, worker.ErrAttributes)
+	require.ErrorContains(t, err, "MirrorErrorClass")
+	require.Error(t, w.Ready())
 }
