@@ -42,6 +42,11 @@ test: redis $(LOCAL) ## Run every test, unit and integration, against real serve
 bench: redis $(LOCAL) ## Measure redirects and copies on the local stack
 	@cd deploy/local && go run ./bench
 
+.PHONY: bench-copy
+bench-copy: redis $(LOCAL) ## Measure copies against rclone and the limit
+	@go build -o .cache/bin/benchcopy ./deploy/benchcopy
+	@$(LOCAL) exec -- .cache/bin/benchcopy $(ARGS)
+
 .PHONY: check
 check: format vet lint tidy workflowcheck test ## What CI runs
 

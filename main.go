@@ -27,8 +27,10 @@ import (
 	sdk "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/deploy/setup"
@@ -186,12 +188,16 @@ func (w *workerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("worker.admin_listen: %w", err)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(cfg.MemoryLimit())
+	}
 	metrics := worker.NewMetrics(sys.registry)
 	opts := worker.Options{
 		Log:        log,
 		Namespace:  namespace,
-		Copiers:    sys.copiers(cfg, sealer, metrics),
+		Copiers:    sys.copiers(cfg, sealer, metrics, worker.Owners{Temporal: temporal, Namespace: namespace}),
 		Slots:      cfg.Worker.Concurrency,
+		LargeSlots: cfg.LargeSlots(),
 		Queue:      sys.queue,
 		Receivers:  cfg.Worker.Receivers,
 		Visibility: cfg.SQS.VisibilityTimeout,
@@ -238,7 +244,12 @@ func (s *setupCmd) Run(ctx context.Context) error {
 				return nil, err
 			}
 			defer temporal.Close()
-			return worker.SetupAttributes(ctx, temporal, namespace, dryRun)
+			lines, err := worker.SetupAttributes(ctx, temporal, namespace, dryRun)
+			if err != nil {
+				return lines, err
+			}
+			swept, err := worker.SetupSweeps(ctx, temporal.ScheduleClient(), sys.poolIDs(), dryRun)
+			return append(lines, swept...), err
 		},
 	)
 	return setup.Run(ctx, os.Stdout, s.DryRun, steps...)
@@ -288,7 +299,7 @@ func openSystem(ctx context.Context, cfg config.Config, log zerolog.Logger) (*sy
 		// The SDK keeps 10 idle connections to a host, far fewer than there are copies; a client of another type would not
 		// go with AWS_CA_BUNDLE.
 		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, cfg.Worker.Concurrency
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(cfg.Worker.Concurrency, cfg.Worker.Parts*cfg.LargeSlots())
 		})),
 	)
 	if err != nil {
@@ -319,6 +330,13 @@ func openSystem(ctx context.Context, cfg config.Config, log zerolog.Logger) (*sy
 	return sys, nil
 }
 
+func (s *system) poolIDs() (ids []string) {
+	for _, p := range s.pools {
+		ids = append(ids, p.ID())
+	}
+	return ids
+}
+
 func (s *system) close() { _ = s.cache.Close() }
 
 func (s *system) frontendPools() []*frontend.Pool {
@@ -329,23 +347,37 @@ func (s *system) frontendPools() []*frontend.Pool {
 	return pools
 }
 
-func (s *system) copiers(cfg config.Config, sealer *activities.Sealer, o activities.Observer) map[string]*activities.Activities {
+func (s *system) copiers(
+	cfg config.Config, sealer *activities.Sealer, o activities.Observer, owners activities.Owners,
+) map[string]*activities.Activities {
 	copiers := map[string]*activities.Activities{}
-	memory := activities.NewMemory(int64(cfg.Worker.Memory))
+	small, large := copier.NewMemory(cfg.SmallMemory()), copier.NewMemory(cfg.LargeMemory())
 	for i, p := range s.pools {
 		if !cfg.Copies(p.ID()) {
 			continue
 		}
 		copiers[p.ID()] = &activities.Activities{
-			Origin:   s.origin,
-			Bucket:   s.buckets[i],
+			Pool:   p,
+			Origin: s.origin,
+			Bucket: s.buckets[i],
+			Copier: &copier.Copier{
+				Source:      s.origin,
+				Bucket:      s.buckets[i],
+				SmallMemory: small,
+				Memory:      large,
+				PartSize:    int64(cfg.S3.PartSize),
+				InFlight:    cfg.Worker.Parts,
+				Limit:       semaphore.NewWeighted(int64(cfg.Pools[i].MaxParts)),
+				Stall:       cfg.Source.StallTimeout,
+				MinRate:     int64(cfg.Source.MinRate),
+				SpoolDir:    cfg.Worker.SpoolDir,
+				Unverified:  cfg.Pools[i].AllowUnverified,
+			},
 			Cache:    s.cache,
+			Owners:   owners,
 			Sealer:   sealer,
 			Rules:    cfg.Rules(),
-			Memory:   memory,
 			Observer: o,
-			Stall:    cfg.Source.StallTimeout,
-			PartSize: p.PartSize,
 			Now:      time.Now,
 		}
 	}

@@ -4,28 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// Origin reads from sources. Its errors are [*origin.Error] or the context's.
+// Origin looks at sources. Its errors are [*origin.Error] or the context's.
 type Origin interface {
 	Head(ctx context.Context, url string) (origin.Meta, error)
-	Get(ctx context.Context, url string, want origin.Meta) (io.ReadCloser, error)
 }
 
-// Bucket is where a pool's copies stand. Head fails with [storage.ErrNotFound]; Upload stores all or nothing.
+// Bucket is where a pool's copies stand. Head fails with [storage.ErrNotFound].
 type Bucket interface {
 	Head(ctx context.Context, key string) (storage.Stored, error)
-	Upload(ctx context.Context, in storage.UploadInput) (storage.Stored, error)
 	Delete(ctx context.Context, key string) error
+	copier.Aborter
 }
 
 // Cache is where front ends look. Put fails with [cache.ErrPurged] after a purge.
@@ -41,19 +40,23 @@ type Observer interface {
 	Failed(pool, class string)
 }
 
+// Owners tells which copies are running.
+type Owners interface {
+	// Running returns the hashes ([storage.Object.Hash]) of the pool's objects that a running workflow copies.
+	Running(ctx context.Context, pool string) (map[string]bool, error)
+}
+
 // Activities are the activities of one pool. Every field must be set.
 type Activities struct {
+	Pool     storage.Pool
 	Origin   Origin
 	Bucket   Bucket
+	Copier   *copier.Copier // from such an origin into such a bucket
 	Cache    Cache
+	Owners   Owners
 	Sealer   *Sealer
 	Rules    cache.Rules
-	Memory   Memory
 	Observer Observer
-	// Stall is how long a source may send nothing.
-	Stall time.Duration
-	// PartSize is the pool's, in bytes; the memory of a copy depends on it.
-	PartSize int64
 	Now      func() time.Time
 }
 
@@ -72,7 +75,7 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 	if err != nil {
 		return HeadSourceResult{}, err
 	}
-	out := HeadSourceResult{Generation: a.begin(ctx, object)}
+	out := HeadSourceResult{Generation: a.begin(ctx, object), CopyID: copyID(ctx)}
 
 	// Both at the same time, each to its end: the source need not answer for a copy that is there.
 	var stored storage.Stored
@@ -85,11 +88,20 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 		stored, storedErr = a.Bucket.Head(ctx, object.Key())
 	})
 	both.Wait()
-	if storedErr == nil && a.usable(stored, out.Generation) {
+	if storedErr != nil {
+		return out, err
+	}
+	if out.Replaces = stored.ETag; a.usable(stored, out.Generation) {
 		out.Stored = &Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires}
 		return out, nil
 	}
 	return out, err
+}
+
+// copyID names what HeadSource sees this time. The workflow may look again, and then means another version of the object.
+func copyID(ctx context.Context) string {
+	info := activity.GetInfo(ctx)
+	return info.WorkflowExecution.RunID + "/" + info.ActivityID
 }
 
 // begin reads the generation and renews the lease. Without redis there is neither: the copy is then begun under the
@@ -169,6 +181,12 @@ func (a *Activities) entry(in UpdateCacheInput) cache.Entry {
 		return a.Rules.Present(a.Now(), in.Copy.Expires)
 	}
 	f := in.Failure
+	if f.Class == ClassDigest {
+		// To be told at once, like a permanent failure, but it is one of a single request's: others may ask soon.
+		e := a.Rules.Failed(a.Now(), f.Class, f.Status, false, f.Text)
+		e.Permanent = true
+		return e
+	}
 	return a.Rules.Failed(a.Now(), f.Class, f.Status, f.Permanent, f.Text)
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +19,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -23,18 +27,30 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// originDouble stands for a source that fails as real ones can't be made to.
+// originDouble stands for a source that fails as real ones can't be made to; what it lets through is served by a real one.
 type originDouble struct {
-	head func(ctx context.Context, url string) (origin.Meta, error)
-	get  func(ctx context.Context, url string, want origin.Meta) (io.ReadCloser, error)
+	*origin.Client
+	served *httptest.Server
+	head   func(ctx context.Context, url string) (origin.Meta, error)
+	get    func(w http.ResponseWriter, r *http.Request)
+}
+
+func newOrigin(t *testing.T) *originDouble {
+	t.Helper()
+	o := &originDouble{}
+	o.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
+	o.served = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { o.get(w, r) }))
+	t.Cleanup(o.served.Close)
+	var err error
+	o.Client, err = origin.New(origin.Config{
+		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	})
+	require.NoError(t, err)
+	return o
 }
 
 func (o *originDouble) Head(ctx context.Context, url string) (origin.Meta, error) {
 	return o.head(ctx, url)
-}
-
-func (o *originDouble) Get(ctx context.Context, url string, want origin.Meta) (io.ReadCloser, error) {
-	return o.get(ctx, url, want)
 }
 
 type observerDouble struct {
@@ -55,6 +71,11 @@ func (o *observerDouble) Copied(_ string, bytes int64, _ time.Duration) {
 	o.bytes += bytes
 }
 
+// owners are the hashes of objects that a running workflow copies.
+type owners map[string]bool
+
+func (o owners) Running(context.Context, string) (map[string]bool, error) { return o, nil }
+
 const body = "hello"
 
 // bench is the activities with doubles around them.
@@ -65,6 +86,7 @@ type bench struct {
 	bucket *storagetest.Memory
 	cache  *cachetest.Memory
 	seen   *observerDouble
+	owners owners
 	object storage.Object
 	source activities.Source
 }
@@ -72,24 +94,23 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{
-		bucket: &storagetest.Memory{}, cache: &cachetest.Memory{}, seen: &observerDouble{},
-		object: storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/a?sig=secret"},
+		bucket: &storagetest.Memory{}, cache: &cachetest.Memory{}, seen: &observerDouble{}, owners: owners{},
 	}
-	b.origin = &originDouble{
-		head: func(_ context.Context, url string) (origin.Meta, error) {
-			require.Equal(t, b.object.URL, url)
-			return origin.Meta{Size: int64(len(body)), ETag: `"1"`, ContentType: "text/plain"}, nil
-		},
-		get: func(_ context.Context, url string, _ origin.Meta) (io.ReadCloser, error) {
-			require.Equal(t, b.object.URL, url)
-			return io.NopCloser(strings.NewReader(body)), nil
-		},
+	b.origin = newOrigin(t)
+	b.object = storage.Object{Service: "s3", Region: "us-west-2", URL: b.origin.served.URL + "/a?sig=secret"}
+	b.origin.head = func(_ context.Context, url string) (origin.Meta, error) {
+		require.Equal(t, b.object.URL, url)
+		return origin.Meta{Size: int64(len(body)), ContentType: "text/plain"}, nil
 	}
 	s := sealer(t, newKey(t))
 	b.source = s.Seal(b.object)
 	b.Activities = &activities.Activities{
-		Origin: b.origin, Bucket: b.bucket, Cache: b.cache, Sealer: s, Rules: cachetest.Rules(),
-		Memory: activities.NewMemory(1 << 20), Observer: b.seen, Stall: time.Minute, PartSize: 1 << 20, Now: time.Now,
+		Origin: b.origin, Bucket: b.bucket, Cache: b.cache, Sealer: s, Rules: cachetest.Rules(), Observer: b.seen, Now: time.Now,
+		Owners: b.owners,
+		Copier: &copier.Copier{
+			Source: b.origin, Bucket: b.bucket, SmallMemory: copier.NewMemory(32 << 20), Memory: copier.NewMemory(64 << 20),
+			PartSize: storage.MinPartSize, InFlight: 2, Stall: time.Minute, MinRate: 1, SpoolDir: t.TempDir(),
+		},
 	}
 	b.env = (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
 	b.env.RegisterActivity(b.Activities)
@@ -118,13 +139,27 @@ func (b *bench) headSource(t *testing.T) (activities.HeadSourceResult, error) {
 func (b *bench) streamCopy(t *testing.T, generation int64) (activities.Copy, error) {
 	t.Helper()
 	v, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
-		Source: b.source, Meta: origin.Meta{Size: int64(len(body)), ETag: "\"t\u00e9\"\n"}, Generation: generation,
+		Source: b.source, Generation: generation, CopyID: "run/1", Replaces: b.replaces(t),
+		Meta: origin.Meta{Size: int64(len(body)), ETag: "t\u00e9\"\n"},
 	})
 	var out activities.Copy
 	if err == nil {
 		require.NoError(t, v.Get(&out))
 	}
 	return out, err
+}
+
+// replaces is what HeadSource would have seen.
+func (b *bench) replaces(t *testing.T) string {
+	t.Helper()
+	if b.bucket.Err != nil {
+		return ""
+	}
+	stored, err := b.bucket.Head(t.Context(), b.object.Key())
+	if err != nil {
+		return ""
+	}
+	return stored.ETag
 }
 
 // requireFailure checks the form in which an error reaches the history.
@@ -159,7 +194,8 @@ func TestHeadSourceFindsACopyThatIsThere(t *testing.T) {
 	b.origin.head = func(context.Context, string) (origin.Meta, error) { return origin.Meta{}, errors.New("gone") }
 	out, err := b.headSource(t)
 	require.NoError(t, err)
-	require.Equal(t, &activities.Copy{Size: int64(len(body))}, out.Stored)
+	require.EqualValues(t, len(body), out.Stored.Size)
+	require.NotEmpty(t, out.Stored.CRC64NVME)
 
 	// But not one that was purged.
 	generation, err := b.cache.Purge(t.Context(), b.key())
@@ -205,20 +241,6 @@ func (b lateBucket) Head(ctx context.Context, key string) (storage.Stored, error
 	}
 }
 
-func TestMemoryIsShared(t *testing.T) {
-	m := activities.NewMemory(10)
-	free, err := m.Take(t.Context(), 7)
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err = m.Take(ctx, 4)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	free()
-	// What needs more than there is runs alone.
-	_, err = m.Take(t.Context(), 100)
-	require.NoError(t, err)
-}
-
 func TestErrorsOfTheSource(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err        error
@@ -260,10 +282,10 @@ func TestStreamCopy(t *testing.T) {
 	require.EqualValues(t, 7, head.Generation)
 	in, _ := b.bucket.Input(b.object.Key())
 	require.Equal(t, "application/octet-stream", in.ContentType)
-	require.Equal(t, "https://example.com/a", in.Metadata["cloud-mirror-upstream-url"], "without its query")
-	require.Equal(t, `"t?"?`, in.Metadata["cloud-mirror-upstream-etag"], "printable ASCII")
+	require.Equal(t, b.origin.served.URL+"/a", in.Metadata["cloud-mirror-upstream-url"], "without its query")
+	require.Equal(t, `t?"?`, in.Metadata["cloud-mirror-upstream-etag"], "printable ASCII")
 	require.Equal(t, "5", in.Metadata["cloud-mirror-upstream-content-length"])
-	for _, name := range []string{"stored", "workflow-id", "generation"} {
+	for _, name := range []string{"stored", "workflow-id", "generation", "copy-id"} {
 		require.NotEmpty(t, in.Metadata["cloud-mirror-"+name], name)
 	}
 	size := 0
@@ -276,8 +298,9 @@ func TestStreamCopy(t *testing.T) {
 
 func TestStreamCopyThatIsShortStoresNothing(t *testing.T) {
 	b := newBench(t)
-	b.origin.get = func(context.Context, string, origin.Meta) (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader(body[1:])), nil
+	b.origin.get = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "5")
+		_, _ = io.WriteString(w, body[1:])
 	}
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, "SourceTruncated", false)
@@ -294,27 +317,38 @@ func TestStreamCopyWithoutItsBucketIsRetried(t *testing.T) {
 
 func TestStreamCopyThatStallsIsCut(t *testing.T) {
 	b := newBench(t)
-	b.Stall = time.Millisecond
-	b.origin.get = func(ctx context.Context, _ string, _ origin.Meta) (io.ReadCloser, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
+	b.Copier.Stall = 50 * time.Millisecond
+	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, time.Hour) }
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStalled, false)
+}
+
+// drip sends a body of five bytes, one after each pause.
+func drip(w http.ResponseWriter, r *http.Request, pause time.Duration) {
+	w.Header().Set("Content-Length", "5")
+	for i := range body {
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(pause):
+			_, _ = io.WriteString(w, body[i:i+1])
+		}
+	}
 }
 
 // stuckBucket takes nothing until its caller gives up.
 type stuckBucket struct{ *storagetest.Memory }
 
-func (stuckBucket) Upload(ctx context.Context, _ storage.UploadInput) (storage.Stored, error) {
+func (stuckBucket) Put(ctx context.Context, _ storage.Input, _ storage.Body) (storage.Stored, error) {
 	<-ctx.Done()
 	return storage.Stored{}, ctx.Err()
 }
 
 func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 	b := newBench(t)
-	b.Stall = time.Millisecond
-	b.Bucket = stuckBucket{b.bucket}
+	b.Copier.Stall = 50 * time.Millisecond
+	b.Copier.Bucket = stuckBucket{b.bucket}
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStorage, false)
 }
@@ -322,9 +356,7 @@ func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 func TestStreamCopyThatIsPurgedEnds(t *testing.T) {
 	b := newBench(t)
 	b.Rules.Lease = time.Millisecond
-	b.origin.get = func(ctx context.Context, _ string, _ origin.Meta) (io.ReadCloser, error) {
-		return io.NopCloser(&slow{ctx: ctx}), nil
-	}
+	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, 700*time.Millisecond) }
 	_, err := b.cache.Purge(t.Context(), b.key())
 	require.NoError(t, err)
 	_, err = b.streamCopy(t, 0)
@@ -344,60 +376,29 @@ func (c *countingCache) Put(ctx context.Context, key string, generation int64, e
 
 func TestLeaseIsRenewedByProgressAlone(t *testing.T) {
 	for name, tc := range map[string]struct {
-		body     func(ctx context.Context) io.Reader
+		pause    time.Duration
 		min, max int64
 	}{
-		"bytes come": {func(ctx context.Context) io.Reader { return &slow{ctx: ctx} }, 3, 100},
+		"bytes come": {900 * time.Millisecond, 3, 100},
 		// The first time is for what came before: the lease is a moment old.
-		"nothing comes": {func(ctx context.Context) io.Reader { return &silent{ctx: ctx} }, 0, 1},
+		"nothing comes": {time.Hour, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			b.Rules.Lease, b.Stall = time.Millisecond, 3500*time.Millisecond
+			b.Rules.Lease, b.Copier.Stall = time.Millisecond, 4500*time.Millisecond
 			count := &countingCache{Memory: b.cache}
 			b.Cache = count
-			b.origin.get = func(ctx context.Context, _ string, _ origin.Meta) (io.ReadCloser, error) {
-				ctx, cancel := context.WithTimeout(ctx, 4500*time.Millisecond)
-				t.Cleanup(cancel)
-				return io.NopCloser(tc.body(ctx)), nil
-			}
-			_, err := b.streamCopy(t, 0)
-			require.Error(t, err)
+			b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, tc.pause) }
+			_, _ = b.streamCopy(t, 0)
 			require.GreaterOrEqual(t, count.puts.Load(), tc.min)
 			require.LessOrEqual(t, count.puts.Load(), tc.max)
 		})
 	}
 }
 
-// silent sends nothing until its request ends.
-type silent struct {
-	ctx context.Context //nolint:containedctx // it stands for a body that a request's context ends
-}
-
-func (s *silent) Read([]byte) (int, error) {
-	<-s.ctx.Done()
-	return 0, s.ctx.Err()
-}
-
-// slow sends a byte now and then until its request ends.
-type slow struct {
-	ctx context.Context //nolint:containedctx // it stands for a body that a request's context ends
-}
-
-func (s *slow) Read(p []byte) (int, error) {
-	select {
-	case <-s.ctx.Done():
-		return 0, s.ctx.Err()
-	case <-time.After(20 * time.Millisecond):
-		return copy(p, "x"), nil
-	}
-}
-
 func TestSourceThatChangedGoesBackToTheWorkflow(t *testing.T) {
 	b := newBench(t)
-	b.origin.get = func(context.Context, string, origin.Meta) (io.ReadCloser, error) {
-		return nil, &origin.Error{Class: origin.ClassChanged}
-	}
+	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body+"!") }
 	_, err := b.streamCopy(t, 0)
 	var app *temporal.ApplicationError
 	require.ErrorAs(t, err, &app)

@@ -9,8 +9,8 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
-	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
@@ -19,7 +19,6 @@ const maxErrorText = 1024
 
 // Causes of the context of a copy that is ended from here.
 var (
-	errStalled       = errors.New("the source sent nothing")
 	errBucketStalled = errors.New("the bucket took nothing")
 	errHandover      = errors.New("the worker is stopping, another one goes on")
 )
@@ -40,8 +39,10 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 	switch {
 	case errors.Is(err, cache.ErrPurged):
 		f.Class, f.Permanent = ClassPurged, true
-	case errors.Is(err, errStalled):
+	case errors.Is(err, copier.ErrStalled):
 		f.Class = ClassStalled
+	case errors.Is(err, errDigest):
+		f.Class = ClassDigest
 	case errors.Is(err, errHandover):
 		f.Class, retryAfter = ClassHandover, handoverDelay
 	case errors.Is(err, ErrSealed):
@@ -51,9 +52,7 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 		f.Class, f.Status, f.Permanent = string(source.Class), source.Status, source.Permanent
 		f.Text = source.Error()
 		retryAfter = source.RetryAfter
-	case errors.Is(err, storage.ErrMismatch):
-		f.Class = string(origin.ClassTruncated)
-	case errors.Is(err, errStorage), errors.Is(err, errBucketStalled):
+	case errors.Is(err, copier.ErrBucket), errors.Is(err, errStorage), errors.Is(err, errBucketStalled):
 		f.Class = ClassStorage
 	case errors.Is(err, errCache):
 		f.Class = ClassCache
@@ -65,9 +64,9 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 	return f, retryAfter
 }
 
-// outcome turns an error into the form that Temporal keeps: type is the error class, details are a [Failure], and the
-// source's Retry-After is the next retry's delay. Cancellation stays what it is.
-func outcome(ctx context.Context, err error) error {
+// outcome turns an error into the form that Temporal keeps: type is the error class, details are a [Failure] and more, and
+// the source's Retry-After is the next retry's delay. Cancellation stays what it is.
+func outcome(ctx context.Context, err error, more ...any) error {
 	switch {
 	case err == nil:
 		return nil
@@ -79,10 +78,11 @@ func outcome(ctx context.Context, err error) error {
 	}
 	f, retryAfter := failure(err)
 	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class, temporal.ApplicationErrorOptions{
-		// What HeadSource saw is no longer there: only the workflow can go back to it.
-		NonRetryable:   f.Permanent || f.Class == ClassChanged,
+		// What HeadSource saw is no longer there: only the workflow can go back to it. What the request expects is not there,
+		// which says nothing of other requests.
+		NonRetryable:   f.Permanent || f.Class == ClassChanged || f.Class == ClassDigest,
 		NextRetryDelay: retryAfter,
-		Details:        []any{f},
+		Details:        append([]any{f}, more...),
 	})
 }
 

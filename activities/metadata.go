@@ -12,7 +12,8 @@ import (
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
 const maxValue = 300
 
-// metadata is what a copy says about itself. The names are the original cloud-mirror's, besides the last two.
+// metadata is what a copy says about itself. The names are the original cloud-mirror's, besides the last
+// ones.
 func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]string {
 	hops := make([]string, 0, len(in.Meta.Addresses))
 	for _, h := range in.Meta.Addresses {
@@ -25,6 +26,8 @@ func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]s
 		"cloud-mirror-addresses":               strings.Join(hops, ", "),
 		"cloud-mirror-stored":                  now.UTC().Format(time.RFC3339),
 		"cloud-mirror-workflow-id":             workflowID,
+		"cloud-mirror-sha256":                  in.SHA256,
+		storage.MetadataCopyID:                 in.CopyID,
 		storage.MetadataGeneration:             strconv.FormatInt(in.Generation, 10),
 	}
 	for name, value := range m {

@@ -2,72 +2,125 @@ package activities
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"sync/atomic"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// beat is how often a running copy heartbeats, and so how soon it learns that it was cancelled.
-const beat = time.Second
+// errDigest is a source that is not what the request expects.
+var errDigest = errors.New("the source does not have the SHA-256 that the request expects")
 
-// bucketPatience is how many times as long as a source a bucket may take nothing.
-const bucketPatience = 10
-
-// StreamCopy copies the source's bytes into the bucket. What is stored is exactly what HeadSource saw, or nothing.
+// StreamCopy copies the source's bytes into the bucket. What is stored is exactly what HeadSource saw, or nothing. It goes
+// on where an earlier attempt left off, and leaves the upload to the next one if it fails itself: AbortUpload is for when
+// there will be none.
 func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (Copy, error) {
 	start := a.Now()
-	stored, err := a.streamCopy(ctx, in)
+	t := &transfer{a: a, in: in}
+	out, err := a.streamCopy(ctx, t)
 	if err != nil {
-		return Copy{}, outcome(ctx, err)
+		return Copy{}, outcome(ctx, err, t.progress())
 	}
-	a.Observer.Copied(in.Source.Pool(), stored.Size, a.Now().Sub(start))
-	return Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires}, nil
+	a.Observer.Copied(in.Source.Pool(), out.Size, a.Now().Sub(start))
+	return out, nil
 }
 
-func (a *Activities) streamCopy(ctx context.Context, in StreamCopyInput) (storage.Stored, error) {
-	object, err := a.Sealer.Open(in.Source)
+func (a *Activities) streamCopy(ctx context.Context, t *transfer) (Copy, error) {
+	object, err := a.Sealer.Open(t.in.Source)
 	if err != nil {
-		return storage.Stored{}, err
+		return Copy{}, err
 	}
-	t := &transfer{a: a, in: in, key: cache.Key(object.PoolID(), object.Hash())}
+	t.key = cache.Key(object.PoolID(), object.Hash())
+	t.job, err = a.job(ctx, t, object)
+	if err != nil {
+		return Copy{}, err
+	}
+	if t.job.Resume.Upload != "" || activity.GetInfo(ctx).Attempt > 1 {
+		if there, err := a.there(ctx, t); err != nil || there != nil {
+			return *orZero(there), err
+		}
+	}
 	ctx, stop := t.watch(ctx)
 	defer stop()
+	r, err := a.Copier.Run(ctx, t.job)
+	var source *origin.Error
+	switch {
+	case errors.As(err, &source) && source.Class == origin.ClassCorrupt && t.in.SHA256 != "" && len(t.in.Meta.Digests) == 0:
+		return Copy{}, fmt.Errorf("%w: %w", errDigest, err)
+	case err != nil:
+		return Copy{}, cause(ctx, err)
+	}
+	return Copy{
+		Size: r.Size, CRC64NVME: r.CRC64NVME, Expires: r.Expires,
+		Way: r.Way, Fetched: r.Fetched, Resumed: r.Resumed, Restarted: r.Restarted, Unverified: r.Unverified,
+	}, nil
+}
 
-	free, err := a.Memory.Take(ctx, storage.UploadMemory(in.Meta.Size, a.PartSize))
-	if err != nil {
-		return storage.Stored{}, cause(ctx, err)
+func orZero(c *Copy) *Copy {
+	if c == nil {
+		return &Copy{}
 	}
-	defer free()
-	t.begun.Store(true)
-	t.reading.Store(true)
-	body, err := a.Origin.Get(ctx, object.URL, in.Meta)
-	t.reading.Store(false)
-	if err != nil {
-		return storage.Stored{}, cause(ctx, err)
+	return c
+}
+
+func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object) (*copier.Job, error) {
+	in := t.in
+	job := &copier.Job{
+		URL:  object.URL,
+		Meta: in.Meta,
+		Input: storage.Input{
+			Key:                object.Key(),
+			ContentType:        contentType(in.Meta.ContentType),
+			ContentEncoding:    headerSafe(in.Meta.ContentEncoding),
+			ContentDisposition: headerSafe(in.Meta.ContentDisposition),
+			ContentLanguage:    headerSafe(in.Meta.ContentLanguage),
+			Metadata:           metadata(in, activity.GetInfo(ctx).WorkflowExecution.ID, a.Now()),
+			Replaces:           in.Replaces,
+		},
+		Resume: in.Resume,
 	}
-	defer body.Close()
-	stored, err := a.Bucket.Upload(ctx, storage.UploadInput{
-		Key:                object.Key(),
-		Body:               &source{r: body, t: t},
-		Size:               in.Meta.Size,
-		ContentType:        contentType(in.Meta.ContentType),
-		ContentEncoding:    headerSafe(in.Meta.ContentEncoding),
-		ContentDisposition: headerSafe(in.Meta.ContentDisposition),
-		ContentLanguage:    headerSafe(in.Meta.ContentLanguage),
-		Metadata:           metadata(in, activity.GetInfo(ctx).WorkflowExecution.ID, a.Now()),
-		Progress:           t.stored.Store,
-	})
-	if err != nil {
-		return storage.Stored{}, cause(ctx, fmt.Errorf("%w: %w", errStorage, err))
+	var last Progress
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
+		job.Resume = last.Resume
 	}
-	return stored, nil
+	if in.SHA256 != "" {
+		sum, err := hex.DecodeString(in.SHA256)
+		if err != nil {
+			return nil, fmt.Errorf("expected SHA-256: %w", err)
+		}
+		job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: sum}}
+	}
+	if src, ok := a.Pool.SourceOf(in.Meta.Final); ok && in.Meta.Rangeable() {
+		src.ETag, src.Size = in.Meta.ETag, in.Meta.Size
+		job.Server = &src
+	}
+	job.Checkpoint = func(s copier.State) { t.checkpoint(ctx, s) }
+	return job, nil
+}
+
+// there looks what the bucket has: an earlier attempt may have come to its end, and somebody else to another one.
+func (a *Activities) there(ctx context.Context, t *transfer) (*Copy, error) {
+	stored, err := a.Bucket.Head(ctx, t.job.Input.Key)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		t.job.Input.Replaces = ""
+		return nil, nil //nolint:nilnil // nothing is there
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errStorage, err)
+	case stored.Generation > t.in.Generation:
+		return nil, cache.ErrPurged
+	case stored.CopyID == t.in.CopyID && stored.CopyID != "",
+		t.in.SHA256 == "" && a.usable(stored, t.in.Generation):
+		return &Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires, Way: "found"}, nil
+	}
+	t.job.Input.Replaces = stored.ETag
+	return nil, nil //nolint:nilnil // nothing of use is there
 }
 
 func contentType(s string) string {
@@ -85,101 +138,14 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// transfer is one running copy, as seen by those who wait for it: it heartbeats, renews the lease while there is
-// progress, and ends a copy that stalls or was purged.
-type transfer struct {
-	a   *Activities
-	in  StreamCopyInput
-	key string
-
-	begun        atomic.Bool  // false while it waits for memory
-	reading      atomic.Bool  // it waits for the source now
-	read, stored atomic.Int64 // bytes
-}
-
-// watch returns the context of the copy. Its cause tells a stall and a purge from a cancellation.
-func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		cancel(t.run(ctx))
-	}()
-	return ctx, func() {
-		cancel(nil)
-		<-done
+// AbortUpload frees what a copy has stored in parts that will never be an object.
+func (a *Activities) AbortUpload(ctx context.Context, in AbortUploadInput) error {
+	object, err := a.Sealer.Open(in.Source)
+	if err != nil {
+		return outcome(ctx, err)
 	}
-}
-
-func (t *transfer) run(ctx context.Context) error {
-	ticker := time.NewTicker(beat)
-	defer ticker.Stop()
-	moved, renewed := t.a.Now(), t.a.Now()
-	var last int64
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-activity.GetWorkerStopChannel(ctx):
-			return errHandover
-		case <-ticker.C:
-		}
-		activity.RecordHeartbeat(ctx, Progress{Done: t.stored.Load(), Total: t.in.Meta.Size})
-		now := t.a.Now()
-		if n := t.read.Load() + t.stored.Load(); n != last || !t.begun.Load() {
-			last, moved = n, now
-		}
-		if err := t.stalled(now.Sub(moved)); err != nil {
-			return err
-		}
-		// Renewed three times in a lease's time, as long as something moved since or the bucket has the last word: to
-		// complete a large object takes it minutes.
-		if now.Sub(renewed) < t.a.Rules.Lease/3 || moved.Before(renewed) && t.reading.Load() {
-			continue
-		}
-		renewed = now
-		if err := t.renew(ctx, now); err != nil {
-			return err
-		}
-	}
-}
-
-// stalled tells the two that a copy waits for from each other. The bucket has more time: a part shows no progress before
-// all of it is stored.
-func (t *transfer) stalled(since time.Duration) error {
-	switch {
-	case since > t.a.Stall && t.reading.Load():
-		return fmt.Errorf("%w: for %s, after %d of %d bytes", errStalled, since.Round(time.Second), t.read.Load(), t.in.Meta.Size)
-	case since > bucketPatience*t.a.Stall:
-		return fmt.Errorf("%w: for %s, after %d of %d bytes", errBucketStalled, since.Round(time.Second), t.stored.Load(), t.in.Meta.Size)
-	default:
-		return nil
-	}
-}
-
-// renew fails only with [cache.ErrPurged]: redis being down is no reason to stop a copy.
-func (t *transfer) renew(ctx context.Context, now time.Time) error {
-	entry := t.a.Rules.Pending(now, owner(ctx), t.stored.Load(), t.in.Meta.Size)
-	err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry)
-	if errors.Is(err, cache.ErrPurged) {
-		return err
-	}
-	if err != nil && ctx.Err() == nil {
-		activity.GetLogger(ctx).Warn("lease not renewed", "error", err)
+	if err := copier.AbortUploads(ctx, a.Bucket, storage.Upload{Key: object.Key()}); err != nil {
+		return outcome(ctx, fmt.Errorf("%w: %w", errStorage, err))
 	}
 	return nil
-}
-
-// source is the body that is copied.
-type source struct {
-	r io.Reader
-	t *transfer
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	s.t.reading.Store(true)
-	defer s.t.reading.Store(false)
-	n, err := s.r.Read(p)
-	s.t.read.Add(int64(n))
-	return n, err
 }

@@ -98,6 +98,10 @@ func TestErrors(t *testing.T) {
 			r.Failed(now, "TooManyRedirects", 0, true, "private"), 302,
 			map[string]any{"msg": "Object could not be copied: TooManyRedirects", "url": source}, source,
 		},
+		"what has another digest than its request's": {
+			r.Failed(now, "DigestMismatch", 0, true, "private"), 302,
+			map[string]any{"msg": "Object could not be copied: DigestMismatch", "url": source}, source,
+		},
 		"what may work later": {
 			r.Failed(now, "SourceUnreachable", 0, false, "private"), 302,
 			map[string]any{"msg": "Cached copy did not show up in 200ms", "url": source}, source,

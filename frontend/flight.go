@@ -27,6 +27,7 @@ type flight struct {
 	pool   *Pool
 	object storage.Object
 	key    string
+	digest string // what the first client expects; those that join are not asked
 
 	cancel  context.CancelFunc
 	clients int // guarded by flights.mu
@@ -49,19 +50,19 @@ type flights struct {
 	all map[string]*flight
 }
 
-// join adds a client to the object's flight, which is started if there is none. leave must be called once.
-func (s *Server) join(pool *Pool, o storage.Object, key string) (f *flight, leave func()) {
+// join adds a client to its object's flight, which is started if there is none. leave must be called once.
+func (s *Server) join(c client) (f *flight, leave func()) {
 	s.flights.mu.Lock()
 	defer s.flights.mu.Unlock()
-	f = s.flights.all[key]
+	f = s.flights.all[c.key]
 	if f == nil {
 		// A flight belongs to no single client: the first one going away must not disturb the others.
 		ctx, cancel := context.WithCancel(context.Background())
 		f = &flight{
-			s: s, pool: pool, object: o, key: key, cancel: cancel,
+			s: s, pool: c.pool, object: c.object, key: c.key, digest: c.digest, cancel: cancel,
 			asked: make(chan struct{}), done: make(chan struct{}),
 		}
-		s.flights.all[key] = f
+		s.flights.all[c.key] = f
 		s.running.Go(func() { f.run(ctx) })
 	}
 	f.clients++
@@ -195,7 +196,8 @@ func (f *flight) backfill(ctx context.Context, cacheErr error) (cache.Entry, boo
 func (f *flight) enqueue(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	err := f.s.queue.Send(ctx, queue.Request{Pool: f.pool.ID(), URL: f.object.URL, Action: queue.Put})
+	put := queue.Request{Pool: f.pool.ID(), URL: f.object.URL, Action: queue.Put, SHA256: f.digest}
+	err := f.s.queue.Send(ctx, put)
 	if err != nil {
 		f.s.log.Warn().Err(err).Str("pool", f.pool.ID()).Msg("copy not asked for")
 	}

@@ -111,10 +111,9 @@ func (h *house) put(t *testing.T, e cache.Entry) {
 
 func (h *house) store(t *testing.T, generation string) {
 	t.Helper()
-	_, err := h.bucket.Upload(t.Context(), storage.UploadInput{
-		Key: object().Key(), Body: strings.NewReader("x"), Size: 1,
-		Metadata: map[string]string{storage.MetadataGeneration: generation},
-	})
+	_, err := h.bucket.Put(t.Context(), storage.Input{
+		Key: object().Key(), Metadata: map[string]string{storage.MetadataGeneration: generation},
+	}, h.bucket.Checksum().Body([]byte("x")))
 	require.NoError(t, err)
 }
 
@@ -177,6 +176,31 @@ func TestAPIReferenceNamesEveryRoute(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAPIReferenceNamesTheQueryParameters(t *testing.T) {
+	h := newHouse(t)
+	h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	var reference struct {
+		Paths map[string]struct {
+			Parameters []struct {
+				Name, In string
+				Schema   struct{ Examples []string }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(h.ask(t, "GET", "/v1/api-reference").raw), &reference))
+	var names []string
+	for _, p := range reference.Paths["/v1/redirect/{service}/{region}/{url}"].Parameters {
+		if p.In != "query" {
+			continue
+		}
+		names = append(names, p.Name)
+		for _, example := range p.Schema.Examples {
+			require.Equal(t, 302, h.ask(t, "GET", path("?"+p.Name+"="+example)).status, "%s=%s", p.Name, example)
+		}
+	}
+	require.Equal(t, []string{"max_wait", "sha256"}, names)
 }
 
 func TestCopyThatIsMadeWhileTheClientWaits(t *testing.T) {

@@ -70,7 +70,7 @@ func TestPurgeAllGoesOnAfterAFailure(t *testing.T) {
 	h := newHouse(t)
 	h.bucket.Err = errors.New("down") // the first of the two
 	other := storage.Object{Service: "s3", Region: "us-east-1", URL: source}
-	_, err := h.other.Upload(t.Context(), storage.UploadInput{Key: other.Key(), Body: strings.NewReader("x"), Size: 1})
+	_, err := h.other.Put(t.Context(), storage.Input{Key: other.Key()}, h.other.Checksum().Body([]byte("x")))
 	require.NoError(t, err)
 	a := h.ask(t, "DELETE", "/v1/purge/s3/all/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
 	require.Equal(t, 503, a.status)

@@ -21,6 +21,7 @@ type client struct {
 	pool   *Pool
 	object storage.Object
 	key    string
+	digest string // the SHA-256 that a copy which this request starts must have; empty if any will do
 	wait   time.Duration
 	start  time.Time
 }
@@ -46,7 +47,7 @@ func (s *Server) client(r *http.Request, p httprouter.Params) (client, error) {
 	if err != nil {
 		return client{}, err
 	}
-	wait, err := s.maxWait(r)
+	wait, digest, err := s.query(r)
 	if err != nil {
 		return client{}, err
 	}
@@ -56,6 +57,7 @@ func (s *Server) client(r *http.Request, p httprouter.Params) (client, error) {
 		pool:   s.pool(o),
 		object: o,
 		key:    cache.Key(o.PoolID(), o.Hash()),
+		digest: digest,
 		wait:   wait,
 		start:  s.now(),
 	}, nil
@@ -72,7 +74,7 @@ func (s *Server) pool(o storage.Object) *Pool {
 
 // await waits with the object's flight until there is an answer or the client's wait is over.
 func (s *Server) await(ctx context.Context, c client) (cache.Entry, decision) {
-	f, leave := s.join(c.pool, c.object, c.key)
+	f, leave := s.join(c)
 	defer leave()
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()

@@ -15,6 +15,7 @@ import (
 )
 
 func TestRequests(t *testing.T) {
+	digest := strings.Repeat("0a", 32)
 	std := base64.StdEncoding.EncodeToString([]byte(source))
 	for name, tc := range map[string]struct {
 		request string // method and target
@@ -34,6 +35,19 @@ func TestRequests(t *testing.T) {
 		"not encoded, with its query":   {"GET /v1/redirect/s3/us-west-2/https://example.com/a/b.zip?sig=x", 400, "InputError", "URL Must be URL Encoded!"},
 		"encoded but for its query":     {"GET /v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2Fa?sig=x", 400, "InputError", "URL Must be URL Encoded!"},
 		"a bare question mark":          {"GET " + path("?"), 400, "InputError", "URL Must be URL Encoded!"},
+		"sha256":                        {"GET " + path("?sha256="+digest), 302, "", ""},
+		"sha256 in upper case":          {"HEAD " + path("?sha256="+strings.ToUpper(digest)), 302, "", ""},
+		"sha256 and max_wait":           {"GET " + path("?sha256="+digest+"&max_wait=5s"), 302, "", ""},
+		"sha256 too short":              {"GET " + path("?sha256="+digest[2:]), 400, "InputError", "sha256 must be 64 hex digits"},
+		"sha256 too long":               {"GET " + path("?sha256="+digest+"00"), 400, "InputError", "sha256 must be 64 hex digits"},
+		"sha256 not hex":                {"GET " + path("?sha256="+digest[1:]+"g"), 400, "InputError", "sha256 must be 64 hex digits"},
+		"sha256 empty":                  {"GET " + path("?max_wait=5s&sha256="), 400, "InputError", "sha256 must be 64 hex digits"},
+		"sha256 twice":                  {"GET " + path("?sha256="+digest+"&sha256="+digest), 400, "InputError", "sha256 must be 64 hex digits"},
+		"sha256 with another name":      {"GET " + path("?SHA256="+digest), 400, "InputError", "URL Must be URL Encoded!"},
+		"sha256 and another":            {"GET " + path("?sha256="+digest+"&sig=x"), 400, "InputError", "URL Must be URL Encoded!"},
+		"sha256 and a bad max_wait":     {"GET " + path("?sha256="+digest+"&max_wait=soon"), 400, "InputError", "max_wait must be a duration from 0 to 1m0s, e.g. 5s"},
+		"max_wait twice":                {"GET " + path("?max_wait=1s&max_wait=1s"), 400, "InputError", "URL Must be URL Encoded!"},
+		"nothing but separators":        {"GET " + path("?&&"), 400, "InputError", "URL Must be URL Encoded!"},
 		"max_wait and another":          {"GET " + path("?max_wait=1s&sig=x"), 400, "InputError", "URL Must be URL Encoded!"},
 		"max_wait not a duration":       {"GET " + path("?max_wait=soon"), 400, "InputError", "max_wait must be a duration from 0 to 1m0s, e.g. 5s"},
 		"max_wait negative":             {"GET " + path("?max_wait=-1s"), 400, "InputError", "max_wait must be a duration from 0 to 1m0s, e.g. 5s"},

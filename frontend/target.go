@@ -1,7 +1,9 @@
 package frontend
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -69,17 +71,31 @@ func decodeURL(segment string) (string, error) {
 	return string(decoded), nil
 }
 
-// maxWait reads ?max_wait=, a duration or a number of seconds. Any other query shows that the URL was not encoded and
-// lost its own.
-func (s *Server) maxWait(r *http.Request) (time.Duration, error) {
+// query reads ?max_wait= and ?sha256=. Any other query shows that the URL was not encoded and lost its own.
+func (s *Server) query(r *http.Request) (wait time.Duration, digest string, err error) {
 	if r.URL.RawQuery == "" && !r.URL.ForceQuery {
-		return s.wait, nil
+		return s.wait, "", nil
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil || len(query) != 1 || len(query["max_wait"]) != 1 {
-		return 0, problem(codeInput, notEncoded)
+	waits, digests := query["max_wait"], query["sha256"]
+	delete(query, "max_wait")
+	delete(query, "sha256")
+	if err != nil || len(query) > 0 || len(waits) > 1 || len(waits)+len(digests) == 0 {
+		return 0, "", problem(codeInput, notEncoded)
 	}
-	text := query.Get("max_wait")
+	if wait, err = s.maxWait(waits); err != nil {
+		return 0, "", err
+	}
+	digest, err = expectedDigest(digests)
+	return wait, digest, err
+}
+
+// maxWait is a duration or a number of seconds.
+func (s *Server) maxWait(values []string) (time.Duration, error) {
+	if len(values) == 0 {
+		return s.wait, nil
+	}
+	text := values[0]
 	wait, err := time.ParseDuration(text)
 	if seconds, secErr := strconv.ParseUint(text, 10, 31); secErr == nil {
 		wait, err = time.Duration(seconds)*time.Second, nil
@@ -88,4 +104,16 @@ func (s *Server) maxWait(r *http.Request) (time.Duration, error) {
 		return 0, problem(codeInput, "max_wait must be a duration from 0 to "+s.waitLimit.String()+", e.g. 5s")
 	}
 	return wait, nil
+}
+
+// expectedDigest is hex in either case; in lower case it is returned, as it goes into the queue.
+func expectedDigest(values []string) (string, error) {
+	if len(values) == 0 {
+		return "", nil
+	}
+	sum, err := hex.DecodeString(values[0])
+	if err != nil || len(sum) != sha256.Size || len(values) > 1 {
+		return "", problem(codeInput, "sha256 must be 64 hex digits")
+	}
+	return hex.EncodeToString(sum), nil
 }

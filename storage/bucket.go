@@ -5,40 +5,58 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 )
 
-// ErrNotFound is returned for an object that the bucket does not have.
-var ErrNotFound = errors.New("no such object in the bucket")
+// Sentinels of this package.
+var (
+	// ErrNotFound is returned for an object that the bucket does not have.
+	ErrNotFound = errors.New("no such object in the bucket")
+	// ErrNoUpload is returned for a multipart upload that was completed, aborted, or never was.
+	ErrNoUpload = errors.New("no such upload in the bucket")
+	// ErrConflict is returned if the bucket holds another object than the one that may be replaced.
+	ErrConflict = errors.New("the bucket holds another object")
+	// ErrMismatch is returned if the bucket holds something else than what was sent. It is deleted before that.
+	ErrMismatch = errors.New("stored object differs from what was sent")
+)
 
-// MetadataGeneration is the user metadata that carries [Stored.Generation].
-const MetadataGeneration = "cloud-mirror-generation"
+// User metadata that this package reads.
+const (
+	MetadataGeneration = "cloud-mirror-generation" // carries [Stored.Generation]
+	MetadataCopyID     = "cloud-mirror-copy-id"    // carries [Stored.CopyID]
+)
 
 // Stored is what a bucket says of a copy.
 type Stored struct {
 	Size      int64
-	CRC64NVME string    // base64 as in x-amz-checksum-crc64nvme; empty where the server keeps none
+	ETag      string
+	CRC64NVME string    // of the full object, base64 as in x-amz-checksum-crc64nvme; empty where the server keeps none
 	Expires   time.Time // when the bucket deletes it; zero if it never does
 	// Generation is the purge generation under which the copy was begun (see cache.Entry); 0 if it carries none.
 	Generation int64
-
-	metadata map[string]string
+	// CopyID tells which copy it was, for one that wants to know whether it was itself; empty if it carries none.
+	CopyID string
 }
 
 // Bucket is one pool's bucket. It is safe for concurrent use.
 type Bucket struct {
 	pool    Pool
-	parts   partBuffers
 	client  *s3.Client
 	presign *s3.PresignClient
 	creds   aws.CredentialsProvider
 	now     func() time.Time
+	// copyLimit is maxCopyObject but in tests.
+	copyLimit int64
 }
 
 // Open returns the pool's bucket. It does no I/O.
@@ -53,14 +71,18 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 		// servers may refuse.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		if !pool.SignPayload {
+			// The checksum guards the payload, and TLS both: to hash it once more for the signature costs more than all else.
+			o.APIOptions = append(o.APIOptions, unsignedPayload)
+		}
 	})
 	return &Bucket{
-		pool:    pool,
-		parts:   partBuffers{size: pool.PartSize},
-		client:  client,
-		presign: s3.NewPresignClient(client),
-		creds:   client.Options().Credentials,
-		now:     time.Now,
+		pool:      pool,
+		client:    client,
+		presign:   s3.NewPresignClient(client),
+		creds:     client.Options().Credentials,
+		now:       time.Now,
+		copyLimit: maxCopyObject,
 	}
 }
 
@@ -80,13 +102,17 @@ func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 	if err != nil {
 		return Stored{}, b.wrap("head", key, err)
 	}
-	return Stored{
+	stored := Stored{
 		Size:       aws.ToInt64(out.ContentLength),
-		CRC64NVME:  aws.ToString(out.ChecksumCRC64NVME),
+		ETag:       aws.ToString(out.ETag),
 		Expires:    expiry(out.Expiration, aws.ToTime(out.LastModified), b.pool.Lifespan),
 		Generation: Generation(out.Metadata),
-		metadata:   out.Metadata,
-	}, nil
+		CopyID:     out.Metadata[MetadataCopyID],
+	}
+	if out.ChecksumType != types.ChecksumTypeComposite {
+		stored.CRC64NVME = aws.ToString(out.ChecksumCRC64NVME)
+	}
+	return stored, nil
 }
 
 // Generation reads the purge generation out of a copy's user metadata. None, or one that doesn't parse, is 0, the oldest
@@ -110,6 +136,20 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 
 func (b *Bucket) wrap(op, key string, err error) error {
 	return fmt.Errorf("%s %s in bucket %s: %w", op, key, b.pool.Bucket, err)
+}
+
+// unsignedPayload leaves the payload out of the signatures of the calls that have one of size.
+func unsignedPayload(stack *middleware.Stack) error {
+	switch stack.ID() {
+	case "PutObject", "UploadPart":
+		return v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware(stack)
+	}
+	return nil
+}
+
+func hasCode(err error, codes ...string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode())
 }
 
 func isStatus(err error, status int) bool {

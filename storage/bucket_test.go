@@ -19,20 +19,37 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// realPool is a pool on the S3 server of `make test`; without one these tests would prove nothing.
-func realPool(t *testing.T) (aws.Config, storage.Pool) {
+// server is an S3 server that others wrote.
+type server struct {
+	name string
+	aws.Config
+	storage.Pool
+}
+
+// servers are those of `make test`; without them these tests would prove nothing.
+func servers(t *testing.T) []server {
 	t.Helper()
-	endpoints := os.Getenv("CM_TEST_S3_ENDPOINTS")
-	require.NotEmpty(t, endpoints, "this test needs a real S3 server: run `make test`, or set CM_TEST_S3_ENDPOINTS")
+	endpoints, minio := os.Getenv("CM_TEST_S3_ENDPOINTS"), os.Getenv("CM_TEST_MINIO_ENDPOINT")
+	require.NotEmpty(t, endpoints, "this test needs real S3 servers: run `make test`, or set CM_TEST_S3_ENDPOINTS")
+	require.NotEmpty(t, minio, "this test needs real S3 servers: run `make test`, or set CM_TEST_MINIO_ENDPOINT")
 	first, _, _ := strings.Cut(endpoints, ",")
-	region, endpoint, _ := strings.Cut(first, "=")
+	region, versity, _ := strings.Cut(first, "=")
 	cfg, err := awsconfig.LoadDefaultConfig(t.Context())
 	require.NoError(t, err)
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
-	return cfg, storage.Pool{
-		Service: "s3", Region: region, Bucket: name[:min(len(name), 40)], Endpoint: endpoint, PathStyle: true,
-		PresignFor: time.Hour, PartSize: storage.MinPartSize,
+	pool := storage.Pool{
+		Service: "s3", Region: region, Bucket: name[:min(len(name), 40)], Endpoint: versity, PathStyle: true, PresignFor: time.Hour,
 	}
+	all := []server{{"versitygw", cfg, pool}, {"minio", cfg, pool}}
+	all[1].Endpoint = minio
+	return all
+}
+
+// realPool is a pool on the first of them.
+func realPool(t *testing.T) (aws.Config, storage.Pool) {
+	t.Helper()
+	s := servers(t)[0]
+	return s.Config, s.Pool
 }
 
 func client(cfg aws.Config, p storage.Pool) *s3.Client {
@@ -46,33 +63,44 @@ func TestContract(t *testing.T) {
 		m := &storagetest.Memory{}
 		storagetest.Run(t, storagetest.Fixture{
 			Bucket: m, PartSize: 1 << 10,
-			Read:        func(_ *testing.T, key string) ([]byte, bool) { return m.Body(key) },
-			OpenUploads: func(*testing.T) int { return 0 },
-		})
-	})
-	t.Run("s3", func(t *testing.T) {
-		cfg, pool := realPool(t)
-		b := storage.Open(cfg, pool)
-		_, err := b.Setup(t.Context(), false)
-		require.NoError(t, err)
-		raw := client(cfg, pool)
-		storagetest.Run(t, storagetest.Fixture{
-			Bucket: b, PartSize: pool.PartSize,
-			Read: func(t *testing.T, key string) ([]byte, bool) {
-				out, err := raw.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &pool.Bucket, Key: &key})
-				require.NoError(t, err)
-				body, err := io.ReadAll(out.Body)
-				require.NoError(t, err)
-				require.Equal(t, "text/x-test", aws.ToString(out.ContentType))
-				return body, true
-			},
-			OpenUploads: func(t *testing.T) int {
-				out, err := raw.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &pool.Bucket})
-				require.NoError(t, err)
-				return len(out.Uploads)
+			Read: func(t *testing.T, key string) []byte {
+				t.Helper()
+				body, ok := m.Body(key)
+				require.True(t, ok)
+				return body
 			},
 		})
 	})
+	for _, s := range servers(t) {
+		for name, change := range map[string]func(*storage.Pool){
+			"":                 func(*storage.Pool) {},
+			" with md5":        func(p *storage.Pool) { p.Checksum = storage.ChecksumMD5 },
+			" with signatures": func(p *storage.Pool) { p.SignPayload = true },
+		} {
+			t.Run(s.name+name, func(t *testing.T) {
+				pool := s.Pool
+				change(&pool)
+				b := storage.Open(s.Config, pool)
+				_, err := b.Setup(t.Context(), false)
+				require.NoError(t, err)
+				storagetest.Run(t, storagetest.Fixture{
+					Bucket: b, PartSize: storage.MinPartSize,
+					Read: func(t *testing.T, key string) []byte {
+						t.Helper()
+						out, err := client(s.Config, pool).GetObject(t.Context(), &s3.GetObjectInput{Bucket: &pool.Bucket, Key: &key})
+						require.NoError(t, err)
+						body, err := io.ReadAll(out.Body)
+						require.NoError(t, err)
+						require.Equal(t, "text/x-test", aws.ToString(out.ContentType))
+						require.Equal(t, "x-test", aws.ToString(out.ContentEncoding))
+						require.Equal(t, `attachment; filename="a b"`, aws.ToString(out.ContentDisposition))
+						require.Equal(t, "de, en", aws.ToString(out.ContentLanguage))
+						return body
+					},
+				})
+			})
+		}
+	}
 }
 
 func TestSetupIsIdempotentAndDryRunChangesNothing(t *testing.T) {
@@ -102,7 +130,7 @@ func TestPresignedLocationsWorkForTheirMethodAlone(t *testing.T) {
 	b := storage.Open(cfg, pool)
 	_, err := b.Setup(t.Context(), false)
 	require.NoError(t, err)
-	_, err = b.Upload(t.Context(), storage.UploadInput{Key: "a/b/c", Body: strings.NewReader("hello"), Size: 5})
+	_, err = b.Put(t.Context(), storage.Input{Key: "a/b/c"}, b.Checksum().Body([]byte("hello")))
 	require.NoError(t, err)
 	for _, signed := range []string{http.MethodGet, http.MethodHead} {
 		location, err := b.Location(t.Context(), signed, "a/b/c", time.Time{})

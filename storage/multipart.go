@@ -1,245 +1,236 @@
 package storage
 
 import (
-	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/minio/crc64nvme"
-	"golang.org/x/sync/errgroup"
 )
 
 // Limits of a multipart upload, https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html.
 const (
 	MinPartSize = 5 << 20 // bytes, of every part but the last
-	maxPartSize = 5 << 30 // bytes
-	maxParts    = 10_000
+	MaxPartSize = 5 << 30 // bytes
+	MaxParts    = 10_000
 )
 
-const (
-	// partsInFlight bounds the memory of one upload: that many parts and one more are in memory at most.
-	partsInFlight = 4
-	// abortTimeout bounds the clean-up that goes on after the caller's context is over.
-	abortTimeout = 10 * time.Second
-)
-
-// planPartSize is the smallest part size, at least want, with which an object of size bytes fits into 10,000 parts.
-// An object of unknown size gets want.
-func planPartSize(size, want int64) (int64, error) {
-	part := max(want, MinPartSize, (size+maxParts-1)/maxParts)
-	if part > maxPartSize {
+// PartSize is the smallest size of a part, at least want, with which an object of size bytes fits into 10,000 parts; more
+// than 48.8 TiB don't. An object of unknown size (-1) gets want.
+func PartSize(size, want int64) (int64, error) {
+	part := max(want, MinPartSize, (size+MaxParts-1)/MaxParts)
+	if part > MaxPartSize {
 		return 0, fmt.Errorf("%d bytes are more than S3 stores as one object", size)
 	}
 	return part, nil
 }
 
-// upload is one multipart upload under way.
-type upload struct {
-	b     *Bucket
-	in    UploadInput
-	id    string
-	limit int64 // bytes a part
-
-	crc    uint64 // of all bytes read
-	read   int64
-	stored atomic.Int64
-
-	mu    sync.Mutex
-	parts []types.CompletedPart // by part number less one
+// Upload names a multipart upload that was created and is neither completed nor aborted.
+type Upload struct {
+	Key       string
+	ID        string
+	Initiated time.Time // by the server's clock; zero if it is not known
 }
 
-func (b *Bucket) uploadParts(ctx context.Context, in UploadInput, partSize int64) (_ Stored, err error) {
-	first := b.parts.get(partSize)
-	n, err := io.ReadFull(in.Body, first)
-	if in.Size < 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-		// It turned out to fit one part.
-		defer b.parts.put(first)
-		return b.put(ctx, in, first[:n])
-	}
-	if err != nil {
-		b.parts.put(first)
-		return Stored{}, short(err, int64(n), in.Size)
-	}
+// Part is a part that the bucket has.
+type Part struct {
+	Number int32 // from 1
+	Size   int64 // bytes
+	ETag   string
+	Sum    string // the pool's checksum, base64; empty if the server does not tell
+}
 
-	u := &upload{b: b, in: in, limit: partSize}
-	if err := u.create(ctx); err != nil {
-		b.parts.put(first)
-		return Stored{}, err
+// CreateUpload begins a multipart upload.
+func (b *Bucket) CreateUpload(ctx context.Context, in Input) (Upload, error) {
+	create := &s3.CreateMultipartUploadInput{
+		Bucket:             &b.pool.Bucket,
+		Key:                &in.Key,
+		ContentType:        optional(in.ContentType),
+		ContentEncoding:    optional(in.ContentEncoding),
+		ContentDisposition: optional(in.ContentDisposition),
+		ContentLanguage:    optional(in.ContentLanguage),
+		Metadata:           in.Metadata,
 	}
-	defer func() {
+	if b.Checksum() == ChecksumCRC64NVME {
+		create.ChecksumAlgorithm, create.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
+	}
+	out, err := b.client.CreateMultipartUpload(ctx, create)
+	if err != nil {
+		return Upload{}, b.wrap("create upload of", in.Key, err)
+	}
+	return Upload{Key: in.Key, ID: aws.ToString(out.UploadId)}, nil
+}
+
+// UploadPart stores a part, in place of the one with the same number if there is one. It fails with [ErrNoUpload], or
+// with the server's error; a part that does not have its checksum is not stored.
+func (b *Bucket) UploadPart(ctx context.Context, u Upload, number int32, body Body) (Part, error) {
+	sum := base64.StdEncoding.EncodeToString(body.Sum)
+	in := &s3.UploadPartInput{
+		Bucket:        &b.pool.Bucket,
+		Key:           &u.Key,
+		UploadId:      &u.ID,
+		PartNumber:    &number,
+		Body:          body.ReadSeeker,
+		ContentLength: &body.Size,
+	}
+	if b.Checksum() == ChecksumMD5 {
+		in.ContentMD5 = &sum
+	} else {
+		in.ChecksumAlgorithm, in.ChecksumCRC64NVME = types.ChecksumAlgorithmCrc64nvme, &sum
+	}
+	out, err := b.client.UploadPart(ctx, in)
+	if err != nil {
+		return Part{}, b.uploadError(fmt.Sprintf("part %d of", number), u, err)
+	}
+	return Part{Number: number, Size: body.Size, ETag: aws.ToString(out.ETag), Sum: sum}, nil
+}
+
+// ListParts says which parts the bucket has, by number, or fails with [ErrNoUpload].
+func (b *Bucket) ListParts(ctx context.Context, u Upload) ([]Part, error) {
+	var parts []Part
+	pages := s3.NewListPartsPaginator(b.client, &s3.ListPartsInput{Bucket: &b.pool.Bucket, Key: &u.Key, UploadId: &u.ID})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			err = errors.Join(err, u.abort(ctx))
+			return nil, b.uploadError("list parts of", u, err)
 		}
-	}()
-	if err := u.sendAll(ctx, first); err != nil {
+		for _, p := range page.Parts {
+			part := Part{
+				Number: aws.ToInt32(p.PartNumber), Size: aws.ToInt64(p.Size), ETag: aws.ToString(p.ETag),
+				Sum: aws.ToString(p.ChecksumCRC64NVME),
+			}
+			if b.Checksum() == ChecksumMD5 {
+				part.Sum = sumOfETag(part.ETag)
+			}
+			parts = append(parts, part)
+		}
+	}
+	return parts, nil
+}
+
+// sumOfETag is the MD5 that a part's ETag is; empty if it is none.
+func sumOfETag(etag string) string {
+	sum, err := hex.DecodeString(strings.Trim(etag, `"`))
+	if err != nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(sum)
+}
+
+// CompleteUpload makes the object appear that the parts, numbered from 1 without a gap, make together. The server
+// compares the whole object's length and checksum with ours before it does; what it then holds is compared once more,
+// which also settles a reply that got lost. It fails with [ErrNoUpload], [ErrConflict] or [ErrMismatch], or with the
+// server's error; the upload is then still there, but for ErrMismatch.
+func (b *Bucket) CompleteUpload(ctx context.Context, in Input, u Upload, parts []Part) (Stored, error) {
+	want, err := b.whole(parts)
+	if err != nil {
+		return Stored{}, b.wrap("complete upload of", in.Key, err)
+	}
+	complete := &s3.CompleteMultipartUploadInput{
+		Bucket:          &b.pool.Bucket,
+		Key:             &in.Key,
+		UploadId:        &u.ID,
+		MpuObjectSize:   &want.Size,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: make([]types.CompletedPart, len(parts))},
+	}
+	complete.IfMatch, complete.IfNoneMatch = b.conditions(in)
+	for i, p := range parts {
+		complete.MultipartUpload.Parts[i] = types.CompletedPart{ETag: &p.ETag, PartNumber: &p.Number}
+		if b.Checksum() == ChecksumCRC64NVME {
+			complete.MultipartUpload.Parts[i].ChecksumCRC64NVME = &p.Sum
+		}
+	}
+	if b.Checksum() == ChecksumCRC64NVME {
+		complete.ChecksumCRC64NVME, complete.ChecksumType = &want.CRC64NVME, types.ChecksumTypeFullObject
+	}
+	var stored Stored
+	if _, err = b.client.CompleteMultipartUpload(ctx, complete); err != nil {
+		stored, err = b.settle(ctx, in, want, err)
+	} else {
+		stored, err = b.verify(ctx, in, want)
+	}
+	if err != nil {
+		return Stored{}, b.uploadError("complete", u, err)
+	}
+	return stored, nil
+}
+
+// whole is what the bucket will hold when the parts are one object.
+func (b *Bucket) whole(parts []Part) (Stored, error) {
+	var want Stored
+	for i, p := range parts {
+		if int(p.Number) != i+1 {
+			return Stored{}, fmt.Errorf("part %d is missing", i+1)
+		}
+		want.Size += p.Size
+	}
+	sum, err := b.Checksum().fullSum(parts)
+	if err != nil {
 		return Stored{}, err
 	}
-	return u.complete(ctx)
-}
-
-func (u *upload) create(ctx context.Context) error {
-	out, err := u.b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket:             &u.b.pool.Bucket,
-		Key:                &u.in.Key,
-		ChecksumAlgorithm:  types.ChecksumAlgorithmCrc64nvme,
-		ChecksumType:       types.ChecksumTypeFullObject,
-		ContentType:        optional(u.in.ContentType),
-		ContentEncoding:    optional(u.in.ContentEncoding),
-		ContentDisposition: optional(u.in.ContentDisposition),
-		ContentLanguage:    optional(u.in.ContentLanguage),
-		Metadata:           u.in.Metadata,
-	})
-	if err != nil {
-		return fmt.Errorf("create multipart upload: %w", err)
+	if b.Checksum() == ChecksumMD5 {
+		want.ETag = sum
+	} else {
+		want.CRC64NVME = sum
 	}
-	u.id = aws.ToString(out.UploadId)
-	return nil
+	return want, nil
 }
 
-// sendAll reads the body to its end, part by part, while earlier parts are on their way. buf is the first part, already
-// read.
-func (u *upload) sendAll(ctx context.Context, buf []byte) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(partsInFlight)
-	var readErr error
-	for len(buf) > 0 && readErr == nil {
-		part, number := buf, u.count(buf)
-		group.Go(func() error { return u.send(ctx, number, part) })
-		if readErr = ctx.Err(); readErr == nil {
-			buf, readErr = u.next()
+// abortTries is how often an upload is aborted that does not go.
+const abortTries = 3
+
+// AbortUpload frees the parts; that the upload is not there is no error. A part that was under way may keep it alive, so
+// that it takes more than one try
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html).
+func (b *Bucket) AbortUpload(ctx context.Context, u Upload) error {
+	for range abortTries {
+		_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+			Bucket:   &b.pool.Bucket,
+			Key:      &u.Key,
+			UploadId: &u.ID,
+		})
+		if err != nil && !isStatus(err, http.StatusNotFound) {
+			return b.wrap("abort upload of", u.Key, err)
+		}
+		if _, err := b.ListParts(ctx, u); errors.Is(err, ErrNoUpload) {
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
-	err := group.Wait()
-	// A part that fails cancels ctx and so stops the reading: then the part's error is the cause.
-	if readErr != nil && (err == nil || !errors.Is(readErr, context.Canceled)) {
-		return readErr
-	}
-	return err
+	return b.wrap("abort upload of", u.Key, errors.New("it does not go"))
 }
 
-// count takes the part into the totals and returns its number, from 1.
-func (u *upload) count(part []byte) int32 {
-	u.read += int64(len(part))
-	u.crc = crc64nvme.Update(u.crc, part)
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.parts = append(u.parts, types.CompletedPart{})
-	return int32(len(u.parts)) //nolint:gosec // next refuses to go beyond maxParts
-}
-
-// next reads the next part; an empty one is the end of a body that was as long as declared.
-func (u *upload) next() ([]byte, error) {
-	size := u.limit
-	if u.in.Size >= 0 {
-		size = min(size, u.in.Size-u.read)
-		if size == 0 {
-			return nil, expectEnd(u.in.Body)
+// ListUploads says which uploads there are under keys that begin with prefix. Some servers list only those of exactly
+// one key, unless the prefix is empty.
+func (b *Bucket) ListUploads(ctx context.Context, prefix string) ([]Upload, error) {
+	var uploads []Upload
+	pages := s3.NewListMultipartUploadsPaginator(b.client,
+		&s3.ListMultipartUploadsInput{Bucket: &b.pool.Bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, b.wrap("list uploads of", prefix+"*", err)
+		}
+		for _, u := range page.Uploads {
+			uploads = append(uploads, Upload{
+				Key: aws.ToString(u.Key), ID: aws.ToString(u.UploadId), Initiated: aws.ToTime(u.Initiated),
+			})
 		}
 	}
-	buf := u.b.parts.get(size)
-	n, err := io.ReadFull(u.in.Body, buf)
-	if u.in.Size < 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-		err = nil
-	}
-	if err != nil {
-		u.b.parts.put(buf)
-		return nil, short(err, u.read+int64(n), u.in.Size)
-	}
-	if n > 0 && len(u.parts) == maxParts {
-		return nil, fmt.Errorf("the source sent more than %d parts of %d bytes", maxParts, u.limit)
-	}
-	return buf[:n], nil
+	return uploads, nil
 }
 
-func (u *upload) send(ctx context.Context, number int32, part []byte) error {
-	defer u.b.parts.put(part)
-	sum := encodeCRC(crc64nvme.Checksum(part))
-	out, err := u.b.client.UploadPart(ctx, &s3.UploadPartInput{
-		Bucket:            &u.b.pool.Bucket,
-		Key:               &u.in.Key,
-		UploadId:          &u.id,
-		PartNumber:        &number,
-		Body:              bytes.NewReader(part),
-		ContentLength:     aws.Int64(int64(len(part))),
-		ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme,
-		ChecksumCRC64NVME: &sum,
-	})
-	if err != nil {
-		return fmt.Errorf("part %d: %w", number, err)
+func (b *Bucket) uploadError(op string, u Upload, err error) error {
+	if hasCode(err, "NoSuchUpload") {
+		err = fmt.Errorf("%w: %w", ErrNoUpload, err)
 	}
-	u.mu.Lock()
-	u.parts[number-1] = types.CompletedPart{ETag: out.ETag, PartNumber: &number, ChecksumCRC64NVME: &sum}
-	u.mu.Unlock()
-	if stored := u.stored.Add(int64(len(part))); u.in.Progress != nil {
-		u.in.Progress(stored)
-	}
-	return nil
-}
-
-// complete makes the object appear. The server compares the whole object's length and checksum with ours before it
-// does; what it then holds is compared once more, which also settles a reply that got lost.
-func (u *upload) complete(ctx context.Context) (Stored, error) {
-	sum := encodeCRC(u.crc)
-	_, completeErr := u.b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket:            &u.b.pool.Bucket,
-		Key:               &u.in.Key,
-		UploadId:          &u.id,
-		ChecksumCRC64NVME: &sum,
-		ChecksumType:      types.ChecksumTypeFullObject,
-		MpuObjectSize:     &u.read,
-		MultipartUpload:   &types.CompletedMultipartUpload{Parts: u.parts},
-	})
-	if completeErr != nil {
-		// Only if it was done is there an object with this upload's metadata; an older copy has other ones.
-		settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
-		defer cancel()
-		stored, err := u.b.Head(settle, u.in.Key)
-		if err == nil && stored.Size == u.read && stored.CRC64NVME == sum && maps.Equal(stored.metadata, u.in.Metadata) {
-			return stored, nil
-		}
-		return Stored{}, fmt.Errorf("complete multipart upload: %w", completeErr)
-	}
-	return u.b.verify(ctx, u.in.Key, u.read, sum)
-}
-
-// abort frees the parts. It is needed most when the caller's context is over.
-func (u *upload) abort(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
-	defer cancel()
-	_, err := u.b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-		Bucket:   &u.b.pool.Bucket,
-		Key:      &u.in.Key,
-		UploadId: &u.id,
-	})
-	if err != nil && !isStatus(err, http.StatusNotFound) {
-		return fmt.Errorf("abort multipart upload: %w", err)
-	}
-	return nil
-}
-
-// short says how much of a body came, where that is what went wrong.
-func short(err error, got, want int64) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w: %d of %d bytes came", ErrMismatch, got, want)
-	}
-	return err
-}
-
-// UploadMemory is how much memory [Bucket.Upload] takes for an object of size bytes (-1 if unknown), in bytes.
-func UploadMemory(size, partSize int64) int64 {
-	part, err := planPartSize(size, partSize)
-	if err != nil || size > part || size < 0 {
-		return (partsInFlight + 1) * max(part, partSize)
-	}
-	return size
+	return b.wrap(op, u.Key, err)
 }

@@ -19,9 +19,14 @@ type Pool struct {
 	PresignFor time.Duration
 	// Lifespan is how long the bucket's lifecycle rule keeps a copy; 0 means for ever.
 	Lifespan time.Duration
-	// PartSize is the size of an uploaded part in bytes, at least 5 MiB (AWS's minimum), more for objects that would
-	// have more than 10,000 parts.
-	PartSize int64
+	// Checksum is how the server verifies what it stores; ChecksumCRC64NVME if empty.
+	Checksum Checksum
+	// SignPayload has uploads hashed for their signatures, for servers that insist on it. The checksum and, with https,
+	// the transport guard them already.
+	SignPayload bool
+	// Overwrite gives up on conditional writes, for servers that have none: a worker that was frozen for long could then
+	// put an older copy over a newer one.
+	Overwrite bool
 }
 
 // ID names the pool in URLs, messages, task queues and logs, e.g. s3_us-west-2.

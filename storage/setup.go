@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -76,18 +77,36 @@ func (b *Bucket) setupLifecycle(ctx context.Context, name string, dryRun bool) (
 	case dryRun:
 		return []string{text + ": would set " + describeLifespan(b.pool.Lifespan)}, nil
 	}
-	_, err = b.client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
-		Bucket:                 &b.pool.Bucket,
-		LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: want},
-		ChecksumAlgorithm:      types.ChecksumAlgorithmCrc32,
-	})
+	var warning []string
+	err = b.setRules(ctx, want)
+	if hasCode(err, "InvalidArgument", "MalformedXML") {
+		// MinIO has no rule for unfinished uploads.
+		want = slices.DeleteFunc(want, func(r types.LifecycleRule) bool { return aws.ToString(r.ID) == ruleAbort })
+		if len(want) == len(have) {
+			return []string{text + " are as configured, but for unfinished uploads, which only the sweep frees here"}, nil
+		}
+		warning = []string{text + ": warning: the server has none for unfinished uploads: only the sweep frees them"}
+		err = b.setRules(ctx, want)
+	}
 	if isNotImplemented(err) {
 		return []string{name + ": warning: the server has no lifecycle rules, so copies are kept for ever"}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("set lifecycle rules of %s: %w", name, err)
 	}
-	return []string{text + ": set " + describeLifespan(b.pool.Lifespan)}, nil
+	return append([]string{text + ": set " + describeLifespan(b.pool.Lifespan)}, warning...), nil
+}
+
+func (b *Bucket) setRules(ctx context.Context, rules []types.LifecycleRule) error {
+	if len(rules) == 0 {
+		return nil
+	}
+	_, err := b.client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
+		Bucket:                 &b.pool.Bucket,
+		LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: rules},
+		ChecksumAlgorithm:      types.ChecksumAlgorithmCrc32,
+	})
+	return err
 }
 
 func (b *Bucket) lifecycle(ctx context.Context) ([]types.LifecycleRule, error) {

@@ -59,11 +59,11 @@ func TestPartSizeIsPlanned(t *testing.T) {
 		{100 * gib, 32 << 20, 32 << 20},
 		{1000 * gib, 32 << 20, (1000*gib + 9999) / 10_000},
 	} {
-		part, err := planPartSize(tc.size, tc.want)
+		part, err := PartSize(tc.size, tc.want)
 		require.NoError(t, err)
 		require.Equal(t, tc.part, part)
-		require.LessOrEqual(t, (tc.size+part-1)/part, int64(maxParts))
+		require.LessOrEqual(t, (tc.size+part-1)/part, int64(MaxParts))
 	}
-	_, err := planPartSize(maxParts*maxPartSize+1, 32<<20)
+	_, err := PartSize(MaxParts*MaxPartSize+1, 32<<20)
 	require.Error(t, err)
 }

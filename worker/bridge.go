@@ -93,7 +93,7 @@ func (b *Bridge) once(ctx context.Context, r queue.Request, s activities.Source)
 		EnableEagerStart:         true,
 		TypedSearchAttributes:    workflows.Attributes(s),
 		StaticSummary:            workflows.Summary(s),
-	}, workflows.CopyObject, workflows.CopyObjectInput{Source: s})
+	}, workflows.CopyObject, workflows.CopyObjectInput{Source: s, SHA256: r.SHA256})
 	if err != nil {
 		return fmt.Errorf("start workflow %s: %w", id, err)
 	}

@@ -94,6 +94,20 @@ func TestPutStartsAWorkflowWithoutSecrets(t *testing.T) {
 	require.Equal(t, "example.com", host)
 }
 
+func TestDigestIsPassedOn(t *testing.T) {
+	for _, digest := range []string{"", strings.Repeat("0a", 32)} {
+		d := &temporalDouble{start: func(_ client.StartWorkflowOptions, in workflows.CopyObjectInput) error {
+			require.Equal(t, digest, in.SHA256)
+			return nil
+		}}
+		b, _ := newBridge(t, d)
+		r := request(queue.Put)
+		r.SHA256 = digest
+		require.NoError(t, b.Handle(t.Context(), r))
+		require.Len(t, d.started, 1)
+	}
+}
+
 func TestRequestIsKeptWhileTemporalIsAway(t *testing.T) {
 	failures := 3
 	d := &temporalDouble{}

@@ -34,8 +34,8 @@ type Options struct {
 	Namespace string
 	// Copiers are the activities of the pools that this process copies into, by pool id. None means a bridge alone.
 	Copiers map[string]*activities.Activities
-	// Slots is how many activities run at the same time in each pool.
-	Slots int
+	// Slots is how many activities run at the same time in each pool, LargeSlots how many copies of large objects besides.
+	Slots, LargeSlots int
 	// Bridge starts workflows for what Receivers receive. Nil means copies alone.
 	Bridge *Bridge
 	// Queue is where the bridge receives from, with so many receivers.
@@ -114,7 +114,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// startCopiers starts a Temporal worker per pool and returns the function that stops all of them at the same time.
+// startCopiers starts two Temporal workers per pool, of which one is for large objects, and returns the function that stops all of them at the same time.
 func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), err error) {
 	var started []worker.Worker
 	stop = func() {
@@ -125,19 +125,25 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		wg.Wait()
 	}
 	for pool, a := range o.Copiers {
-		w := worker.New(c, workflows.TaskQueue(pool), worker.Options{
+		options := worker.Options{
 			MaxConcurrentActivityExecutionSize: o.Slots,
 			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 			WorkerStopTimeout:                  stopTimeout,
 			OnFatalError:                       func(err error) { fatal <- fmt.Errorf("worker of pool %s: %w", pool, err) },
-		})
-		w.RegisterWorkflow(workflows.CopyObject)
-		w.RegisterActivity(a)
-		if err := w.Start(); err != nil {
-			return stop, fmt.Errorf("start worker of pool %s: %w", pool, err)
 		}
-		started = append(started, w)
+		small := worker.New(c, workflows.TaskQueue(pool), options)
+		small.RegisterWorkflow(workflows.CopyObject)
+		small.RegisterWorkflow(workflows.SweepUploads)
+		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = o.LargeSlots, true
+		large := worker.New(c, workflows.LargeTaskQueue(pool), options)
+		for _, w := range []worker.Worker{small, large} {
+			w.RegisterActivity(a)
+			if err := w.Start(); err != nil {
+				return stop, fmt.Errorf("start worker of pool %s: %w", pool, err)
+			}
+			started = append(started, w)
+		}
 	}
 	return stop, nil
 }

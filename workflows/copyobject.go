@@ -8,11 +8,14 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 )
 
 // CopyObjectInput is the input of [CopyObject].
 type CopyObjectInput struct {
 	Source activities.Source `json:"source"`
+	// SHA256 is what the copy must have, in hex; empty if nobody said.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // CopyObjectResult says what the bucket has now.
@@ -42,12 +45,14 @@ func changed(err error) bool {
 type copyObject struct {
 	in         CopyObjectInput
 	generation int64
+	parts      bool // there may be an upload that was not completed
 	activities *activities.Activities // only for its methods' names
 }
 
 func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 	result, err := c.copy(ctx)
 	for tries := 1; changed(err) && tries < maxTries; tries++ {
+		c.abortUpload(ctx)
 		result, err = c.copy(ctx)
 	}
 	if err != nil {
@@ -78,12 +83,41 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 		return CopyObjectResult{Copy: *head.Stored}, nil
 	}
 
-	result := CopyObjectResult{Copied: true}
-	opts = streamCopyOptions(size(head.Meta.Size) + " to " + c.in.Source.Pool())
-	err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.StreamCopy,
-		activities.StreamCopyInput{Source: c.in.Source, Meta: head.Meta, Generation: head.Generation}).
-		Get(ctx, &result.Copy)
-	return result, err
+	copied, err := c.streamCopy(ctx, activities.StreamCopyInput{
+		Source: c.in.Source, Meta: head.Meta, Generation: head.Generation, Replaces: head.Replaces, CopyID: head.CopyID,
+		SHA256: c.in.SHA256,
+	})
+	return CopyObjectResult{Copy: copied, Copied: true}, err
+}
+
+// streamCopy goes on for as long as the source and the bucket do: attempts that are used up count only if nothing was
+// stored in them that the next one can go on from.
+func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyInput) (copied activities.Copy, err error) {
+	opts := streamCopyOptions(size(in.Meta.Size) + " to " + c.in.Source.Pool())
+	if !copier.IsSmall(in.Meta) {
+		c.parts = true
+		opts.TaskQueue = LargeTaskQueue(c.in.Source.Pool())
+	}
+	for done := int64(0); ; {
+		err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.StreamCopy, in).Get(ctx, &copied)
+		p, ok := progressOf(err)
+		if !ok || p.Resume.Upload == "" || p.Done <= done {
+			return copied, err
+		}
+		done, in.Resume = p.Done, p.Resume
+	}
+}
+
+// abortUpload frees what was stored of a copy that will not be made. What can't be freed now is swept later.
+func (c *copyObject) abortUpload(ctx workflow.Context) {
+	if !c.parts {
+		return
+	}
+	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, abortUploadOptions()), c.activities.AbortUpload,
+		activities.AbortUploadInput{Source: c.in.Source}).Get(ctx, nil)
+	if err != nil {
+		workflow.GetLogger(ctx).Warn("upload not aborted", "error", err)
+	}
 }
 
 // fail records why there is no copy, so that clients get an answer, and returns the workflow's own error. It works after
@@ -92,6 +126,7 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 
+	c.abortUpload(ctx)
 	f, ok := failureOf(cause)
 	if temporal.IsCanceledError(cause) {
 		f = activities.Failure{Class: activities.ClassCancelled, Text: "the copy was cancelled"}
@@ -128,6 +163,22 @@ func failureOf(err error) (activities.Failure, bool) {
 		return activities.Failure{}, false
 	}
 	return f, true
+}
+
+// progressOf returns how far a StreamCopy came that can be gone on with, from its error or, if its worker was lost, from
+// its last heartbeat.
+func progressOf(err error) (p activities.Progress, ok bool) {
+	var app *temporal.ApplicationError
+	var f activities.Failure
+	if errors.As(err, &app) {
+		// What is not retryable was not retried.
+		return p, !app.NonRetryable() && app.Details(&f, &p) == nil
+	}
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) && timeout.HasLastHeartbeatDetails() {
+		return p, timeout.LastHeartbeatDetails(&p) == nil
+	}
+	return p, false
 }
 
 func size(bytes int64) string {

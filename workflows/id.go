@@ -22,6 +22,9 @@ func ID(s activities.Source) string {
 // TaskQueue is where a pool's copies are done: by workers in the pool's region.
 func TaskQueue(pool string) string { return "copy-" + pool }
 
+// LargeTaskQueue is where a pool's large objects are copied: the small ones never wait behind them.
+func LargeTaskQueue(pool string) string { return TaskQueue(pool) + "-large" }
+
 // Summary says in one line what a source's copy is, for the Web UI.
 func Summary(s activities.Source) string {
 	return s.Service + " " + s.Region + ": " + readable(s.URL, 150)

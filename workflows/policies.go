@@ -28,6 +28,26 @@ func StreamCopyPolicy() *temporal.RetryPolicy {
 	}
 }
 
+// AbortUploadPolicy is brief, since clients wait for the failure to be recorded: what is left is swept later.
+func AbortUploadPolicy() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:    500 * time.Millisecond,
+		BackoffCoefficient: 2,
+		MaximumInterval:    5 * time.Second,
+		MaximumAttempts:    4,
+	}
+}
+
+// SweepPolicy leaves the rest to the next sweep.
+func SweepPolicy() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:    10 * time.Second,
+		BackoffCoefficient: 2,
+		MaximumInterval:    5 * time.Minute,
+		MaximumAttempts:    4,
+	}
+}
+
 // UpdateCachePolicy gives redis time for a fail-over. After that the bucket itself tells the next client.
 func UpdateCachePolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
@@ -48,8 +68,9 @@ func headSourceOptions(summary string) workflow.ActivityOptions {
 	}
 }
 
-// streamCopyOptions bound a copy by its heartbeat; the total only has to end at some time, and soon enough that a purge
-// of its object is still remembered (see cache) should the purge's cancellation have been lost.
+// streamCopyOptions bound a copy by its heartbeat. The total only has to end at some time, and soon enough that a purge of
+// its object is still remembered (see cache) should the purge's cancellation have been lost; what was stored by then is
+// gone on from.
 func streamCopyOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		StartToCloseTimeout: 48 * time.Hour,
@@ -57,6 +78,23 @@ func streamCopyOptions(summary string) workflow.ActivityOptions {
 		RetryPolicy:         StreamCopyPolicy(),
 		WaitForCancellation: true,
 		Summary:             summary,
+	}
+}
+
+func abortUploadOptions() workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: 30 * time.Second,
+		RetryPolicy:            AbortUploadPolicy(),
+		Summary:                "free what was stored in parts",
+	}
+}
+
+func sweepOptions() workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: time.Hour,
+		HeartbeatTimeout:    2 * time.Minute,
+		RetryPolicy:         SweepPolicy(),
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 )
@@ -40,7 +41,8 @@ type Source struct {
 	RedirectLimit   int            `yaml:"redirect_limit" env:"REDIRECT_LIMIT" doc:"redirects followed at most"`
 	AllowedNetworks []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused when dialled"`
 	Timeout         time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"for connecting, TLS and response headers, each, at each hop"`
-	StallTimeout    time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a source may send nothing in the middle of a copy"`
+	StallTimeout    time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a connection to a source may send nothing, or less than min_rate, in the middle of a copy"`
+	MinRate         Size           `yaml:"min_rate" env:"MIN_RATE" doc:"bytes a second that a connection to a source must send"`
 	MaxConnsPerHost int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"connections to one source host, per process"`
 }
 
@@ -71,7 +73,7 @@ type SQS struct {
 type S3 struct {
 	BucketBase   string        `yaml:"bucket_base" env:"BUCKET_BASE" doc:"buckets are named BUCKET_BASE-REGION unless a pool says otherwise"`
 	LifespanDays int           `yaml:"lifespan_days" env:"LIFESPAN_DAYS" doc:"days after which the bucket deletes a copy (a lifecycle rule that setup makes); 0 keeps them"`
-	PartSize     Size          `yaml:"part_size" env:"PART_SIZE" doc:"size of an uploaded part; at least 5MiB"`
+	PartSize     Size          `yaml:"part_size" env:"PART_SIZE" doc:"size of a part, at least 5MiB; smaller objects than that are one request, objects of more than 10,000 parts have larger ones"`
 	PresignFor   time.Duration `yaml:"presign_for" env:"PRESIGN_FOR" doc:"longest validity of a redirect to a private bucket; at most 168h, and never longer than the credentials"`
 }
 
@@ -80,8 +82,10 @@ type Worker struct {
 	AdminListen string   `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
 	Copy        bool     `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
 	Pools       []string `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run one in each region"`
-	Concurrency int      `yaml:"concurrency" env:"CONCURRENCY" doc:"activities at the same time, per pool"`
-	Memory      Size     `yaml:"memory" env:"MEMORY" doc:"for the parts of all copies together; a copy of a large object takes five parts"`
+	Concurrency int      `yaml:"concurrency" env:"CONCURRENCY" doc:"activities at the same time, per pool, besides the copies of large objects"`
+	Memory      Size     `yaml:"memory" env:"MEMORY" doc:"for the parts of all copies together; a quarter is for objects of up to 8MiB, and how many larger ones are copied at the same time follows from the rest"`
+	Parts       int      `yaml:"parts" env:"PARTS" doc:"parts of one copy that are read and stored at the same time"`
+	SpoolDir    string   `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.25TiB), two of each at a time; the system's folder for temporary files if empty"`
 	Bridge      bool     `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the messages of the queue (the SQS bridge)"`
 	Receivers   int      `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
 	QueryKeys   []string `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required by worker**; keys that keep the queries of source URLs unreadable in workflow histories, the first one seals, any opens; make one with openssl rand -base64 32"`
@@ -94,7 +98,22 @@ type Pool struct {
 	Bucket    string `yaml:"bucket" doc:"name of the bucket, if it is not BUCKET_BASE-REGION"`
 	Endpoint  string `yaml:"endpoint" doc:"base URL of an S3-compatible server, if it is not AWS"`
 	PathStyle bool   `yaml:"path_style" doc:"address the bucket in the path, as most S3-compatible servers want"`
+	Checksum  string `yaml:"checksum" doc:"crc64nvme, which setup tries out, or md5 for a server that does not have it"`
+	// The zero values are what AWS and most servers do.
+	SignPayload     bool `yaml:"sign_payload" doc:"hash what is uploaded for the signature, for a server that insists on it over plain http"`
+	Overwrite       bool `yaml:"overwrite" doc:"no conditional writes, for a server that refuses them; a worker that was frozen for minutes could then put an old copy over a newer one"`
+	AllowUnverified bool `yaml:"allow_unverified" doc:"copy objects that a source sends with neither length nor chunking, so that nobody can tell whether they are whole; such copies are marked cloud-mirror-unverified"`
+	MaxParts        int  `yaml:"max_parts" doc:"parts of all copies that are read and stored at the same time in the pool, per process"`
+
 	PublicURL string `yaml:"public_url" doc:"base URL under which everybody can read the bucket; redirects then go there unsigned"`
+}
+
+// defaultPool is what a pool is that says nothing of it.
+func defaultPool() Pool { return Pool{Service: "s3", Checksum: "crc64nvme", MaxParts: 128} }
+
+func (p *Pool) complete() {
+	d := defaultPool()
+	p.Service, p.Checksum, p.MaxParts = cmp.Or(p.Service, d.Service), cmp.Or(p.Checksum, d.Checksum), cmp.Or(p.MaxParts, d.MaxParts)
 }
 
 // Default is the configuration without file and environment. What is required has no default.
@@ -103,16 +122,17 @@ func Default() Config {
 		Log:      Log{Level: "info", Format: "json"},
 		Frontend: Frontend{Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute},
 		Source: Source{
-			EnsureSSL: true, RedirectLimit: 30, Timeout: 10 * time.Second, StallTimeout: 30 * time.Second, MaxConnsPerHost: 64,
+			EnsureSSL: true, RedirectLimit: 30, Timeout: 10 * time.Second, StallTimeout: 30 * time.Second, MinRate: 1 << 10,
+			MaxConnsPerHost: 64,
 		},
 		Cache: Cache{
 			TTL: 24 * time.Hour, ExpiryMargin: 3 * time.Hour, Lease: time.Minute,
 			NegativeTTL: 30 * time.Second, RetryAfter: 10 * time.Second,
 		},
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, MaxReceives: 10},
-		S3:  S3{LifespanDays: 30, PartSize: 32 << 20, PresignFor: time.Hour},
+		S3:  S3{LifespanDays: 30, PartSize: 8 << 20, PresignFor: time.Hour},
 		Worker: Worker{
-			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, Memory: 1 << 30, Bridge: true, Receivers: 4,
+			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, Memory: 1 << 30, Parts: 8, Bridge: true, Receivers: 4,
 		},
 	}
 }

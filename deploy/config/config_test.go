@@ -83,7 +83,7 @@ func TestMistakesAreOneLineThatNamesTheKey(t *testing.T) {
 		"bad endpoint":           {replace("http://localhost:9000", "localhost:9000"), "", "pools[1].endpoint: is not a URL"},
 		"lease too long":         {add("cache: {lease: 2m}"), "", "cache.lease: 2m0s is not from 1s to 1m0s"},
 		"part too small":         {add("worker: {}\n"), "CLOUD_MIRROR_S3_PART_SIZE=1MiB", "s3.part_size: 1048576 is not from"},
-		"not enough memory":      {nil, "CLOUD_MIRROR_WORKER_MEMORY=100MiB", "worker.memory: 104857600 bytes are less than one copy takes"},
+		"not enough memory":      {nil, "CLOUD_MIRROR_WORKER_MEMORY=31MiB", "worker.memory: 32505856 bytes are too few"},
 		"worker's pool unknown":  {nil, "CLOUD_MIRROR_WORKER_POOLS=s3_mars-1", `worker.pools: "s3_mars-1" is not one of the pools`},
 		"worker with nothing":    {add("worker: {copy: false, bridge: false}"), "", "worker.bridge: is off, and so is worker.copy"},
 		"bad log level":          {add("log: {level: loud}"), "", `log.level: "loud" is not`},

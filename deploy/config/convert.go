@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -14,15 +15,17 @@ func (c *Config) StoragePools() []storage.Pool {
 	pools := make([]storage.Pool, len(c.Pools))
 	for i, p := range c.Pools {
 		pools[i] = storage.Pool{
-			Service:    p.Service,
-			Region:     p.Region,
-			Bucket:     p.Bucket,
-			Endpoint:   p.Endpoint,
-			PathStyle:  p.PathStyle,
-			PublicURL:  p.PublicURL,
-			PresignFor: c.S3.PresignFor,
-			Lifespan:   time.Duration(c.S3.LifespanDays) * 24 * time.Hour,
-			PartSize:   int64(c.S3.PartSize),
+			Service:     p.Service,
+			Region:      p.Region,
+			Bucket:      p.Bucket,
+			Endpoint:    p.Endpoint,
+			PathStyle:   p.PathStyle,
+			PublicURL:   p.PublicURL,
+			PresignFor:  c.S3.PresignFor,
+			Lifespan:    time.Duration(c.S3.LifespanDays) * 24 * time.Hour,
+			Checksum:    storage.Checksum(p.Checksum),
+			SignPayload: p.SignPayload,
+			Overwrite:   p.Overwrite,
 		}
 	}
 	return pools
@@ -50,6 +53,27 @@ func (c *Config) Rules() cache.Rules {
 		RetryAfter:  c.Cache.RetryAfter,
 	}
 }
+
+// SmallMemory is what of worker.memory is for objects that are one request: they never wait for the parts of large ones.
+func (c *Config) SmallMemory() int64 { return int64(c.Worker.Memory) / 4 }
+
+// LargeMemory is the rest.
+func (c *Config) LargeMemory() int64 { return int64(c.Worker.Memory) - c.SmallMemory() }
+
+// LargeSlots is how many large objects are copied at the same time in each of the pools that are copied into: as many as
+// there is memory for a part of.
+func (c *Config) LargeSlots() int {
+	pools := 0
+	for _, p := range c.Pools {
+		if c.Copies(storage.PoolID(p.Service, p.Region)) {
+			pools++
+		}
+	}
+	return max(1, int(c.LargeMemory()/copier.BufferSize(int64(c.S3.PartSize)))/max(1, pools))
+}
+
+// MemoryLimit is what the Go runtime is told to keep to, in bytes: the parts, and something for everything else.
+func (c *Config) MemoryLimit() int64 { return int64(c.Worker.Memory)*11/10 + 64<<20 }
 
 // Copies tells whether the worker copies into the pool.
 func (c *Config) Copies(pool string) bool {

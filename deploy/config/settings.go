@@ -19,7 +19,7 @@ type setting struct {
 // settings are all of them, in the order in which they are declared.
 func settings() []setting {
 	all := collect(reflect.ValueOf(Default()), "", Prefix)
-	return append(all, collect(reflect.ValueOf(Pool{Service: "s3"}), "pools[].", "")...)
+	return append(all, collect(reflect.ValueOf(defaultPool()), "pools[].", "")...)
 }
 
 func collect(v reflect.Value, path, prefix string) (all []setting) {

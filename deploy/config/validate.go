@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
@@ -83,6 +84,8 @@ func (c *Config) validateNumbers() error {
 		{"sqs.max_receives", int64(c.SQS.MaxReceives), 1, 1000},
 		{"s3.lifespan_days", int64(c.S3.LifespanDays), 0, 36_500},
 		{"s3.part_size", int64(c.S3.PartSize), storage.MinPartSize, 5 << 30},
+		{"source.min_rate", int64(c.Source.MinRate), 1, 1 << 30},
+		{"worker.parts", int64(c.Worker.Parts), 1, 1000},
 		{"worker.concurrency", int64(c.Worker.Concurrency), 1, 10_000},
 		{"worker.receivers", int64(c.Worker.Receivers), 1, 1000},
 	} {
@@ -130,9 +133,7 @@ func (c *Config) validatePools() error {
 	for i := range c.Pools {
 		p := &c.Pools[i]
 		key := fmt.Sprintf("pools[%d].", i)
-		if p.Service == "" {
-			p.Service = "s3"
-		}
+		p.complete()
 		if p.Bucket == "" && c.S3.BucketBase != "" {
 			p.Bucket = c.S3.BucketBase + "-" + p.Region
 		}
@@ -141,6 +142,10 @@ func (c *Config) validatePools() error {
 			return wrong(key+"service", "%q is not s3", p.Service)
 		case !namePattern.MatchString(p.Region) || p.Region == "all":
 			return wrong(key+"region", "%q is not the name of a region", p.Region)
+		case p.Checksum != string(storage.ChecksumCRC64NVME) && p.Checksum != string(storage.ChecksumMD5):
+			return wrong(key+"checksum", "%q is not crc64nvme or md5", p.Checksum)
+		case p.MaxParts < 1 || p.MaxParts > 100_000:
+			return wrong(key+"max_parts", "%d is not from 1 to 100000", p.MaxParts)
 		case p.Bucket == "":
 			return wrong(key+"bucket", "is not set, and neither is s3.bucket_base")
 		case !bucketPattern.MatchString(p.Bucket):
@@ -164,9 +169,10 @@ func (c *Config) validatePools() error {
 }
 
 func (c *Config) validateWorker() error {
-	if need := storage.UploadMemory(-1, int64(c.S3.PartSize)); int64(c.Worker.Memory) < need {
-		return wrong("worker.memory", "%d bytes are less than one copy takes with this s3.part_size, %d",
-			c.Worker.Memory, need)
+	small, largest := c.SmallMemory(), copier.NewMemory(c.LargeMemory()).MaxBuffer()
+	if small < copier.Small || largest < int64(c.S3.PartSize) {
+		return wrong("worker.memory", "%d bytes are too few: a quarter must hold an object of %d bytes, and the rest four parts of s3.part_size, %d",
+			c.Worker.Memory, copier.Small, c.S3.PartSize)
 	}
 	for _, id := range c.Worker.Pools {
 		if !slices.ContainsFunc(c.Pools, func(p Pool) bool { return storage.PoolID(p.Service, p.Region) == id }) {

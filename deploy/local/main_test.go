@@ -79,14 +79,14 @@ func TestFailedStart(t *testing.T) {
 
 // TestExec runs a command next to real services and wants its exit status and what it needs to find them.
 func TestExec(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "exec", "--", "sh", "-c", `echo "$CM_TEST_REDIS_URL|$CM_TEST_S3_ENDPOINTS|$CM_TEST_SQS_ENDPOINT|$TEMPORAL_ADDRESS|$AWS_REGION"; exit 7`)
+	cmd := exec.Command(os.Args[0], "exec", "--", "sh", "-c", `echo "$CM_TEST_REDIS_URL|$CM_TEST_S3_ENDPOINTS|$CM_TEST_SQS_ENDPOINT|$CM_TEST_MINIO_ENDPOINT|$TEMPORAL_ADDRESS|$AWS_REGION"; exit 7`)
 	cmd.Env = append(os.Environ(), "LOCAL_TEST_COMMAND=1")
 	out, err := cmd.Output()
 	if code := cmd.ProcessState.ExitCode(); code != 7 {
 		t.Errorf("exit status is %d (%v), want 7", code, err)
 	}
 	fields := strings.Split(strings.TrimSpace(string(out)), "|")
-	prefixes := []string{"redis://127.0.0.1:", "us-west-2=http://127.0.0.1:", "http://127.0.0.1:", "127.0.0.1:", "us-west-2"}
+	prefixes := []string{"redis://127.0.0.1:", "us-west-2=http://127.0.0.1:", "http://127.0.0.1:", "http://127.0.0.1:", "127.0.0.1:", "us-west-2"}
 	if len(fields) != len(prefixes) {
 		t.Fatalf("the command says %q", out)
 	}

@@ -1,7 +1,8 @@
 // Package client is the caller's side of a front end: it builds redirect URLs, downloads objects through them and purges
 // objects.
 //
-// It guarantees that a downloaded file is there whole or not at all. It knows the HTTP API and nothing of what is behind.
+// It guarantees that a downloaded file is there whole, and with the digest that was asked for, or not at all. It knows the
+// HTTP API and nothing of what is behind.
 package client
 
 import (
@@ -26,9 +27,13 @@ type Client struct {
 	Token string
 }
 
-// RedirectURL is what to use in place of an object's URL.
-func (c *Client) RedirectURL(service, region, object string) string {
-	return c.endpoint("redirect", service, region, object)
+// RedirectURL is what to use in place of an object's URL. With want, the copy that it starts must have that digest.
+func (c *Client) RedirectURL(service, region, object string, want Digest) string {
+	u := c.endpoint("redirect", service, region, object)
+	if len(want) > 0 {
+		u += "?sha256=" + want.String()
+	}
+	return u
 }
 
 // endpoint encodes the object as encodeURIComponent does, but for a few characters that it leaves alone.
@@ -57,6 +62,7 @@ func (c *Client) Purge(ctx context.Context, service, region, object string) erro
 
 // Object is an object that a redirect led to.
 type Object struct {
+	// Body fails at its end if it is not what was wanted.
 	Body io.ReadCloser
 	// Size is in bytes, -1 if it is not known.
 	Size int64
@@ -66,11 +72,11 @@ type Object struct {
 	Why string
 }
 
-// Get asks for an object and follows the redirect.
-func (c *Client) Get(ctx context.Context, service, region, object string) (Object, error) {
+// Get asks for an object and follows the redirect, to the source as well. With want, the object must have that digest.
+func (c *Client) Get(ctx context.Context, service, region, object string, want Digest) (Object, error) {
 	follow := *http.DefaultClient
 	follow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := get(ctx, &follow, c.RedirectURL(service, region, object))
+	resp, err := get(ctx, &follow, c.RedirectURL(service, region, object, want))
 	if err != nil {
 		return Object{}, fmt.Errorf("front end %s (--server, CLOUD_MIRROR_SERVER): %w", c.Server, err)
 	}
@@ -90,7 +96,10 @@ func (c *Client) Get(ctx context.Context, service, region, object string) (Objec
 		_ = resp.Body.Close()
 		return Object{}, fmt.Errorf("object: %s", resp.Status)
 	}
-	return Object{Body: resp.Body, Size: resp.ContentLength, Copied: answer.Status == "present", Why: answer.Msg}, nil
+	return Object{
+		Body: verified(resp.Body, want), Size: resp.ContentLength,
+		Copied: answer.Status == "present", Why: answer.Msg,
+	}, nil
 }
 
 func get(ctx context.Context, c *http.Client, u string) (*http.Response, error) {

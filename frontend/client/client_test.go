@@ -20,7 +20,7 @@ import (
 func TestRedirectURLEncodesAsEncodeURIComponentDoes(t *testing.T) {
 	c := &client.Client{Server: "https://mirror.example/"}
 	require.Equal(t, "https://mirror.example/v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2Fa%20b%2Bc%3Fd%3De%26f",
-		c.RedirectURL("s3", "us-west-2", "https://example.com/a b+c?d=e&f"))
+		c.RedirectURL("s3", "us-west-2", "https://example.com/a b+c?d=e&f", nil))
 }
 
 // frontEnd redirects to its own /object, or answers as told.
@@ -56,7 +56,7 @@ func TestGet(t *testing.T) {
 				w.WriteHeader(http.StatusFound)
 				_, _ = io.WriteString(w, tc.body)
 			})
-			o, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a")
+			o, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a", nil)
 			require.NoError(t, err)
 			defer o.Body.Close()
 			body, err := io.ReadAll(o.Body)
@@ -79,7 +79,7 @@ func TestRefusalsAreInTheFrontEndsWords(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, body)
 		})
-		_, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a?sig=secret")
+		_, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a?sig=secret", nil)
 		require.EqualError(t, err, "redirect: "+want)
 		c.Token = "wrong"
 		require.EqualError(t, c.Purge(t.Context(), "s3", "us-west-2", "https://example.com/a"), "purge: "+want)
@@ -88,7 +88,7 @@ func TestRefusalsAreInTheFrontEndsWords(t *testing.T) {
 
 func TestErrorsHaveNoURL(t *testing.T) {
 	c := &client.Client{Server: "http://127.0.0.1:1"}
-	_, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a?sig=secret")
+	_, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a?sig=secret", nil)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "secret")
 }

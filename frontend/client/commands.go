@@ -38,6 +38,7 @@ func (t *target) client() *Client { return &Client{Server: t.Server} }
 // URLCommand prints the redirect URL of an object.
 type URLCommand struct {
 	target
+	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"The object's SHA-256; a copy is stored only if it has it. One that is there already is not checked again."`
 }
 
 // Help is an example.
@@ -47,7 +48,7 @@ func (URLCommand) Help() string {
 
 // Run does it.
 func (u *URLCommand) Run() error {
-	_, err := fmt.Println(u.client().RedirectURL(u.Service, u.Region, u.Object))
+	_, err := fmt.Println(u.client().RedirectURL(u.Service, u.Region, u.Object, u.SHA256))
 	return err
 }
 
@@ -55,6 +56,7 @@ func (u *URLCommand) Run() error {
 type GetCommand struct {
 	target
 	Output string `short:"o" placeholder:"FILE" help:"Where to save the object, - for standard output; the URL's file name if not given."`
+	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"The object's SHA-256; a copy is stored, and the object saved, only if it has it."`
 }
 
 // Help is an example.
@@ -64,7 +66,7 @@ func (GetCommand) Help() string {
 
 // Run does it.
 func (g *GetCommand) Run(ctx context.Context) error {
-	o, err := g.client().Get(ctx, g.Service, g.Region, g.Object)
+	o, err := g.client().Get(ctx, g.Service, g.Region, g.Object, g.SHA256)
 	if err != nil {
 		return err
 	}

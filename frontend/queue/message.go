@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +28,8 @@ type Request struct {
 	// Generation is a purge's (see package cache), about its time in Unix milliseconds; 0 if the sender does not say. Copies
 	// that began later are not meant.
 	Generation int64 `json:"generation,omitempty"`
+	// SHA256 is what a put's copy must have, 64 lower-case hex digits; empty if any will do.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 type envelope struct {
@@ -63,6 +67,13 @@ func Decode(body string) (Request, error) {
 		return Request{}, errors.New("data.url is missing")
 	case e.Data.Action != Put && e.Data.Action != Purge:
 		return Request{}, fmt.Errorf("data.action is %.20q, want %q or %q", e.Data.Action, Put, Purge)
+	case e.Data.SHA256 != "" && !isSHA256(e.Data.SHA256):
+		return Request{}, errors.New("data.sha256 is not a SHA-256 in hex")
 	}
 	return *e.Data, nil
+}
+
+func isSHA256(text string) bool {
+	sum, err := hex.DecodeString(text)
+	return err == nil && len(sum) == sha256.Size && hex.EncodeToString(sum) == text
 }

@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,22 +15,44 @@ func TestMessageIsTheOriginals(t *testing.T) {
 	require.JSONEq(t, `{"version":1,"data":{"id":"s3_us-west-2","url":"https://example.com/a?b","action":"put"}}`, body)
 }
 
+func TestMessageCarriesTheDigest(t *testing.T) {
+	sent := queue.Request{Pool: "s3_us-west-2", URL: "u", Action: queue.Put, SHA256: strings.Repeat("0a", 32)}
+	body, err := queue.Encode(sent)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"version":1,"data":{"id":"s3_us-west-2","url":"u","action":"put","sha256":"`+sent.SHA256+`"}}`, body)
+	got, err := queue.Decode(body)
+	require.NoError(t, err)
+	require.Equal(t, sent, got)
+}
+
 func TestDecode(t *testing.T) {
+	put := func(sha256 string) string {
+		return `{"version":1,"data":{"id":"a_b","url":"u","action":"put","sha256":` + sha256 + `}}`
+	}
+	digest := strings.Repeat("0a", 32)
 	for body, want := range map[string]string{
 		`{"version":1,"data":{"id":"a_b","url":"u","action":"put"}}`:                 "",
 		`{"version":1,"data":{"id":"a_b","url":"u","action":"purge","x":1},"y":[2]}`: "",
-		`secret`:                          "not JSON",
-		``:                                "not JSON",
-		`{"version":1}{"version":1}`:      "not JSON",
-		`null`:                            "version is 0, want 1",
-		`{}`:                              "version is 0, want 1",
-		`{"version":2}`:                   "version is 2, want 1",
-		`{"version":"secret"}`:            `field "version" has the wrong type`,
-		`{"version":1}`:                   "data is missing",
-		`{"version":1,"data":"secret"}`:   `field "data" has the wrong type`,
-		`{"version":1,"data":{}}`:         "data.id is missing",
-		`{"version":1,"data":{"id":"a"}}`: "data.url is missing",
-		`{"version":1,"data":{"id":1}}`:   `field "data.id" has the wrong type`,
+		put(`"` + digest + `"`):                  "",
+		put(`""`):                                "",
+		put(`"` + strings.ToUpper(digest) + `"`): "data.sha256 is not a SHA-256 in hex",
+		put(`"` + digest[2:] + `"`):              "data.sha256 is not a SHA-256 in hex",
+		put(`"` + digest + `00"`):                "data.sha256 is not a SHA-256 in hex",
+		put(`"` + digest[1:] + `g"`):             "data.sha256 is not a SHA-256 in hex",
+		put(`"secret"`):                          "data.sha256 is not a SHA-256 in hex",
+		put(`1`):                                 `field "data.sha256" has the wrong type`,
+		`secret`:                                 "not JSON",
+		``:                                       "not JSON",
+		`{"version":1}{"version":1}`:             "not JSON",
+		`null`:                                   "version is 0, want 1",
+		`{}`:                                     "version is 0, want 1",
+		`{"version":2}`:                          "version is 2, want 1",
+		`{"version":"secret"}`:                   `field "version" has the wrong type`,
+		`{"version":1}`:                          "data is missing",
+		`{"version":1,"data":"secret"}`:          `field "data" has the wrong type`,
+		`{"version":1,"data":{}}`:                "data.id is missing",
+		`{"version":1,"data":{"id":"a"}}`:        "data.url is missing",
+		`{"version":1,"data":{"id":1}}`:          `field "data.id" has the wrong type`,
 		`{"version":1,"data":{"id":"a","url":"u"}}`:                `data.action is "", want "put" or "purge"`,
 		`{"version":1,"data":{"id":"a","url":"u","action":"PUT"}}`: `data.action is "PUT", want "put" or "purge"`,
 	} {

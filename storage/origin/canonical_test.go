@@ -134,6 +134,9 @@ func FuzzCanonical(f *testing.F) {
 		if sent := u.Scheme + "://" + u.Host + u.RequestURI(); sent != canonical {
 			t.Fatalf("net/http would send %q for %q", sent, canonical)
 		}
+		if u.String() != canonical {
+			t.Fatalf("net/url makes %q of %q", u, canonical)
+		}
 		if u.User != nil || u.Fragment != "" || strings.Contains(u.Hostname(), "%") {
 			t.Fatalf("userinfo, fragment or zone in %q", canonical)
 		}

@@ -34,8 +34,11 @@ const (
 	ClassTruncated Class = "SourceTruncated"
 	// ClassChanged is a GET that does not agree with the HEAD before it. Always transient: HEAD again, then GET.
 	ClassChanged Class = "SourceChanged"
-	// ClassUnverifiable is an answer whose completeness can't be told. Always permanent.
+	// ClassUnverifiable is an answer that contradicts itself, in its range or its digests, or an object that can't be got in
+	// ranges. Always permanent.
 	ClassUnverifiable Class = "SourceUnverifiable"
+	// ClassCorrupt is a body that does not match the digest that the source (or the request) gave. Always transient.
+	ClassCorrupt Class = "SourceCorrupt"
 )
 
 const (

@@ -3,45 +3,46 @@ package origin
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
 
 // Get asks for the whole object that Head described as want. The answer must be a 200 that agrees with want in length,
-// strong ETag (which is also sent as If-Match) and content coding, and whose end can be told from a lost connection:
-// by its length, by chunking, or by HTTP/2.
+// strong ETag (which is also sent as If-Match), content coding and digests.
 //
-// The reader returns io.EOF only after exactly want.Size bytes; if that is negative, at the end of the framing. A body that ends
-// short of it, breaks off, or goes on past it gives an *Error of ClassTruncated, and then the last byte is withheld, so
-// that counting bytes is enough to notice. ctx bounds the reading as well. The caller closes the reader.
+// The body has exactly want.Size bytes; if that is negative, as many as the answer's own length says; if there is none,
+// it goes to the end of the framing, and if there is no framing either ([Body.Framed]), to the end of the connection: it
+// is the caller's decision whether that will do. It matches want.Digests and those in the answer itself. ctx bounds the
+// reading as well. The caller closes the body.
 //
-// Errors are *Error, or the context's error, wrapped, if the caller's context is done; the reader's too.
-func (c *Client) Get(ctx context.Context, canonical string, want Meta) (io.ReadCloser, error) {
+// Errors are *Error, or the context's error, wrapped, if the caller's context is done; the body's too.
+func (c *Client) Get(ctx context.Context, canonical string, want Meta) (*Body, error) {
 	resp, err := c.get(ctx, canonical, want, http.StatusOK, "")
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFraming(resp, want.Size); err != nil {
+	verifier, err := checkWhole(resp, want)
+	if err != nil {
 		closeUnread(resp)
 		return nil, err
 	}
-	return newBody(ctx, resp, want.Size), nil
+	return newBody(ctx, resp, want.Size, verifier), nil
 }
 
-// GetRange asks for n bytes from offset off, n > 0, of the object that Head described as want, which must have a Size.
-// The answer must be a 206 of exactly these bytes and of exactly that total, and agree with want as in Get. Ranges of two
-// versions must never be mixed, so in want of a strong ETag the weak one must be the same, and in want of that the
-// Last-Modified.
+// GetRange asks for n bytes from offset off, n > 0, of the object that Head described as want, which must have a Size and
+// a strong ETag: ranges of two versions must never be mixed, and nothing less tells versions apart. The answer must be a
+// 206 of exactly these bytes and of exactly that total, and agree with want in strong ETag and content coding.
 //
-// The reader and the errors are as with Get, for n bytes. A source that ignores the range gives ClassBadHTTPStatus with
-// Status 200: Get is the way then.
-func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off, n int64) (io.ReadCloser, error) {
-	if off < 0 || n <= 0 || n > want.Size-off {
+// The body and the errors are as with Get, for n bytes, but no digest is looked at: see [Verifier]. A source that ignores
+// the range gives ClassBadHTTPStatus with Status 200: Get is the way then.
+func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off, n int64) (*Body, error) {
+	switch {
+	case off < 0 || n <= 0 || n > want.Size-off:
 		return nil, &Error{Class: ClassUnverifiable, Permanent: true,
 			Text: fmt.Sprintf("range of %d bytes at %d does not lie within a size of %d", n, off, want.Size)}
+	case !isStrong(want.ETag):
+		return nil, &Error{Class: ClassUnverifiable, Permanent: true, Text: "no strong etag to pin ranges by"}
 	}
 	last := off + n - 1
 	resp, err := c.get(ctx, canonical, want, http.StatusPartialContent, fmt.Sprintf("bytes=%d-%d", off, last))
@@ -52,7 +53,7 @@ func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off,
 		closeUnread(resp)
 		return nil, err
 	}
-	return newBody(ctx, resp, n), nil
+	return newBody(ctx, resp, n, NewVerifier()), nil
 }
 
 // get sends a GET and checks what whole and ranged answers have in common.
@@ -92,17 +93,12 @@ func checkHead(resp *http.Response, want Meta, status int, asked http.Header) er
 	return nil
 }
 
-// checkFraming makes sure of the length, and that the end of the body will be told apart from the end of a connection:
-// Go reports a body with neither length nor chunking as complete wherever it is cut.
-func checkFraming(resp *http.Response, size int64) error {
-	host, length := resp.Request.URL.Host, resp.ContentLength
-	switch {
-	case length >= 0 && size >= 0 && length != size:
-		return changed(host, "it has another length")
-	case length < 0 && resp.ProtoMajor < 2 && !slices.Contains(resp.TransferEncoding, "chunked"):
-		return unverifiable(host, "neither length nor chunking")
+// checkWhole checks what only the answer with the whole object has, and returns the judge of its bytes.
+func checkWhole(resp *http.Response, want Meta) (*Verifier, error) {
+	if resp.ContentLength >= 0 && want.Size >= 0 && resp.ContentLength != want.Size {
+		return nil, changed(resp.Request.URL.Host, "it has another length")
 	}
-	return nil
+	return verifierOf(resp, want.Digests)
 }
 
 func checkRange(resp *http.Response, want Meta, first, last int64) error {
@@ -115,17 +111,8 @@ func checkRange(resp *http.Response, want Meta, first, last int64) error {
 		return changed(host, "it has another length")
 	case resp.ContentLength >= 0 && resp.ContentLength != last-first+1:
 		return unverifiable(host, "Content-Length and Content-Range disagree")
-	case !isStrong(want.ETag) && !sameWeakly(resp, want):
-		return changed(host, "it has another weak etag or modification time")
 	}
-	return checkFraming(resp, last-first+1)
-}
-
-func sameWeakly(resp *http.Response, want Meta) bool {
-	if want.ETag != "" {
-		return resp.Header.Get("ETag") == want.ETag
-	}
-	return want.LastModified == "" || resp.Header.Get("Last-Modified") == want.LastModified
+	return nil
 }
 
 // isStrong tells whether an entity tag promises equal bytes (RFC 9110, section 8.8.3). A tag without quotes promises

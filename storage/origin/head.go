@@ -13,8 +13,9 @@ import (
 // metadata, both of which are bounded.
 const maxMetaValue = 1024
 
-// Meta describes an object of a source. It goes into workflow history, so it holds no URL and no query. Header values
-// are as the source sent them; those above 1 KiB, not UTF-8 or with control characters are left out.
+// Meta describes an object of a source. It goes into workflow history, so it holds no query of any URL: that may be a
+// signature. Header values are as the source sent them; those above 1 KiB, not UTF-8 or with control characters are left
+// out.
 type Meta struct {
 	// Size is the length of the body in bytes, as sent (a content coding is not undone); -1 if the source does not say.
 	Size               int64  `json:"size"`
@@ -26,9 +27,17 @@ type Meta struct {
 	ContentLanguage    string `json:"content_language,omitempty"`
 	// AcceptRanges tells whether the source says, or has shown, that it serves ranges of bytes.
 	AcceptRanges bool `json:"accept_ranges,omitempty"`
+	// Digests are the checksums that the source gave for the object, at most one per algorithm, the strongest first.
+	Digests []Digest `json:"digests,omitempty"`
 	// Addresses are the hops of the redirect chain, the last being the one that serves the object.
 	Addresses []Hop `json:"addresses,omitempty"`
+	// Final is the canonical URL of the hop that serves the object, without its query: it tells what kind of server that
+	// is, and is often not enough to get the object. Empty above 1 KiB.
+	Final string `json:"final,omitempty"`
 }
+
+// Rangeable tells whether the object can be got in ranges that are known to be of one version: by [Client.GetRange].
+func (m Meta) Rangeable() bool { return m.AcceptRanges && m.Size > 0 && isStrong(m.ETag) }
 
 // Head asks a source about an object. A source that refuses HEAD (403: a signature for GET does not cover it; 405 and
 // 501: the server has none) is asked again by a GET of the first byte; what that one says counts, failure included.
@@ -42,7 +51,7 @@ func (c *Client) Head(ctx context.Context, canonical string) (Meta, error) {
 	closeUnread(resp)
 	switch resp.StatusCode {
 	case http.StatusOK:
-		return metaOf(resp, hops), nil
+		return metaOf(resp, hops)
 	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return c.probe(ctx, canonical)
 	}
@@ -68,24 +77,31 @@ func (c *Client) probeWith(ctx context.Context, canonical string, header http.He
 	closeUnread(resp)
 	switch {
 	case resp.StatusCode == http.StatusOK:
-		meta := metaOf(resp, hops)
+		meta, err := metaOf(resp, hops)
 		if header != nil {
 			meta.AcceptRanges = false // whatever it says, it has just ignored a range
 		}
-		return meta, nil
+		return meta, err
 	case resp.StatusCode == http.StatusPartialContent && header != nil:
 		got, ok := parseContentRange(resp.Header.Get("Content-Range"))
 		if !ok || got.first != 0 || got.last != 0 {
 			return Meta{}, unverifiable(resp.Request.URL.Host, "wrong Content-Range")
 		}
-		meta := metaOf(resp, hops)
+		meta, err := metaOf(resp, hops)
+		if err != nil {
+			return Meta{}, err
+		}
 		meta.Size, meta.AcceptRanges = got.total, true
 		return meta, nil
 	}
 	return Meta{}, statusError(resp)
 }
 
-func metaOf(resp *http.Response, hops []Hop) Meta {
+func metaOf(resp *http.Response, hops []Hop) (Meta, error) {
+	digests, err := digestsOf(resp)
+	if err != nil {
+		return Meta{}, err
+	}
 	h := resp.Header
 	return Meta{
 		Size:               resp.ContentLength,
@@ -96,8 +112,10 @@ func metaOf(resp *http.Response, hops []Hop) Meta {
 		ContentDisposition: bounded(h.Get("Content-Disposition")),
 		ContentLanguage:    bounded(strings.Join(h.Values("Content-Language"), ", ")),
 		AcceptRanges:       strings.EqualFold(strings.TrimSpace(h.Get("Accept-Ranges")), "bytes"),
+		Digests:            digests,
 		Addresses:          hops,
-	}
+		Final:              bounded(Redact(resp.Request.URL.String())),
+	}, nil
 }
 
 func contentEncoding(h http.Header) string {

@@ -28,19 +28,21 @@ func TestHeadDescribesTheObject(t *testing.T) {
 		h.Add("Content-Language", "de")
 		h.Add("Content-Language", "en")
 		h.Set("Accept-Ranges", "bytes")
+		h.Set("Content-MD5", digestMD5)
 	})
 	meta, err := newClient(t, nil).Head(testContext(t), server.URL+"/object?"+secret)
 	require.NoError(t, err)
 	assert.Equal(t, origin.Meta{
 		Size: 12345678901, ETag: `"abc"`, LastModified: objectDate, ContentType: "text/plain", ContentEncoding: "gzip",
 		ContentDisposition: `attachment; filename="é"`, ContentLanguage: "de, en", AcceptRanges: true,
+		Digests:   digests(t, "md5"),
 		Addresses: []origin.Hop{{Host: server.Listener.Addr().String(), Status: 200}},
+		Final:     server.URL + "/object",
 	}, meta)
 
 	encoded, err := json.Marshal(meta)
 	require.NoError(t, err)
 	assert.NotContains(t, string(encoded), "SECRET")
-	assert.NotContains(t, string(encoded), "/object")
 	var decoded origin.Meta
 	require.NoError(t, json.Unmarshal(encoded, &decoded))
 	assert.Equal(t, meta, decoded)
@@ -63,6 +65,25 @@ func TestHeadLeavesOutWhatCanNotBeKept(t *testing.T) {
 	assert.Empty(t, meta.ContentType)
 	assert.Empty(t, meta.ContentDisposition)
 	assert.Len(t, meta.ContentLanguage, 1024)
+}
+
+func TestFinalIsTheLastHopWithoutItsQuery(t *testing.T) {
+	object := newSource(t, func(http.ResponseWriter, *http.Request) {})
+	longest := "/" + strings.Repeat("a", 1024-len(object.URL)-len("/"))
+	for _, tt := range []struct{ name, target, want string }{
+		{"byte for byte", "//a/../b%2f%20c", object.URL + "//a/../b%2f%20c"},
+		{"without its query", "/a?" + secret, object.URL + "/a"},
+		{"without an empty query", "/a?", object.URL + "/a"},
+		{"1 KiB is kept", longest + "?" + secret, object.URL + longest},
+		{"more is left out", longest + "a", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			first := newSource(t, redirectTo(302, object.URL+tt.target))
+			meta, err := newClient(t, nil).Head(testContext(t), first.URL+"/?"+secret)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, meta.Final)
+		})
+	}
 }
 
 func TestHeadFallsBackToGet(t *testing.T) {
@@ -131,7 +152,8 @@ func TestHeadFallsBackToGet(t *testing.T) {
 			}
 			require.NoError(t, err)
 			assert.Len(t, meta.Addresses, 1)
-			meta.Addresses = nil
+			assert.Equal(t, object.URL+"/", meta.Final)
+			meta.Addresses, meta.Final = nil, ""
 			assert.Equal(t, tt.want, meta)
 		})
 	}

@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -153,6 +155,31 @@ func unwrap(err error) error {
 		return u.Unwrap()
 	}
 	return nil
+}
+
+// requireBody reads what a GET returned: all of want if class is "". Otherwise the GET or the reading must fail, and what
+// could be read must be the beginning of want; if its size was known, a part of it, so that counting is enough to notice.
+func requireBody(t *testing.T, body *origin.Body, err error, want string, class origin.Class) {
+	t.Helper()
+	var got []byte
+	if err == nil {
+		got, err = io.ReadAll(body)
+		_, again := body.Read(make([]byte, 1))
+		require.NoError(t, body.Close())
+		if err != nil {
+			require.Equal(t, err, again, "the error stays")
+		}
+	}
+	if class == "" {
+		require.NoError(t, err)
+		require.Equal(t, want, string(got))
+		return
+	}
+	requireFailure(t, err, class, class == origin.ClassUnverifiable)
+	require.True(t, strings.HasPrefix(want, string(got)), "%q", got)
+	if body != nil && body.Size() >= 0 {
+		require.Less(t, int64(len(got)), max(body.Size(), 1))
+	}
 }
 
 // newTLSSource speaks HTTP/2 and HTTP/1.1; its certificate is trusted thanks to TestMain.

@@ -2,6 +2,7 @@ package origin_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -155,12 +156,14 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	closed := httptest.NewServer(nil)
-	closed.Close()
 	silent := newSource(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	untrusted := newSource(t, nil)
+	// The port of a connection is taken, so that no other server gets it, and nobody listens on it.
+	taken, err := net.Dial("tcp", silent.Listener.Addr().String())
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
 	for _, tt := range []struct{ name, url, text string }{
-		{"connection refused", closed.URL, "can't be reached: connection refused"},
+		{"connection refused", "http://" + taken.LocalAddr().String(), "can't be reached: connection refused"},
 		{"no answer in time", silent.URL, "no answer from host"},
 		{"a name that does not exist", "http://does-not-exist.invalid", "can't be resolved"},
 		{"no tls where tls is expected", strings.Replace(untrusted.URL, "http:", "https:", 1), "does not answer in http"},

@@ -4,8 +4,13 @@ package storagetest
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,15 +25,24 @@ type Memory struct {
 	Heads int
 	// OnDelete, if set, is called in the middle of every Delete.
 	OnDelete func()
+	// OnPart, if set, is called before a part is stored; an error is the call's.
+	OnPart func(number int32) error
 
 	mu      sync.Mutex
+	serial  int // of ETags and uploads
 	objects map[string]object
+	uploads map[storage.Upload]*upload
 }
 
 type object struct {
 	body   []byte
-	input  storage.UploadInput
+	input  storage.Input
 	stored storage.Stored
+}
+
+type upload struct {
+	parts  map[int32]storage.Part
+	bodies map[int32][]byte
 }
 
 // Head is [storage.Bucket.Head].
@@ -46,29 +60,182 @@ func (m *Memory) Head(ctx context.Context, key string) (storage.Stored, error) {
 	return o.stored, nil
 }
 
-// Upload is [storage.Bucket.Upload].
-func (m *Memory) Upload(ctx context.Context, in storage.UploadInput) (storage.Stored, error) {
-	body, err := io.ReadAll(in.Body)
+// Checksum is [storage.Bucket.Checksum].
+func (m *Memory) Checksum() storage.Checksum { return storage.ChecksumCRC64NVME }
+
+// Put is [storage.Bucket.Put].
+func (m *Memory) Put(ctx context.Context, in storage.Input, body storage.Body) (storage.Stored, error) {
+	data, err := m.read(body)
 	if err != nil {
-		return storage.Stored{}, fmt.Errorf("upload %s: %w", in.Key, err)
-	}
-	if in.Size >= 0 && int64(len(body)) != in.Size {
-		return storage.Stored{}, fmt.Errorf("upload %s: %w", in.Key, storage.ErrMismatch)
-	}
-	if in.Progress != nil {
-		in.Progress(int64(len(body)))
+		return storage.Stored{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.down(ctx); err != nil {
 		return storage.Stored{}, err
 	}
-	stored := storage.Stored{Size: int64(len(body)), Generation: storage.Generation(in.Metadata)}
+	return m.store(in, data)
+}
+
+// read is the server's side of a request with a body.
+func (m *Memory) read(body storage.Body) ([]byte, error) {
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	sum := m.Checksum().New()
+	sum.Write(data)
+	if int64(len(data)) != body.Size || !slices.Equal(sum.Sum(nil), body.Sum) {
+		return nil, fmt.Errorf("bad digest: %d of %d bytes", len(data), body.Size)
+	}
+	return data, nil
+}
+
+// store makes an object appear.
+func (m *Memory) store(in storage.Input, data []byte) (storage.Stored, error) {
+	if m.objects[in.Key].stored.ETag != in.Replaces {
+		return storage.Stored{}, fmt.Errorf("store %s: %w", in.Key, storage.ErrConflict)
+	}
+	sum := m.Checksum().New()
+	sum.Write(data)
+	m.serial++
+	stored := storage.Stored{
+		Size: int64(len(data)), ETag: fmt.Sprintf(`"%d"`, m.serial), CRC64NVME: base64.StdEncoding.EncodeToString(sum.Sum(nil)),
+		Generation: storage.Generation(in.Metadata), CopyID: in.Metadata[storage.MetadataCopyID],
+	}
 	if m.objects == nil {
 		m.objects = map[string]object{}
 	}
-	m.objects[in.Key] = object{body: body, input: in, stored: stored}
+	m.objects[in.Key] = object{body: data, input: in, stored: stored}
 	return stored, nil
+}
+
+// CreateUpload is [storage.Bucket.CreateUpload].
+func (m *Memory) CreateUpload(ctx context.Context, in storage.Input) (storage.Upload, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.down(ctx); err != nil {
+		return storage.Upload{}, err
+	}
+	m.serial++
+	u := storage.Upload{Key: in.Key, ID: strconv.Itoa(m.serial)}
+	if m.uploads == nil {
+		m.uploads = map[storage.Upload]*upload{}
+	}
+	m.uploads[u] = &upload{parts: map[int32]storage.Part{}, bodies: map[int32][]byte{}}
+	return u, nil
+}
+
+// UploadPart is [storage.Bucket.UploadPart].
+func (m *Memory) UploadPart(ctx context.Context, u storage.Upload, number int32, body storage.Body) (storage.Part, error) {
+	data, err := m.read(body)
+	if err != nil {
+		return storage.Part{}, err
+	}
+	if m.OnPart != nil {
+		if err := m.OnPart(number); err != nil {
+			return storage.Part{}, err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open, err := m.open(ctx, u)
+	if err != nil {
+		return storage.Part{}, err
+	}
+	m.serial++
+	part := storage.Part{
+		Number: number, Size: body.Size, ETag: fmt.Sprintf(`"%d"`, m.serial), Sum: base64.StdEncoding.EncodeToString(body.Sum),
+	}
+	open.parts[number], open.bodies[number] = part, data
+	return part, nil
+}
+
+func (m *Memory) open(ctx context.Context, u storage.Upload) (*upload, error) {
+	if err := m.down(ctx); err != nil {
+		return nil, err
+	}
+	u.Initiated = time.Time{}
+	open, ok := m.uploads[u]
+	if !ok {
+		return nil, fmt.Errorf("upload %s: %w", u.Key, storage.ErrNoUpload)
+	}
+	return open, nil
+}
+
+// ListParts is [storage.Bucket.ListParts].
+func (m *Memory) ListParts(ctx context.Context, u storage.Upload) ([]storage.Part, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open, err := m.open(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	var parts []storage.Part
+	for _, n := range slices.Sorted(maps.Keys(open.parts)) {
+		parts = append(parts, open.parts[n])
+	}
+	return parts, nil
+}
+
+// CompleteUpload is [storage.Bucket.CompleteUpload].
+func (m *Memory) CompleteUpload(
+	ctx context.Context, in storage.Input, u storage.Upload, parts []storage.Part,
+) (storage.Stored, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open, err := m.open(ctx, u)
+	if err != nil {
+		return storage.Stored{}, err
+	}
+	var data []byte
+	for i, p := range parts {
+		if int(p.Number) != i+1 || open.parts[p.Number] != p {
+			return storage.Stored{}, fmt.Errorf("complete %s: part %d is another one", u.Key, i+1)
+		}
+		data = append(data, open.bodies[p.Number]...)
+	}
+	stored, err := m.store(in, data)
+	if err == nil {
+		delete(m.uploads, u)
+	}
+	return stored, err
+}
+
+// AbortUpload is [storage.Bucket.AbortUpload].
+func (m *Memory) AbortUpload(ctx context.Context, u storage.Upload) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.down(ctx); err != nil {
+		return err
+	}
+	u.Initiated = time.Time{}
+	delete(m.uploads, u)
+	return nil
+}
+
+// ListUploads is [storage.Bucket.ListUploads].
+func (m *Memory) ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.down(ctx); err != nil {
+		return nil, err
+	}
+	var uploads []storage.Upload
+	for u := range m.uploads {
+		if strings.HasPrefix(u.Key, prefix) {
+			uploads = append(uploads, u)
+		}
+	}
+	return uploads, nil
+}
+
+// CopyFrom is [storage.Bucket.CopyFrom] of a server that can't.
+func (m *Memory) CopyFrom(context.Context, storage.Input, storage.Source) (storage.Stored, error) {
+	return storage.Stored{}, storage.ErrNotCopied
 }
 
 // Delete is [storage.Bucket.Delete].
@@ -93,8 +260,8 @@ func (m *Memory) down(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Input returns what was uploaded under key; its Body is read.
-func (m *Memory) Input(key string) (storage.UploadInput, bool) {
+// Input returns what was stored under key, but for its bytes.
+func (m *Memory) Input(key string) (storage.Input, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	o, ok := m.objects[key]

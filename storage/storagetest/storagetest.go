@@ -1,15 +1,10 @@
 package storagetest
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"math/rand/v2"
 	"strconv"
-	"sync"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,7 +15,14 @@ import (
 // Bucket is what is under contract.
 type Bucket interface {
 	Head(ctx context.Context, key string) (storage.Stored, error)
-	Upload(ctx context.Context, in storage.UploadInput) (storage.Stored, error)
+	Checksum() storage.Checksum
+	Put(ctx context.Context, in storage.Input, body storage.Body) (storage.Stored, error)
+	CreateUpload(ctx context.Context, in storage.Input) (storage.Upload, error)
+	UploadPart(ctx context.Context, u storage.Upload, number int32, body storage.Body) (storage.Part, error)
+	ListParts(ctx context.Context, u storage.Upload) ([]storage.Part, error)
+	CompleteUpload(ctx context.Context, in storage.Input, u storage.Upload, parts []storage.Part) (storage.Stored, error)
+	AbortUpload(ctx context.Context, u storage.Upload) error
+	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
 	Delete(ctx context.Context, key string) error
 	Location(ctx context.Context, method, key string, expires time.Time) (string, error)
 }
@@ -28,137 +30,275 @@ type Bucket interface {
 // Fixture is a bucket and how to see past its interface.
 type Fixture struct {
 	Bucket Bucket
-	// PartSize is the bucket's.
-	PartSize int64
+	// PartSize is the least that the bucket takes, but for a last part.
+	PartSize int
 	// Read returns what is stored under a key.
-	Read func(t *testing.T, key string) (body []byte, ok bool)
-	// OpenUploads counts the multipart uploads that nobody completed or aborted.
-	OpenUploads func(t *testing.T) int
+	Read func(t *testing.T, key string) (body []byte)
+}
+
+// contract is one run of the suite.
+type contract struct {
+	Fixture
+	prefix string
+	keys   int
 }
 
 // Run checks the contract. Every case uses keys of its own.
 func Run(t *testing.T, f Fixture) {
 	t.Helper()
-	prefix := "host/" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	part := f.PartSize
-	for name, size := range map[string]int64{
-		"empty": 0, "one byte": 1, "a part less one": part - 1, "a part": part, "a part and one": part + 1,
-		"several parts": 3*part + 12345,
+	c := &contract{Fixture: f, prefix: "host/" + strconv.FormatInt(time.Now().UnixNano(), 36) + "/"}
+	for name, test := range map[string]func(t *testing.T, key string){
+		"a put stores exactly its bytes":                          c.puts,
+		"a put replaces only what it was told to":                 c.putsConditionally,
+		"bytes without their checksum are not stored":             c.refusesOtherBytes,
+		"an upload stores exactly its parts":                      c.uploads,
+		"an upload replaces only what it was told to":             c.uploadsConditionally,
+		"parts are listed, and replaced by number":                c.listsParts,
+		"an upload with a part missing or exchanged is not done":  c.refusesOtherParts,
+		"an aborted upload is gone, and aborting is idempotent":   c.aborts,
+		"an upload shows nothing before it is completed":          c.showsNothing,
+		"an upload that is completed is gone":                     c.completesOnce,
+		"deleting is idempotent":                                  c.deletes,
+		"a caller that is gone is told so, and nothing is stored": c.notices,
 	} {
-		t.Run("stores "+name, func(t *testing.T) { stores(t, f, prefix+"/"+strconv.Itoa(int(size)), size, size) })
-		t.Run("stores "+name+" of unknown size", func(t *testing.T) {
-			stores(t, f, prefix+"/unknown-"+strconv.Itoa(int(size)), size, -1)
-		})
+		c.keys++
+		key := c.prefix + strconv.Itoa(c.keys)
+		t.Run(name, func(t *testing.T) { test(t, key) })
 	}
-	broken := errors.New("the source broke")
-	for name, tc := range map[string]struct {
-		size int64
-		body io.Reader
-		err  error
-	}{
-		"a short body":          {10, bytes.NewReader(make([]byte, 9)), storage.ErrMismatch},
-		"a long body":           {10, bytes.NewReader(make([]byte, 11)), storage.ErrMismatch},
-		"no body":               {10, bytes.NewReader(nil), storage.ErrMismatch},
-		"a short large body":    {3 * part, bytes.NewReader(make([]byte, 2*part+1)), storage.ErrMismatch},
-		"a long large body":     {3 * part, bytes.NewReader(make([]byte, 3*part+1)), storage.ErrMismatch},
-		"one shorter than part": {3 * part, bytes.NewReader(make([]byte, part-1)), storage.ErrMismatch},
-		"a broken body":         {10, iotest.ErrReader(broken), broken},
-		"a body that breaks":    {3 * part, io.MultiReader(bytes.NewReader(make([]byte, 2*part)), iotest.ErrReader(broken)), broken},
-		"a broken body of unknown size": {
-			-1, io.MultiReader(bytes.NewReader(make([]byte, 2*part)), iotest.ErrReader(broken)), broken,
-		},
-	} {
-		t.Run("stores nothing of "+name, func(t *testing.T) {
-			key := prefix + "/broken/" + strconv.Itoa(len(name)) + strconv.FormatInt(tc.size, 10)
-			_, err := f.Bucket.Upload(t.Context(), storage.UploadInput{Key: key, Body: tc.body, Size: tc.size})
-			require.ErrorIs(t, err, tc.err)
-			_, err = f.Bucket.Head(t.Context(), key)
-			require.ErrorIs(t, err, storage.ErrNotFound)
-			require.Zero(t, f.OpenUploads(t))
-		})
-	}
-	t.Run("a cancelled upload leaves nothing behind", func(t *testing.T) { cancelled(t, f, prefix+"/cancelled/x") })
-	t.Run("deleting is idempotent", func(t *testing.T) {
-		key := prefix + "/deleted/x"
-		require.NoError(t, f.Bucket.Delete(t.Context(), key))
-		stores(t, f, key, 3, 3)
-		require.NoError(t, f.Bucket.Delete(t.Context(), key))
-		_, err := f.Bucket.Head(t.Context(), key)
-		require.ErrorIs(t, err, storage.ErrNotFound)
-		require.NoError(t, f.Bucket.Delete(t.Context(), key))
-	})
-	t.Run("an upload replaces what is there", func(t *testing.T) {
-		stores(t, f, prefix+"/replaced/x", 3, 3)
-		stores(t, f, prefix+"/replaced/x", part+1, part+1)
-		stores(t, f, prefix+"/replaced/x", 5, 5)
-	})
 }
 
-func stores(t *testing.T, f Fixture, key string, size, declared int64) {
-	t.Helper()
-	// Which bytes they are makes no difference to the code, only that parts differ.
+// random returns bytes that differ from one seed to the next; which they are makes no difference to the code.
+func random(seed byte, size int) []byte {
 	body := make([]byte, size)
-	_, _ = rand.NewChaCha8([32]byte{1}).Read(body)
-	var progress maximum
-	stored, err := f.Bucket.Upload(t.Context(), storage.UploadInput{
-		Key: key, Body: iotest.HalfReader(bytes.NewReader(body)), Size: declared, ContentType: "text/x-test",
-		Metadata: map[string]string{storage.MetadataGeneration: "42"}, Progress: progress.add,
-	})
-	require.NoError(t, err)
-	require.Equal(t, size, stored.Size)
-	require.EqualValues(t, 42, stored.Generation)
-	require.Equal(t, size, progress.get())
-
-	head, err := f.Bucket.Head(t.Context(), key)
-	require.NoError(t, err)
-	require.Equal(t, size, head.Size)
-	require.EqualValues(t, 42, head.Generation)
-	require.Equal(t, stored.CRC64NVME, head.CRC64NVME)
-	got, ok := f.Read(t, key)
-	require.True(t, ok)
-	require.True(t, bytes.Equal(body, got), "stored bytes differ")
-	require.Zero(t, f.OpenUploads(t))
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(body)
+	return body
 }
 
-func cancelled(t *testing.T, f Fixture, key string) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	// The body goes on for ever; it is the context that ends it, once parts are on their way.
-	body := &endless{after: 2 * f.PartSize, then: cancel, ctx: ctx}
-	_, err := f.Bucket.Upload(ctx, storage.UploadInput{Key: key, Body: body, Size: 100 * f.PartSize})
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = f.Bucket.Head(t.Context(), key)
-	require.ErrorIs(t, err, storage.ErrNotFound)
-	require.Zero(t, f.OpenUploads(t))
-}
+func (c *contract) body(b []byte) storage.Body { return c.Bucket.Checksum().Body(b) }
 
-type endless struct {
-	ctx   context.Context //nolint:containedctx // it stands for a body that a request's context ends
-	after int64
-	then  func()
-}
-
-func (e *endless) Read(p []byte) (int, error) {
-	if e.after -= int64(len(p)); e.after < 0 {
-		e.then()
+func input(key, copyID string) storage.Input {
+	return storage.Input{
+		Key: key, ContentType: "text/x-test", ContentEncoding: "x-test", ContentDisposition: `attachment; filename="a b"`,
+		ContentLanguage: "de, en",
+		Metadata:        map[string]string{storage.MetadataGeneration: "42", storage.MetadataCopyID: copyID},
 	}
-	return len(p), e.ctx.Err()
 }
 
-// maximum keeps the greatest value it is told; parts end in any order.
-type maximum struct {
-	mu sync.Mutex
-	n  int64
+// requireStored checks what a call said it stored, what Head says, and what is there.
+func (c *contract) requireStored(t *testing.T, key string, want []byte, said storage.Stored) {
+	t.Helper()
+	head, err := c.Bucket.Head(t.Context(), key)
+	require.NoError(t, err)
+	said.Expires, head.Expires = time.Time{}, time.Time{}
+	require.Equal(t, said, head)
+	require.EqualValues(t, len(want), head.Size)
+	require.EqualValues(t, 42, head.Generation)
+	require.NotEmpty(t, head.ETag)
+	require.True(t, string(want) == string(c.Read(t, key)), "stored bytes differ")
 }
 
-func (m *maximum) add(n int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.n = max(m.n, n)
+func (c *contract) requireNothing(t *testing.T, key string) {
+	t.Helper()
+	_, err := c.Bucket.Head(t.Context(), key)
+	require.ErrorIs(t, err, storage.ErrNotFound)
 }
 
-func (m *maximum) get() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.n
+func (c *contract) open(t *testing.T, key string) []storage.Upload {
+	t.Helper()
+	open, err := c.Bucket.ListUploads(t.Context(), key)
+	require.NoError(t, err)
+	return open
+}
+
+func (c *contract) puts(t *testing.T, key string) {
+	for i, size := range []int{0, 1, c.PartSize - 1, c.PartSize, c.PartSize + 1} {
+		body, key := random(1, size), key+"-"+strconv.Itoa(i)
+		said, err := c.Bucket.Put(t.Context(), input(key, "a"), c.body(body))
+		require.NoError(t, err)
+		c.requireStored(t, key, body, said)
+		require.Equal(t, "a", said.CopyID)
+	}
+}
+
+func (c *contract) putsConditionally(t *testing.T, key string) {
+	first, err := c.Bucket.Put(t.Context(), input(key, "a"), c.body(random(1, 10)))
+	require.NoError(t, err)
+	put := func(replaces string) (storage.Stored, error) {
+		in := input(key, "b")
+		in.Replaces = replaces
+		return c.Bucket.Put(t.Context(), in, c.body(random(2, 20)))
+	}
+	for _, replaces := range []string{"", `"00000000000000000000000000000000"`} {
+		_, err = put(replaces)
+		require.ErrorIs(t, err, storage.ErrConflict)
+		c.requireStored(t, key, random(1, 10), first)
+	}
+	second, err := put(first.ETag)
+	require.NoError(t, err)
+	c.requireStored(t, key, random(2, 20), second)
+	_, err = put(first.ETag)
+	if err != nil { // it finds that it has been done
+		require.ErrorIs(t, err, storage.ErrConflict)
+	}
+	c.requireStored(t, key, random(2, 20), second)
+}
+
+func (c *contract) refusesOtherBytes(t *testing.T, key string) {
+	body := c.body(random(1, 1000))
+	body.ReadSeeker = c.body(random(2, 1000))
+	_, err := c.Bucket.Put(t.Context(), input(key, "a"), body)
+	require.Error(t, err)
+	c.requireNothing(t, key)
+
+	u, err := c.Bucket.CreateUpload(t.Context(), input(key, "a"))
+	require.NoError(t, err)
+	_, err = c.Bucket.UploadPart(t.Context(), u, 1, body)
+	require.Error(t, err)
+	parts, err := c.Bucket.ListParts(t.Context(), u)
+	require.NoError(t, err)
+	require.Empty(t, parts)
+	require.NoError(t, c.Bucket.AbortUpload(t.Context(), u))
+}
+
+// upload creates one of three parts, the last being small, and returns them.
+func (c *contract) upload(t *testing.T, key, copyID string) (storage.Input, storage.Upload, []storage.Part, []byte) {
+	t.Helper()
+	in := input(key, copyID)
+	u, err := c.Bucket.CreateUpload(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, key, u.Key)
+	var parts []storage.Part
+	var body []byte
+	for i, size := range []int{c.PartSize, c.PartSize + 1, 1} {
+		bytes := random(byte(i), size)
+		p, err := c.Bucket.UploadPart(t.Context(), u, int32(i+1), c.body(bytes)) //nolint:gosec // 1 to 3
+		require.NoError(t, err)
+		require.EqualValues(t, i+1, p.Number)
+		require.EqualValues(t, size, p.Size)
+		parts, body = append(parts, p), append(body, bytes...)
+	}
+	return in, u, parts, body
+}
+
+func (c *contract) uploads(t *testing.T, key string) {
+	in, u, parts, body := c.upload(t, key, "a")
+	said, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	require.NoError(t, err)
+	c.requireStored(t, key, body, said)
+	require.Equal(t, "a", said.CopyID)
+	require.Empty(t, c.open(t, key))
+}
+
+func (c *contract) uploadsConditionally(t *testing.T, key string) {
+	in, u, parts, body := c.upload(t, key, "a")
+	first, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	require.NoError(t, err)
+
+	in, u, parts, _ = c.upload(t, key, "b")
+	_, err = c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	require.ErrorIs(t, err, storage.ErrConflict)
+	c.requireStored(t, key, body, first)
+	require.Len(t, c.open(t, key), 1)
+	in.Replaces = first.ETag
+	second, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	require.NoError(t, err)
+	c.requireStored(t, key, body, second)
+	require.Equal(t, "b", second.CopyID)
+}
+
+func (c *contract) listsParts(t *testing.T, key string) {
+	in, u, parts, _ := c.upload(t, key, "a")
+	listed, err := c.Bucket.ListParts(t.Context(), u)
+	require.NoError(t, err)
+	require.Equal(t, parts, listed)
+
+	replaced, err := c.Bucket.UploadPart(t.Context(), u, 1, c.body(random(9, c.PartSize+5)))
+	require.NoError(t, err)
+	listed, err = c.Bucket.ListParts(t.Context(), u)
+	require.NoError(t, err)
+	require.Equal(t, []storage.Part{replaced, parts[1], parts[2]}, listed)
+	said, err := c.Bucket.CompleteUpload(t.Context(), in, u, listed)
+	require.NoError(t, err)
+	want := append(append(random(9, c.PartSize+5), random(1, c.PartSize+1)...), random(2, 1)...)
+	c.requireStored(t, key, want, said)
+}
+
+func (c *contract) refusesOtherParts(t *testing.T, key string) {
+	in, u, parts, body := c.upload(t, key, "a")
+	lied := append([]storage.Part(nil), parts...)
+	lied[1].Sum = parts[0].Sum
+	for name, wrong := range map[string][]storage.Part{
+		"the first is missing": parts[1:], "the second is missing": {parts[0], parts[2]},
+		"another checksum": lied,
+	} {
+		_, err := c.Bucket.CompleteUpload(t.Context(), in, u, wrong)
+		require.Error(t, err, name)
+		c.requireNothing(t, key)
+	}
+	said, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	require.NoError(t, err)
+	c.requireStored(t, key, body, said)
+}
+
+func (c *contract) aborts(t *testing.T, key string) {
+	in, u, parts, _ := c.upload(t, key, "a")
+	open := c.open(t, key)
+	require.Len(t, open, 1)
+	require.Equal(t, u.ID, open[0].ID)
+	for range 2 {
+		require.NoError(t, c.Bucket.AbortUpload(t.Context(), open[0]))
+	}
+	require.Empty(t, c.open(t, key))
+	_, err := c.Bucket.ListParts(t.Context(), u)
+	require.ErrorIs(t, err, storage.ErrNoUpload)
+	_, err = c.Bucket.UploadPart(t.Context(), u, 1, c.body(random(1, 10)))
+	require.ErrorIs(t, err, storage.ErrNoUpload)
+	_, err = c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	require.ErrorIs(t, err, storage.ErrNoUpload)
+	c.requireNothing(t, key)
+}
+
+func (c *contract) showsNothing(t *testing.T, key string) {
+	_, u, _, _ := c.upload(t, key, "a")
+	c.requireNothing(t, key)
+	require.NoError(t, c.Bucket.AbortUpload(t.Context(), u))
+	c.requireNothing(t, key)
+}
+
+func (c *contract) completesOnce(t *testing.T, key string) {
+	in, u, parts, body := c.upload(t, key, "a")
+	said, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	require.NoError(t, err)
+	_, err = c.Bucket.ListParts(t.Context(), u)
+	require.ErrorIs(t, err, storage.ErrNoUpload)
+	_, err = c.Bucket.UploadPart(t.Context(), u, 1, c.body(random(3, c.PartSize)))
+	require.ErrorIs(t, err, storage.ErrNoUpload)
+	require.NoError(t, c.Bucket.AbortUpload(t.Context(), u))
+	c.requireStored(t, key, body, said)
+}
+
+func (c *contract) deletes(t *testing.T, key string) {
+	require.NoError(t, c.Bucket.Delete(t.Context(), key))
+	_, err := c.Bucket.Put(t.Context(), input(key, "a"), c.body(random(1, 3)))
+	require.NoError(t, err)
+	for range 2 {
+		require.NoError(t, c.Bucket.Delete(t.Context(), key))
+		c.requireNothing(t, key)
+	}
+}
+
+func (c *contract) notices(t *testing.T, key string) {
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := c.Bucket.Put(gone, input(key, "a"), c.body(random(1, 10)))
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = c.Bucket.CreateUpload(gone, input(key, "a"))
+	require.ErrorIs(t, err, context.Canceled)
+	in, u, parts, _ := c.upload(t, key, "a")
+	_, err = c.Bucket.UploadPart(gone, u, 1, c.body(random(1, c.PartSize)))
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = c.Bucket.CompleteUpload(gone, in, u, parts)
+	require.ErrorIs(t, err, context.Canceled)
+	c.requireNothing(t, key)
+	require.NoError(t, c.Bucket.AbortUpload(t.Context(), u))
 }

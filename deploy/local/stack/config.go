@@ -122,6 +122,9 @@ func WorkerName(region string) string { return "worker-" + region }
 // S3Name is the name of a region's S3 server.
 func S3Name(region string) string { return "s3-" + region }
 
+// MinIOName is the name of MinIO.
+const MinIOName = "minio"
+
 // without drops the variables that would change what a child does: those of AWS, Temporal, cloud-mirror itself.
 func without(env []string, prefixes ...string) []string {
 	var kept []string

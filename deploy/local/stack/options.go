@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Credentials of the S3 servers. The SQS endpoint takes any.
+// Credentials of the S3 servers, MinIO among them. The SQS endpoint takes any.
 const (
 	AccessKey = "local"
 	SecretKey = "locallocal"
@@ -80,7 +80,7 @@ type Options struct {
 	StateDir  string
 	Ports     Ports
 	FrontEnds int // 1 if zero
-	// ServicesOnly leaves out cloud-mirror itself, the origin and Temporal's web UI.
+	// ServicesOnly leaves out cloud-mirror itself, the origin and Temporal's web UI, and adds MinIO: it is for tests.
 	ServicesOnly bool
 	// Binary is the path of cloud-mirror; built from Root if empty.
 	Binary string

@@ -23,7 +23,7 @@ const (
 type plan struct {
 	frontEnds, frontEndAdmins, workerAdmins, s3 []int
 	temporal, temporalUI, temporalHTTP, metrics int
-	sqs, redis, origin                          int
+	sqs, redis, origin, minio                   int
 	guard                                       net.Listener // holds a block of free ports; nil if none was needed
 	next                                        int          // port of the block
 	claimed                                     map[int]string
@@ -64,7 +64,7 @@ func (p *plan) assign(o Options) error {
 		p.s3 = append(p.s3, p.following(ports.S3, i))
 	}
 	if o.ServicesOnly {
-		return p.fill(&p.temporal, &p.temporalHTTP, &p.metrics, &p.sqs, &p.redis, &p.s3[0], &p.s3[1], &p.s3[2])
+		return p.fill(&p.temporal, &p.temporalHTTP, &p.metrics, &p.sqs, &p.redis, &p.minio, &p.s3[0], &p.s3[1], &p.s3[2])
 	}
 	if err := p.assignProduct(o); err != nil {
 		return err

@@ -103,6 +103,23 @@ func (s *Stack) s3Spec(program, region string, port int) (supervise.Spec, error)
 	}, nil
 }
 
+// minioSpec is MinIO over a folder of its own, with neither console nor update check. That folder is its home as well:
+// certificates in the user's ~/.minio would make it speak TLS.
+func (s *Stack) minioSpec(program string) (supervise.Spec, error) {
+	home := s.state.join("minio")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return supervise.Spec{}, fmt.Errorf("make the folder of MinIO: %w", err)
+	}
+	return supervise.Spec{
+		Name: MinIOName, Path: program, Log: s.logPath(MinIOName),
+		Args: []string{"server", "--quiet", "--address", address(s.plan.minio), filepath.Join(home, "data")},
+		Env: append(serviceEnv(), "HOME="+home, "MINIO_ROOT_USER="+AccessKey, "MINIO_ROOT_PASSWORD="+SecretKey,
+			"MINIO_REGION="+Regions()[0], "MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off"),
+		// The cluster of one: /minio/health/live answers before buckets and credentials are loaded.
+		Ready: answers(httpURL(s.plan.minio)+"/minio/health/cluster", ok),
+	}, nil
+}
+
 // attributesWork tries whether files below a folder can have user extended attributes.
 func attributesWork(dir string) bool {
 	f, err := os.CreateTemp(filepath.Dir(dir), "attribute-probe-")

@@ -122,14 +122,20 @@ func TestAllocate(t *testing.T) {
 // TestFreePortsAreDistinct holds several plans at a time: they must not share a port although nobody listens yet.
 func TestFreePortsAreDistinct(t *testing.T) {
 	seen := map[int]bool{}
-	for range 10 {
-		p, err := allocate(Options{FrontEnds: 3})
+	for i := range 10 {
+		o := Options{FrontEnds: 3, ServicesOnly: i%2 == 1}
+		p, err := allocate(o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.release()
 		all := slices.Concat(p.frontEnds, p.frontEndAdmins, p.workerAdmins, p.s3,
-			[]int{p.temporal, p.temporalUI, p.temporalHTTP, p.metrics, p.sqs, p.redis, p.origin})
+			[]int{p.temporal, p.temporalHTTP, p.metrics, p.sqs, p.redis})
+		if o.ServicesOnly {
+			all = append(all, p.minio)
+		} else {
+			all = append(all, p.temporalUI, p.origin)
+		}
 		for _, port := range all {
 			if port == 0 || seen[port] {
 				t.Errorf("port %d was given twice, or is none", port)

@@ -1,5 +1,6 @@
 // Package stack runs the whole of cloud-mirror on one machine: Temporal, redis, an S3 server for each of three regions,
-// SQS, an origin, and the processes of cloud-mirror itself, all on the loopback interface.
+// SQS, an origin, and the processes of cloud-mirror itself, all on the loopback interface; or, for tests, the services
+// alone and MinIO.
 //
 // Guarantees:
 //   - Ports, settings and the state folder are checked before anything is built or started, and a fault is one line
@@ -80,13 +81,19 @@ func (s *Stack) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var minio string
+	if s.opts.ServicesOnly {
+		if minio, err = t.Pinned(ctx, tools.MinIO()); err != nil {
+			return err
+		}
+	}
 	s.binary = s.opts.Binary
 	if s.binary == "" && !s.opts.ServicesOnly {
 		if s.binary, err = t.CloudMirror(ctx, s.opts.Race); err != nil {
 			return err
 		}
 	}
-	if err := s.addServices(temporal, gateway); err != nil {
+	if err := s.addServices(temporal, gateway, minio); err != nil {
 		return err
 	}
 	if err := s.startAll(ctx, "services", s.services); err != nil || s.opts.ServicesOnly {
@@ -95,7 +102,7 @@ func (s *Stack) start(ctx context.Context) error {
 	return s.startProduct(ctx)
 }
 
-func (s *Stack) addServices(temporal, gateway string) error {
+func (s *Stack) addServices(temporal, gateway, minio string) error {
 	s.services = append(s.services, s.process(s.temporalSpec(temporal)))
 	redis, err := s.newRedis()
 	if err != nil {
@@ -112,7 +119,13 @@ func (s *Stack) addServices(temporal, gateway string) error {
 	s.services = append(s.services, newSQS(s.plan.sqs, s.state.join("sqs.json"), s.report))
 	if !s.opts.ServicesOnly {
 		s.services = append(s.services, newOrigin(s.plan.origin, s.OriginDir(), s.report))
+		return nil
 	}
+	spec, err := s.minioSpec(minio)
+	if err != nil {
+		return err
+	}
+	s.services = append(s.services, s.process(spec))
 	return nil
 }
 
@@ -153,7 +166,7 @@ func (s *Stack) KillAll() {
 }
 
 // Names are those of all parts, in the order of their start: temporal, redis, s3-REGION, sqs, origin, frontend-1 and so
-// on, worker-REGION.
+// on, worker-REGION; with ServicesOnly minio after sqs, and no more.
 func (s *Stack) Names() []string {
 	var names []string
 	for _, p := range s.parts() {

@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
@@ -83,6 +87,9 @@ func TestStack(t *testing.T) {
 	if !slices.Equal(s.Names(), names) {
 		t.Fatalf("parts are %v", s.Names())
 	}
+	if got := s.MinIOEndpoint(); got != "" {
+		t.Errorf("MinIO, which is for tests, is at %s", got)
+	}
 	t.Run("environment", func(t *testing.T) { testEnvironment(t, s) })
 	for _, name := range names {
 		t.Run("kill "+name, func(t *testing.T) { testKill(ctx, t, s, name) })
@@ -148,7 +155,17 @@ func testEnvironment(t *testing.T, s *stack.Stack) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url)
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return send(t, req)
+}
+
+// send gives the answer as text, with its status in front.
+func send(t *testing.T, req *http.Request) string {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +212,57 @@ func testStop(ctx context.Context, t *testing.T, s *stack.Stack, name string) {
 	}
 }
 
+// TestServicesOnly wants MinIO among the services, with the credentials of Env and no others.
+func TestServicesOnly(t *testing.T) {
+	o := options(t)
+	o.ServicesOnly = true
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // programs may have to be built
+	defer cancel()
+	s, err := stack.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+
+	names := []string{"temporal", "redis", "s3-us-west-2", "s3-us-east-1", "s3-eu-central-1", "sqs", "minio"}
+	if !slices.Equal(s.Names(), names) {
+		t.Fatalf("parts are %v", s.Names())
+	}
+	t.Run("MinIO lists buckets", func(t *testing.T) {
+		if b := listBuckets(t, s, stack.SecretKey); !strings.HasPrefix(b, "200 ") || !strings.Contains(b, "<ListAllMyBucketsResult") {
+			t.Errorf("MinIO says %q", b)
+		}
+	})
+	t.Run("MinIO refuses another key", func(t *testing.T) {
+		if b := listBuckets(t, s, "cheesecheese"); !strings.HasPrefix(b, "403 ") || !strings.Contains(b, "SignatureDoesNotMatch") {
+			t.Errorf("MinIO says %q", b)
+		}
+	})
+	t.Run("kill minio", func(t *testing.T) {
+		testKill(ctx, t, s, stack.MinIOName)
+		if b := listBuckets(t, s, stack.SecretKey); !strings.HasPrefix(b, "200 ") {
+			t.Errorf("after that MinIO says %q", b)
+		}
+	})
+	t.Run("stop minio", func(t *testing.T) { testStop(ctx, t, s, stack.MinIOName) })
+}
+
+// listBuckets asks MinIO, with a signature.
+func listBuckets(t *testing.T, s *stack.Stack, secret string) string {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, s.MinIOEndpoint()+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := fmt.Sprintf("%x", sha256.Sum256(nil))
+	req.Header.Set("X-Amz-Content-Sha256", hash)
+	key := aws.Credentials{AccessKeyID: stack.AccessKey, SecretAccessKey: secret}
+	if err := v4.NewSigner().SignHTTP(t.Context(), key, req, hash, "s3", stack.Regions()[0], time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	return send(t, req)
+}
+
 // TestFailedSetup wants the message of cloud-mirror in the error, the lock given back and nothing left.
 func TestFailedSetup(t *testing.T) {
 	o := options(t)
@@ -207,7 +275,7 @@ func TestFailedSetup(t *testing.T) {
 	}
 }
 
-// TestEmbeddedRedis hides redis-server.
+// TestEmbeddedRedis hides redis-server, and go too: TestServicesOnly has had the other programs built.
 func TestEmbeddedRedis(t *testing.T) {
 	t.Setenv("PATH", "")
 	o := options(t)

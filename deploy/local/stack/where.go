@@ -44,6 +44,14 @@ func (s *Stack) S3Endpoint(region string) string {
 	return ""
 }
 
+// MinIOEndpoint is the URL of MinIO, an S3 server that others wrote than the regions'; empty but with ServicesOnly.
+func (s *Stack) MinIOEndpoint() string {
+	if s.plan.minio == 0 {
+		return ""
+	}
+	return httpURL(s.plan.minio)
+}
+
 // SQSEndpoint is the URL of the SQS endpoint.
 func (s *Stack) SQSEndpoint() string { return httpURL(s.plan.sqs) }
 

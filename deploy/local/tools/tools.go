@@ -1,5 +1,5 @@
-// Package tools provides the programs that a local set-up runs: two third-party servers in pinned versions, built once
-// from the Go module proxy, and the product itself.
+// Package tools provides the programs that a local set-up runs: third-party servers in pinned versions, built once from
+// the Go module proxy, and the product itself.
 //
 // Guarantees:
 //   - A pinned program is built at most once for a version, whatever number of processes ask for it at a time, and is
@@ -45,6 +45,13 @@ func Temporal() Program {
 // VersityGW is an S3 server over a folder.
 func VersityGW() Program {
 	return Program{Name: "versitygw", Package: "github.com/versity/versitygw/cmd/versitygw", Version: "v1.8.0", Takes: "about 2 minutes"}
+}
+
+// MinIO is another S3 server, for tests. The module proxy has no releases of it, only commits.
+func MinIO() Program {
+	return Program{
+		Name: "minio", Package: "github.com/minio/minio", Version: "v0.0.0-20260212201848-7aac2a2c5b7c", Takes: "about 2 minutes",
+	}
 }
 
 // Tools finds and builds programs.

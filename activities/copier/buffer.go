@@ -1,0 +1,95 @@
+package copier
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+// buffer holds one part while it is under way: in memory, or in a file if it is too large for that.
+type buffer struct {
+	memory *Memory
+	mem    []byte
+	file   *os.File
+	size   int64
+}
+
+// buffer waits for memory for n bytes. The file of a large part has no name, and goes with the process.
+func (r *run) buffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
+	if n > m.MaxBuffer() {
+		f, err := os.CreateTemp(r.SpoolDir, "cloud-mirror-part-*")
+		if err != nil {
+			return nil, fmt.Errorf("make a file for a part: %w", err)
+		}
+		_ = os.Remove(f.Name())
+		return &buffer{file: f, size: n}, nil
+	}
+	r.Counters.Waiting.Add(1)
+	defer r.Counters.Waiting.Add(-1)
+	mem, err := m.take(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return &buffer{memory: m, mem: mem, size: n}, nil
+}
+
+func (b *buffer) release() {
+	if b.file != nil {
+		_ = b.file.Close()
+		return
+	}
+	b.memory.give(b.mem)
+}
+
+// read returns the bytes in a form that can be read again.
+func (b *buffer) read() io.ReadSeeker {
+	if b.file != nil {
+		return io.NewSectionReader(b.file, 0, b.size)
+	}
+	return bytes.NewReader(b.mem[:b.size])
+}
+
+func (b *buffer) copyTo(w io.Writer) error {
+	if _, err := io.Copy(w, b.read()); err != nil {
+		return fmt.Errorf("read a part again: %w", err)
+	}
+	return nil
+}
+
+// chunk is how much is read and hashed at a time, in bytes: it is still in the processor's cache then.
+const chunk = 256 << 10
+
+// load fills the buffer from src, until it is full or src has no more, and returns what was read as a body. count is told
+// of every read.
+func (b *buffer) load(src io.Reader, sum storage.Checksum, count func(n int)) (storage.Body, error) {
+	h := sum.New()
+	var scratch []byte
+	if b.file != nil {
+		scratch = make([]byte, chunk)
+	}
+	var n int64
+	for n < b.size {
+		part := scratch[:min(int64(len(scratch)), b.size-n)]
+		if b.file == nil {
+			part = b.mem[n:min(n+chunk, b.size)]
+		}
+		got, err := src.Read(part)
+		h.Write(part[:got])
+		if b.file != nil {
+			if _, err := b.file.Write(part[:got]); err != nil {
+				return storage.Body{}, fmt.Errorf("keep a part in a file: %w", err)
+			}
+		}
+		count(got)
+		n += int64(got)
+		if err != nil && (err != io.EOF || n < b.size) { //nolint:errorlint // readers return io.EOF itself
+			b.size = n
+			return storage.Body{ReadSeeker: b.read(), Size: n, Sum: h.Sum(nil)}, err
+		}
+	}
+	return storage.Body{ReadSeeker: b.read(), Size: n, Sum: h.Sum(nil)}, nil
+}

@@ -1,0 +1,225 @@
+package copier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// ErrStalled is returned for a source that sends nothing, or too little.
+var ErrStalled = errors.New("the source stalled")
+
+// Source is where objects come from. Its errors are [*origin.Error] or the context's.
+type Source interface {
+	Get(ctx context.Context, url string, want origin.Meta) (*origin.Body, error)
+	GetRange(ctx context.Context, url string, want origin.Meta, off, n int64) (*origin.Body, error)
+}
+
+// Objects is the bucket, as far as objects in one request go; see [storage.Bucket].
+type Objects interface {
+	Checksum() storage.Checksum
+	Put(ctx context.Context, in storage.Input, body storage.Body) (storage.Stored, error)
+	CopyFrom(ctx context.Context, in storage.Input, src storage.Source) (storage.Stored, error)
+}
+
+// Uploads are the bucket's multipart uploads; see [storage.Bucket].
+type Uploads interface {
+	CreateUpload(ctx context.Context, in storage.Input) (storage.Upload, error)
+	UploadPart(ctx context.Context, u storage.Upload, number int32, body storage.Body) (storage.Part, error)
+	ListParts(ctx context.Context, u storage.Upload) ([]storage.Part, error)
+	CompleteUpload(ctx context.Context, in storage.Input, u storage.Upload, parts []storage.Part) (storage.Stored, error)
+	Aborter
+}
+
+// Aborter is what it takes to clean up after uploads.
+type Aborter interface {
+	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
+	AbortUpload(ctx context.Context, u storage.Upload) error
+}
+
+// Bucket is where copies go.
+type Bucket interface {
+	Objects
+	Uploads
+}
+
+// Copier makes the copies of one pool. Every field but Limit and Unverified must be set. It is safe for concurrent use.
+type Copier struct {
+	Source Source
+	Bucket Bucket
+	// SmallMemory is for objects that are one request, Memory for the parts of the others.
+	SmallMemory, Memory *Memory
+	// PartSize is that of a part, in bytes, of objects that are neither small nor huge.
+	PartSize int64
+	// InFlight is how many parts of one copy are under way at most.
+	InFlight int
+	// Limit, if set, bounds the parts of all copies of the pool that are under way.
+	Limit *semaphore.Weighted
+	// Stall is the time in which a source must send at least MinRate bytes a second, and one byte.
+	Stall   time.Duration
+	MinRate int64
+	// SpoolDir is where parts are kept that are larger than a buffer.
+	SpoolDir string
+	// Unverified lets bodies pass of which nobody can tell whether they are whole.
+	Unverified bool
+}
+
+// Job is one copy.
+type Job struct {
+	URL   string // canonical, allowed
+	Meta  origin.Meta
+	Input storage.Input
+	// Expect are digests that the copy must have besides the source's own.
+	Expect []origin.Digest
+	// Server, if set, is the object's own place in an S3 that the bucket's server may read by itself.
+	Server *storage.Source
+	// Resume is where an earlier try left off, as Checkpoint was told.
+	Resume State
+	// Checkpoint is told the state, from one goroutine at a time. When it returns from the first call, the state must be
+	// where the next try finds it, unless ctx is over then.
+	Checkpoint func(State)
+	Counters   Counters
+}
+
+// State is what it takes to go on with a copy. The zero value is a copy that has to begin.
+type State struct {
+	Upload   string `json:"upload,omitempty"`   // its id
+	PartSize int64  `json:"partSize,omitempty"` // bytes
+	// Hashed is how many parts, from the first, Hash has in it; only of a copy that has a digest.
+	Hashed int32  `json:"hashed,omitempty"`
+	Hash   []byte `json:"hash,omitempty"`
+}
+
+// Counters are updated while a copy runs, in bytes.
+type Counters struct {
+	// Waiting is not 0 while the copy can't do anything for want of memory.
+	Waiting atomic.Int64
+	// Reading is how many reads of the source are under way.
+	Reading atomic.Int64
+	// Fetched came from the source in this try.
+	Fetched atomic.Int64
+	// Stored is what the bucket has, from earlier tries as well.
+	Stored atomic.Int64
+}
+
+// The ways in which an object may be copied.
+const (
+	WayServer  = "copied by the S3 server"
+	WayRequest = "one request"
+	WayRanges  = "parallel ranges"
+	WayStream  = "one stream"
+)
+
+// Result says what is in the bucket now and what it took.
+type Result struct {
+	storage.Stored
+	Way string
+	// Fetched came from the source in this try, Resumed was in the bucket before, in bytes.
+	Fetched, Resumed int64
+	// Restarted says why an earlier try was of no use, if it was not.
+	Restarted string
+	// Unverified is set if nobody can tell whether the source sent all of it.
+	Unverified bool
+}
+
+// MetadataUnverified is the user metadata that marks a copy of which nobody can tell whether it is whole.
+const MetadataUnverified = "cloud-mirror-unverified"
+
+// Run makes the copy. Its errors are those of the source ([*origin.Error]), [ErrStalled], [context.Canceled], or else the
+// bucket's, wrapped in [ErrBucket].
+func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
+	r := &run{Copier: c, Job: j, verifier: origin.NewVerifier(j.Expect...)}
+	var err error
+	if j.Server != nil && len(j.Expect)+len(j.Meta.Digests) == 0 {
+		// What the server copies nobody here can hash.
+		r.result.Stored, err = c.Bucket.CopyFrom(ctx, j.Input, *j.Server)
+		if err == nil {
+			r.result.Way = WayServer
+			return r.result, nil
+		}
+		if !errors.Is(err, storage.ErrNotCopied) {
+			return Result{}, bucketError(err)
+		}
+	}
+	switch {
+	case IsSmall(j.Meta):
+		err = r.small(ctx)
+	case j.Meta.Rangeable():
+		err = r.ranges(ctx)
+		if ignoredRange(err) {
+			err = r.restart(ctx, "the source answered a range with all of the object")
+		}
+	default:
+		err = r.stream(ctx)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	r.result.Fetched = j.Counters.Fetched.Load()
+	return r.result, nil
+}
+
+// ErrBucket marks the errors of the bucket.
+var ErrBucket = errors.New("bucket")
+
+func bucketError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrBucket, err)
+}
+
+// ignoredRange tells a source that does not do what it said.
+func ignoredRange(err error) bool {
+	var source *origin.Error
+	return errors.As(err, &source) && source.Class == origin.ClassBadHTTPStatus && source.Status == 200
+}
+
+// run is one copy under way.
+type run struct {
+	*Copier
+	*Job
+	verifier *origin.Verifier
+	result   Result
+}
+
+// small copies an object in one request.
+func (r *run) small(ctx context.Context) error {
+	r.result.Way = WayRequest
+	buf, err := r.buffer(ctx, r.SmallMemory, r.Meta.Size)
+	if err != nil {
+		return err
+	}
+	defer buf.release()
+	body, err := r.fill(ctx, buf, func(ctx context.Context) (*origin.Body, error) {
+		return r.Source.Get(ctx, r.URL, r.Meta)
+	})
+	if err == nil {
+		err = r.check(buf)
+	}
+	if err != nil {
+		return err
+	}
+	return r.put(ctx, body)
+}
+
+// check hashes a whole object.
+func (r *run) check(buf *buffer) error {
+	if err := buf.copyTo(r.verifier); err != nil {
+		return err
+	}
+	return r.verifier.Check()
+}
+
+func (r *run) put(ctx context.Context, body storage.Body) (err error) {
+	r.result.Stored, err = r.Bucket.Put(ctx, r.Input, body)
+	r.Counters.Stored.Store(r.result.Size)
+	return bucketError(err)
+}

@@ -1,0 +1,249 @@
+package copier_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+const (
+	partSize = storage.MinPartSize
+	inFlight = 3
+)
+
+// source serves one object, and counts the bytes of bodies that it sent.
+type source struct {
+	*httptest.Server
+	body []byte
+	sent atomic.Int64
+	gets atomic.Int64
+	// Serve, if set, answers the nth GET (from 1) instead.
+	serve func(w http.ResponseWriter, r *http.Request, n int64)
+	// Header, if set, changes the head of every answer.
+	header func(http.Header)
+}
+
+func newSource(t *testing.T, size int) *source {
+	t.Helper()
+	s := &source{body: make([]byte, size)}
+	_, _ = rand.Read(s.body)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w = &counting{ResponseWriter: w, n: &s.sent}
+		if r.Method == http.MethodGet {
+			if n := s.gets.Add(1); s.serve != nil {
+				s.serve(w, r, n)
+				return
+			}
+		}
+		s.whole(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// whole answers as a good source does, ranges included.
+func (s *source) whole(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Etag", `"one"`)
+	w.Header().Set("Content-Type", "application/x-test")
+	if s.header != nil {
+		s.header(w.Header())
+	}
+	if w.Header().Get("Accept-Ranges") == "none" {
+		w.Header().Set("Content-Length", strconv.Itoa(len(s.body)))
+		if r.Method == http.MethodGet {
+			_, _ = w.Write(s.body)
+		}
+		return
+	}
+	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(s.body)))
+}
+
+type counting struct {
+	http.ResponseWriter
+	n *atomic.Int64
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func (c *counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// rig is a copier between a source and a real S3 server that others wrote, through a proxy that may fail.
+type rig struct {
+	*copier.Copier
+	source *source
+	proxy  *storagetest.Proxy
+	pool   storage.Pool
+	direct *s3.Client
+	origin *origin.Client
+	job    *copier.Job
+	saved  atomic.Pointer[copier.State]
+	states atomic.Int64
+}
+
+// onServers runs a test on each server.
+func onServers(t *testing.T, size int, test func(t *testing.T, r *rig)) {
+	t.Helper()
+	endpoints, minio := os.Getenv("CM_TEST_S3_ENDPOINTS"), os.Getenv("CM_TEST_MINIO_ENDPOINT")
+	require.NotEmpty(t, endpoints, "this test needs real S3 servers: run `make test`, or set CM_TEST_S3_ENDPOINTS")
+	require.NotEmpty(t, minio, "this test needs real S3 servers: run `make test`, or set CM_TEST_MINIO_ENDPOINT")
+	first, _, _ := strings.Cut(endpoints, ",")
+	region, versity, _ := strings.Cut(first, "=")
+	for name, endpoint := range map[string]string{"versitygw": versity, "minio": minio} {
+		t.Run(name, func(t *testing.T) { test(t, newRig(t, size, region, endpoint)) })
+	}
+}
+
+func newRig(t *testing.T, size int, region, endpoint string) *rig {
+	t.Helper()
+	cfg, err := awsconfig.LoadDefaultConfig(t.Context(), awsconfig.WithRetryMaxAttempts(1))
+	require.NoError(t, err)
+	r := &rig{
+		source: newSource(t, size), proxy: storagetest.NewProxy(t, endpoint),
+		pool: storage.Pool{Service: "s3", Region: region, Bucket: "copier", Endpoint: endpoint, PathStyle: true},
+	}
+	_, err = storage.Open(cfg, r.pool).Setup(t.Context(), false)
+	require.NoError(t, err)
+	r.direct = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.Region, o.BaseEndpoint, o.UsePathStyle = region, aws.String(endpoint), true
+	})
+	r.pool.Endpoint = r.proxy.URL
+	r.origin, err = origin.New(origin.Config{
+		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	})
+	require.NoError(t, err)
+	r.Copier = &copier.Copier{
+		Source: r.origin, Bucket: storage.Open(cfg, r.pool), SmallMemory: copier.NewMemory(64 << 20), Memory: copier.NewMemory(64 << 20),
+		PartSize: partSize, InFlight: inFlight, Stall: 30 * time.Second, MinRate: 1, SpoolDir: t.TempDir(),
+	}
+	r.newJob(t)
+	return r
+}
+
+// newJob looks at the source, as HeadSource does.
+func (r *rig) newJob(t *testing.T) {
+	t.Helper()
+	meta, err := r.origin.Head(t.Context(), r.source.URL+"/object")
+	require.NoError(t, err)
+	key := strings.NewReplacer("/", "_", " ", "_", "#", "_").Replace(t.Name()) + "/" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	r.job = &copier.Job{
+		URL: r.source.URL + "/object", Meta: meta,
+		Input: storage.Input{
+			Key: key, ContentType: meta.ContentType,
+			Metadata: map[string]string{storage.MetadataCopyID: key},
+		},
+	}
+}
+
+// try runs the copy once more, as StreamCopy does after an earlier attempt.
+func (r *rig) try(t *testing.T) (copier.Result, error) {
+	t.Helper()
+	next := &copier.Job{
+		URL: r.job.URL, Meta: r.job.Meta, Input: r.job.Input, Expect: r.job.Expect, Server: r.job.Server,
+		Checkpoint: func(s copier.State) {
+			r.states.Add(1)
+			r.saved.Store(&s)
+		},
+	}
+	if s := r.saved.Load(); s != nil {
+		next.Resume = *s
+	}
+	return r.Run(t.Context(), next)
+}
+
+func (r *rig) open(t *testing.T) int {
+	t.Helper()
+	out, err := r.direct.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &r.pool.Bucket, Prefix: &r.job.Input.Key})
+	require.NoError(t, err)
+	return len(out.Uploads)
+}
+
+func (r *rig) stored(t *testing.T) *s3.GetObjectOutput {
+	t.Helper()
+	out, err := r.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key})
+	require.NoError(t, err)
+	return out
+}
+
+// requireExact checks that the object is the source's, whole, and that nothing is left besides.
+func (r *rig) requireExact(t *testing.T) {
+	t.Helper()
+	out := r.stored(t)
+	got, err := io.ReadAll(out.Body)
+	require.NoError(t, err)
+	require.True(t, string(r.source.body) == string(got), "stored bytes differ")
+	require.Zero(t, r.open(t))
+}
+
+// requireNothing checks that there is no object, and no upload once the copy is given up.
+func (r *rig) requireNothing(t *testing.T) {
+	t.Helper()
+	_, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key})
+	require.Error(t, err, "there is an object")
+	require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Input.Key}))
+	require.Zero(t, r.open(t))
+}
+
+// once does something the first time only.
+func once(f func()) func() bool {
+	var o sync.Once
+	return func() (first bool) {
+		o.Do(func() {
+			first = true
+			f()
+		})
+		return first
+	}
+}
+
+// breaking is a connection that is reset after so many bytes of a body.
+type breaking struct {
+	http.ResponseWriter
+	left int
+}
+
+func (b *breaking) Write(p []byte) (int, error) {
+	n, err := b.ResponseWriter.Write(p[:min(len(p), b.left)])
+	if b.left -= n; b.left <= 0 && err == nil {
+		_ = http.NewResponseController(b.ResponseWriter).Flush()
+		reset(b.ResponseWriter)
+		err = io.ErrClosedPipe
+	}
+	return n, err
+}
+
+// reset breaks a connection so that the other side notices.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	_ = conn.Close()
+}
+
+func describe(size int) string { return fmt.Sprintf("%d bytes", size) }

@@ -1,0 +1,43 @@
+package copier
+
+import (
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// Small is the size up to which an object is one request to the source and one to the bucket, in bytes.
+const Small = 8 << 20
+
+// IsSmall tells whether a copy of the object is a matter of one request.
+func IsSmall(m origin.Meta) bool { return m.Size >= 0 && m.Size <= Small }
+
+// unknownParts is how many times as large parts are if nobody knows how many there will be: 10,000 of them are the limit.
+const unknownParts = 4
+
+// MiB in bytes, to which planned parts are rounded.
+const mib = 1 << 20
+
+// partSize plans the parts of an object: as many at least as may be under way, so that even an object of middling size
+// uses all connections, no more than S3 takes, and otherwise of the configured size.
+func (c *Copier) partSize(size int64) (int64, error) {
+	if size < 0 {
+		return storage.PartSize(size, unknownParts*c.PartSize)
+	}
+	each := (size/int64(c.InFlight) + mib) / mib * mib
+	return storage.PartSize(size, min(each, c.PartSize))
+}
+
+// part is a piece of the object.
+type part struct {
+	number int32 // from 1
+	off, n int64 // bytes
+}
+
+// parts cuts an object of a known size.
+func parts(size, each int64) []part {
+	var all []part
+	for off := int64(0); off < size; off += each {
+		all = append(all, part{number: int32(len(all)) + 1, off: off, n: min(each, size-off)}) //nolint:gosec // 10,000 at most
+	}
+	return all
+}

@@ -1,0 +1,316 @@
+package copier
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// ranges copies an object by parts that are read and stored in parallel, and goes on with an earlier try if there is one.
+func (r *run) ranges(ctx context.Context) error {
+	r.result.Way = WayRanges
+	// Nobody else sees the whole of it.
+	r.verifier = origin.NewVerifier(slices.Concat(r.Meta.Digests, r.Expect)...)
+	u, err := r.upload(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range u.have {
+		r.result.Resumed += p.Size
+	}
+	r.Counters.Stored.Store(r.result.Resumed)
+	if err := u.copyParts(ctx); err != nil {
+		return u.lost(ctx, err)
+	}
+	return u.complete(ctx)
+}
+
+// upload is a multipart upload under way.
+type upload struct {
+	*run
+	storage.Upload
+	state State
+
+	mu   sync.Mutex
+	have map[int32]storage.Part // what the bucket has, by number
+}
+
+// upload goes on with the earlier try's upload, or creates one. All other uploads under the key are nobody's: of an object
+// there is only ever one copy at a time.
+func (r *run) upload(ctx context.Context) (*upload, error) {
+	u := &upload{run: r, state: r.Resume, have: map[int32]storage.Part{}}
+	u.Key, u.ID = r.Input.Key, r.Resume.Upload
+	if err := AbortUploads(ctx, r.Bucket, u.Upload); err != nil {
+		return nil, bucketError(err)
+	}
+	if u.ID != "" {
+		listed, err := r.Bucket.ListParts(ctx, u.Upload)
+		switch {
+		case err == nil:
+			return u, u.adopt(listed)
+		case !errors.Is(err, storage.ErrNoUpload):
+			return nil, bucketError(err)
+		}
+		r.result.Restarted = "the bucket lost the upload"
+	}
+	size, err := r.partSize(r.Meta.Size)
+	if err != nil {
+		return nil, tooLarge(err)
+	}
+	return u, u.create(ctx, size)
+}
+
+func tooLarge(err error) error {
+	return &origin.Error{Class: origin.ClassUnverifiable, Permanent: true, Text: err.Error()}
+}
+
+// AbortUploads aborts all uploads under the key of one but that one.
+func AbortUploads(ctx context.Context, b Aborter, except storage.Upload) error {
+	open, err := b.ListUploads(ctx, except.Key)
+	if err != nil {
+		return err
+	}
+	for _, other := range open {
+		if other.Key == except.Key && other.ID != except.ID {
+			err = errors.Join(err, b.AbortUpload(ctx, other))
+		}
+	}
+	return err
+}
+
+// create begins an upload that the next try will know of, or none.
+func (u *upload) create(ctx context.Context, partSize int64) (err error) {
+	if u.Upload, err = u.Bucket.CreateUpload(ctx, u.Input); err != nil {
+		return bucketError(err)
+	}
+	u.state = State{Upload: u.ID, PartSize: partSize}
+	u.Checkpoint(u.state)
+	if ctx.Err() != nil {
+		// Whoever goes on with this copy does not know of the upload.
+		return errors.Join(ctx.Err(), u.abort(ctx))
+	}
+	return nil
+}
+
+// adopt takes over what the bucket has of an earlier try.
+func (u *upload) adopt(listed []storage.Part) error {
+	if u.state.Hashed > 0 {
+		if err := u.verifier.Restore(u.state.Hash); err != nil {
+			return err
+		}
+	}
+	all := parts(u.Meta.Size, u.state.PartSize)
+	for _, p := range listed {
+		if int(p.Number) <= len(all) && p.Size == all[p.Number-1].n && p.Sum != "" {
+			u.have[p.Number] = p
+		}
+	}
+	return nil
+}
+
+// copyParts copies what is missing. After a failure no part is begun any more, but those under way are finished, since
+// their bytes are paid for; unless they are of no use any more.
+func (u *upload) copyParts(ctx context.Context) error {
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	var failed firstError
+	slots := semaphore.NewWeighted(u.slots())
+	hashed := closed()
+	for _, p := range u.missing() {
+		buf, done, err := u.begin(reading, slots, p.n)
+		if err != nil {
+			failed.set(err)
+		}
+		if failed.is() != nil {
+			done()
+			break
+		}
+		before, after := hashed, make(chan struct{})
+		hashed = after
+		all.Go(func() {
+			defer done()
+			body, err := u.fetchPart(reading, p, buf, before)
+			if err == nil {
+				close(after)
+				err = u.send(ctx, p.number, body)
+			}
+			failed.set(err)
+			if err != nil && !u.worthFinishing(err) {
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+	return failed.is()
+}
+
+// slots is how many parts are under way; large ones, which are in files, take more disk than anybody expects.
+func (u *upload) slots() int64 {
+	if u.state.PartSize > u.Memory.MaxBuffer() {
+		return min(2, int64(u.InFlight))
+	}
+	return int64(u.InFlight)
+}
+
+// missing are the parts that have to be fetched, the first ones first.
+func (u *upload) missing() (missing []part) {
+	for _, p := range parts(u.Meta.Size, u.state.PartSize) {
+		_, ok := u.have[p.number]
+		if !ok || u.verifier.Needed() && p.number > u.state.Hashed {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
+// worthFinishing tells whether what is under way is of use to the next try.
+func (u *upload) worthFinishing(err error) bool {
+	var source *origin.Error
+	gone := errors.As(err, &source) && (source.Permanent || source.Class == origin.ClassChanged) || ignoredRange(err)
+	return !gone && !errors.Is(err, storage.ErrNoUpload) && !errors.Is(err, context.Canceled) && !u.verifier.Needed()
+}
+
+// fetchPart reads a part, and hashes it after the one before.
+func (u *upload) fetchPart(ctx context.Context, p part, buf *buffer, before <-chan struct{}) (storage.Body, error) {
+	body, err := u.fill(ctx, buf, func(ctx context.Context) (*origin.Body, error) {
+		return u.Source.GetRange(ctx, u.URL, u.Meta, p.off, p.n)
+	})
+	if err == nil && u.verifier.Needed() && p.number > u.state.Hashed {
+		err = u.hash(ctx, p, buf, before)
+	}
+	return body, err
+}
+
+// send stores a part unless the bucket has it: it may have been fetched only to be hashed. A request that is on its way
+// is never cut from here, since the server might go on with it after an abort.
+func (u *upload) send(ctx context.Context, number int32, body storage.Body) error {
+	u.mu.Lock()
+	have, ok := u.have[number]
+	u.mu.Unlock()
+	if ok && have.Sum == base64.StdEncoding.EncodeToString(body.Sum) {
+		return nil
+	}
+	stored, err := u.Bucket.UploadPart(ctx, u.Upload, number, body)
+	if err != nil {
+		return bucketError(err)
+	}
+	u.mu.Lock()
+	u.have[number] = stored
+	u.mu.Unlock()
+	u.Counters.Stored.Add(body.Size)
+	return nil
+}
+
+// hash takes a part into the digests when it is its turn.
+func (u *upload) hash(ctx context.Context, p part, buf *buffer, before <-chan struct{}) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-before:
+	}
+	if err := buf.copyTo(u.verifier); err != nil {
+		return err
+	}
+	state, err := u.verifier.State()
+	if err != nil {
+		return err
+	}
+	u.Checkpoint(State{Upload: u.ID, PartSize: u.state.PartSize, Hashed: p.number, Hash: state})
+	return nil
+}
+
+// begin waits for the part's turn and for memory, in the order of parts, so that the first ones never wait for memory that
+// later ones have. done is to be called in any case.
+func (u *upload) begin(ctx context.Context, slots *semaphore.Weighted, n int64) (buf *buffer, done func(), err error) {
+	var undo []func()
+	done = func() {
+		for _, f := range undo {
+			f()
+		}
+	}
+	for _, limit := range []*semaphore.Weighted{slots, u.Limit} {
+		if limit == nil {
+			continue
+		}
+		if err := limit.Acquire(ctx, 1); err != nil {
+			return nil, done, err
+		}
+		undo = append(undo, func() { limit.Release(1) })
+	}
+	if buf, err = u.buffer(ctx, u.Memory, n); err != nil {
+		return nil, done, err
+	}
+	undo = append(undo, buf.release)
+	return buf, done, nil
+}
+
+// complete makes the object appear.
+func (u *upload) complete(ctx context.Context) (err error) {
+	if err := u.verifier.Check(); err != nil {
+		return u.lost(ctx, err)
+	}
+	all := make([]storage.Part, 0, len(u.have))
+	for _, number := range slices.Sorted(maps.Keys(u.have)) {
+		all = append(all, u.have[number])
+	}
+	u.result.Stored, err = u.Bucket.CompleteUpload(ctx, u.Input, u.Upload, all)
+	return u.lost(ctx, bucketError(err))
+}
+
+// lost makes sure that the next try begins anew if this one's upload can't become the object any more.
+func (u *upload) lost(ctx context.Context, err error) error {
+	var source *origin.Error
+	corrupt := errors.As(err, &source) && source.Class == origin.ClassCorrupt || errors.Is(err, storage.ErrMismatch)
+	if corrupt || ignoredRange(err) {
+		err = errors.Join(err, u.abort(ctx))
+	}
+	if corrupt || errors.Is(err, storage.ErrNoUpload) {
+		u.Checkpoint(State{})
+	}
+	return err
+}
+
+// abortTimeout bounds the clean-up, which goes on after the caller's context is over.
+const abortTimeout = 10 * time.Second
+
+func (u *upload) abort(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
+	defer cancel()
+	return bucketError(u.Bucket.AbortUpload(ctx, u.Upload))
+}
+
+// firstError keeps the first error that it is told; the others are mostly its consequences.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *firstError) set(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *firstError) is() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+func closed() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}

@@ -1,0 +1,128 @@
+package copier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// restart copies by one stream after parts were tried.
+func (r *run) restart(ctx context.Context, why string) error {
+	r.Resume, r.result.Resumed = State{}, 0
+	err := r.stream(ctx)
+	r.result.Restarted = why
+	return err
+}
+
+// stream copies an object that can only be read from its start to its end: parts are stored in parallel while the next
+// ones are read.
+func (r *run) stream(ctx context.Context) error {
+	r.result.Way = WayStream
+	r.verifier = origin.NewVerifier(r.Expect...) // the source's own digests are the source's business, as it is read whole
+	if r.Resume.Upload != "" {
+		r.result.Restarted = "the source serves no ranges that are pinned by a strong ETag"
+	}
+	if err := AbortUploads(ctx, r.Bucket, storage.Upload{Key: r.Input.Key}); err != nil {
+		return bucketError(err)
+	}
+	reading, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	src, err := r.open(reading, func(ctx context.Context) (*origin.Body, error) { return r.Source.Get(ctx, r.URL, r.Meta) })
+	if err != nil {
+		return because(reading, err)
+	}
+	defer src.Close()
+	if !src.Framed() {
+		r.result.Unverified = true
+		r.Input.Metadata = maps.Clone(r.Input.Metadata)
+		r.Input.Metadata[MetadataUnverified] = "true"
+	}
+	s := &stream{upload: upload{run: r, have: map[int32]storage.Part{}}, src: src, reading: reading, cut: cut}
+	if s.state.PartSize, err = r.partSize(src.Size()); err != nil {
+		return tooLarge(err)
+	}
+	if err = s.copy(ctx); err != nil && s.ID != "" {
+		err = errors.Join(err, s.abort(ctx)) // the next try begins anew in any case
+	}
+	return err
+}
+
+// stream is a copy by one stream under way.
+type stream struct {
+	upload
+	src     *origin.Body
+	reading context.Context //nolint:containedctx // that of src
+	cut     context.CancelCauseFunc
+}
+
+func (s *stream) copy(ctx context.Context) error {
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	var failed firstError
+	slots := semaphore.NewWeighted(s.slots())
+	for number, last := int32(1), false; !last; number++ {
+		buf, done, err := s.begin(s.reading, slots, s.state.PartSize)
+		if err != nil {
+			done()
+			failed.set(err)
+			break
+		}
+		var body storage.Body
+		body, last, err = s.next(buf)
+		switch {
+		case err != nil:
+		case last && number == 1:
+			defer done()
+			return s.finish(func() error { return s.put(ctx, body) })
+		case number > storage.MaxParts:
+			err = fmt.Errorf("the source sent more than %d parts of %d bytes", storage.MaxParts, s.state.PartSize)
+		case number == 1:
+			err = s.create(ctx, s.state.PartSize)
+		}
+		failed.set(err)
+		if failed.is() != nil || body.Size == 0 {
+			done()
+			break
+		}
+		sending.Go(func() {
+			defer done()
+			if err := s.send(ctx, number, body); err != nil {
+				failed.set(err)
+				s.cut(err)
+			}
+		})
+	}
+	sending.Wait()
+	if err := failed.is(); err != nil {
+		return err
+	}
+	return s.finish(func() error { return s.complete(ctx) })
+}
+
+// next reads a part; the last one may be empty.
+func (s *stream) next(buf *buffer) (body storage.Body, last bool, err error) {
+	body, err = s.load(s.reading, s.cut, buf, s.src)
+	if errors.Is(err, io.EOF) {
+		last, err = true, nil
+	}
+	if err != nil {
+		return body, false, err
+	}
+	return body, last, buf.copyTo(s.verifier)
+}
+
+// finish makes the object appear if it has its digests.
+func (s *stream) finish(appear func() error) error {
+	if err := s.verifier.Check(); err != nil {
+		return err
+	}
+	return appear()
+}

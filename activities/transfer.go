@@ -1,0 +1,117 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/cache"
+)
+
+const (
+	// beat is how often a running copy heartbeats, and so how soon it learns that it was cancelled.
+	beat = time.Second
+	// quietBeats is how many beats are left out for a copy that has not noted its upload yet: an attempt's first heartbeat
+	// is sent at once, the next ones wait for their turn.
+	quietBeats = 5
+	// bucketPatience is how many times as long as a source a bucket may take nothing: a part shows no progress before all
+	// of it is stored.
+	bucketPatience = 10
+)
+
+// transfer is one running copy, as seen by those who wait for it: it heartbeats, renews the lease while there is
+// progress, and ends a copy that stalls or was purged.
+type transfer struct {
+	a   *Activities
+	in  StreamCopyInput
+	key string
+	job *copier.Job
+
+	state atomic.Pointer[copier.State]
+}
+
+// progress is where the copy is now.
+func (t *transfer) progress() Progress {
+	p := Progress{Total: t.in.Meta.Size, Resume: t.in.Resume}
+	if t.job != nil {
+		p.Done, p.Resume = t.job.Counters.Stored.Load(), t.job.Resume
+	}
+	if s := t.state.Load(); s != nil {
+		p.Resume = *s
+	}
+	return p
+}
+
+// checkpoint sends a heartbeat, the first one of an attempt at once.
+func (t *transfer) checkpoint(ctx context.Context, s copier.State) {
+	t.state.Store(&s)
+	activity.RecordHeartbeat(ctx, t.progress())
+}
+
+// watch returns the context of the copy. Its cause tells a stall and a purge from a cancellation.
+func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cancel(t.run(ctx))
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-done
+	}
+}
+
+func (t *transfer) run(ctx context.Context) error {
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	moved, renewed := t.a.Now(), t.a.Now()
+	var last int64
+	for beats := 1; ; beats++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-activity.GetWorkerStopChannel(ctx):
+			return errHandover
+		case <-ticker.C:
+		}
+		if t.state.Load() != nil || beats > quietBeats || copier.IsSmall(t.in.Meta) {
+			activity.RecordHeartbeat(ctx, t.progress())
+		}
+		now, c := t.a.Now(), &t.job.Counters
+		if n := c.Fetched.Load() + c.Stored.Load(); n != last || c.Waiting.Load() > 0 {
+			last, moved = n, now
+		}
+		// The source is the copier's to judge, so what takes so long is the bucket.
+		if since := now.Sub(moved); since > bucketPatience*t.a.Copier.Stall {
+			return fmt.Errorf("%w: for %s, after %d of %d bytes", errBucketStalled, since.Round(time.Second), c.Stored.Load(), t.in.Meta.Size)
+		}
+		// Renewed three times in a lease's time, as long as something moved since or the bucket has the last word: to
+		// complete a large object takes it minutes.
+		if now.Sub(renewed) < t.a.Rules.Lease/3 || moved.Before(renewed) && c.Reading.Load() > 0 {
+			continue
+		}
+		renewed = now
+		if err := t.renew(ctx, now); err != nil {
+			return err
+		}
+	}
+}
+
+// renew fails only with [cache.ErrPurged]: redis being down is no reason to stop a copy.
+func (t *transfer) renew(ctx context.Context, now time.Time) error {
+	entry := t.a.Rules.Pending(now, owner(ctx), t.job.Counters.Stored.Load(), t.in.Meta.Size)
+	err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry)
+	if errors.Is(err, cache.ErrPurged) {
+		return err
+	}
+	if err != nil && ctx.Err() == nil {
+		activity.GetLogger(ctx).Warn("lease not renewed", "error", err)
+	}
+	return nil
+}

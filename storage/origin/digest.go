@@ -1,0 +1,112 @@
+package origin
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Digest is a checksum of an object as it is sent, its Content-Encoding included (RFC 9530, section 3; RFC 3230,
+// section 4.1.1). Nothing is ever decoded on the way, so it is the checksum of the stored bytes as well.
+type Digest struct {
+	// Algorithm is "sha-512", "sha-256", "sha" (which is SHA-1) or "md5": the names of IANA's registry of hash algorithms
+	// for HTTP digest fields, in lower case.
+	Algorithm string `json:"algorithm"`
+	// Value is the checksum itself, neither hex nor base64.
+	Value []byte `json:"value"`
+}
+
+// digestsOf returns the digests of the whole object that an answer carries, at most one per algorithm, the strongest
+// first. Which header speaks of the whole object depends on the answer:
+//
+//   - Repr-Digest (RFC 9530) always does.
+//   - Content-MD5 (RFC 1864) and Digest (RFC 3230) do in a 200. In a 206, some servers mean the part (RFC 7231,
+//     appendix B).
+//   - Content-Digest (RFC 9530) does in a 200 to a GET. To a HEAD, it is the digest of no bytes at all (appendix B.2).
+//
+// Unknown algorithms and malformed values are ignored: they promise nothing. Two different values for one algorithm are
+// an *Error of ClassUnverifiable.
+func digestsOf(resp *http.Response) ([]Digest, error) {
+	h := resp.Header
+	sent := parseDigests(h.Values("Repr-Digest"), ":")
+	if resp.StatusCode == http.StatusOK {
+		for _, value := range members(h.Values("Content-MD5")) {
+			sent = appendDigest(sent, "md5", value)
+		}
+		sent = append(sent, parseDigests(h.Values("Digest"), "")...)
+		if resp.Request.Method == http.MethodGet {
+			sent = append(sent, parseDigests(h.Values("Content-Digest"), ":")...)
+		}
+	}
+	return distinct(resp.Request.URL.Host, sent)
+}
+
+// parseDigests reads lists of algorithm=base64: the instance digests of RFC 3230 as they are, and with ":" as quote the
+// dictionary of byte sequences of RFC 9530 (RFC 9651, sections 3.2 and 3.3.5), parameters being ignored.
+func parseDigests(lines []string, quote string) []Digest {
+	var sent []Digest
+	for _, member := range members(lines) {
+		algorithm, value, _ := strings.Cut(member, "=")
+		value, _, _ = strings.Cut(value, ";")
+		value, opened := strings.CutPrefix(value, quote)
+		value, closed := strings.CutSuffix(value, quote)
+		if opened && closed {
+			sent = appendDigest(sent, lowerASCII(algorithm), value)
+		}
+	}
+	return sent
+}
+
+// members splits the lines of a header that is a list (RFC 9110, section 5.6.1).
+func members(lines []string) []string {
+	list := strings.Split(strings.Join(lines, ","), ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return list
+}
+
+// appendDigest leaves out what is not base64, or not of its algorithm's length.
+func appendDigest(sent []Digest, algorithm, encoded string) []Digest {
+	value, err := base64.StdEncoding.DecodeString(encoded)
+	if h := newHash(algorithm); err != nil || h == nil || len(value) != h.Size() {
+		return sent
+	}
+	return append(sent, Digest{Algorithm: algorithm, Value: value})
+}
+
+// distinct sorts the digests and drops repetitions.
+func distinct(host string, sent []Digest) ([]Digest, error) {
+	for i, d := range sent {
+		if differing(sent[:i], d) {
+			return nil, unverifiable(host, "it sends two different "+d.Algorithm+" digests")
+		}
+	}
+	// The names happen to sort from the weakest to the strongest.
+	slices.SortFunc(sent, func(a, b Digest) int { return strings.Compare(b.Algorithm, a.Algorithm) })
+	return slices.CompactFunc(sent, func(a, b Digest) bool { return a.Algorithm == b.Algorithm }), nil
+}
+
+// differing tells whether one of the digests contradicts d.
+func differing(digests []Digest, d Digest) bool {
+	return slices.ContainsFunc(digests, func(o Digest) bool {
+		return o.Algorithm == d.Algorithm && !bytes.Equal(o.Value, d.Value)
+	})
+}
+
+// verifierOf returns a Verifier of the digests in want and of those that the answer carries, which must not contradict
+// each other.
+func verifierOf(resp *http.Response, want []Digest) (*Verifier, error) {
+	all, err := digestsOf(resp)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range want {
+		if differing(all, d) {
+			return nil, changed(resp.Request.URL.Host, "it has another "+d.Algorithm+" digest")
+		}
+	}
+	return NewVerifier(append(all, want...)...), nil
+}

@@ -1,0 +1,272 @@
+package origin_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// The digests of content, by openssl, and some that are as long but of something else.
+const (
+	digestMD5    = "eB5eJF1ptWaXm4bijSPyxw=="
+	digestSHA    = "h6zsF82dzSCnFsws9nQXtxyKcBY="
+	digestSHA256 = "hNiYd/DUBB77a/kaFvAkjy/Vc+avBcGflr7bn4gveII="
+	digestSHA512 = "u5bC/EDS1UYX1vJ2/r5XH2I6ja3wtzSFUpmw4Qf9oyz2tp8toys2RF1zaQuTy9D3v8IOD38oVT0qRCjyO3FukA=="
+
+	wrongMD5    = "AAAAAAAAAAAAAAAAAAAAAA=="
+	emptySHA256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+)
+
+// digests returns the right ones of content, by their algorithms, separated by spaces.
+func digests(t *testing.T, algorithms string) []origin.Digest {
+	t.Helper()
+	encoded := map[string]string{"md5": digestMD5, "sha": digestSHA, "sha-256": digestSHA256, "sha-512": digestSHA512}
+	var all []origin.Digest
+	for algorithm := range strings.FieldsSeq(algorithms) {
+		value, err := base64.StdEncoding.DecodeString(encoded[algorithm])
+		require.NoError(t, err)
+		all = append(all, origin.Digest{Algorithm: algorithm, Value: value})
+	}
+	return all
+}
+
+// corrupted has one bit of the value flipped.
+func corrupted(d origin.Digest) origin.Digest {
+	value := []byte(string(d.Value))
+	value[len(value)-1] ^= 1
+	return origin.Digest{Algorithm: d.Algorithm, Value: value}
+}
+
+// Each case is asked for three times: by HEAD, by a probe that is answered with the whole object, and by one that is
+// answered with its first byte.
+func TestHeadReadsDigests(t *testing.T) {
+	for _, tt := range []struct {
+		name              string
+		header            http.Header
+		head, whole, part string // algorithms, all of them with the right value; "two md5" is a contradiction
+	}{
+		{"none", nil, "", "", ""},
+		{"Content-MD5", http.Header{"Content-Md5": {digestMD5}}, "md5", "md5", ""},
+		{"Digest, in any order and case", http.Header{"Digest": {"MD5=" + digestMD5 + ",SHA=" + digestSHA, "Sha-512=" + digestSHA512 + " , sha-256=" + digestSHA256}},
+			"sha-512 sha-256 sha md5", "sha-512 sha-256 sha md5", ""},
+		{"Repr-Digest", http.Header{"Repr-Digest": {"md5=:" + digestMD5 + ":, sha=:" + digestSHA + ":", "sha-256=:" + digestSHA256 + ":;a=b,sha-512=:" + digestSHA512 + ":"}},
+			"sha-512 sha-256 sha md5", "sha-512 sha-256 sha md5", "sha-512 sha-256 sha md5"},
+		{"Content-Digest", http.Header{"Content-Digest": {"md5=:" + digestMD5 + ":, sha=:" + digestSHA + ":, sha-256=:" + digestSHA256 + ":, sha-512=:" + digestSHA512 + ":"}},
+			"", "sha-512 sha-256 sha md5", ""},
+		{"one per header", http.Header{"Content-Md5": {digestMD5}, "Digest": {"SHA=" + digestSHA}, "Repr-Digest": {"sha-256=:" + digestSHA256 + ":"}, "Content-Digest": {"sha-512=:" + digestSHA512 + ":"}},
+			"sha-256 sha md5", "sha-512 sha-256 sha md5", "sha-256"},
+		{"the same in each header", http.Header{"Content-Md5": {digestMD5}, "Digest": {"MD5=" + digestMD5}, "Repr-Digest": {"md5=:" + digestMD5 + ":"}, "Content-Digest": {"md5=:" + digestMD5 + ":"}},
+			"md5", "md5", "md5"},
+		{"RFC 9530, appendix B.2", http.Header{"Repr-Digest": {"sha-256=:" + digestSHA256 + ":"}, "Content-Digest": {"sha-256=:" + emptySHA256 + ":"}},
+			"sha-256", "two sha-256", "sha-256"},
+
+		{"unknown algorithms", http.Header{"Digest": {"UNIXsum=30637,ADLER32=03da0195,MD5=" + digestMD5}, "Repr-Digest": {"crc32c=:AAAAAA==:, sha-256=:" + digestSHA256 + ":"}},
+			"sha-256 md5", "sha-256 md5", "sha-256"},
+		{"hex", http.Header{"Content-Md5": {"781e5e245d69b566979b86e28d23f2c7"}, "Digest": {"SHA-256=84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"}}, "", "", ""},
+		{"wrong lengths", http.Header{"Content-Md5": {digestSHA}, "Digest": {"SHA-256=" + digestSHA512}, "Repr-Digest": {"sha=:" + digestMD5 + ":,sha-512=::"}}, "", "", ""},
+		{"no base64", http.Header{"Content-Md5": {"!" + digestMD5[1:]}, "Digest": {"MD5=" + digestMD5[:22]}, "Repr-Digest": {"md5=:" + digestMD5 + "=:"}}, "", "", ""},
+		{"not in colons", http.Header{"Repr-Digest": {"md5=" + digestMD5 + ", sha=:" + digestSHA + ", sha-256=" + digestSHA256 + ":, sha-512"}}, "", "", ""},
+		{"in colons that are not needed", http.Header{"Digest": {"md5=:" + digestMD5 + ":"}}, "", "", ""},
+		{"nothing but separators", http.Header{"Content-Md5": {""}, "Digest": {",=,;"}, "Repr-Digest": {":,=:,::,=::"}}, "", "", ""},
+		{"a malformed one beside a good one", http.Header{"Content-Md5": {"?"}, "Digest": {"MD5=?,MD5=" + digestMD5}}, "md5", "md5", ""},
+
+		{"a contradiction within a header", http.Header{"Digest": {"MD5=" + digestMD5 + ",md5=" + wrongMD5}}, "two md5", "two md5", ""},
+		{"a contradiction between lines", http.Header{"Content-Md5": {digestMD5, wrongMD5}}, "two md5", "two md5", ""},
+		{"a contradiction between headers", http.Header{"Content-Md5": {wrongMD5}, "Repr-Digest": {"md5=:" + digestMD5 + ":"}}, "two md5", "two md5", "md5"},
+		{"a contradiction in the representation", http.Header{"Repr-Digest": {"md5=:" + digestMD5 + ":, sha=:" + digestSHA + ":, md5=:" + wrongMD5 + ":"}}, "two md5", "two md5", "two md5"},
+	} {
+		for _, mode := range []string{"head", "whole", "part"} {
+			t.Run(tt.name+", "+mode, func(t *testing.T) {
+				want := map[string]string{"head": tt.head, "whole": tt.whole, "part": tt.part}[mode]
+				server := newSource(t, func(w http.ResponseWriter, r *http.Request) {
+					if r.Method == http.MethodHead && mode != "head" {
+						w.WriteHeader(http.StatusForbidden)
+						return
+					}
+					maps.Copy(w.Header(), tt.header)
+					if mode == "part" {
+						w.Header().Set("Content-Range", "bytes 0-0/10")
+						w.WriteHeader(http.StatusPartialContent)
+					}
+				})
+				meta, err := newClient(t, nil).Head(testContext(t), server.URL+"/?"+secret)
+				if strings.HasPrefix(want, "two ") {
+					failure := requireFailure(t, err, origin.ClassUnverifiable, true)
+					assert.Contains(t, failure.Error(), "it sends "+strings.Replace(want, "two ", "two different ", 1)+" digests")
+					return
+				}
+				require.NoError(t, err)
+				assert.Equal(t, digests(t, want), meta.Digests)
+			})
+		}
+	}
+}
+
+// lines returns header lines, the last one ended, for a digest in the given form: "%[1]s" is its algorithm, "%[2]s" its value.
+func lines(form string, d origin.Digest) string {
+	return fmt.Sprintf(form, d.Algorithm, base64.StdEncoding.EncodeToString(d.Value)) + "\r\n"
+}
+
+// Every algorithm of every header, and of HEAD, is compared with the bytes: the right digest passes, a wrong one does not.
+func TestGetVerifiesDigests(t *testing.T) {
+	const chunks = "Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n"
+	framings := []struct {
+		name, rest string
+		size       int64 // by HEAD
+	}{
+		{"a length", "Content-Length: 10\r\n\r\n0123456789", 10},
+		{"a length of the answer only", "Content-Length: 10\r\n\r\n0123456789", -1},
+		{"chunks", chunks, 10},
+		{"chunks of an unknown size", chunks, -1},
+		{"no framing", "\r\n0123456789", 10},
+		{"no framing of an unknown size", "\r\n0123456789", -1},
+	}
+	for _, tt := range []struct{ name, form, algorithms string }{
+		{"Content-MD5", "Content-MD5: %[2]s", "md5"},
+		{"Digest", "Digest: %[1]s=%[2]s", "sha-512 sha-256 sha md5"},
+		{"Repr-Digest", "Repr-Digest: %[1]s=:%[2]s:", "sha-512 sha-256 sha md5"},
+		{"Content-Digest", "Content-Digest: %[1]s=:%[2]s:", "sha-512 sha-256 sha md5"},
+		{"HEAD", "", "sha-512 sha-256 sha md5"},
+	} {
+		for _, right := range digests(t, tt.algorithms) {
+			for _, framing := range framings {
+				t.Run(tt.name+", "+right.Algorithm+", "+framing.name, func(t *testing.T) {
+					get := func(d origin.Digest, class origin.Class) {
+						want, answer := origin.Meta{Size: framing.size}, framing.rest
+						if tt.form == "" {
+							want.Digests = []origin.Digest{d}
+						} else {
+							answer = lines(tt.form, d) + answer
+						}
+						body, err := newClient(t, nil).Get(testContext(t), newRawSource(t, false, "HTTP/1.1 200 OK\r\n"+answer), want)
+						require.NoError(t, err, "the bytes decide")
+						requireBody(t, body, err, content, class)
+					}
+					get(right, "")
+					get(corrupted(right), origin.ClassCorrupt)
+				})
+			}
+		}
+	}
+}
+
+func TestGetFromASourceWithOddDigests(t *testing.T) {
+	md5, sha := digests(t, "md5")[0], digests(t, "sha")[0]
+	const form = "Digest: %[1]s=%[2]s"
+	const whole = "Content-Length: 10\r\n\r\n0123456789"
+	sized := func(all ...origin.Digest) origin.Meta { return origin.Meta{Size: 10, Digests: all} }
+	unsized := origin.Meta{Size: -1}
+	for _, tt := range []struct {
+		name   string
+		want   origin.Meta
+		answer string
+		class  origin.Class // "" is success
+	}{
+		{"HEAD and GET agree", sized(md5, sha), lines(form, md5) + lines(form, sha) + whole, ""},
+		{"HEAD and GET disagree, GET is right", sized(corrupted(md5)), lines(form, md5) + whole, origin.ClassChanged},
+		{"HEAD and GET disagree, HEAD is right", sized(sha, md5), lines(form, sha) + lines(form, corrupted(md5)) + whole, origin.ClassChanged},
+		{"HEAD's is wrong, GET has a right one of another kind", sized(corrupted(md5)), lines(form, sha) + whole, origin.ClassCorrupt},
+		{"GET's is wrong, HEAD had a right one of another kind", sized(md5), lines(form, corrupted(sha)) + whole, origin.ClassCorrupt},
+		{"GET contradicts itself", sized(), lines(form, md5) + lines(form, corrupted(md5)) + whole, origin.ClassUnverifiable},
+		{"malformed digests promise nothing", sized(), "Content-MD5: ?\r\nDigest: MD5=AAAA\r\nRepr-Digest: md5=" + digestSHA + "\r\n" + whole, ""},
+		{"malformed digests do not hide HEAD's", sized(corrupted(md5)), "Content-MD5: ?\r\n" + whole, origin.ClassCorrupt},
+		{"an algorithm that is not known can't be verified", sized(origin.Digest{Algorithm: "crc32c", Value: make([]byte, 4)}), whole, origin.ClassCorrupt},
+
+		{"the right bytes, but cut short", sized(), lines(form, md5) + "Content-Length: 10\r\n\r\n01234", origin.ClassTruncated},
+		{"cut short without framing", unsized, lines(form, md5) + "\r\n01234", origin.ClassCorrupt},
+		{"a length that is under-declared by HEAD and GET", origin.Meta{Size: 5}, lines(form, md5) + "Connection: close\r\nContent-Length: 5\r\n\r\n0123456789", origin.ClassCorrupt},
+		{"an empty object that should not be", origin.Meta{}, lines(form, md5) + "Content-Length: 0\r\n\r\n", origin.ClassCorrupt},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			body, err := newClient(t, nil).Get(testContext(t), newRawSource(t, false, "HTTP/1.1 200 OK\r\n"+tt.answer), tt.want)
+			requireBody(t, body, err, content, tt.class)
+		})
+	}
+
+	body, err := newClient(t, nil).Get(testContext(t),
+		newRawSource(t, false, "HTTP/1.1 200 OK\r\nRepr-Digest: sha-256=:"+emptySHA256+":\r\nContent-Length: 0\r\n\r\n"), origin.Meta{})
+	requireBody(t, body, err, "", "")
+}
+
+// However a caller reads, it must not get as many bytes as it expects and no error with them.
+func TestLastByteOfACorruptBodyIsWithheld(t *testing.T) {
+	for name, slowed := range map[string]func(io.Reader) io.Reader{
+		"as it comes":  func(r io.Reader) io.Reader { return r },
+		"byte by byte": iotest.OneByteReader,
+		"by halves":    iotest.HalfReader,
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := origin.Meta{Size: 10, Digests: []origin.Digest{corrupted(digests(t, "sha-256")[0])}}
+			body, err := newClient(t, nil).Get(testContext(t), newSource(t, honest).URL+"/", want)
+			require.NoError(t, err)
+			got := make([]byte, 10)
+			n, err := io.ReadFull(slowed(body), got)
+			require.NoError(t, body.Close())
+			requireFailure(t, err, origin.ClassCorrupt, false)
+			assert.Equal(t, content[:9], string(got[:n]))
+		})
+	}
+}
+
+// Ranges are verified by the caller, who may be another process at each range.
+func TestRangesAreVerifiedByAVerifier(t *testing.T) {
+	for name, flip := range map[string]string{"honest": "", "one bit flipped": "8"} {
+		t.Run(name, func(t *testing.T) {
+			server := newSource(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Digest", "MD5="+digestMD5+",SHA-256="+digestSHA256)
+				if r.Method == http.MethodGet && flip != "" {
+					w = flipper{w, flip}
+				}
+				honest(w, r)
+			})
+			client, url := newClient(t, nil), server.URL+"/?"+secret
+			meta, err := client.Head(testContext(t), url)
+			require.NoError(t, err)
+			require.Equal(t, digests(t, "sha-256 md5"), meta.Digests)
+			var state []byte
+			var got strings.Builder
+			for off := int64(0); off < meta.Size; off += 5 {
+				body, err := client.GetRange(testContext(t), url, meta, off, 5)
+				require.NoError(t, err)
+				verifier := origin.NewVerifier(meta.Digests...)
+				if off > 0 {
+					require.NoError(t, verifier.Restore(state))
+				}
+				_, err = io.Copy(io.MultiWriter(verifier, &got), body)
+				require.NoError(t, err, "the digests are not the range's")
+				require.NoError(t, body.Close())
+				state, err = verifier.State()
+				require.NoError(t, err)
+			}
+			verifier := origin.NewVerifier(meta.Digests...)
+			require.NoError(t, verifier.Restore(state))
+			if flip == "" {
+				require.NoError(t, verifier.Check())
+				require.Equal(t, content, got.String())
+				return
+			}
+			requireFailure(t, verifier.Check(), origin.ClassCorrupt, false)
+			require.NotEqual(t, content, got.String())
+		})
+	}
+}
+
+// flipper damages one character on its way out.
+type flipper struct {
+	http.ResponseWriter
+	victim string
+}
+
+func (f flipper) Write(p []byte) (int, error) {
+	return f.ResponseWriter.Write([]byte(strings.ReplaceAll(string(p), f.victim, "?")))
+}

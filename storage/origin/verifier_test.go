@@ -1,0 +1,142 @@
+package origin_test
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+func TestVerifier(t *testing.T) {
+	all := digests(t, "sha-512 sha-256 sha md5")
+	unknown := origin.Digest{Algorithm: "crc32c", Value: []byte{1, 2, 3, 4}}
+	for _, tt := range []struct {
+		name, written string
+		want          []origin.Digest
+		culprit       string // the algorithm that does not match; "" if all do
+	}{
+		{"no digest", content, nil, ""},
+		{"no digest, no bytes", "", nil, ""},
+		{"all algorithms", content, all, ""},
+		{"no bytes", "", all, "sha-512"},
+		{"a byte short", content[:9], all, "sha-512"},
+		{"a byte too many", content + "a", all, "sha-512"},
+		{"sha-512 at odds", content, []origin.Digest{all[3], all[2], all[1], corrupted(all[0])}, "sha-512"},
+		{"sha-256 at odds", content, []origin.Digest{all[0], corrupted(all[1]), all[2], all[3]}, "sha-256"},
+		{"sha at odds", content, []origin.Digest{all[0], all[1], corrupted(all[2]), all[3]}, "sha"},
+		{"md5 at odds", content, []origin.Digest{all[0], all[1], all[2], corrupted(all[3])}, "md5"},
+		{"the same digest twice", content, []origin.Digest{all[0], all[0]}, ""},
+		{"two values can't both be right", content, []origin.Digest{all[1], corrupted(all[1])}, "sha-256"},
+		{"the beginning of a value", content, []origin.Digest{{Algorithm: "md5", Value: all[3].Value[:8]}}, "md5"},
+		{"no value", content, []origin.Digest{{Algorithm: "md5"}}, "md5"},
+		{"an unknown algorithm", content, []origin.Digest{unknown}, "crc32c"},
+		{"an unknown algorithm among others", content, append(digests(t, "md5"), unknown), "crc32c"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := origin.NewVerifier(tt.want...)
+			assert.Equal(t, len(tt.want) > 0, v.Needed())
+			for _, c := range []byte(tt.written) {
+				_ = v.Check() // must not disturb what follows
+				n, err := v.Write([]byte{c})
+				require.NoError(t, err)
+				require.Equal(t, 1, n)
+			}
+			if tt.culprit == "" {
+				require.NoError(t, v.Check())
+				return
+			}
+			failure := requireFailure(t, v.Check(), "SourceCorrupt", false)
+			assert.Equal(t, "the bytes do not match their "+tt.culprit+" digest", failure.Error())
+		})
+	}
+}
+
+func TestVerifierGoesOnElsewhere(t *testing.T) {
+	for _, algorithms := range []string{"", "sha-512", "sha-256", "sha", "md5", "sha-512 sha-256 sha md5"} {
+		t.Run(algorithms, func(t *testing.T) {
+			want := digests(t, algorithms)
+			for i := range len(content) + 1 {
+				one := origin.NewVerifier(want...)
+				_, err := io.WriteString(one, content[:i])
+				require.NoError(t, err)
+				state, err := one.State()
+				require.NoError(t, err)
+				require.Equal(t, one.Needed(), state != nil)
+				require.LessOrEqual(t, len(state), 1024)
+
+				other := origin.NewVerifier(want...)
+				_, err = io.WriteString(other, "what was written before is forgotten")
+				require.NoError(t, err)
+				require.NoError(t, other.Restore(state))
+				_, err = io.WriteString(other, content[i:])
+				require.NoError(t, err)
+				require.NoError(t, other.Check())
+
+				if one.Needed() && i < len(content) {
+					require.Error(t, one.Check(), "the one does not know of the other")
+				}
+			}
+		})
+	}
+}
+
+func TestVerifierStateIsSmall(t *testing.T) {
+	v := origin.NewVerifier(digests(t, "sha-512 sha-256 sha md5")...)
+	_, err := v.Write(bytes.Repeat([]byte("a"), 1<<20-1)) // every block but the last is full
+	require.NoError(t, err)
+	state, err := v.State()
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(state), 1024)
+}
+
+func TestVerifierRefusesAnotherState(t *testing.T) {
+	stateOf := func(algorithms string) []byte {
+		state, err := origin.NewVerifier(digests(t, algorithms)...).State()
+		require.NoError(t, err)
+		return state
+	}
+	sha := string(stateOf("sha"))
+	for _, tt := range []struct {
+		name, algorithms string
+		state            []byte
+		ok               bool
+	}{
+		{"its own", "sha md5", stateOf("sha md5"), true},
+		{"its own in another order", "md5 sha", stateOf("sha md5"), true},
+		{"none for none", "", nil, true},
+		{"one that is missing", "sha md5", stateOf("sha"), false},
+		{"one too many", "sha", stateOf("sha md5"), false},
+		{"another one", "sha", stateOf("md5"), false},
+		{"one of two others", "sha md5", stateOf("sha sha-256"), false},
+		{"none for some", "sha", nil, false},
+		{"some for none", "", stateOf("sha"), false},
+		{"null", "sha", []byte("null"), false},
+		{"no json", "sha", []byte("{"), false},
+		{"the wrong json", "sha", []byte(`{"sha":[]}`), false},
+		{"under the name of another", "md5", []byte(strings.Replace(sha, `"sha"`, `"md5"`, 1)), false},
+		{"cut short", "sha", []byte(strings.Replace(sha, "AAAA", "", 1)), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := origin.NewVerifier(digests(t, tt.algorithms)...)
+			_, err := io.WriteString(v, content[:5])
+			require.NoError(t, err)
+			err = v.Restore(tt.state)
+			rest := content[5:]
+			if tt.ok {
+				require.NoError(t, err)
+				rest = content
+			} else {
+				require.Error(t, err)
+				require.NotErrorAs(t, err, new(*origin.Error), "no source is to blame")
+			}
+			_, err = io.WriteString(v, rest)
+			require.NoError(t, err)
+			require.NoError(t, v.Check(), "a refusal leaves it as it was")
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package storage
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// settleTimeout bounds the look at what became of a call that failed, and the clean-up: both go on after the caller's
+// context is over.
+const settleTimeout = 10 * time.Second
+
+// Input is an object to store, but for its bytes.
+type Input struct {
+	Key string
+
+	ContentType        string
+	ContentEncoding    string
+	ContentDisposition string
+	ContentLanguage    string
+	// Metadata should have a [MetadataCopyID], by which a copy knows itself again.
+	Metadata map[string]string
+
+	// Replaces is the ETag of the object that may be overwritten. If it is empty there must be none.
+	Replaces string
+}
+
+// conditions are the preconditions under which an object may appear.
+func (b *Bucket) conditions(in Input) (ifMatch, ifNoneMatch *string) {
+	switch {
+	case b.pool.Overwrite:
+		return nil, nil
+	case in.Replaces != "":
+		return &in.Replaces, nil
+	default:
+		return nil, aws.String("*")
+	}
+}
+
+// Checksum is the pool's.
+func (b *Bucket) Checksum() Checksum {
+	if b.pool.Checksum == "" {
+		return ChecksumCRC64NVME
+	}
+	return b.pool.Checksum
+}
+
+// Put stores a whole object in one request: all of it, verified, or nothing. It fails with [ErrConflict] or
+// [ErrMismatch], or with the server's error.
+func (b *Bucket) Put(ctx context.Context, in Input, body Body) (Stored, error) {
+	put := &s3.PutObjectInput{
+		Bucket:             &b.pool.Bucket,
+		Key:                &in.Key,
+		Body:               body.ReadSeeker,
+		ContentLength:      &body.Size,
+		ContentType:        optional(in.ContentType),
+		ContentEncoding:    optional(in.ContentEncoding),
+		ContentDisposition: optional(in.ContentDisposition),
+		ContentLanguage:    optional(in.ContentLanguage),
+		Metadata:           in.Metadata,
+	}
+	put.IfMatch, put.IfNoneMatch = b.conditions(in)
+	sum := base64.StdEncoding.EncodeToString(body.Sum)
+	want := Stored{Size: body.Size, CRC64NVME: sum}
+	if b.Checksum() == ChecksumMD5 {
+		put.ContentMD5 = &sum
+		want = Stored{Size: body.Size, ETag: `"` + hex.EncodeToString(body.Sum) + `"`}
+	} else {
+		put.ChecksumCRC64NVME = &sum
+	}
+	out, err := b.client.PutObject(ctx, put)
+	switch {
+	case err != nil:
+		stored, err := b.settle(ctx, in, want, err)
+		return stored, b.wrapNonNil("put", in.Key, err)
+	case b.Checksum() == ChecksumCRC64NVME && aws.ToString(out.ChecksumCRC64NVME) == sum:
+		return Stored{
+			Size:       body.Size,
+			ETag:       aws.ToString(out.ETag),
+			CRC64NVME:  sum,
+			Expires:    expiry(out.Expiration, b.now(), b.pool.Lifespan),
+			Generation: Generation(in.Metadata),
+			CopyID:     in.Metadata[MetadataCopyID],
+		}, nil
+	default:
+		// The server did not say that it checked: look at what it has.
+		stored, err := b.verify(ctx, in, want)
+		return stored, b.wrapNonNil("put", in.Key, err)
+	}
+}
+
+// settle finds out what a call did that was to make an object appear and failed: its reply may have been lost. Only if
+// it was done is there an object with this copy's id.
+func (b *Bucket) settle(ctx context.Context, in Input, want Stored, failure error) (Stored, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	stored, err := b.Head(ctx, in.Key)
+	if err == nil && stored.CopyID != "" && stored.CopyID == in.Metadata[MetadataCopyID] && agree(stored, want) {
+		return stored, nil
+	}
+	// A server that has no object to replace answers 404.
+	if isStatus(failure, http.StatusPreconditionFailed) || hasCode(failure, "PreconditionFailed", "NoSuchKey") {
+		failure = fmt.Errorf("%w: %w", ErrConflict, failure)
+	}
+	return Stored{}, failure
+}
+
+// verify compares what the bucket holds with what was sent, and removes it if it differs.
+func (b *Bucket) verify(ctx context.Context, in Input, want Stored) (Stored, error) {
+	stored, err := b.Head(ctx, in.Key)
+	if err != nil {
+		return Stored{}, err
+	}
+	if agree(stored, want) {
+		return stored, nil
+	}
+	err = fmt.Errorf("%w: sent %s, stored %s", ErrMismatch, describe(want), describe(stored))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	return Stored{}, errors.Join(err, b.Delete(ctx, in.Key))
+}
+
+// agree compares an object with what is known of it. A server that shows no checksum has verified it as it came.
+func agree(stored, want Stored) bool {
+	return stored.Size == want.Size &&
+		(want.ETag == "" || stored.ETag == want.ETag) &&
+		(want.CRC64NVME == "" || stored.CRC64NVME == "" || stored.CRC64NVME == want.CRC64NVME)
+}
+
+func describe(s Stored) string {
+	return fmt.Sprintf("%d bytes with CRC64NVME %q and ETag %s", s.Size, s.CRC64NVME, s.ETag)
+}
+
+func (b *Bucket) wrapNonNil(op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return b.wrap(op, key, err)
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
