@@ -14,17 +14,18 @@ func IsSmall(m origin.Meta) bool { return m.Size >= 0 && m.Size <= Small }
 // unknownParts is how many times as large parts are if nobody knows how many there will be: 10,000 of them are the limit.
 const unknownParts = 4
 
-// MiB in bytes, to which planned parts are rounded.
+// mib is what sizes of parts are multiples of, in bytes.
 const mib = 1 << 20
 
 // partSize plans the parts of an object: as many at least as may be under way, so that even an object of middling size
 // uses all connections, no more than S3 takes, and otherwise of the configured size.
 func (c *Copier) partSize(size int64) (int64, error) {
-	if size < 0 {
-		return storage.PartSize(size, unknownParts*c.PartSize)
+	want := unknownParts * c.PartSize
+	if size >= 0 {
+		want = min(size/int64(c.InFlight), c.PartSize)
 	}
-	each := (size/int64(c.InFlight) + mib) / mib * mib
-	return storage.PartSize(size, min(each, c.PartSize))
+	each, err := storage.PartSize(size, want)
+	return min((each+mib-1)/mib*mib, storage.MaxPartSize), err
 }
 
 // part is a piece of the object.

@@ -223,7 +223,7 @@ func TestPurgeCancelsARunningCopy(t *testing.T) {
 	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy runs")
 	purge(t, west, object)
 	w := waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_CANCELED)
-	require.Equal(t, []string{"HeadSource", "StreamCopy", "UpdateCache"}, scheduled(t, w))
+	require.Equal(t, []string{"HeadSource", "StreamCopy", "AbortUpload", "UpdateCache"}, scheduled(t, w))
 	ended := false
 	for _, e := range events(t, w) {
 		ended = ended || e.GetEventType() == enums.EVENT_TYPE_ACTIVITY_TASK_CANCELED
