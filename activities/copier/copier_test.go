@@ -3,145 +3,160 @@ package copier_test
 import (
 	"crypto/sha256"
 	"io"
+	"maps"
 	"net/http"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
+// ways are how a source may serve, and the way in which a large object of it is copied.
+func ways() map[string]struct {
+	header http.Header
+	length bool
+	want   string
+} {
+	return map[string]struct {
+		header http.Header
+		length bool
+		want   string
+	}{
+		"ranges":           {nil, true, copier.WayRanges},
+		"no ranges":        {http.Header{"Accept-Ranges": {"none"}}, true, copier.WayStream},
+		"weak etag":        {http.Header{"Etag": {`W/"one"`}}, true, copier.WayStream},
+		"length not known": {nil, false, copier.WayStream},
+	}
+}
+
 func TestEverySizeIsCopiedExactlyAndFetchedOnce(t *testing.T) {
 	for _, size := range []int{
 		0, 1, copier.Small - 1, copier.Small, copier.Small + 1, 2*partSize - 1, 2 * partSize, 2*partSize + 1, 5*partSize + 12345,
 	} {
-		for name, tc := range map[string]struct {
-			header func(http.Header)
-			way    string
-		}{
-			"ranges":           {nil, copier.WayRanges},
-			"no ranges":        {func(h http.Header) { h.Set("Accept-Ranges", "none") }, copier.WayStream},
-			"weak etag":        {func(h http.Header) { h.Set("Etag", `W/"one"`) }, copier.WayStream},
-			"length not known": {func(h http.Header) { h.Set("Accept-Ranges", "none"); h.Set("Transfer-Encoding", "chunked") }, copier.WayStream},
-		} {
-			t.Run(describe(size)+", "+name, func(t *testing.T) {
-				onServers(t, size, func(t *testing.T, r *rig) {
-					r.source.header = tc.header
-					if name == "length not known" {
-						r.source.serve = func(w http.ResponseWriter, _ *http.Request, _ int64) {
-							w.Header().Set("Etag", `"one"`)
-							_ = http.NewResponseController(w).Flush()
-							_, _ = w.Write(r.source.body)
-						}
-					}
-					r.newJob(t)
-					if name == "length not known" {
-						r.job.Meta.Size = -1
-					}
-					out, err := r.try(t)
-					require.NoError(t, err)
-					r.requireExact(t)
-					require.EqualValues(t, size, out.Size)
-					require.EqualValues(t, size, out.Fetched)
-					require.EqualValues(t, size, r.source.sent.Load())
-					if r.job.Meta.Size >= 0 && size <= copier.Small {
-						tc.way = copier.WayRequest
-					}
-					require.Equal(t, tc.way, out.Way)
-					require.Equal(t, "application/x-test", aws.ToString(r.stored(t).ContentType))
-				})
-			})
-		}
+		t.Run(describe(size), func(t *testing.T) { everyWay(t, inMemory(t, size)) })
+	}
+	onServers(t, 5*partSize+12345, everyWay)
+	onServers(t, 1234, everyWay)
+}
+
+func everyWay(t *testing.T, r *rig) {
+	t.Helper()
+	size := len(r.source.body)
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			r.source.header = func(h http.Header) { maps.Copy(h, way.header) }
+			r.source.serve = nil
+			r.newJob(t)
+			if !way.length {
+				r.job.Meta.Size = -1
+				r.source.serve = func(w http.ResponseWriter, _ *http.Request, _ int64) {
+					w.Header().Set("Etag", `"one"`)
+					_ = http.NewResponseController(w).Flush()
+					_, _ = w.Write(r.source.body)
+				}
+			}
+			r.source.sent.Store(0)
+			r.saved.Store(nil)
+			out, err := r.try(t)
+			require.NoError(t, err)
+			r.requireExact(t)
+			require.EqualValues(t, size, out.Size)
+			require.EqualValues(t, size, out.Fetched)
+			require.EqualValues(t, size, r.source.sent.Load())
+			if way.length && size <= copier.Small {
+				way.want = copier.WayRequest
+			}
+			require.Equal(t, way.want, out.Way)
+		})
 	}
 }
 
 func TestRangesAreReadInParallel(t *testing.T) {
-	onServers(t, 4*partSize, func(t *testing.T, r *rig) {
-		// As many as may be under way must be there before any is answered.
-		arrived, release := make(chan struct{}, 100), make(chan struct{})
-		r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
-			arrived <- struct{}{}
-			<-release
-			r.source.whole(w, req)
+	r := inMemory(t, 4*partSize)
+	// As many as may be under way must be there before any is answered.
+	arrived, release := make(chan struct{}, 100), make(chan struct{})
+	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
+		arrived <- struct{}{}
+		<-release
+		r.source.whole(w, req)
+	}
+	go func() {
+		for range inFlight {
+			<-arrived
 		}
-		go func() {
-			for range inFlight {
-				<-arrived
-			}
-			close(release)
-		}()
-		_, err := r.try(t)
-		require.NoError(t, err)
-		r.requireExact(t)
-	})
-}
-
-func TestMemoryIsShared(t *testing.T) {
-	onServers(t, 6*partSize, func(t *testing.T, r *rig) {
-		r.Memory = copier.NewMemory(32 << 20) // a part takes 8 MiB of it
-		for range 3 {
-			go func() { _, _ = r.try(t) }()
-		}
-		_, err := r.try(t)
-		require.NoError(t, err)
-	})
+		close(release)
+	}()
+	_, err := r.try(t)
+	require.NoError(t, err)
+	r.requireExact(t)
 }
 
 func TestPartsThatAreLargerThanABufferAreKeptInFiles(t *testing.T) {
-	onServers(t, 3*partSize+1, func(t *testing.T, r *rig) {
-		r.Memory = copier.NewMemory(4 << 20)
-		_, err := r.try(t)
-		require.NoError(t, err)
-		r.requireExact(t)
-	})
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			r := inMemory(t, 3*partSize+1)
+			r.source.header = func(h http.Header) { maps.Copy(h, way.header) }
+			r.newJob(t)
+			r.Memory = copier.NewMemory(4 << 20)
+			_, err := r.try(t)
+			require.NoError(t, err)
+			r.requireExact(t)
+		})
+	}
 }
 
 func TestDigests(t *testing.T) {
 	for _, size := range []int{1000, 4*partSize + 7} {
 		for _, ranges := range []string{"bytes", "none"} {
 			t.Run(describe(size)+", ranges "+ranges, func(t *testing.T) {
-				onServers(t, size, func(t *testing.T, r *rig) {
-					sum := sha256.Sum256(r.source.body)
-					wrong := sha256.Sum256([]byte("something else"))
-					r.source.header = func(h http.Header) { h.Set("Accept-Ranges", ranges) }
-					for name, tc := range map[string]struct {
-						source, request []byte
-						ok              bool
-					}{
-						"the source's":                      {sum[:], nil, true},
-						"the request's":                     {nil, sum[:], true},
-						"both":                              {sum[:], sum[:], true},
-						"the source's is another":           {wrong[:], nil, false},
-						"the request's is another":          {nil, wrong[:], false},
-						"the request's and not the source's": {sum[:], wrong[:], false},
-					} {
-						t.Run(name, func(t *testing.T) {
-							r.saved.Store(nil)
-							r.newJob(t)
-							if tc.source != nil {
-								r.job.Meta.Digests = []origin.Digest{{Algorithm: "sha-256", Value: tc.source}}
-							}
-							if tc.request != nil {
-								r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: tc.request}}
-							}
-							_, err := r.try(t)
-							if tc.ok {
-								require.NoError(t, err)
-								r.requireExact(t)
-								return
-							}
-							var source *origin.Error
-							require.ErrorAs(t, err, &source)
-							require.Equal(t, origin.ClassCorrupt, source.Class)
-							require.Zero(t, r.open(t), "the next attempt would go on with it")
-							r.requireNothing(t)
-						})
-					}
-				})
+				r := inMemory(t, size)
+				r.source.header = func(h http.Header) { h.Set("Accept-Ranges", ranges) }
+				if ranges == "bytes" {
+					r.source.header = nil
+				}
+				digests(t, r)
 			})
 		}
+	}
+}
+
+func digests(t *testing.T, r *rig) {
+	t.Helper()
+	sum, wrong := sha256.Sum256(r.source.body), sha256.Sum256([]byte("something else"))
+	for name, tc := range map[string]struct {
+		source, request []byte
+		ok              bool
+	}{
+		"the source's":                       {sum[:], nil, true},
+		"the request's":                      {nil, sum[:], true},
+		"both":                               {sum[:], sum[:], true},
+		"the source's is another":            {wrong[:], nil, false},
+		"the request's is another":           {nil, wrong[:], false},
+		"the request's and not the source's": {sum[:], wrong[:], false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.saved.Store(nil)
+			r.newJob(t)
+			if tc.source != nil {
+				r.job.Meta.Digests = []origin.Digest{{Algorithm: "sha-256", Value: tc.source}}
+			}
+			if tc.request != nil {
+				r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: tc.request}}
+			}
+			_, err := r.try(t)
+			if tc.ok {
+				require.NoError(t, err)
+				r.requireExact(t)
+				return
+			}
+			var source *origin.Error
+			require.ErrorAs(t, err, &source)
+			require.Equal(t, origin.ClassCorrupt, source.Class)
+			require.Zero(t, r.open(t), "the next attempt would go on with it")
+			r.requireNothing(t)
+		})
 	}
 }
 

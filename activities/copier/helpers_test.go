@@ -1,6 +1,7 @@
 package copier_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -11,7 +12,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,7 +76,7 @@ func (s *source) whole(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(s.body)))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.body))
 }
 
 type counting struct {
@@ -96,6 +96,7 @@ func (c *counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 type rig struct {
 	*copier.Copier
 	source *source
+	memory *storagetest.Memory // or else:
 	proxy  *storagetest.Proxy
 	pool   storage.Pool
 	direct *s3.Client
@@ -118,6 +119,14 @@ func onServers(t *testing.T, size int, test func(t *testing.T, r *rig)) {
 	}
 }
 
+// inMemory is a rig with the double of a bucket, which keeps the same contract, for what is about sources.
+func inMemory(t *testing.T, size int) *rig {
+	t.Helper()
+	r := &rig{source: newSource(t, size), memory: &storagetest.Memory{}}
+	r.init(t, r.memory)
+	return r
+}
+
 func newRig(t *testing.T, size int, region, endpoint string) *rig {
 	t.Helper()
 	cfg, err := awsconfig.LoadDefaultConfig(t.Context(), awsconfig.WithRetryMaxAttempts(1))
@@ -132,16 +141,22 @@ func newRig(t *testing.T, size int, region, endpoint string) *rig {
 		o.Region, o.BaseEndpoint, o.UsePathStyle = region, aws.String(endpoint), true
 	})
 	r.pool.Endpoint = r.proxy.URL
+	r.init(t, storage.Open(cfg, r.pool))
+	return r
+}
+
+func (r *rig) init(t *testing.T, b copier.Bucket) {
+	t.Helper()
+	var err error
 	r.origin, err = origin.New(origin.Config{
 		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	require.NoError(t, err)
 	r.Copier = &copier.Copier{
-		Source: r.origin, Bucket: storage.Open(cfg, r.pool), SmallMemory: copier.NewMemory(64 << 20), Memory: copier.NewMemory(64 << 20),
+		Source: r.origin, Bucket: b, SmallMemory: copier.NewMemory(64 << 20), Memory: copier.NewMemory(64 << 20),
 		PartSize: partSize, InFlight: inFlight, Stall: 30 * time.Second, MinRate: 1, SpoolDir: t.TempDir(),
 	}
 	r.newJob(t)
-	return r
 }
 
 // newJob looks at the source, as HeadSource does.
@@ -175,13 +190,15 @@ func (r *rig) try(t *testing.T) (copier.Result, error) {
 	return r.Run(t.Context(), next)
 }
 
+// open counts the uploads under the key.
 func (r *rig) open(t *testing.T) int {
 	t.Helper()
-	out, err := r.direct.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &r.pool.Bucket, Prefix: &r.job.Input.Key})
+	uploads, err := r.Bucket.ListUploads(t.Context(), r.job.Input.Key)
 	require.NoError(t, err)
-	return len(out.Uploads)
+	return len(uploads)
 }
 
+// stored is what a real server has.
 func (r *rig) stored(t *testing.T) *s3.GetObjectOutput {
 	t.Helper()
 	out, err := r.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key})
@@ -189,35 +206,43 @@ func (r *rig) stored(t *testing.T) *s3.GetObjectOutput {
 	return out
 }
 
+func (r *rig) body(t *testing.T) []byte {
+	t.Helper()
+	if r.memory != nil {
+		body, ok := r.memory.Body(r.job.Input.Key)
+		require.True(t, ok, "there is no object")
+		return body
+	}
+	body, err := io.ReadAll(r.stored(t).Body)
+	require.NoError(t, err)
+	return body
+}
+
 // requireExact checks that the object is the source's, whole, and that nothing is left besides.
 func (r *rig) requireExact(t *testing.T) {
 	t.Helper()
-	out := r.stored(t)
-	got, err := io.ReadAll(out.Body)
-	require.NoError(t, err)
-	require.True(t, string(r.source.body) == string(got), "stored bytes differ")
+	require.True(t, bytes.Equal(r.source.body, r.body(t)), "stored bytes differ")
 	require.Zero(t, r.open(t))
+}
+
+// requireAbsent checks that there is no object.
+func (r *rig) requireAbsent(t *testing.T) {
+	t.Helper()
+	var err error
+	if r.memory != nil {
+		_, err = r.memory.Head(t.Context(), r.job.Input.Key)
+	} else {
+		_, err = r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key})
+	}
+	require.Error(t, err, "there is an object")
 }
 
 // requireNothing checks that there is no object, and no upload once the copy is given up.
 func (r *rig) requireNothing(t *testing.T) {
 	t.Helper()
-	_, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key})
-	require.Error(t, err, "there is an object")
+	r.requireAbsent(t)
 	require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Input.Key}))
 	require.Zero(t, r.open(t))
-}
-
-// once does something the first time only.
-func once(f func()) func() bool {
-	var o sync.Once
-	return func() (first bool) {
-		o.Do(func() {
-			first = true
-			f()
-		})
-		return first
-	}
 }
 
 // breaking is a connection that is reset after so many bytes of a body.

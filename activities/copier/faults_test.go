@@ -1,0 +1,355 @@
+package copier_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+// lie is what a source does wrong. serve answers GETs from the fifth on, so that some parts of a large object are good.
+type lie struct {
+	serve func(s *source, w http.ResponseWriter, r *http.Request)
+	class origin.Class
+}
+
+func lies() map[string]lie {
+	head := func(w http.ResponseWriter, etag string) { w.Header().Set("Etag", etag) }
+	return map[string]lie{
+		"it ends early": {func(s *source, w http.ResponseWriter, r *http.Request) {
+			w = &closing{ResponseWriter: w, left: 1000}
+			s.whole(w, r)
+		}, origin.ClassTruncated},
+		"it breaks off": {func(s *source, w http.ResponseWriter, r *http.Request) {
+			s.whole(&breaking{w, 1000}, r)
+		}, origin.ClassTruncated},
+		"it has another etag": {func(s *source, w http.ResponseWriter, r *http.Request) {
+			s.whole(&overriding{w, func(h http.Header) { h.Set("Etag", `"two"`) }}, r)
+		}, origin.ClassChanged},
+		"it answers that a precondition failed": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
+			head(w, `"two"`)
+			w.WriteHeader(http.StatusPreconditionFailed)
+		}, origin.ClassChanged},
+		"it is gone": {func(_ *source, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, origin.ClassBadHTTPStatus},
+		"it is busy": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, origin.ClassBadHTTPStatus},
+		"it sends something coded": {func(s *source, w http.ResponseWriter, r *http.Request) {
+			s.whole(&overriding{w, func(h http.Header) { h.Set("Content-Encoding", "gzip") }}, r)
+		}, origin.ClassChanged},
+	}
+}
+
+// overriding changes a head that is complete.
+type overriding struct {
+	http.ResponseWriter
+	change func(http.Header)
+}
+
+func (o *overriding) WriteHeader(status int) {
+	o.change(o.Header())
+	o.ResponseWriter.WriteHeader(status)
+}
+
+func (o *overriding) Write(p []byte) (int, error) {
+	if o.Header().Get("Date") == "" {
+		o.change(o.Header())
+	}
+	return o.ResponseWriter.Write(p)
+}
+
+// closing ends a body early in an orderly way.
+type closing struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *closing) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p[:min(len(p), c.left)])
+	if c.left -= n; c.left <= 0 && err == nil {
+		err = io.ErrClosedPipe
+	}
+	return n, err
+}
+
+func TestSourceThatLiesIsNotBelieved(t *testing.T) {
+	for _, size := range []int{2000, 6 * partSize} {
+		for _, ranges := range []string{"bytes", "none"} {
+			for name, l := range lies() {
+				t.Run(fmt.Sprintf("%s of %d bytes, ranges %s", name, size, ranges), func(t *testing.T) {
+					r := inMemory(t, size)
+					if ranges == "none" {
+						r.source.header = func(h http.Header) { h.Set("Accept-Ranges", ranges) }
+					}
+					r.newJob(t)
+					parallel := ranges == "bytes" && size > copier.Small
+					r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
+						if n == 5 || !parallel {
+							l.serve(r.source, w, req)
+							return
+						}
+						r.source.whole(w, req)
+					}
+					_, err := r.try(t)
+					var failure *origin.Error
+					require.ErrorAs(t, err, &failure)
+					require.Equal(t, l.class, failure.Class)
+					if name == "it is busy" {
+						require.Equal(t, 7*time.Second, failure.RetryAfter)
+					}
+					r.requireAbsent(t)
+
+					// And when it has come to its senses:
+					r.source.serve = nil
+					out, err := r.try(t)
+					require.NoError(t, err)
+					r.requireExact(t)
+					require.EqualValues(t, size, out.Fetched+out.Resumed)
+					require.Equal(t, parallel, out.Resumed > 0)
+				})
+			}
+		}
+	}
+}
+
+func TestSourceThatIgnoresRangesIsReadAsOneStream(t *testing.T) {
+	r := inMemory(t, 4*partSize)
+	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
+		req.Header.Del("Range")
+		r.source.whole(w, req)
+	}
+	out, err := r.try(t)
+	require.NoError(t, err)
+	require.Equal(t, copier.WayStream, out.Way)
+	require.NotEmpty(t, out.Restarted)
+	r.requireExact(t)
+}
+
+func TestSourceThatAnswersAnotherRangeIsNotBelieved(t *testing.T) {
+	r := inMemory(t, 4*partSize)
+	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
+		req.Header.Set("Range", "bytes=0-"+strconv.Itoa(partSize-1))
+		r.source.whole(w, req)
+	}
+	_, err := r.try(t)
+	var failure *origin.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, origin.ClassUnverifiable, failure.Class)
+	r.requireNothing(t)
+}
+
+func TestSourceThatStallsIsCut(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"sends nothing": time.Hour, "trickles": 30 * time.Millisecond} {
+		for _, ranges := range []string{"bytes", "none"} {
+			t.Run(name+", ranges "+ranges, func(t *testing.T) {
+				r := inMemory(t, 4*partSize)
+				if ranges == "none" {
+					r.source.header = func(h http.Header) { h.Set("Accept-Ranges", ranges) }
+				}
+				r.newJob(t)
+				r.Stall, r.MinRate = 300*time.Millisecond, 1000
+				r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
+					if n == 1 {
+						w = &trickling{w, req, pause}
+					}
+					r.source.whole(w, req)
+				}
+				_, err := r.try(t)
+				require.ErrorIs(t, err, copier.ErrStalled)
+				r.source.serve = nil
+				out, err := r.try(t)
+				require.NoError(t, err)
+				r.requireExact(t)
+				if ranges == "bytes" {
+					require.Positive(t, out.Resumed, "good parts were fetched again")
+				}
+			})
+		}
+	}
+}
+
+// trickling sends a byte now and then.
+type trickling struct {
+	http.ResponseWriter
+	r     *http.Request
+	pause time.Duration
+}
+
+func (s *trickling) Write(p []byte) (int, error) {
+	for i := range p {
+		if _, err := s.ResponseWriter.Write(p[i : i+1]); err != nil {
+			return i, err
+		}
+		_ = http.NewResponseController(s.ResponseWriter).Flush()
+		select {
+		case <-s.r.Context().Done():
+			return i, s.r.Context().Err()
+		case <-time.After(s.pause):
+		}
+	}
+	return len(p), nil
+}
+
+// TestASlowSourceIsNotCut is what the stall must not be: a time for the whole.
+func TestASlowSourceIsNotCut(t *testing.T) {
+	r := inMemory(t, 20)
+	r.Stall = 200 * time.Millisecond
+	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
+		r.source.whole(&trickling{w, req, 50 * time.Millisecond}, req)
+	}
+	_, err := r.try(t)
+	require.NoError(t, err)
+	r.requireExact(t)
+}
+
+// TestBucketThatFails has each call fail once, in each way.
+func TestBucketThatFails(t *testing.T) {
+	drop := func(r *rig, is func(*http.Request) bool) {
+		r.proxy.Response = func(resp *http.Response) error {
+			if is(resp.Request) {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		}
+	}
+	lose := func(r *rig, is func(*http.Request) bool) {
+		r.proxy.Request = func(req *http.Request) bool { return !is(req) }
+	}
+	for name, fault := range map[string]func(r *rig, is func(*http.Request) bool){
+		"its reply is lost": drop,
+		"it is lost":        lose,
+		"it is answered with 503": func(r *rig, is func(*http.Request) bool) {
+			r.proxy.Response = func(resp *http.Response) error {
+				if is(resp.Request) {
+					resp.StatusCode, resp.Body = 503, io.NopCloser(strings.NewReader("<Error><Code>SlowDown</Code></Error>"))
+					resp.ContentLength = -1
+					resp.Header.Del("Content-Length")
+				}
+				return nil
+			}
+		},
+		"a byte of it is flipped": func(r *rig, is func(*http.Request) bool) {
+			r.proxy.Request = func(req *http.Request) bool {
+				if is(req) && req.ContentLength > 0 {
+					data, _ := io.ReadAll(req.Body)
+					data[len(data)/2] ^= 1
+					req.Body = io.NopCloser(bytes.NewReader(data))
+				}
+				return true
+			}
+		},
+		"it is answered with 200 and an error": func(r *rig, is func(*http.Request) bool) {
+			r.proxy.Request = func(req *http.Request) bool {
+				if is(req) {
+					req.URL.Path += "-nothing" // so that it is not done
+				}
+				return true
+			}
+			r.proxy.Response = func(resp *http.Response) error {
+				if storagetest.Call(resp.Request) == storagetest.CallComplete && strings.HasSuffix(resp.Request.URL.Path, "-nothing") {
+					resp.StatusCode = http.StatusOK
+					resp.Body = io.NopCloser(strings.NewReader("<Error><Code>InternalError</Code><Message>sorry</Message></Error>"))
+					resp.ContentLength = -1
+					resp.Header.Del("Content-Length")
+				}
+				return nil
+			}
+		},
+		"the upload is gone": func(r *rig, is func(*http.Request) bool) {
+			r.proxy.Request = func(req *http.Request) bool {
+				if id := req.URL.Query().Get("uploadId"); id != "" && is(req) {
+					_, _ = r.direct.AbortMultipartUpload(req.Context(), &s3.AbortMultipartUploadInput{
+						Bucket: &r.pool.Bucket, Key: &r.job.Input.Key, UploadId: &id,
+					})
+				}
+				return true
+			}
+		},
+	} {
+		for _, call := range []string{storagetest.CallCreate, storagetest.CallPart, storagetest.CallComplete, storagetest.CallPut} {
+			inParts := call == storagetest.CallPart || call == storagetest.CallComplete
+			if name == "the upload is gone" && !inParts || name == "it is answered with 200 and an error" && call != storagetest.CallComplete {
+				continue
+			}
+			t.Run(call+", "+name, func(t *testing.T) {
+				size := 3*partSize + 5
+				if call == storagetest.CallPut {
+					size = 2000
+				}
+				onServers(t, size, func(t *testing.T, r *rig) {
+					var calls, hit atomic.Int64
+					fault(r, func(req *http.Request) bool {
+						if storagetest.Call(req) != call || hit.Load() > 0 || call == storagetest.CallPart && calls.Add(1) < 3 {
+							return false
+						}
+						hit.Add(1)
+						return true
+					})
+					tries := 0
+					for err := error(nil); ; {
+						tries++
+						require.LessOrEqual(t, tries, 3, "%v", err)
+						if _, err = r.try(t); err == nil {
+							break
+						}
+						require.ErrorIs(t, err, copier.ErrBucket)
+						r.replaces(t)
+					}
+					require.Positive(t, hit.Load(), "the fault did not happen")
+					again, most := r.source.sent.Load()-int64(size), int64(inFlight*partSize)
+					switch {
+					case name == "the upload is gone":
+						// versitygw brings an upload back to life, crippled, for a part that is on its way: it is gone on with, and found to be
+						// of no use at its end, or left for the sweep.
+						require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Input.Key}))
+						most = 2 * int64(size)
+					case call == storagetest.CallComplete && name == "a byte of it is flipped":
+						most = int64(size)
+					}
+					r.requireExact(t)
+					require.LessOrEqual(t, again, most)
+				})
+			})
+		}
+	}
+}
+
+// replaces looks at the bucket before another try, as StreamCopy does.
+func (r *rig) replaces(t *testing.T) {
+	t.Helper()
+	if out, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key}); err == nil {
+		r.job.Input.Replaces = *out.ETag
+	}
+}
+
+func TestUploadsOfOthersUnderTheKeyAreAborted(t *testing.T) {
+	onServers(t, 4*partSize, func(t *testing.T, r *rig) {
+		neighbour := r.job.Input
+		neighbour.Key += "-more"
+		for _, in := range []storage.Input{r.job.Input, r.job.Input, neighbour} {
+			_, err := r.Bucket.CreateUpload(t.Context(), in)
+			require.NoError(t, err)
+		}
+		_, err := r.try(t)
+		require.NoError(t, err)
+		open, err := r.Bucket.ListUploads(t.Context(), neighbour.Key)
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		require.NoError(t, r.Bucket.AbortUpload(t.Context(), open[0]))
+		r.requireExact(t)
+	})
+}
