@@ -45,7 +45,7 @@ func changed(err error) bool {
 type copyObject struct {
 	in         CopyObjectInput
 	generation int64
-	parts      bool // there may be an upload that was not completed
+	parts      bool                   // there may be an upload that was not completed
 	activities *activities.Activities // only for its methods' names
 }
 
@@ -168,14 +168,12 @@ func failureOf(err error) (activities.Failure, bool) {
 // progressOf returns how far a StreamCopy came that can be gone on with, from its error or, if its worker was lost, from
 // its last heartbeat.
 func progressOf(err error) (p activities.Progress, ok bool) {
-	var app *temporal.ApplicationError
-	var f activities.Failure
-	if errors.As(err, &app) {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		var f activities.Failure
 		// What is not retryable was not retried.
 		return p, !app.NonRetryable() && app.Details(&f, &p) == nil
 	}
-	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) && timeout.HasLastHeartbeatDetails() {
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok && timeout.HasLastHeartbeatDetails() {
 		return p, timeout.LastHeartbeatDetails(&p) == nil
 	}
 	return p, false

@@ -86,7 +86,7 @@ func (b *buffer) load(src io.Reader, sum storage.Checksum, count func(n int)) (s
 		}
 		count(got)
 		n += int64(got)
-		if err != nil && (err != io.EOF || n < b.size) { //nolint:errorlint // readers return io.EOF itself
+		if err != nil && (err != io.EOF || n < b.size) {
 			b.size = n
 			return storage.Body{ReadSeeker: b.read(), Size: n, Sum: h.Sum(nil)}, err
 		}

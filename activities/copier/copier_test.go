@@ -191,8 +191,8 @@ func TestBodyThatNobodyCanVerify(t *testing.T) {
 
 func TestResumeFetchesWhatIsMissing(t *testing.T) {
 	const count = 8
-	for name, digest := range map[string]bool{"": false, " with a digest": true} {
-		t.Run("after a reset"+name, func(t *testing.T) {
+	for name, digest := range map[string]bool{"of a source": false, "of one with a digest": true} {
+		t.Run("after a reset "+name, func(t *testing.T) {
 			onServers(t, count*partSize, func(t *testing.T, r *rig) {
 				sum := sha256.Sum256(r.source.body)
 				if digest {

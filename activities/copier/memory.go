@@ -26,7 +26,7 @@ func NewMemory(budget int64) *Memory {
 }
 
 // MaxBuffer is the largest buffer, in bytes: four of them fit.
-func (m *Memory) MaxBuffer() int64 { return 1 << (bits.Len64(uint64(max(m.budget/4, 1))) - 1) } //nolint:gosec // positive
+func (m *Memory) MaxBuffer() int64 { return 1 << (bits.Len64(uint64(max(m.budget/4, 1))) - 1) }
 
 // take waits until a buffer of n bytes, at most MaxBuffer, is free. The waiting are served in their order.
 func (m *Memory) take(ctx context.Context, n int64) ([]byte, error) {
@@ -68,4 +68,4 @@ func (m *Memory) give(buf []byte) {
 }
 
 // BufferSize is what a buffer for n bytes takes: the least power of two that n bytes fit into.
-func BufferSize(n int64) int64 { return 1 << bits.Len64(uint64(max(n, 1)-1)) } //nolint:gosec // positive
+func BufferSize(n int64) int64 { return 1 << bits.Len64(uint64(max(n, 1)-1)) }
