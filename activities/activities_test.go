@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -294,6 +295,30 @@ func TestStreamCopy(t *testing.T) {
 	}
 	require.Less(t, size, 2<<10)
 	require.EqualValues(t, len(body), b.seen.bytes)
+}
+
+func TestMetadataStaysWithinWhatS3Takes(t *testing.T) {
+	b := newBench(t)
+	long := strings.Repeat("x\u00e9", 500)
+	b.object.URL = b.origin.served.URL + "/" + strings.Repeat("long", 1000)
+	b.source = b.Sealer.Seal(b.object)
+	_, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
+		Source: b.source, CopyID: long, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Generation: 1 << 62,
+		Meta: origin.Meta{
+			Size: int64(len(body)), ETag: long, Addresses: slices.Repeat([]origin.Hop{{Host: long, Status: 302}}, 30),
+		},
+	})
+	require.NoError(t, err)
+	in, ok := b.bucket.Input(b.object.Key())
+	require.True(t, ok)
+	size := 0
+	for name, value := range in.Metadata {
+		size += len(name) + len(value)
+		require.NotContains(t, value, "\u00e9")
+	}
+	require.Greater(t, size, 1<<10)
+	require.Less(t, size, 2<<10)
+	require.Equal(t, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", in.Metadata["cloud-mirror-sha256"])
 }
 
 func TestStreamCopyThatIsShortStoresNothing(t *testing.T) {

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]s
 		"cloud-mirror-addresses":               strings.Join(hops, ", "),
 		"cloud-mirror-stored":                  now.UTC().Format(time.RFC3339),
 		"cloud-mirror-workflow-id":             workflowID,
-		"cloud-mirror-sha256":                  in.SHA256,
+		"cloud-mirror-sha256":                  sha256Of(in),
 		storage.MetadataCopyID:                 in.CopyID,
 		storage.MetadataGeneration:             strconv.FormatInt(in.Generation, 10),
 	}
@@ -36,6 +37,16 @@ func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]s
 		}
 	}
 	return m
+}
+
+// sha256Of is the SHA-256 that the copy will have been compared with, in hex.
+func sha256Of(in StreamCopyInput) string {
+	for _, d := range in.Meta.Digests {
+		if d.Algorithm == "sha-256" && in.SHA256 == "" {
+			return hex.EncodeToString(d.Value)
+		}
+	}
+	return in.SHA256
 }
 
 // headerSafe makes printable ASCII of what came from a source: servers refuse, or sign wrongly, anything else.

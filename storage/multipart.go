@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -71,6 +72,9 @@ func (b *Bucket) CreateUpload(ctx context.Context, in Input) (Upload, error) {
 // UploadPart stores a part, in place of the one with the same number if there is one. It fails with [ErrNoUpload], or
 // with the server's error; a part that does not have its checksum is not stored.
 func (b *Bucket) UploadPart(ctx context.Context, u Upload, number int32, body Body) (Part, error) {
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return Part{}, b.wrap("upload part of", u.Key, err)
+	}
 	sum := base64.StdEncoding.EncodeToString(body.Sum)
 	in := &s3.UploadPartInput{
 		Bucket:        &b.pool.Bucket,
@@ -126,8 +130,8 @@ func sumOfETag(etag string) string {
 
 // CompleteUpload makes the object appear that the parts, numbered from 1 without a gap, make together. The server
 // compares the whole object's length and checksum with ours before it does; what it then holds is compared once more,
-// which also settles a reply that got lost. It fails with [ErrNoUpload], [ErrConflict] or [ErrMismatch], or with the
-// server's error; the upload is then still there, but for ErrMismatch.
+// which also settles a reply that got lost. It fails with [ErrNoUpload], with [ErrConflict], with [ErrMismatch], and then
+// it will always fail, or with the server's error; the upload may then still be there.
 func (b *Bucket) CompleteUpload(ctx context.Context, in Input, u Upload, parts []Part) (Stored, error) {
 	want, err := b.whole(parts)
 	if err != nil {
@@ -152,6 +156,9 @@ func (b *Bucket) CompleteUpload(ctx context.Context, in Input, u Upload, parts [
 	}
 	var stored Stored
 	if _, err = b.client.CompleteMultipartUpload(ctx, complete); err != nil {
+		if isStatus(err, http.StatusBadRequest) && !hasCode(err, "RequestTimeout", "ExpiredToken") {
+			err = fmt.Errorf("%w: the server can't make the object of these parts: %w", ErrMismatch, err)
+		}
 		stored, err = b.settle(ctx, in, want, err)
 	} else {
 		stored, err = b.verify(ctx, in, want)

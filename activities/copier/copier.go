@@ -2,8 +2,10 @@ package copier
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -129,13 +131,22 @@ type Result struct {
 	Unverified bool
 }
 
-// MetadataUnverified is the user metadata that marks a copy of which nobody can tell whether it is whole.
-const MetadataUnverified = "cloud-mirror-unverified"
+// User metadata that is known only here.
+const (
+	MetadataUnverified = "cloud-mirror-unverified" // marks a copy of which nobody can tell whether it is whole
+	metadataChecksum   = "cloud-mirror-"           // and the checksum's name
+)
+
+// mark adds to the object's user metadata.
+func (r *run) mark(name, value string) {
+	r.Input.Metadata = maps.Clone(r.Input.Metadata)
+	r.Input.Metadata[name] = value
+}
 
 // Run makes the copy. Its errors are those of the source ([*origin.Error]), [ErrStalled], [context.Canceled], or else the
 // bucket's, wrapped in [ErrBucket].
 func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
-	r := &run{Copier: c, Job: j, verifier: origin.NewVerifier(j.Expect...)}
+	r := &run{Copier: c, Job: j, Input: j.Input, verifier: origin.NewVerifier(j.Expect...)}
 	var err error
 	if j.Server != nil && len(j.Expect)+len(j.Meta.Digests) == 0 {
 		// What the server copies nobody here can hash.
@@ -186,6 +197,7 @@ func ignoredRange(err error) bool {
 type run struct {
 	*Copier
 	*Job
+	Input    storage.Input // the job's, and what comes to it
 	verifier *origin.Verifier
 	result   Result
 }
@@ -218,7 +230,10 @@ func (r *run) check(buf *buffer) error {
 	return r.verifier.Check()
 }
 
+// put stores a whole object. Of one that comes in parts the checksum is known when its metadata can't be changed any more:
+// there the server shows it.
 func (r *run) put(ctx context.Context, body storage.Body) (err error) {
+	r.mark(metadataChecksum+string(r.Bucket.Checksum()), base64.StdEncoding.EncodeToString(body.Sum))
 	r.result.Stored, err = r.Bucket.Put(ctx, r.Input, body)
 	r.Counters.Stored.Store(r.result.Size)
 	return bucketError(err)

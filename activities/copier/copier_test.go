@@ -2,6 +2,7 @@ package copier_test
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
@@ -71,6 +73,18 @@ func everyWay(t *testing.T, r *rig) {
 			require.Equal(t, way.want, out.Way)
 		})
 	}
+}
+
+func TestMetadataHasTheChecksum(t *testing.T) {
+	r := inMemory(t, 1234)
+	_, err := r.try(t)
+	require.NoError(t, err)
+	in, ok := r.memory.Input(r.job.Input.Key)
+	require.True(t, ok)
+	sum := r.memory.Checksum().Body(r.source.body).Sum
+	require.Equal(t, base64.StdEncoding.EncodeToString(sum), in.Metadata["cloud-mirror-crc64nvme"])
+	require.Equal(t, r.job.Input.Key, in.Metadata[storage.MetadataCopyID])
+	require.NotContains(t, r.job.Input.Metadata, "cloud-mirror-crc64nvme", "the job was changed")
 }
 
 func TestRangesAreReadInParallel(t *testing.T) {

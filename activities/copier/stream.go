@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -42,8 +41,7 @@ func (r *run) stream(ctx context.Context) error {
 	defer src.Close()
 	if !src.Framed() {
 		r.result.Unverified = true
-		r.Input.Metadata = maps.Clone(r.Input.Metadata)
-		r.Input.Metadata[MetadataUnverified] = "true"
+		r.mark(MetadataUnverified, "true")
 	}
 	s := &stream{upload: upload{run: r, have: map[int32]storage.Part{}}, src: src, reading: reading, cut: cut}
 	if s.state.PartSize, err = r.partSize(src.Size()); err != nil {

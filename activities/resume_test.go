@@ -1,0 +1,207 @@
+package activities_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+const parts = 4
+
+// large makes the bench's object one of several parts, of a source that serves ranges.
+func (b *bench) large() []byte {
+	body := []byte(strings.Repeat("0123456789abcdef", parts*storage.MinPartSize/16))
+	b.origin.get = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Etag", `"1"`)
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(body)))
+	}
+	return body
+}
+
+func (b *bench) input() activities.StreamCopyInput {
+	return activities.StreamCopyInput{
+		Source: b.source, CopyID: "run/1",
+		Meta: origin.Meta{Size: parts * storage.MinPartSize, ETag: `"1"`, AcceptRanges: true},
+	}
+}
+
+func (b *bench) copyLarge(t *testing.T, in activities.StreamCopyInput) (activities.Copy, error) {
+	t.Helper()
+	v, err := b.env.ExecuteActivity(b.StreamCopy, in)
+	var out activities.Copy
+	if err == nil {
+		require.NoError(t, v.Get(&out))
+	}
+	return out, err
+}
+
+func progressOf(t *testing.T, err error) activities.Progress {
+	t.Helper()
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	var f activities.Failure
+	var p activities.Progress
+	require.NoError(t, app.Details(&f, &p))
+	return p
+}
+
+func TestNextAttemptGoesOnWhereTheLastOneFailed(t *testing.T) {
+	for name, how := range map[string]func(b *bench, in *activities.StreamCopyInput, p activities.Progress){
+		"by its heartbeat": func(b *bench, _ *activities.StreamCopyInput, p activities.Progress) { b.env.SetHeartbeatDetails(p) },
+		"by the workflow":  func(_ *bench, in *activities.StreamCopyInput, p activities.Progress) { in.Resume = p.Resume },
+		"its heartbeat first": func(b *bench, in *activities.StreamCopyInput, p activities.Progress) {
+			in.Resume.Upload = "an older one"
+			b.env.SetHeartbeatDetails(p)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			body := b.large()
+			b.bucket.OnPart = func(number int32) error {
+				if number == parts {
+					return errors.New("down")
+				}
+				return nil
+			}
+			_, err := b.copyLarge(t, b.input())
+			requireFailure(t, err, activities.ClassStorage, false)
+			p := progressOf(t, err)
+			require.NotEmpty(t, p.Resume.Upload)
+			require.EqualValues(t, (parts-1)*storage.MinPartSize, p.Done)
+
+			b.bucket.OnPart = nil
+			in := b.input()
+			how(b, &in, p)
+			out, err := b.copyLarge(t, in)
+			require.NoError(t, err)
+			require.EqualValues(t, (parts-1)*storage.MinPartSize, out.Resumed)
+			require.EqualValues(t, storage.MinPartSize, out.Fetched)
+			require.Equal(t, copier.WayRanges, out.Way)
+			stored, _ := b.bucket.Body(b.object.Key())
+			require.Equal(t, string(body), string(stored))
+		})
+	}
+}
+
+func TestNextAttemptFindsWhatTheLastOneStored(t *testing.T) {
+	b := newBench(t)
+	b.large()
+	first, err := b.copyLarge(t, b.input())
+	require.NoError(t, err)
+	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }
+	in := b.input()
+	in.Resume.Upload = "completed"
+	again, err := b.copyLarge(t, in)
+	require.NoError(t, err)
+	require.Equal(t, first.CRC64NVME, again.CRC64NVME)
+	require.Zero(t, again.Fetched)
+}
+
+func TestNextAttemptReplacesWhatIsOfNoUse(t *testing.T) {
+	b := newBench(t)
+	body := b.large()
+	_, err := b.bucket.Put(t.Context(), storage.Input{
+		Key: b.object.Key(), Metadata: map[string]string{storage.MetadataGeneration: "3"},
+	}, b.bucket.Checksum().Body([]byte("purged")))
+	require.NoError(t, err)
+	in := b.input()
+	in.Generation, in.Resume.Upload = 7, "gone"
+	out, err := b.copyLarge(t, in)
+	require.NoError(t, err)
+	require.NotEmpty(t, out.Restarted)
+	stored, _ := b.bucket.Body(b.object.Key())
+	require.Equal(t, string(body), string(stored))
+
+	// But not what is newer than itself.
+	in.Generation, in.CopyID = 5, "another"
+	_, err = b.copyLarge(t, in)
+	requireFailure(t, err, activities.ClassPurged, true)
+	stored, _ = b.bucket.Body(b.object.Key())
+	require.Equal(t, string(body), string(stored))
+}
+
+func TestCopyThatWouldOverwriteAnotherIsTriedAgain(t *testing.T) {
+	b := newBench(t)
+	_, err := b.bucket.Put(t.Context(), storage.Input{Key: b.object.Key()}, b.bucket.Checksum().Body([]byte("another")))
+	require.NoError(t, err)
+	in := b.input()
+	b.large()
+	_, err = b.copyLarge(t, in)
+	requireFailure(t, err, activities.ClassStorage, false)
+	stored, _ := b.bucket.Body(b.object.Key())
+	require.Equal(t, "another", string(stored))
+}
+
+func TestExpectedSHA256(t *testing.T) {
+	b := newBench(t)
+	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
+	in := activities.StreamCopyInput{Source: b.source, CopyID: "run/1", Meta: origin.Meta{Size: int64(len(body))}}
+	in.SHA256 = "0000000000000000000000000000000000000000000000000000000000000000"
+	_, err := b.copyLarge(t, in)
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	require.Equal(t, activities.ClassDigest, app.Type())
+	require.True(t, app.NonRetryable())
+	_, ok := b.bucket.Body(b.object.Key())
+	require.False(t, ok)
+
+	var f activities.Failure
+	require.NoError(t, app.Details(&f))
+	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Failure: &f})
+	require.NoError(t, err)
+	e := b.entry(t)
+	require.Equal(t, cache.Error, e.State)
+	require.True(t, e.Permanent, "the client waits for what does not come")
+	require.Less(t, time.Until(e.Deadline), b.Rules.NegativeTTL, "others can't ask")
+
+	in.SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // of hello
+	_, err = b.copyLarge(t, in)
+	require.NoError(t, err)
+}
+
+func TestAbortUpload(t *testing.T) {
+	b := newBench(t)
+	for _, key := range []string{b.object.Key(), b.object.Key(), b.object.Key() + "x"} {
+		_, err := b.bucket.CreateUpload(t.Context(), storage.Input{Key: key})
+		require.NoError(t, err)
+	}
+	_, err := b.env.ExecuteActivity(b.AbortUpload, activities.AbortUploadInput{Source: b.source})
+	require.NoError(t, err)
+	open, err := b.bucket.ListUploads(t.Context(), "")
+	require.NoError(t, err)
+	require.Len(t, open, 1)
+	require.Equal(t, b.object.Key()+"x", open[0].Key)
+}
+
+func TestSweepAbortsWhatNobodyOwns(t *testing.T) {
+	b := newBench(t)
+	orphan := storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/orphan"}
+	for _, key := range []string{b.object.Key(), orphan.Key(), "somebody/else's"} {
+		_, err := b.bucket.CreateUpload(t.Context(), storage.Input{Key: key})
+		require.NoError(t, err)
+	}
+	b.owners[b.object.Hash()] = true
+	sweep := func(older time.Duration) activities.SweepResult {
+		v, err := b.env.ExecuteActivity(b.SweepUploads, activities.SweepInput{OlderThan: older})
+		require.NoError(t, err)
+		var out activities.SweepResult
+		require.NoError(t, v.Get(&out))
+		return out
+	}
+	b.Now = func() time.Time { return time.Time{}.Add(time.Hour) } // the double's uploads began when time did
+	require.Equal(t, activities.SweepResult{Young: 2, Foreign: 1}, sweep(2*time.Hour))
+	require.Equal(t, activities.SweepResult{Aborted: 1, Owned: 1, Foreign: 1}, sweep(time.Hour))
+	require.Equal(t, activities.SweepResult{Owned: 1, Foreign: 1}, sweep(0))
+}
