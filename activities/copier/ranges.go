@@ -24,11 +24,15 @@ func (r *run) ranges(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	missing := u.missing()
 	for _, p := range u.have {
-		r.result.Resumed += p.Size
+		r.Counters.Stored.Add(p.Size)
 	}
-	r.Counters.Stored.Store(r.result.Resumed)
-	if err := u.copyParts(ctx); err != nil {
+	r.result.Resumed = r.Meta.Size
+	for _, p := range missing {
+		r.result.Resumed -= p.n
+	}
+	if err := u.copyParts(ctx, missing); err != nil {
 		return u.lost(ctx, err)
 	}
 	return u.complete(ctx)
@@ -49,8 +53,8 @@ type upload struct {
 func (r *run) upload(ctx context.Context) (*upload, error) {
 	u := &upload{run: r, state: r.Resume, have: map[int32]storage.Part{}}
 	u.Key, u.ID = r.Input.Key, r.Resume.Upload
-	if err := AbortUploads(ctx, r.Bucket, u.Upload); err != nil {
-		return nil, bucketError(err)
+	if err := r.abortOthers(ctx, u.Upload); err != nil {
+		return nil, err
 	}
 	if u.ID != "" {
 		listed, err := r.Bucket.ListParts(ctx, u.Upload)
@@ -73,18 +77,31 @@ func tooLarge(err error) error {
 	return &origin.Error{Class: origin.ClassUnverifiable, Permanent: true, Text: err.Error()}
 }
 
+// abortOthers aborts what earlier copies left. A worker that was frozen and has lost its copy to another one learns of it
+// before.
+func (r *run) abortOthers(ctx context.Context, except storage.Upload) error {
+	open, err := others(ctx, r.Bucket, except)
+	if err != nil || len(open) == 0 {
+		return bucketError(err)
+	}
+	if r.Checkpoint(r.Resume); ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return bucketError(AbortUploads(ctx, r.Bucket, except))
+}
+
 // AbortUploads aborts all uploads under the key of one but that one.
 func AbortUploads(ctx context.Context, b Aborter, except storage.Upload) error {
-	open, err := b.ListUploads(ctx, except.Key)
-	if err != nil {
-		return err
-	}
+	open, err := others(ctx, b, except)
 	for _, other := range open {
-		if other.Key == except.Key && other.ID != except.ID {
-			err = errors.Join(err, b.AbortUpload(ctx, other))
-		}
+		err = errors.Join(err, b.AbortUpload(ctx, other))
 	}
 	return err
+}
+
+func others(ctx context.Context, b Aborter, except storage.Upload) ([]storage.Upload, error) {
+	open, err := b.ListUploads(ctx, except.Key)
+	return slices.DeleteFunc(open, func(u storage.Upload) bool { return u.Key != except.Key || u.ID == except.ID }), err
 }
 
 // create begins an upload that the next try will know of, or none.
@@ -119,14 +136,14 @@ func (u *upload) adopt(listed []storage.Part) error {
 
 // copyParts copies what is missing. After a failure no part is begun any more, but those under way are finished, since
 // their bytes are paid for; unless they are of no use any more.
-func (u *upload) copyParts(ctx context.Context) error {
+func (u *upload) copyParts(ctx context.Context, missing []part) error {
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup
 	var failed firstError
 	slots := semaphore.NewWeighted(u.slots())
 	hashed := closed()
-	for _, p := range u.missing() {
+	for _, p := range missing {
 		buf, done, err := u.begin(reading, slots, p.n)
 		if err != nil {
 			failed.set(err)

@@ -29,8 +29,8 @@ func (r *run) stream(ctx context.Context) error {
 	if r.Resume.Upload != "" {
 		r.result.Restarted = "the source serves no ranges that are pinned by a strong ETag"
 	}
-	if err := AbortUploads(ctx, r.Bucket, storage.Upload{Key: r.Input.Key}); err != nil {
-		return bucketError(err)
+	if err := r.abortOthers(ctx, storage.Upload{Key: r.Input.Key}); err != nil {
+		return err
 	}
 	reading, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
@@ -49,6 +49,7 @@ func (r *run) stream(ctx context.Context) error {
 	}
 	if err = s.copy(ctx); err != nil && s.ID != "" {
 		err = errors.Join(err, s.abort(ctx)) // the next try begins anew in any case
+		r.Counters.Stored.Store(0)
 	}
 	return err
 }
