@@ -128,3 +128,27 @@ func TestTableInTheREADME(t *testing.T) {
 	}
 	require.Equal(t, config.Table(), table, "run: go test ./deploy/config -update")
 }
+
+func TestSlotsFollowFromMemory(t *testing.T) {
+	pools := func(n int) []Pool {
+		return []Pool{{Service: "s3", Region: "a"}, {Service: "s3", Region: "b"}, {Service: "s3", Region: "c"}}[:n]
+	}
+	for name, tc := range map[string]struct {
+		memory, part Size
+		pools        int
+		only         []string
+		want         int
+	}{
+		"three quarters of 1GiB":       {1 << 30, 8 << 20, 1, nil, 96},
+		"pools share it":               {1 << 30, 8 << 20, 3, nil, 32},
+		"but not those of others":      {1 << 30, 8 << 20, 3, []string{"s3_b"}, 96},
+		"a part takes a power of two":  {1 << 30, 9 << 20, 1, nil, 48},
+		"however little there is, one": {32 << 20, 8 << 20, 3, nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Default()
+			c.Worker.Memory, c.S3.PartSize, c.Pools, c.Worker.Pools = tc.memory, tc.part, pools(tc.pools), tc.only
+			require.Equal(t, tc.want, c.LargeSlots())
+		})
+	}
+}

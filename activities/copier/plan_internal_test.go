@@ -1,0 +1,74 @@
+package copier
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+func TestPartsArePlanned(t *testing.T) {
+	const tib = 1 << 40
+	c := &Copier{PartSize: 8 * mib, InFlight: 8}
+	largest := int64(storage.MaxParts) * storage.MaxPartSize // 48.8 TiB
+	for name, tc := range map[string]struct{ size, want int64 }{
+		"a little more than small uses the connections": {Small + 1, 5 * mib},
+		"and so does something of middling size":        {50 * mib, 7 * mib},
+		"larger ones have the configured size":          {1 << 30, 8 * mib},
+		"until there would be too many":                 {storage.MaxParts * 8 * mib, 8 * mib},
+		"and then larger ones":                          {tib, 105 * mib},
+		"up to what S3 stores":                          {largest, storage.MaxPartSize},
+		"nobody knows":                                  {-1, 32 * mib},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each, err := c.partSize(tc.size)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, each)
+			require.LessOrEqual(t, (tc.size+each-1)/each, int64(storage.MaxParts))
+		})
+	}
+	_, err := c.partSize(largest + 1)
+	require.Error(t, err)
+}
+
+func TestPartsCoverTheObject(t *testing.T) {
+	for _, size := range []int64{1, 9, 10, 11, 25} {
+		var off int64
+		for i, p := range parts(size, 10) {
+			require.EqualValues(t, i+1, p.number)
+			require.Equal(t, off, p.off)
+			off += p.n
+		}
+		require.Equal(t, size, off)
+	}
+	require.Empty(t, parts(0, 10))
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := NewMemory(64)
+	require.EqualValues(t, 16, m.MaxBuffer())
+	var taken [][]byte
+	for _, n := range []int64{16, 15, 9, 1, 2, 3} { // 16, 16, 16, 1, 2, 4
+		buf, err := m.take(t.Context(), n)
+		require.NoError(t, err)
+		require.Len(t, buf, int(n))
+		taken = append(taken, buf)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := m.take(ctx, 16)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	for _, buf := range taken {
+		m.give(buf)
+	}
+	require.EqualValues(t, 55, m.made, "buffers are kept")
+	for range 4 {
+		_, err := m.take(t.Context(), 16)
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 64, m.made, "buffers of other sizes are kept beyond the budget")
+}
