@@ -130,11 +130,11 @@ func TestTableInTheREADME(t *testing.T) {
 }
 
 func TestSlotsFollowFromMemory(t *testing.T) {
-	pools := func(n int) []Pool {
-		return []Pool{{Service: "s3", Region: "a"}, {Service: "s3", Region: "b"}, {Service: "s3", Region: "c"}}[:n]
+	pools := func(n int) []config.Pool {
+		return []config.Pool{{Service: "s3", Region: "a"}, {Service: "s3", Region: "b"}, {Service: "s3", Region: "c"}}[:n]
 	}
 	for name, tc := range map[string]struct {
-		memory, part Size
+		memory, part config.Size
 		pools        int
 		only         []string
 		want         int
@@ -146,7 +146,7 @@ func TestSlotsFollowFromMemory(t *testing.T) {
 		"however little there is, one": {32 << 20, 8 << 20, 3, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := Default()
+			c := config.Default()
 			c.Worker.Memory, c.S3.PartSize, c.Pools, c.Worker.Pools = tc.memory, tc.part, pools(tc.pools), tc.only
 			require.Equal(t, tc.want, c.LargeSlots())
 		})
