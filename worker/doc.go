@@ -1,5 +1,5 @@
 // Package worker is where cloud-mirror meets Temporal: the worker that runs copies, the bridge that starts them from the
-// copy-request queue, and the logger between the SDK and zerolog.
+// copy-request queue, the schedules that sweep uploads, and the logger between the SDK and zerolog.
 //
 // It guarantees:
 //   - A message leaves the queue only after Temporal has durably accepted the workflow, or the message is shown to be no
