@@ -50,6 +50,7 @@ type Stored struct {
 
 // Bucket is one pool's bucket. It is safe for concurrent use.
 type Bucket struct {
+	cfg     aws.Config
 	pool    Pool
 	client  *s3.Client
 	presign *s3.PresignClient
@@ -77,6 +78,7 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 		}
 	})
 	return &Bucket{
+		cfg:       cfg,
 		pool:      pool,
 		client:    client,
 		presign:   s3.NewPresignClient(client),
@@ -153,6 +155,13 @@ func hasCode(err error, codes ...string) bool {
 }
 
 func isStatus(err error, status int) bool {
-	var re *awshttp.ResponseError
-	return errors.As(err, &re) && re.HTTPStatusCode() == status
+	return statusOf(err) == status
+}
+
+// statusOf is that of the server's answer, or 0 if there was none.
+func statusOf(err error) int {
+	if re, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		return re.HTTPStatusCode()
+	}
+	return 0
 }

@@ -55,6 +55,7 @@ func realPool(t *testing.T) (aws.Config, storage.Pool) {
 func client(cfg aws.Config, p storage.Pool) *s3.Client {
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.Region, o.BaseEndpoint, o.UsePathStyle = p.Region, &p.Endpoint, true
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
 }
 
@@ -112,6 +113,7 @@ func TestSetupIsIdempotentAndDryRunChangesNothing(t *testing.T) {
 	lines, err := b.Setup(t.Context(), true)
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(lines, "\n"), "would create it in "+pool.Region)
+	require.Contains(t, strings.Join(lines, "\n"), "would try out crc64nvme")
 	_, err = client(cfg, pool).HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: &pool.Bucket})
 	require.Error(t, err)
 

@@ -50,6 +50,18 @@ type Part struct {
 
 // CreateUpload begins a multipart upload.
 func (b *Bucket) CreateUpload(ctx context.Context, in Input) (Upload, error) {
+	u, err := b.createUpload(ctx, in, b.Checksum() == ChecksumCRC64NVME)
+	if err != nil {
+		return Upload{}, b.wrap("create upload of", in.Key, err)
+	}
+	return u, nil
+}
+
+// createUpload goes on for a while after ctx is over, and then aborts: an upload whose id nobody gets to know would stay.
+func (b *Bucket) createUpload(ctx context.Context, in Input, withCRC bool) (Upload, error) {
+	if ctx.Err() != nil {
+		return Upload{}, ctx.Err()
+	}
 	create := &s3.CreateMultipartUploadInput{
 		Bucket:             &b.pool.Bucket,
 		Key:                &in.Key,
@@ -59,14 +71,30 @@ func (b *Bucket) CreateUpload(ctx context.Context, in Input) (Upload, error) {
 		ContentLanguage:    optional(in.ContentLanguage),
 		Metadata:           in.Metadata,
 	}
-	if b.Checksum() == ChecksumCRC64NVME {
+	if withCRC {
 		create.ChecksumAlgorithm, create.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
 	}
-	out, err := b.client.CreateMultipartUpload(ctx, create)
+	longer, cancel := outlive(ctx)
+	defer cancel()
+	out, err := b.client.CreateMultipartUpload(longer, create)
 	if err != nil {
-		return Upload{}, b.wrap("create upload of", in.Key, err)
+		return Upload{}, err
 	}
-	return Upload{Key: in.Key, ID: aws.ToString(out.UploadId)}, nil
+	u := Upload{Key: in.Key, ID: aws.ToString(out.UploadId)}
+	if ctx.Err() != nil {
+		return Upload{}, errors.Join(ctx.Err(), b.AbortUpload(longer, u))
+	}
+	return u, nil
+}
+
+// outlive returns a context that is over settleTimeout after ctx is.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(settleTimeout, cancel) })
+	return longer, func() {
+		stop()
+		cancel()
+	}
 }
 
 // UploadPart stores a part, in place of the one with the same number if there is one. It fails with [ErrNoUpload], or

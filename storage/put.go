@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -55,6 +56,9 @@ func (b *Bucket) Checksum() Checksum {
 // Put stores a whole object in one request: all of it, verified, or nothing. It fails with [ErrConflict] or
 // [ErrMismatch], or with the server's error.
 func (b *Bucket) Put(ctx context.Context, in Input, body Body) (Stored, error) {
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return Stored{}, b.wrap("put", in.Key, err)
+	}
 	put := &s3.PutObjectInput{
 		Bucket:             &b.pool.Bucket,
 		Key:                &in.Key,
@@ -96,14 +100,20 @@ func (b *Bucket) Put(ctx context.Context, in Input, body Body) (Stored, error) {
 	}
 }
 
+// errUnsettled marks a failure that may have left an object behind.
+var errUnsettled = errors.New("what became of it is not known")
+
 // settle finds out what a call did that was to make an object appear and failed: its reply may have been lost. Only if
 // it was done is there an object with this copy's id.
 func (b *Bucket) settle(ctx context.Context, in Input, want Stored, failure error) (Stored, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	stored, err := b.Head(ctx, in.Key)
-	if err == nil && stored.CopyID != "" && stored.CopyID == in.Metadata[MetadataCopyID] && agree(stored, want) {
-		return stored, nil
+	switch {
+	case err == nil && stored.CopyID != "" && stored.CopyID == in.Metadata[MetadataCopyID]:
+		return b.judge(ctx, in, want, stored)
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return Stored{}, fmt.Errorf("%w; %w: %w", failure, errUnsettled, err)
 	}
 	// A server that has no object to replace answers 404.
 	if isStatus(failure, http.StatusPreconditionFailed) || hasCode(failure, "PreconditionFailed", "NoSuchKey") {
@@ -115,13 +125,24 @@ func (b *Bucket) settle(ctx context.Context, in Input, want Stored, failure erro
 // verify compares what the bucket holds with what was sent, and removes it if it differs.
 func (b *Bucket) verify(ctx context.Context, in Input, want Stored) (Stored, error) {
 	stored, err := b.Head(ctx, in.Key)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return Stored{}, err
+	case err != nil:
+		return Stored{}, fmt.Errorf("%w: %w", errUnsettled, err)
 	}
-	if agree(stored, want) {
+	return b.judge(ctx, in, want, stored)
+}
+
+// judge removes an object that was stored as this copy and is not what was sent.
+func (b *Bucket) judge(ctx context.Context, in Input, want, stored Stored) (Stored, error) {
+	switch {
+	case stored.CopyID != "" && stored.CopyID != in.Metadata[MetadataCopyID]:
+		return Stored{}, fmt.Errorf("%w: another copy has replaced this one", ErrConflict)
+	case agree(stored, want):
 		return stored, nil
 	}
-	err = fmt.Errorf("%w: sent %s, stored %s", ErrMismatch, describe(want), describe(stored))
+	err := fmt.Errorf("%w: sent %s, stored %s", ErrMismatch, describe(want), describe(stored))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	return Stored{}, errors.Join(err, b.Delete(ctx, in.Key))

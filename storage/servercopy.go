@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"regexp"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -29,83 +26,58 @@ const (
 // it was, or the server has no such call. Nothing is left behind; the bytes have to be streamed.
 var ErrNotCopied = errors.New("not copied by the server")
 
-// Source is an object in an S3 bucket that the pool's own server can read.
-type Source struct {
-	Bucket, Key string
-	Region      string // empty if its URL does not tell
-	ETag        string // what it must have
-	Size        int64  // bytes
-}
-
-// SourceOf tells whether the URL, which may have no query, is that of an object in an S3 that the pool belongs to: AWS,
-// or the same endpoint.
-func (p Pool) SourceOf(rawURL string) (Source, bool) {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.RawQuery != "" || strings.Contains(u.EscapedPath(), "+") {
-		return Source{}, false // S3 takes a plus sign for a space in some places and not in others
-	}
-	var src Source
-	if p.Endpoint == "" {
-		if strings.HasPrefix(p.Region, "cn-") {
-			return Source{}, false // another partition
-		}
-		// https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html; neither websites nor accelerated ones.
-		host := regexp.MustCompile(`^(?:(.+)\.)?s3(?:\.dualstack)?(?:[.-]([a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com$`).
-			FindStringSubmatch(u.Host)
-		if host == nil {
-			return Source{}, false
-		}
-		src.Bucket, src.Region = host[1], host[2]
-	} else {
-		e, err := url.Parse(p.Endpoint)
-		bucket, isSub := strings.CutSuffix(u.Host, "."+hostOf(e))
-		if err != nil || u.Host != hostOf(e) && !isSub {
-			return Source{}, false
-		}
-		if isSub {
-			src.Bucket = bucket
-		}
-		src.Region = p.Region
-	}
-	src.Key = strings.TrimPrefix(u.Path, "/")
-	if src.Bucket == "" {
-		src.Bucket, src.Key, _ = strings.Cut(src.Key, "/")
-	}
-	return src, src.Bucket != "" && src.Key != ""
-}
-
-func hostOf(u *url.URL) string {
-	if u == nil {
-		return ""
-	}
-	return strings.ToLower(u.Host)
-}
-
 // CopyFrom has the server copy the source by itself. It fails with [ErrNotCopied] where streaming may do better, and with
 // [ErrConflict] where it would not.
 func (b *Bucket) CopyFrom(ctx context.Context, in Input, src Source) (Stored, error) {
-	want, err := b.look(ctx, src)
-	if err != nil {
-		return Stored{}, b.wrap("copy to", in.Key, err)
-	}
-	if src.Size <= b.copyLimit {
-		err = b.copyObject(ctx, in, src)
-	} else {
-		err = b.copyParts(ctx, in, src)
-	}
-	var stored Stored
-	if err != nil {
-		stored, err = b.settle(ctx, in, want, err)
-	} else {
-		stored, err = b.verify(ctx, in, want)
+	stored, err := b.copyFrom(ctx, in, src)
+	if errors.Is(err, ErrConflict) {
+		// Which of the two objects does not meet its condition the server does not say.
+		if _, changed := b.look(ctx, src); changed != nil {
+			err = changed
+		}
 	}
 	switch {
 	case err == nil:
 		return stored, nil
-	case ctx.Err() == nil && !errors.Is(err, ErrConflict):
+	case ctx.Err() == nil && !errors.Is(err, ErrConflict) && !errors.Is(err, errUnsettled):
 		err = fmt.Errorf("%w: %w", ErrNotCopied, err)
 	}
 	return Stored{}, b.wrap("copy to", in.Key, err)
+}
+
+func (b *Bucket) copyFrom(ctx context.Context, in Input, src Source) (Stored, error) {
+	want, err := b.look(ctx, src)
+	if err != nil {
+		return Stored{}, err
+	}
+	if err = b.admits(ctx, in); err == nil {
+		if src.Size <= b.copyLimit {
+			err = b.copyObject(ctx, in, src)
+		} else {
+			err = b.copyParts(ctx, in, src)
+		}
+	}
+	if err != nil {
+		return b.settle(ctx, in, want, err)
+	}
+	return b.verify(ctx, in, want)
+}
+
+// admits looks whether the object may appear. AWS sees to that itself, but versitygw 1.8.0 and MinIO of 2026-02 ignore the
+// conditions of CopyObject, so that what appears after this look is overwritten there. They do keep the condition on the
+// source: what is put in its place is what the source is at that moment, never an older one.
+func (b *Bucket) admits(ctx context.Context, in Input) error {
+	if b.pool.Overwrite {
+		return nil
+	}
+	stored, err := b.Head(ctx, in.Key)
+	switch {
+	case errors.Is(err, ErrNotFound) && in.Replaces == "", err == nil && stored.ETag == in.Replaces:
+		return nil
+	case err == nil || errors.Is(err, ErrNotFound):
+		return ErrConflict
+	}
+	return err
 }
 
 // look makes sure that the credentials can read the source, and that it is the one that is meant.
@@ -121,20 +93,15 @@ func (b *Bucket) look(ctx context.Context, src Source) (Stored, error) {
 	case ctx.Err() != nil:
 		return Stored{}, ctx.Err()
 	case err != nil:
-		return Stored{}, fmt.Errorf("%w: look at the source: %w", ErrNotCopied, err)
+		return Stored{}, fmt.Errorf("look at the source: %w", err)
 	case aws.ToInt64(out.ContentLength) != src.Size || aws.ToString(out.ETag) != src.ETag:
-		return Stored{}, fmt.Errorf("%w: the source is another one", ErrNotCopied)
+		return Stored{}, errors.New("the source is another one")
 	}
 	want := Stored{Size: src.Size}
 	if out.ChecksumType != types.ChecksumTypeComposite {
 		want.CRC64NVME = aws.ToString(out.ChecksumCRC64NVME)
 	}
 	return want, nil
-}
-
-// header is the source in the form of x-amz-copy-source.
-func (s Source) header() string {
-	return strings.ReplaceAll(url.QueryEscape(s.Bucket+"/"+s.Key), "+", "%20")
 }
 
 func (b *Bucket) copyObject(ctx context.Context, in Input, src Source) error {
@@ -162,19 +129,10 @@ func (b *Bucket) copyObject(ctx context.Context, in Input, src Source) error {
 // copyParts names no checksum algorithm: servers can't tell a copied part's. One that keeps checksums then computes the
 // whole object's.
 func (b *Bucket) copyParts(ctx context.Context, in Input, src Source) (err error) {
-	created, err := b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket:             &b.pool.Bucket,
-		Key:                &in.Key,
-		ContentType:        optional(in.ContentType),
-		ContentEncoding:    optional(in.ContentEncoding),
-		ContentDisposition: optional(in.ContentDisposition),
-		ContentLanguage:    optional(in.ContentLanguage),
-		Metadata:           in.Metadata,
-	})
+	u, err := b.createUpload(ctx, in, false)
 	if err != nil {
 		return err
 	}
-	u := Upload{Key: in.Key, ID: aws.ToString(created.UploadId)}
 	defer func() {
 		if err != nil {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
@@ -218,8 +176,11 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src Source) ([]types.Com
 				CopySourceIfMatch: &src.ETag,
 				CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, min(first+size, src.Size)-1)),
 			})
-			if err != nil {
+			switch {
+			case err != nil:
 				return fmt.Errorf("part %d: %w", number, err)
+			case out.CopyPartResult == nil:
+				return fmt.Errorf("part %d: the server does not say that it copied it", number)
 			}
 			parts[i] = types.CompletedPart{ETag: out.CopyPartResult.ETag, PartNumber: &number}
 			return nil

@@ -24,26 +24,34 @@ const (
 // abortAfterDays is when the bucket itself drops the parts of an upload that nobody finished or aborted.
 const abortAfterDays = 7
 
-// Setup makes the bucket and its lifecycle rules if they are not there as configured, and says what it did in lines
-// for a person. With dryRun it changes nothing and says what it would do. A server that has no lifecycle rules is
-// worth a warning, not an error: copies are then kept for ever.
+// Setup makes the bucket and its lifecycle rules if they are not there as configured, tries out what the pool says of the
+// server, and says what it did in lines for a person. With dryRun it changes nothing and says what it would do. A server
+// that has no lifecycle rules is worth a warning, not an error: copies are then kept for ever.
 func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 	name := "bucket " + b.pool.Bucket
 	_, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.pool.Bucket})
+	said := name + ": is there"
 	switch {
 	case err == nil:
-		steps, err := b.setupLifecycle(ctx, name, dryRun)
-		return append([]string{name + ": is there"}, steps...), err
 	case !isStatus(err, http.StatusNotFound):
 		return nil, fmt.Errorf("%s: %w", name, err)
 	case dryRun:
-		return []string{name + ": would create it in " + b.pool.Region, name + ": would set lifecycle rules"}, nil
+		return []string{
+			name + ": would create it in " + b.pool.Region, name + ": would set lifecycle rules", b.wouldProbe(name),
+		}, nil
+	default:
+		if err := b.create(ctx); err != nil {
+			return nil, fmt.Errorf("create %s: %w", name, err)
+		}
+		said = name + ": created in " + b.pool.Region
 	}
-	if err := b.create(ctx); err != nil {
-		return nil, fmt.Errorf("create %s: %w", name, err)
+	rules, err := b.setupLifecycle(ctx, name, dryRun)
+	lines := append([]string{said}, rules...)
+	if dryRun {
+		return append(lines, b.wouldProbe(name)), err
 	}
-	steps, err := b.setupLifecycle(ctx, name, dryRun)
-	return append([]string{name + ": created in " + b.pool.Region}, steps...), err
+	works, failed := b.probe(ctx, name)
+	return append(lines, works...), errors.Join(err, failed)
 }
 
 func (b *Bucket) create(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
@@ -240,4 +241,87 @@ func TestCancelledWhileItIsPublished(t *testing.T) {
 	r.RegisterDelayedCallback(r.CancelWorkflow, 300*time.Millisecond) // after the first attempt
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	require.True(t, r.result(t).Published)
+}
+
+// TestAttemptsThatMadeProgress has the attempts at StreamCopy used up again and again: it is scheduled anew, with what
+// there is to go on from, as long as the bucket has more each time.
+func TestAttemptsThatMadeProgress(t *testing.T) {
+	at := func(upload string, done int64) activities.Progress {
+		return activities.Progress{Done: done, Total: 100, Resume: copier.State{
+			Upload: upload, PartSize: 10, Hashed: 1, Hash: []byte{byte(done)},
+		}}
+	}
+	type progress = []activities.Progress
+	retryable := func(p ...any) error {
+		return temporal.NewApplicationErrorWithOptions("reset", "SourceTruncated", temporal.ApplicationErrorOptions{
+			Details: append([]any{activities.Failure{Class: "SourceTruncated"}}, p...),
+		})
+	}
+	permanent := func(p ...any) error {
+		return temporal.NewApplicationErrorWithOptions("gone", "BadHTTPStatus", temporal.ApplicationErrorOptions{
+			NonRetryable: true, Details: append([]any{activities.Failure{Class: "BadHTTPStatus", Permanent: true}}, p...),
+		})
+	}
+	silent := func(...any) error { return temporal.NewHeartbeatTimeoutError() }
+	all := int(workflows.StreamCopyPolicy().MaximumAttempts)
+	for name, tc := range map[string]struct {
+		fails    func(p ...any) error
+		progress progress // that each series of attempts ends with; after these StreamCopy works
+		series   int      // of attempts that are made
+		attempts int      // in each of them that fails
+		class    string   // of the workflow's error; empty if it succeeds
+	}{
+		"more each time":          {retryable, progress{at("a", 1), at("a", 2), at("a", 9)}, 4, all, ""},
+		"more of another upload":  {retryable, progress{at("a", 1), at("b", 2)}, 3, all, ""},
+		"no more":                 {retryable, progress{at("a", 1), at("a", 2), at("a", 2), at("a", 3)}, 3, all, "SourceTruncated"},
+		"less":                    {retryable, progress{at("a", 2), at("b", 1), at("b", 3)}, 2, all, "SourceTruncated"},
+		"nothing stored":          {retryable, progress{at("a", 0), at("a", 1)}, 1, all, "SourceTruncated"},
+		"nothing to go on from":   {retryable, progress{at("", 5), at("", 6)}, 1, all, "SourceTruncated"},
+		"no retry can mend it":    {permanent, progress{at("a", 1), at("a", 2)}, 1, 1, "BadHTTPStatus"},
+		"workers lost":            {temporal.NewHeartbeatTimeoutError, progress{at("a", 1), at("a", 2)}, 3, all, ""},
+		"workers lost, no more":   {temporal.NewHeartbeatTimeoutError, progress{at("a", 1), at("a", 1), at("a", 2)}, 2, all, activities.ClassInternal},
+		"workers lost, no upload": {temporal.NewHeartbeatTimeoutError, progress{at("", 0), at("a", 1)}, 1, all, activities.ClassInternal},
+		"workers lost in silence": {silent, progress{at("a", 1), at("a", 2)}, 1, all, activities.ClassInternal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun(t)
+			large := head()
+			large.Meta.Size = 100 << 20
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(large, nil).Once()
+			var resumed []copier.State
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+				func(_ context.Context, in activities.StreamCopyInput) (activities.Copy, error) {
+					resumed = append(resumed, in.Resume)
+					if series := (len(resumed) - 1) / tc.attempts; series < len(tc.progress) {
+						return activities.Copy{}, tc.fails(tc.progress[series])
+					}
+					return activities.Copy{Size: large.Meta.Size}, nil
+				})
+			aborted := 0
+			r.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(
+				func(context.Context, activities.AbortUploadInput) error { aborted++; return nil })
+			r.updateCache(ok)
+			r.ExecuteWorkflow(workflows.CopyObject, input())
+
+			var want []copier.State
+			for i := range tc.series {
+				var state copier.State
+				if i > 0 {
+					state = tc.progress[i-1].Resume
+				}
+				last := tc.class == "" && i == tc.series-1 // works at once
+				for n := 0; n < tc.attempts && (!last || n == 0); n++ {
+					want = append(want, state)
+				}
+			}
+			require.Equal(t, want, resumed)
+			if tc.class == "" {
+				require.True(t, r.result(t).Published)
+				require.Zero(t, aborted)
+				return
+			}
+			r.requireFailed(t, tc.class)
+			require.Equal(t, 1, aborted)
+		})
+	}
 }

@@ -1,10 +1,13 @@
 package storagetest
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"sync/atomic"
 	"testing"
 )
 
@@ -16,8 +19,33 @@ type Proxy struct {
 	// Request may change what goes to the server; if it returns false the server never sees it, and the client gets no
 	// reply.
 	Request func(r *http.Request) (forward bool)
+	// Reply may answer in the server's place; if it returns true the server never sees the request.
+	Reply func(w http.ResponseWriter, r *http.Request) bool
 	// Response may change what comes back; an error drops the reply.
 	Response func(*http.Response) error
+
+	largest atomic.Int64
+}
+
+// Largest is how many bytes the largest body had that passed, of a request or of a reply.
+func (p *Proxy) Largest() int64 { return p.largest.Load() }
+
+// counted is a body that passes.
+type counted struct {
+	io.ReadCloser
+	size    int64
+	largest *atomic.Int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.ReadCloser.Read(b)
+	c.size += int64(n)
+	for {
+		most := c.largest.Load()
+		if c.size <= most || c.largest.CompareAndSwap(most, c.size) {
+			return n, err
+		}
+	}
 }
 
 // NewProxy returns one of the server at target.
@@ -34,16 +62,22 @@ func NewProxy(t *testing.T, target string) *Proxy {
 			r.Out.Host = r.In.Host // which is signed
 		},
 		ModifyResponse: func(r *http.Response) error {
+			r.Body = &counted{ReadCloser: r.Body, largest: &p.largest}
 			if p.Response != nil {
 				return p.Response(r)
 			}
 			return nil
 		},
+		ErrorLog:     log.New(io.Discard, "", 0), // it is all on purpose
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = &counted{ReadCloser: r.Body, largest: &p.largest}
 		if p.Request != nil && !p.Request(r) {
 			panic(http.ErrAbortHandler)
+		}
+		if p.Reply != nil && p.Reply(w, r) {
+			return
 		}
 		reverse.ServeHTTP(w, r)
 	}))

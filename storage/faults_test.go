@@ -1,0 +1,340 @@
+package storage_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+// attempt is one object on its way into a bucket that is seen through a spoiling proxy.
+type attempt struct {
+	*spoiled
+	in     storage.Input
+	body   []byte
+	call   string // which makes the object appear
+	run    func(ctx context.Context) (storage.Stored, error)
+	cancel context.CancelFunc // of run
+	struck atomic.Int64       // how often the fault did
+}
+
+// What may be there in the end.
+const (
+	nothing = "nothing"
+	ours    = "ours"
+	others  = "another copy"
+)
+
+// errAny stands for an error of which nothing more is promised.
+var errAny = errors.New("any error")
+
+// fault is what goes wrong and what comes of it.
+type fault struct {
+	spoil func(a *attempt)
+	err   error
+	there string
+	// open is set if the upload, where there is one, is still there.
+	open bool
+	// only is the call that it can happen to, or empty.
+	only string
+}
+
+// copyOf is what a copy says of itself.
+func copyOf(key, copyID string) storage.Input {
+	return storage.Input{
+		Key: key, ContentType: "text/x-test", ContentEncoding: "x-test", ContentDisposition: "attachment",
+		ContentLanguage: "de", Metadata: map[string]string{storage.MetadataCopyID: copyID},
+	}
+}
+
+// same are the bytes of another copy: the same, unless there are too many of them for a test.
+func (a *attempt) same() []byte { return a.body[:min(len(a.body), 100_000)] }
+
+// another stores another copy, past the faults.
+func (a *attempt) another() error {
+	_, err := a.direct.PutObject(context.Background(), &s3.PutObjectInput{
+		Bucket: &a.pool.Bucket, Key: &a.in.Key, Body: bytes.NewReader(a.same()),
+		Metadata: map[string]string{storage.MetadataCopyID: others},
+	})
+	return err
+}
+
+// there says what the bucket holds.
+func (a *attempt) there(t *testing.T) string {
+	t.Helper()
+	body := a.read(t, a.in.Key)
+	if body == nil {
+		return nothing
+	}
+	out, err := a.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &a.pool.Bucket, Key: &a.in.Key})
+	require.NoError(t, err)
+	want := a.same()
+	if out.Metadata[storage.MetadataCopyID] == ours {
+		want = a.body
+	}
+	require.True(t, bytes.Equal(want, body), "stored bytes differ")
+	return out.Metadata[storage.MetadataCopyID]
+}
+
+// instead of the server, hook answers the attempt's call and its retries.
+func (a *attempt) instead(hook func(w http.ResponseWriter)) {
+	a.Reply = func(w http.ResponseWriter, r *http.Request) bool {
+		if storagetest.Call(r) != a.call {
+			return false
+		}
+		a.struck.Add(1)
+		hook(w)
+		return true
+	}
+}
+
+// after the server has answered the attempt's call or a retry of it, hook changes the reply.
+func (a *attempt) after(hook func(*http.Response) error) {
+	a.Response = func(r *http.Response) error {
+		if storagetest.Call(r.Request) != a.call {
+			return nil
+		}
+		a.struck.Add(1)
+		return hook(r)
+	}
+}
+
+// lose loses a reply.
+func lose(*http.Response) error { return io.ErrUnexpectedEOF }
+
+func dropReplies(a *attempt) { a.after(lose) }
+
+func dropRequests(a *attempt) {
+	a.instead(func(http.ResponseWriter) { panic(http.ErrAbortHandler) })
+}
+
+func beBusy(a *attempt) {
+	a.instead(func(w http.ResponseWriter) { refuse(w, http.StatusServiceUnavailable, "SlowDown") })
+}
+
+// lateError is how S3 tells an error when it has sent a status already.
+const lateError = `<?xml version="1.0" encoding="UTF-8"?>` + "\n \n \n" + `<Error><Code>InternalError</Code></Error>`
+
+// replace puts another reply in place of the server's.
+func replace(r *http.Response, status int, body string) error {
+	r.StatusCode, r.Body, r.ContentLength = status, io.NopCloser(strings.NewReader(body)), int64(len(body))
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
+}
+
+// flip changes a byte of the requests of a call.
+func flip(call string) func(*attempt) {
+	return func(a *attempt) {
+		a.Request = func(r *http.Request) bool {
+			if storagetest.Call(r) == call {
+				body, _ := io.ReadAll(r.Body)
+				body[len(body)/2] ^= 1
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				a.struck.Add(1)
+			}
+			return true
+		}
+	}
+}
+
+// half is the first half of a reply.
+func half(r *http.Response) error {
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]), broken{}))
+	return err
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// lieOf has HEAD lie of the bytes or of their number; other replies say nothing that would make it needless.
+func lieOf(what string) func(*attempt) {
+	return func(a *attempt) {
+		a.Response = func(r *http.Response) error {
+			const header = "X-Amz-Checksum-Crc64nvme"
+			if storagetest.Call(r.Request) != storagetest.CallHead {
+				r.Header.Del(header)
+				return nil
+			}
+			a.struck.Add(1)
+			switch {
+			case what == "number":
+				r.ContentLength++
+				r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
+			case a.Checksum() == storage.ChecksumMD5:
+				r.Header.Set("Etag", `"0123456789abcdef0123456789abcdef"`)
+			default:
+				r.Header.Set(header, "AAAAAAAAAAA=")
+			}
+			return nil
+		}
+	}
+}
+
+// facing is a fault where another copy is there already.
+func facing(spoil func(*attempt)) func(*attempt) {
+	return func(a *attempt) {
+		if err := a.another(); err != nil {
+			panic(err)
+		}
+		spoil(a)
+	}
+}
+
+func faults() map[string]fault {
+	none := func(a *attempt) { a.after(func(*http.Response) error { return nil }) }
+	const only = storagetest.CallComplete
+	return map[string]fault{
+		"nothing":                      {spoil: none, there: ours},
+		"requests are lost":            {spoil: dropRequests, err: errAny, there: nothing, open: true},
+		"replies are lost":             {spoil: dropReplies, there: ours},
+		"a byte of the object is lost": {spoil: flip(storagetest.CallPut), err: errAny, there: nothing, only: storagetest.CallPut},
+		"a byte of the part is lost":   {spoil: flip(storagetest.CallPart), err: errAny, there: nothing, open: true, only: only},
+		"a byte of the list is lost":   {spoil: flip(storagetest.CallComplete), err: errAny, there: nothing, open: true, only: only},
+		"half of the reply comes":      {spoil: func(a *attempt) { a.after(half) }, there: ours, only: only},
+		"busy":                         {spoil: beBusy, err: errAny, there: nothing, open: true},
+		"a late error":                 {spoil: beLate, err: errAny, there: nothing, open: true, only: only},
+		"a late error, though it is done": {spoil: func(a *attempt) {
+			a.after(func(r *http.Response) error { return replace(r, http.StatusOK, lateError) })
+		}, there: ours, only: only},
+		"a gateway gives up, though it is done": {spoil: func(a *attempt) {
+			a.after(func(r *http.Response) error { return replace(r, http.StatusGatewayTimeout, "") })
+		}, there: ours},
+		"HEAD fails as well": {spoil: func(a *attempt) {
+			a.after(lose)
+			a.Reply = func(w http.ResponseWriter, r *http.Request) bool {
+				if storagetest.Call(r) != storagetest.CallHead {
+					return false
+				}
+				refuse(w, http.StatusInternalServerError, "InternalError")
+				return true
+			}
+		}, err: errAny, there: ours},
+		"another copy is there":                    {spoil: facing(none), err: storage.ErrConflict, there: others, open: true},
+		"another copy, requests are lost":          {spoil: facing(dropRequests), err: errAny, there: others, open: true},
+		"another copy, replies are lost":           {spoil: facing(dropReplies), err: errAny, there: others, open: true},
+		"another copy, busy":                       {spoil: facing(beBusy), err: errAny, there: others, open: true},
+		"another copy, HEAD lies of the bytes":     {spoil: facing(lieOf("bytes")), err: storage.ErrConflict, there: others, open: true},
+		"HEAD lies of the bytes":                   {spoil: lieOf("bytes"), err: storage.ErrMismatch, there: nothing},
+		"HEAD lies of their number":                {spoil: lieOf("number"), err: storage.ErrMismatch, there: nothing},
+		"HEAD lies, after the replies are lost":    {spoil: loseAndLie, err: storage.ErrMismatch, there: nothing},
+		"another copy comes before we look":        {spoil: overtake, err: storage.ErrConflict, there: others},
+		"another copy comes, and replies are lost": {spoil: overtakeUnseen, err: errAny, there: others},
+		"the caller leaves before": {spoil: func(a *attempt) {
+			a.instead(func(http.ResponseWriter) { a.cancel(); panic(http.ErrAbortHandler) })
+		}, err: context.Canceled, there: nothing, open: true},
+		"the caller leaves after": {spoil: func(a *attempt) {
+			a.after(func(*http.Response) error { a.cancel(); return io.ErrUnexpectedEOF })
+		}, there: ours},
+	}
+}
+
+func beLate(a *attempt) {
+	a.instead(func(w http.ResponseWriter) {
+		w.WriteHeader(http.StatusOK)
+		io.WriteString(w, lateError)
+	})
+}
+
+func loseAndLie(a *attempt) {
+	lieOf("number")(a)
+	lie := a.Response
+	a.Response = func(r *http.Response) error {
+		if storagetest.Call(r.Request) == a.call {
+			return io.ErrUnexpectedEOF
+		}
+		return lie(r)
+	}
+}
+
+func overtake(a *attempt) {
+	a.after(func(r *http.Response) error {
+		r.Header.Del("X-Amz-Checksum-Crc64nvme")
+		return a.another()
+	})
+}
+
+func overtakeUnseen(a *attempt) {
+	a.after(func(*http.Response) error { return errors.Join(a.another(), io.ErrUnexpectedEOF) })
+}
+
+// put is an attempt in one request, upload one in parts.
+func (a *attempt) put(ctx context.Context) (storage.Stored, error) {
+	return a.Put(ctx, a.in, a.Checksum().Body(a.body))
+}
+
+func (a *attempt) upload(ctx context.Context) (storage.Stored, error) {
+	u, err := a.CreateUpload(ctx, a.in)
+	if err != nil {
+		return storage.Stored{}, err
+	}
+	part, err := a.UploadPart(ctx, u, 1, a.Checksum().Body(a.body))
+	if err != nil {
+		return storage.Stored{}, err
+	}
+	return a.CompleteUpload(ctx, a.in, u, []storage.Part{part})
+}
+
+func TestFaults(t *testing.T) {
+	keys := 0
+	for _, s := range servers(t) {
+		for _, sum := range []storage.Checksum{storage.ChecksumCRC64NVME, storage.ChecksumMD5} {
+			for name, tc := range faults() {
+				for _, call := range []string{storagetest.CallPut, storagetest.CallComplete} {
+					if tc.only != "" && tc.only != call {
+						continue
+					}
+					keys++
+					in := copyOf("host/"+strconv.Itoa(keys)+"/name", ours)
+					t.Run(strings.Join([]string{s.name, string(sum), call, name}, ", "), func(t *testing.T) {
+						f := spoil(t, s, func(p *storage.Pool) { p.Checksum = sum })
+						a := &attempt{spoiled: f, in: in, body: []byte("the bytes of a copy"), call: call}
+						a.run = a.put
+						if call == storagetest.CallComplete {
+							a.run = a.upload
+						}
+						a.suffer(t, tc)
+					})
+				}
+			}
+		}
+	}
+}
+
+// suffer has the attempt suffer a fault and checks what comes of it.
+func (a *attempt) suffer(t *testing.T, tc fault) {
+	t.Helper()
+	var ctx context.Context
+	ctx, a.cancel = context.WithCancel(t.Context())
+	defer a.cancel()
+	tc.spoil(a)
+	stored, err := a.run(ctx)
+	if tc.err != nil && !errors.Is(tc.err, errAny) {
+		require.ErrorIs(t, err, tc.err)
+	}
+	require.Equal(t, tc.err != nil, err != nil, "error: %v", err)
+	require.Positive(t, a.struck.Load(), "the fault did not strike")
+	require.Equal(t, tc.there, a.there(t))
+	if err == nil {
+		head, err := a.past.Head(t.Context(), a.in.Key)
+		require.NoError(t, err)
+		require.Equal(t, head, stored)
+	}
+	want := 0
+	if tc.open && a.call == storagetest.CallComplete {
+		want = 1
+	}
+	require.Len(t, a.uploads(t, a.in.Key), want)
+}

@@ -1,0 +1,219 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// probePrefix is where setup tries out a server; no object's key begins so.
+const probePrefix = "cloud-mirror-setup/probe/"
+
+// errUnverified is why a server can't have the checksum that its pool declares.
+var errUnverified = errors.New("the server does not verify it")
+
+// errLeft is why a probe that worked is a failure all the same.
+var errLeft = errors.New("what was uploaded stays")
+
+// ignored is what a server accepts and does not do, though copies can be made without it.
+type ignored struct {
+	conditions bool
+	partSums   bool
+}
+
+// probe tries out what the pool declares by uploading as a copy does. It fails with what to set instead.
+func (b *Bucket) probe(ctx context.Context, name string) ([]string, error) {
+	ignores, err := b.try(ctx)
+	if err != nil {
+		if settings := b.remedy(ctx, err); settings != "" {
+			return nil, fmt.Errorf("%s: set %s: the server can't do what the pool declares: %w", name, settings, err)
+		}
+		return nil, fmt.Errorf("%s: try out an upload: %w", name, err)
+	}
+	lines := []string{name + ": " + enumerate(b.declared(!ignores.conditions)) + " work"}
+	if ignores.conditions {
+		lines = append(lines, name+": warning: the server ignores conditional writes: a worker that was frozen for minutes "+
+			"could put an old copy over a newer one (pools[].overwrite: true says that this is known)")
+	}
+	if ignores.partSums {
+		lines = append(lines, name+": warning: the server does not list the checksums of parts: copies begin anew after a crash")
+	}
+	return lines, nil
+}
+
+// wouldProbe is what probe would do.
+func (b *Bucket) wouldProbe(name string) string {
+	return name + ": would try out " + enumerate(b.declared(true))
+}
+
+// declared is what the pool says of the server.
+func (b *Bucket) declared(conditions bool) []string {
+	all := []string{string(b.Checksum()), "unsigned payloads"}
+	if b.pool.SignPayload {
+		all[1] = "signed payloads"
+	}
+	if conditions && !b.pool.Overwrite {
+		all = append(all, "conditional writes")
+	}
+	return all
+}
+
+func enumerate(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// remedy returns the fewest settings with which the server does what it refused, or nothing if there are none.
+func (b *Bucket) remedy(ctx context.Context, refusal error) string {
+	status := statusOf(refusal)
+	refused := status >= 400 && status < 500 || status == http.StatusNotImplemented || errors.Is(refusal, errUnverified)
+	if !refused || errors.Is(refusal, errLeft) {
+		return ""
+	}
+	type setting struct {
+		text  string
+		apply func(*Pool)
+	}
+	settings := []setting{{"pools[].checksum: md5", func(p *Pool) { p.Checksum = ChecksumMD5 }}}
+	if b.Checksum() == ChecksumMD5 {
+		settings[0] = setting{"pools[].checksum: crc64nvme", func(p *Pool) { p.Checksum = ChecksumCRC64NVME }}
+	}
+	if !b.pool.SignPayload {
+		settings = append(settings, setting{"pools[].sign_payload: true", func(p *Pool) { p.SignPayload = true }})
+	}
+	if !b.pool.Overwrite {
+		settings = append(settings, setting{"pools[].overwrite: true", func(p *Pool) { p.Overwrite = true }})
+	}
+	for _, set := range []uint{0b001, 0b010, 0b100, 0b011, 0b101, 0b110, 0b111} {
+		if set >= 1<<len(settings) {
+			continue
+		}
+		pool, texts := b.pool, []string(nil)
+		for i, s := range settings {
+			if set&(1<<i) != 0 {
+				s.apply(&pool)
+				texts = append(texts, s.text)
+			}
+		}
+		if _, err := Open(b.cfg, pool).try(ctx); err == nil {
+			return strings.Join(texts, " and ")
+		}
+	}
+	return ""
+}
+
+// try uploads a tiny object in every way in which a copy may be uploaded, and removes it.
+func (b *Bucket) try(ctx context.Context) (ignores ignored, err error) {
+	in := anotherCopy(Input{Key: probePrefix + rand.Text()})
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+		defer cancel()
+		if left := b.Delete(ctx, in.Key); left != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %w", errLeft, left))
+		}
+	}()
+	if in.Replaces, err = b.tryPut(ctx, in); err != nil {
+		return ignores, err
+	}
+	if err := b.tryWrongSum(ctx, anotherCopy(in)); err != nil {
+		return ignores, err
+	}
+	puts := func(in Input) (Stored, error) { return b.Put(ctx, in, b.Checksum().Body([]byte("another probe"))) }
+	uploads := func(in Input) (stored Stored, err error) {
+		stored, ignores.partSums, err = b.tryUpload(ctx, in)
+		return stored, err
+	}
+	for _, store := range []func(Input) (Stored, error){puts, uploads} {
+		if !b.pool.Overwrite {
+			// Neither is there nothing, nor such an object.
+			for _, replaces := range []string{"", `"00000000000000000000000000000000"`} {
+				conflicting := anotherCopy(in)
+				conflicting.Replaces = replaces
+				stored, err := store(conflicting)
+				switch {
+				case err == nil:
+					ignores.conditions, in.Replaces = true, stored.ETag
+				case !errors.Is(err, ErrConflict):
+					return ignores, err
+				}
+			}
+		}
+		stored, err := store(anotherCopy(in))
+		if err != nil {
+			return ignores, err
+		}
+		in.Replaces = stored.ETag
+	}
+	return ignores, nil
+}
+
+// anotherCopy is the same input as of a copy that nobody else makes.
+func anotherCopy(in Input) Input {
+	in.Metadata = map[string]string{MetadataCopyID: rand.Text()}
+	return in
+}
+
+// tryPut stores an object and sees that the server keeps its checksum.
+func (b *Bucket) tryPut(ctx context.Context, in Input) (etag string, err error) {
+	if _, err := b.Put(ctx, in, b.Checksum().Body([]byte("probe"))); err != nil {
+		return "", err
+	}
+	stored, err := b.Head(ctx, in.Key)
+	if err != nil {
+		return "", err
+	}
+	return stored.ETag, b.shows(stored)
+}
+
+// shows fails if the checksum of a stored object, which was compared where there is one, is missing.
+func (b *Bucket) shows(stored Stored) error {
+	if b.Checksum() == ChecksumCRC64NVME && stored.CRC64NVME == "" {
+		return fmt.Errorf("%s of a whole object: %w", b.Checksum(), errUnverified)
+	}
+	return nil
+}
+
+// tryWrongSum sees that the server refuses bytes that don't have their checksum.
+func (b *Bucket) tryWrongSum(ctx context.Context, in Input) error {
+	body := b.Checksum().Body([]byte("probe"))
+	body.Sum[0] ^= 1
+	_, err := b.Put(ctx, in, body)
+	switch status := statusOf(err); {
+	case err == nil, errors.Is(err, ErrMismatch):
+		return fmt.Errorf("%s of what is sent: %w", b.Checksum(), errUnverified)
+	case status < 400 || status >= 500, status == http.StatusPreconditionFailed:
+		return err
+	}
+	return nil
+}
+
+// tryUpload stores an object of one part.
+func (b *Bucket) tryUpload(ctx context.Context, in Input) (stored Stored, noSums bool, err error) {
+	u, err := b.CreateUpload(ctx, in)
+	if err != nil {
+		return Stored{}, false, err
+	}
+	defer func() {
+		if err != nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+			defer cancel()
+			err = errors.Join(err, b.AbortUpload(ctx, u))
+		}
+	}()
+	part, err := b.UploadPart(ctx, u, 1, b.Checksum().Body([]byte("a probe in parts")))
+	if err != nil {
+		return Stored{}, false, err
+	}
+	listed, err := b.ListParts(ctx, u)
+	if err != nil {
+		return Stored{}, false, err
+	}
+	noSums = len(listed) != 1 || listed[0].Sum != part.Sum
+	if stored, err = b.CompleteUpload(ctx, in, u, []Part{part}); err != nil {
+		return Stored{}, noSums, err
+	}
+	return stored, noSums, b.shows(stored)
+}

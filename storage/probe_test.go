@@ -1,0 +1,341 @@
+package storage_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+// requireNoProbe checks that setup left nothing behind.
+func (f *spoiled) requireNoProbe(t *testing.T) {
+	t.Helper()
+	objects, err := f.direct.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
+	require.NoError(t, err)
+	require.Empty(t, objects.Contents)
+	require.Empty(t, f.uploads(t, ""))
+}
+
+// probes returns the lines of setup that are about what it tried out.
+func (f *spoiled) probes(t *testing.T, dryRun bool) (lines []string, err error) {
+	t.Helper()
+	all, err := f.Setup(t.Context(), dryRun)
+	for _, line := range all {
+		if !strings.Contains(line, "lifecycle") && !strings.HasSuffix(line, "is there") {
+			lines = append(lines, line)
+		}
+	}
+	f.requireNoProbe(t)
+	return lines, err
+}
+
+func TestSetupTriesOutWhatThePoolDeclares(t *testing.T) {
+	for _, s := range servers(t) {
+		for want, change := range map[string]func(*storage.Pool){
+			"crc64nvme, unsigned payloads and conditional writes": nil,
+			"md5, unsigned payloads and conditional writes":       func(p *storage.Pool) { p.Checksum = storage.ChecksumMD5 },
+			"crc64nvme, signed payloads and conditional writes":   func(p *storage.Pool) { p.SignPayload = true },
+			"crc64nvme and unsigned payloads":                     func(p *storage.Pool) { p.Overwrite = true },
+			"md5 and signed payloads": func(p *storage.Pool) {
+				p.Checksum, p.SignPayload, p.Overwrite = storage.ChecksumMD5, true, true
+			},
+		} {
+			t.Run(s.name+", "+want, func(t *testing.T) {
+				f := spoil(t, s, change)
+				var writes atomic.Int64
+				f.Request = func(r *http.Request) bool {
+					if strings.Contains(r.URL.Path, "/cloud-mirror-setup/probe/") {
+						writes.Add(1)
+					}
+					return true
+				}
+				lines, err := f.probes(t, true)
+				require.NoError(t, err)
+				require.Equal(t, []string{"bucket " + f.pool.Bucket + ": would try out " + want}, lines)
+				require.Zero(t, writes.Load())
+				lines, err = f.probes(t, false)
+				require.NoError(t, err)
+				require.Equal(t, []string{"bucket " + f.pool.Bucket + ": " + want + " work"}, lines)
+				require.Positive(t, writes.Load())
+			})
+		}
+	}
+}
+
+// lack is what a server can't do, and what setup says of it.
+type lack struct {
+	spoil func(t *testing.T, f *spoiled)
+	pool  func(*storage.Pool)
+	err   string   // with which setup fails
+	lines []string // what it says otherwise, after the name of the bucket
+}
+
+// refusing is a server that answers some requests with an error.
+func refusing(status int, code string, which func(*http.Request) bool) func(*testing.T, *spoiled) {
+	return func(_ *testing.T, f *spoiled) {
+		f.Reply = func(w http.ResponseWriter, r *http.Request) bool {
+			if which(r) {
+				refuse(w, status, code)
+				return true
+			}
+			return false
+		}
+	}
+}
+
+// stripping is a server that does not know some headers.
+func stripping(headers ...string) func(*testing.T, *spoiled) {
+	return func(t *testing.T, f *spoiled) {
+		t.Helper()
+		f.Request = func(r *http.Request) bool {
+			f.strip(t, r, headers...)
+			return true
+		}
+		f.Response = func(r *http.Response) error {
+			for _, h := range headers {
+				r.Header.Del(h)
+			}
+			return nil
+		}
+	}
+}
+
+// unconditional is a server that ignores the conditions of a call.
+func unconditional(call string) func(*testing.T, *spoiled) {
+	return func(t *testing.T, f *spoiled) {
+		t.Helper()
+		f.Request = func(r *http.Request) bool {
+			if storagetest.Call(r) == call {
+				f.strip(t, r, "If-None-Match", "If-Match")
+			}
+			return true
+		}
+	}
+}
+
+func unsigned(r *http.Request) bool {
+	return r.Header.Get("X-Amz-Content-Sha256") == "UNSIGNED-PAYLOAD"
+}
+
+func conditional(r *http.Request) bool {
+	return r.Header.Get("If-None-Match") != "" || r.Header.Get("If-Match") != ""
+}
+
+func calls(call string) func(*http.Request) bool {
+	return func(r *http.Request) bool { return storagetest.Call(r) == call }
+}
+
+// withCRC tells requests that say what their CRC64NVME is, or that one is wanted.
+func withCRC(r *http.Request) bool {
+	return r.Header.Get("X-Amz-Checksum-Crc64nvme") != "" || r.Header.Get("X-Amz-Checksum-Algorithm") == "CRC64NVME"
+}
+
+func lacks() map[string]lack {
+	const overwrites = "warning: the server ignores conditional writes: a worker that was frozen for minutes could put an old " +
+		"copy over a newer one (pools[].overwrite: true says that this is known)"
+	md5 := func(p *storage.Pool) { p.Checksum = storage.ChecksumMD5 }
+	return map[string]lack{
+		"refuses CRC64NVME": {
+			spoil: refusing(http.StatusBadRequest, "InvalidRequest", withCRC),
+			err:   "set pools[].checksum: md5: ",
+		},
+		"does not know CRC64NVME": {
+			spoil: stripping("X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Type", "X-Amz-Checksum-Mode"),
+			err:   "set pools[].checksum: md5: ",
+		},
+		"repeats any CRC64NVME": {spoil: repeating, err: "set pools[].checksum: md5: "},
+		"has no CRC64NVME of uploads": {
+			spoil: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
+				return withCRC(r) && storagetest.Call(r) == storagetest.CallCreate
+			}),
+			err: "set pools[].checksum: md5: ",
+		},
+		"shows no CRC64NVME of whole uploads": {spoil: composing(true), err: "set pools[].checksum: md5: "},
+		"shows no CRC64NVME of puts":          {spoil: composing(false), err: "set pools[].checksum: md5: "},
+		"does not know Content-MD5": {
+			spoil: stripping("Content-Md5"), pool: md5,
+			err: "set pools[].checksum: crc64nvme: ",
+		},
+		"refuses unsigned payloads": {
+			spoil: refusing(http.StatusBadRequest, "InvalidRequest", unsigned),
+			err:   "set pools[].sign_payload: true: ",
+		},
+		"refuses conditions": {
+			spoil: refusing(http.StatusNotImplemented, "NotImplemented", conditional),
+			err:   "set pools[].overwrite: true: ",
+		},
+		"refuses conditions at the end of an upload": {
+			spoil: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
+				return conditional(r) && storagetest.Call(r) == storagetest.CallComplete
+			}),
+			err: "set pools[].overwrite: true: ",
+		},
+		"refuses two things": {
+			spoil: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
+				return conditional(r) || unsigned(r)
+			}),
+			err: "set pools[].sign_payload: true and pools[].overwrite: true: ",
+		},
+		"refuses everything": {
+			spoil: refusing(http.StatusForbidden, "AccessDenied", calls(storagetest.CallPut)),
+			err:   "try out an upload: ",
+		},
+		"is down": {
+			spoil: refusing(http.StatusServiceUnavailable, "ServiceUnavailable", func(r *http.Request) bool {
+				return storagetest.Call(r) == storagetest.CallPut && withCRC(r)
+			}),
+			err: "try out an upload: ",
+		},
+		"ignores conditions": {
+			spoil: stripping("If-None-Match", "If-Match"),
+			lines: []string{"crc64nvme and unsigned payloads work", overwrites},
+		},
+		"ignores If-None-Match": {
+			spoil: stripping("If-None-Match"),
+			lines: []string{"crc64nvme and unsigned payloads work", overwrites},
+		},
+		"ignores conditions at the end of an upload": {
+			spoil: unconditional(storagetest.CallComplete),
+			lines: []string{"crc64nvme and unsigned payloads work", overwrites},
+		},
+		"ignores conditions of puts": {
+			spoil: unconditional(storagetest.CallPut),
+			lines: []string{"crc64nvme and unsigned payloads work", overwrites},
+		},
+		"ignores conditions, which is known": {
+			spoil: stripping("If-None-Match", "If-Match"), pool: func(p *storage.Pool) { p.Overwrite = true },
+			lines: []string{"crc64nvme and unsigned payloads work"},
+		},
+		"lists no checksums": {
+			spoil: func(_ *testing.T, f *spoiled) {
+				f.Response = func(r *http.Response) error {
+					if r.Request.Method == http.MethodGet && r.Request.URL.Query().Has("uploadId") {
+						return rewrite(r, `<ChecksumCRC64NVME>[^<]*</ChecksumCRC64NVME>`, "")
+					}
+					return nil
+				}
+			},
+			lines: []string{
+				"crc64nvme, unsigned payloads and conditional writes work",
+				"warning: the server does not list the checksums of parts: copies begin anew after a crash",
+			},
+		},
+	}
+}
+
+// repeating is a server that has seen of checksums but how they look.
+func repeating(t *testing.T, f *spoiled) {
+	const header = "X-Amz-Checksum-Crc64nvme"
+	var sums sync.Map
+	f.Request = func(r *http.Request) bool {
+		if sum := r.Header.Get(header); sum != "" && storagetest.Call(r) == storagetest.CallPut {
+			sums.Store(r.URL.Path, sum)
+			r.Header.Set("X-Repeat", sum)
+			f.strip(t, r, header, "X-Repeat")
+		}
+		return true
+	}
+	f.Response = func(r *http.Response) error {
+		if sum, ok := sums.Load(r.Request.URL.Path); ok && r.StatusCode == http.StatusOK {
+			r.Header.Set(header, sum.(string))
+		}
+		return nil
+	}
+}
+
+// composing is a server whose checksums, of uploads or of puts, are checksums of checksums.
+func composing(uploads bool) func(*testing.T, *spoiled) {
+	return func(_ *testing.T, f *spoiled) {
+		f.Response = func(r *http.Response) error {
+			if r.Request.Method == http.MethodHead && strings.HasSuffix(r.Header.Get("Etag"), `-1"`) == uploads {
+				r.Header.Set("X-Amz-Checksum-Type", "COMPOSITE")
+			}
+			return nil
+		}
+	}
+}
+
+// rewrite changes a reply's body.
+func rewrite(r *http.Response, pattern, replacement string) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	changed := regexp.MustCompile(pattern).ReplaceAllString(string(body), replacement)
+	r.Body = io.NopCloser(strings.NewReader(changed))
+	r.ContentLength = int64(len(changed))
+	r.Header.Set("Content-Length", strconv.Itoa(len(changed)))
+	return nil
+}
+
+func TestSetupSaysWhichSettingAServerNeeds(t *testing.T) {
+	for _, s := range servers(t) {
+		for name, tc := range lacks() {
+			t.Run(s.name+" "+name, func(t *testing.T) {
+				f := spoil(t, s, tc.pool)
+				tc.spoil(t, f)
+				lines, err := f.probes(t, false)
+				for i, line := range tc.lines {
+					tc.lines[i] = "bucket " + f.pool.Bucket + ": " + line
+				}
+				require.Equal(t, tc.lines, lines)
+				if tc.err == "" {
+					require.NoError(t, err)
+					return
+				}
+				require.ErrorContains(t, err, "bucket "+f.pool.Bucket+": "+tc.err)
+			})
+		}
+	}
+}
+
+func TestSetupThatIsInterruptedLeavesNoProbe(t *testing.T) {
+	for _, s := range servers(t) {
+		for _, call := range []string{
+			storagetest.CallPut, storagetest.CallHead, storagetest.CallCreate, storagetest.CallPart, storagetest.CallComplete,
+		} {
+			t.Run(s.name+" "+call, func(t *testing.T) {
+				f := spoil(t, s, nil)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				f.Response = func(r *http.Response) error {
+					if storagetest.Call(r.Request) == call && strings.Contains(r.Request.URL.Path, "/probe/") {
+						cancel()
+					}
+					return nil
+				}
+				_, err := f.Setup(ctx, false)
+				require.ErrorIs(t, err, context.Canceled)
+				f.requireNoProbe(t)
+			})
+		}
+	}
+}
+
+func TestSetupThatMayNotDeleteTriesOnce(t *testing.T) {
+	for _, s := range servers(t) {
+		t.Run(s.name, func(t *testing.T) {
+			f := spoil(t, s, nil)
+			refusing(http.StatusForbidden, "AccessDenied", func(r *http.Request) bool {
+				return r.Method == http.MethodDelete && storagetest.Call(r) == storagetest.CallOther
+			})(t, f)
+			_, err := f.Setup(t.Context(), false)
+			require.ErrorContains(t, err, "bucket "+f.pool.Bucket+": try out an upload: what was uploaded stays: ")
+			left, err := f.direct.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
+			require.NoError(t, err)
+			require.Len(t, left.Contents, 1)
+			require.NoError(t, f.past.Delete(t.Context(), *left.Contents[0].Key))
+		})
+	}
+}

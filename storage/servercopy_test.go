@@ -1,0 +1,139 @@
+package storage_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+// sources are objects on a server, by the call that copies them: a small one, and one of three parts.
+type sources map[string]source
+
+type source struct {
+	storage.Source
+	bucket *storage.Bucket
+	body   []byte
+}
+
+func sourcesOn(t *testing.T, s server) sources {
+	t.Helper()
+	s.Bucket += "-source"
+	bucket := spoil(t, s, nil).past
+	var seed [32]byte
+	binary.NativeEndian.PutUint64(seed[:], uint64(time.Now().UnixNano()))
+	t.Logf("seed %x", seed)
+	random, all := rand.NewChaCha8(seed), sources{}
+	for call, size := range map[string]int{
+		storagetest.CallCopy: 100_000, storagetest.CallComplete: 2*storage.MinPartSize + 12_345,
+	} {
+		src := source{bucket: bucket, body: make([]byte, size)}
+		_, _ = random.Read(src.body)
+		// Every byte of the key has to be escaped somewhere.
+		src.Source = storage.Source{
+			Bucket: s.Bucket, Key: call + "/a b+c%2Fd&e=f?g#h\u00fc~'()*.bin", Region: s.Pool.Region, Size: int64(size),
+		}
+		src.put(t, src.body)
+		all[call] = src
+	}
+	return all
+}
+
+// put stores other bytes as the source.
+func (s *source) put(t *testing.T, body []byte) {
+	t.Helper()
+	in := storage.Input{
+		Key: s.Key, ContentType: "text/source", ContentEncoding: "source", ContentDisposition: "inline", ContentLanguage: "la",
+		Metadata: map[string]string{"source": "yes", storage.MetadataCopyID: "source"},
+	}
+	if there, err := s.bucket.Head(t.Context(), s.Key); err == nil {
+		in.Replaces = there.ETag
+	}
+	stored, err := s.bucket.Put(t.Context(), in, s.bucket.Checksum().Body(body))
+	require.NoError(t, err)
+	s.ETag = stored.ETag
+}
+
+// copying is an attempt by CopyFrom.
+type copying struct {
+	attempt
+	src source
+}
+
+func (s source) copying(t *testing.T, on server, call, key string, change func(*storage.Pool)) *copying {
+	t.Helper()
+	c := &copying{src: s}
+	c.spoiled, c.call, c.in, c.body = spoil(t, on, change), call, copyOf(key, ours), s.body
+	c.SetCopyLimit(storage.MinPartSize)
+	c.run = func(ctx context.Context) (storage.Stored, error) { return c.CopyFrom(ctx, c.in, c.src.Source) }
+	return c
+}
+
+// requireOurs checks what is there, and that nothing of the source is but its bytes.
+func (c *copying) requireOurs(t *testing.T) {
+	t.Helper()
+	require.Equal(t, ours, c.there(t))
+	out, err := c.direct.HeadObject(t.Context(), &s3.HeadObjectInput{
+		Bucket: &c.pool.Bucket, Key: &c.in.Key, ChecksumMode: "ENABLED",
+	})
+	require.NoError(t, err)
+	require.Equal(t, c.in.ContentType, aws.ToString(out.ContentType))
+	require.Equal(t, c.in.ContentEncoding, aws.ToString(out.ContentEncoding))
+	require.Equal(t, c.in.ContentDisposition, aws.ToString(out.ContentDisposition))
+	require.Equal(t, c.in.ContentLanguage, aws.ToString(out.ContentLanguage))
+	require.Equal(t, c.in.Metadata, out.Metadata)
+	if out.ChecksumCRC64NVME != nil {
+		sum := base64.StdEncoding.EncodeToString(storage.ChecksumCRC64NVME.Body(c.body).Sum)
+		require.Equal(t, sum, *out.ChecksumCRC64NVME)
+	}
+}
+
+func TestServerCopies(t *testing.T) {
+	for _, s := range servers(t) {
+		all := sourcesOn(t, s)
+		for name, change := range map[string]func(*storage.Pool){
+			"":                 nil,
+			" with md5":        func(p *storage.Pool) { p.Checksum = storage.ChecksumMD5 },
+			" with signatures": func(p *storage.Pool) { p.SignPayload = true },
+			" overwriting":     func(p *storage.Pool) { p.Overwrite = true },
+		} {
+			for call, src := range all {
+				t.Run(s.name+name+", "+call, func(t *testing.T) {
+					c := src.copying(t, s, call, call+name, change)
+					var calls sync.Map
+					c.Request = func(r *http.Request) bool { calls.Store(r.URL.RequestURI(), storagetest.Call(r)); return true }
+					if c.pool.Overwrite {
+						require.NoError(t, c.another())
+					}
+					stored, err := c.run(t.Context())
+					require.NoError(t, err)
+					c.requireOurs(t)
+					head, err := c.past.Head(t.Context(), c.in.Key)
+					require.NoError(t, err)
+					require.Equal(t, head, stored)
+					require.Empty(t, c.uploads(t, c.in.Key))
+					require.Less(t, c.Largest(), int64(8<<10), "its bytes came here")
+					want := map[string]int{storagetest.CallCopy: 1}
+					if call == storagetest.CallComplete {
+						want = map[string]int{storagetest.CallCreate: 1, storagetest.CallPartCopy: 3, storagetest.CallComplete: 1}
+					}
+					got := map[string]int{}
+					calls.Range(func(_, call any) bool { got[call.(string)]++; return true })
+					delete(got, storagetest.CallHead)
+					require.Equal(t, want, got)
+				})
+			}
+		}
+	}
+}
