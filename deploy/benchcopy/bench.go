@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -61,8 +60,9 @@ func (b *bench) describe() string {
 	if out, err := exec.Command(b.rclone, "version").Output(); err == nil { //nolint:gosec,noctx // rclone; it is quick
 		rclone, _, _ = strings.Cut(string(out), "\n")
 	}
-	return fmt.Sprintf("part_size %s, parts %d, memory %s; %s; %d processors for everything together.\n"+
-		"The slow source answers after %s and sends %g MB/s on a connection. The limit is a plain GET and then a PUT from memory.\n",
+	return fmt.Sprintf("part_size %s, parts %d, memory %s; %s; %d processors for all processes together.\n"+
+		"The slow source answers after %s and sends %g MB/s on each connection. The limit is a GET to nowhere and then a PUT\n"+
+		"from memory, without checksum.\n",
 		size(b.PartSize), b.Parts, size(b.Memory), rclone, runtime.NumCPU(), headDelay, connRate/1e6)
 }
 
@@ -74,6 +74,7 @@ type object struct {
 	kind  string // the first segment of its path; see [sources.handler]
 	way   string // in which it must be copied
 	alone bool   // neither rclone nor the limit
+	again bool   // also by a process that has made one such copy before
 }
 
 func (o object) String() string {
@@ -81,17 +82,21 @@ func (o object) String() string {
 	if o.slow {
 		source = "slow"
 	}
-	return fmt.Sprintf("%s from the %s source, median of %d", size(o.size), source, o.runs)
+	runs := "one run"
+	if o.runs > 1 {
+		runs = fmt.Sprintf("median of %d", o.runs)
+	}
+	return fmt.Sprintf("%s from the %s source, %s", size(o.size), source, runs)
 }
 
 // samples are those of one object.
-type samples struct{ ours, rclone, limit []sample }
+type samples struct{ ours, again, rclone, limit []sample }
 
 func (b *bench) measure(ctx context.Context) (rows []row, err error) {
 	var sent sentMost
 	for _, o := range []object{
-		{size: mib, runs: 5, kind: "bytes", way: copier.WayRequest},
-		{size: 64 * mib, runs: 3, kind: "bytes", way: copier.WayRanges},
+		{size: mib, runs: 5, kind: "bytes", way: copier.WayRequest, again: true},
+		{size: 64 * mib, runs: 5, kind: "bytes", way: copier.WayRanges, again: true},
 		{size: gib, runs: 3, kind: "bytes", way: copier.WayRanges},
 		{size: mib, runs: 5, kind: "bytes", way: copier.WayRequest, slow: true},
 		{size: 64 * mib, runs: 3, kind: "bytes", way: copier.WayRanges, slow: true},
@@ -133,6 +138,13 @@ func (b *bench) object(ctx context.Context, o object) (s samples, err error) {
 			return s, err
 		}
 		s.ours = append(s.ours, ours)
+		if o.again {
+			again, err := b.once(ctx, o, func(t task) (sample, error) { return b.again(ctx, o, t) })
+			if err != nil {
+				return s, err
+			}
+			s.again = append(s.again, again)
+		}
 		if b.rclone != "" && !o.alone {
 			rclone, err := b.once(ctx, o, func(t task) (sample, error) { return b.withRclone(ctx, t) })
 			if err != nil {
@@ -149,6 +161,18 @@ func (b *bench) object(ctx context.Context, o object) (s samples, err error) {
 		}
 	}
 	return s, nil
+}
+
+// again copies by a process that has copied another object before, as a worker has.
+func (b *bench) again(ctx context.Context, o object, t task) (sample, error) {
+	before := b.job(o)
+	t.Before = &before
+	s, err := b.own(ctx, runCopy, t)
+	if err != nil {
+		return s, err
+	}
+	s.wall, s.cpu = s.Wall, s.CPU
+	return s, b.remove(ctx, before)
 }
 
 // once copies a new object, makes sure that it is there, and deletes it.
@@ -211,63 +235,8 @@ func (b *bench) crowd(ctx context.Context) ([]row, error) {
 	}
 	return []row{
 		{what: title},
-		{what: "wall time", unit: seconds, ours: s.wall.Seconds()},
-		{what: "CPU per GiB", unit: seconds, ours: s.cpu.Seconds() * gib / (crowdCopies * crowdSize)},
-		{what: "peak memory", unit: size[float64], ours: float64(s.memory), most: 512 * mib},
+		{what: "wall time", unit: seconds, figure: figures{ours: s.wall.Seconds()}},
+		{what: "CPU per GiB", unit: seconds, figure: figures{ours: s.cpu.Seconds() * gib / (crowdCopies * crowdSize)}},
+		{what: "peak memory", unit: mebibytes, figure: figures{ours: float64(s.memory)}, target: figures{ours: memoryOfCrowd}},
 	}, nil
-}
-
-// killed ends a copy by SIGKILL when the source has sent 60 %, and goes on with it in another process.
-func (b *bench) killed(ctx context.Context) (row, error) {
-	fmt.Fprintf(os.Stderr, "%s  kill -9\n", time.Now().Format(time.TimeOnly))
-	t := b.task
-	t.State = filepath.Join(b.dir, "state")
-	c := b.job(object{size: gib, kind: "bytes"})
-	t.Copies = []job{c}
-	if err := b.kill(ctx, t, c.Size*6/10); err != nil {
-		return row{}, err
-	}
-	s, err := b.own(ctx, runCopy, t)
-	if err != nil {
-		return row{}, err
-	}
-	sent, err := b.sources.count(ctx, c.Key)
-	if err := errors.Join(err, b.remove(ctx, c)); err != nil {
-		return row{}, err
-	}
-	if s.Resumed == 0 {
-		return row{}, errors.New("the second try found nothing of the first")
-	}
-	return row{
-		what: fmt.Sprintf("1 GiB, killed at 60 %%, %.0f %% resumed", 100*float64(s.Resumed)/gib), unit: times,
-		ours: float64(sent) / gib, most: 1 + float64(b.Parts)*float64(b.PartSize)/gib,
-	}, nil
-}
-
-// kill starts a copy and kills it when the source has sent so many bytes.
-func (b *bench) kill(ctx context.Context, t task, at int64) error {
-	cmd, err := b.command(ctx, runCopy, t)
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return fmt.Errorf("the copy ended before it was killed: %w", err)
-		case <-look.C:
-		}
-		sent, err := b.sources.count(ctx, t.Copies[0].Key)
-		if err != nil || sent >= at {
-			err = errors.Join(err, cmd.Process.Kill())
-			<-ended
-			return err
-		}
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
+	"syscall"
+	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -81,7 +83,7 @@ func (t task) engine(ctx context.Context) (*copier.Copier, *origin.Client, error
 	}, source, nil
 }
 
-// copyAll makes all copies at the same time. Of their ways it returns the last one's.
+// copyAll makes all copies at the same time, after the one before them. Of their ways it returns the last one's.
 func copyAll(ctx context.Context, t task) (out outcome, err error) {
 	if t.Profile != "" {
 		stop, err := profile(filepath.Join(t.Profile, filepath.Base(t.Copies[0].Key)+".pprof"))
@@ -94,6 +96,12 @@ func copyAll(ctx context.Context, t task) (out outcome, err error) {
 	if err != nil {
 		return out, err
 	}
+	if t.Before != nil {
+		if _, err := t.copyOne(ctx, engine, source, *t.Before); err != nil {
+			return out, err
+		}
+	}
+	start, cpu := time.Now(), usedCPU()
 	results := make([]copier.Result, len(t.Copies))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, c := range t.Copies {
@@ -105,12 +113,22 @@ func copyAll(ctx context.Context, t task) (out outcome, err error) {
 	if err := group.Wait(); err != nil {
 		return out, err
 	}
+	out.Wall, out.CPU = time.Since(start), usedCPU()-cpu
 	for _, r := range results {
 		out.Way = r.Way
 		out.Fetched += r.Fetched
 		out.Resumed += r.Resumed
 	}
 	return out, nil
+}
+
+// usedCPU is what this process has used.
+func usedCPU() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func (t task) copyOne(ctx context.Context, engine *copier.Copier, source *origin.Client, c job) (copier.Result, error) {

@@ -102,7 +102,9 @@ type task struct {
 	Region, Endpoint string
 	PartSize, Memory config.Size
 	Parts            int
-	Copies           []job
+	// Before is copied before the others, by a process that is to have its connections and buffers already.
+	Before *job
+	Copies []job
 	// State is a file for the state of the copy, to go on from if it is there; empty is none.
 	State   string
 	Profile string
@@ -119,6 +121,8 @@ type outcome struct {
 	Way              string
 	Fetched, Resumed int64         // bytes
 	Get, Put         time.Duration // of the limit
+	// Wall and CPU are those of the copies without what came before: the start of the process, and [task.Before].
+	Wall, CPU time.Duration
 }
 
 // measured is what a measured process runs.

@@ -64,7 +64,7 @@ func (s *sources) handler(delay time.Duration) http.Handler {
 	mux.HandleFunc("GET /bytes/{size}/{name}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, delay, true) })
 	mux.HandleFunc("GET /stream/{size}/{name}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, delay, false) })
 	mux.HandleFunc("GET /count", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, s.count(r.URL.Query().Get("name")).Load())
+		_, _ = io.WriteString(w, strconv.FormatInt(s.count(r.URL.Query().Get("name")).Load(), 10))
 	})
 	return mux
 }
