@@ -1,11 +1,12 @@
 package copier
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
@@ -13,9 +14,11 @@ import (
 // buffer holds one part while it is under way: in memory, or in a file if it is too large for that.
 type buffer struct {
 	memory *Memory
-	mem    []byte
 	file   *os.File
 	size   int64
+
+	mu  sync.RWMutex
+	mem []byte // nil once it is released
 }
 
 // buffer waits for memory for n bytes. The file of a large part has no name, and goes with the process.
@@ -37,24 +40,48 @@ func (r *run) buffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
 	return &buffer{memory: m, mem: mem, size: n}, nil
 }
 
+// release gives the memory back. Package net/http may go on reading a request's body for a while after the request was
+// cancelled, and must not see what another part has there then.
 func (b *buffer) release() {
 	if b.file != nil {
 		_ = b.file.Close()
 		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.memory.give(b.mem)
+	b.mem = nil
+}
+
+var errReleased = errors.New("the part is not in memory any more")
+
+// ReadAt implements [io.ReaderAt].
+func (b *buffer) ReadAt(p []byte, off int64) (int, error) {
+	if b.file != nil {
+		return b.file.ReadAt(p, off)
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.mem == nil {
+		return 0, errReleased
+	}
+	n := copy(p, b.mem[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
 // read returns the bytes in a form that can be read again.
-func (b *buffer) read() io.ReadSeeker {
-	if b.file != nil {
-		return io.NewSectionReader(b.file, 0, b.size)
-	}
-	return bytes.NewReader(b.mem[:b.size])
-}
+func (b *buffer) read() io.ReadSeeker { return io.NewSectionReader(b, 0, b.size) }
 
-func (b *buffer) copyTo(w io.Writer) error {
-	if _, err := io.Copy(w, b.read()); err != nil {
+func (b *buffer) copyTo(w io.Writer) (err error) {
+	if b.file == nil {
+		_, err = w.Write(b.mem[:b.size])
+	} else {
+		_, err = io.Copy(w, b.read())
+	}
+	if err != nil {
 		return fmt.Errorf("read a part again: %w", err)
 	}
 	return nil

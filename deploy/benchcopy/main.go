@@ -79,6 +79,7 @@ func flags(args []string) (t task, err error) {
 	set.TextVar(&t.PartSize, "part-size", def.S3.PartSize, "s3.part_size")
 	set.TextVar(&t.Memory, "memory", def.Worker.Memory, "worker.memory")
 	set.IntVar(&t.Parts, "parts", def.Worker.Parts, "worker.parts")
+	set.StringVar(&t.only, "only", "", "measure only the objects whose description contains this, and nothing else")
 	set.StringVar(&t.Profile, "profile", "", "folder for a CPU profile of each of our copies")
 	_ = set.Parse(args) // ExitOnError
 	if t.Region, t.Endpoint, err = endpoint(os.Getenv("CM_TEST_S3_ENDPOINTS")); err != nil {
@@ -108,6 +109,7 @@ type task struct {
 	// State is a file for the state of the copy, to go on from if it is there; empty is none.
 	State   string
 	Profile string
+	only    string // of the whole benchmark
 }
 
 // job is one object's copy, or for the limit its size.

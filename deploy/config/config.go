@@ -132,7 +132,7 @@ func Default() Config {
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, MaxReceives: 10},
 		S3:  S3{LifespanDays: 30, PartSize: 8 << 20, PresignFor: time.Hour},
 		Worker: Worker{
-			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, Memory: 1 << 30, Parts: 8, Bridge: true, Receivers: 4,
+			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, Memory: 1 << 30, Parts: 6, Bridge: true, Receivers: 4,
 		},
 	}
 }
