@@ -1,0 +1,113 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+// hashOf is what an object's key, its entry in redis and its workflow have in common.
+func hashOf(object string) string {
+	sum := sha256.Sum256([]byte(object))
+	return hex.EncodeToString(sum[:])
+}
+
+func redisKey(region, object string) string { return "cm:{s3_" + region + "/" + hashOf(object) + "}" }
+
+// keyOf is where a bucket has the copy.
+func keyOf(t *testing.T, object string) string {
+	t.Helper()
+	u, err := url.Parse(object)
+	require.NoError(t, err)
+	return u.Hostname() + "/" + hashOf(object) + "/" + path.Base(u.Path)
+}
+
+// s3Call sends a signed request to a region's bucket.
+func s3Call(t *testing.T, method, region, key, query string) (status int, body []byte, header http.Header) {
+	t.Helper()
+	target := sys.S3Endpoint(region) + "/" + stack.Bucket + "-" + region + "/" + key + "?" + query
+	req, err := http.NewRequest(method, target, nil)
+	require.NoError(t, err)
+	sum := sha256.Sum256(nil)
+	payload := hex.EncodeToString(sum[:])
+	req.Header.Set("X-Amz-Content-Sha256", payload)
+	creds := aws.Credentials{AccessKeyID: stack.AccessKey, SecretAccessKey: stack.SecretKey}
+	require.NoError(t, v4.NewSigner().SignHTTP(t.Context(), creds, req, payload, "s3", region, time.Now()))
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err = io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, body, resp.Header
+}
+
+// s3Get decodes the answer to a GET that must succeed.
+func s3Get(t *testing.T, region, key, query string, into any) {
+	t.Helper()
+	status, body, _ := s3Call(t, http.MethodGet, region, key, query)
+	require.Equal(t, 200, status, string(body))
+	require.NoError(t, xml.Unmarshal(body, into))
+}
+
+// openUploads are the ids of the multipart uploads under a key.
+func openUploads(t *testing.T, region, key string) (ids []string) {
+	t.Helper()
+	var list struct {
+		IsTruncated bool
+		Upload      []struct {
+			Key string
+			ID  string `xml:"UploadId"`
+		}
+	}
+	s3Get(t, region, "", "uploads", &list)
+	require.False(t, list.IsTruncated)
+	for _, u := range list.Upload {
+		if u.Key == key {
+			ids = append(ids, u.ID)
+		}
+	}
+	return ids
+}
+
+// storedParts is how many parts the one upload under a key has; 0 if there is none.
+func storedParts(t *testing.T, region, key string) int {
+	t.Helper()
+	uploads := openUploads(t, region, key)
+	if len(uploads) != 1 {
+		return 0
+	}
+	var list struct{ Part []struct{ PartNumber int } }
+	s3Get(t, region, key, "uploadId="+url.QueryEscape(uploads[0]), &list)
+	return len(list.Part)
+}
+
+// stored is what tells one version of an object from another.
+type stored struct {
+	status             int
+	etag, lastModified string
+}
+
+func head(t *testing.T, region, object string) stored {
+	t.Helper()
+	status, _, header := s3Call(t, http.MethodHead, region, keyOf(t, object), "")
+	return stored{status, header.Get("ETag"), header.Get("Last-Modified")}
+}
+
+// requireNothing checks that a region has neither the object nor a part of it.
+func requireNothing(t *testing.T, region, object string) {
+	t.Helper()
+	require.Equal(t, 404, head(t, region, object).status)
+	require.Empty(t, openUploads(t, region, keyOf(t, object)))
+}

@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/failure/v1"
+	"go.temporal.io/api/workflow/v1"
+)
+
+// activity is what a history says of the last activity of a type.
+type activity struct {
+	attempts    int32
+	lastFailure *failure.Failure // of the attempt before the last
+	cancelled   bool
+	result      copyResult
+}
+
+// copyResult is the result of StreamCopy.
+type copyResult struct {
+	Size, Fetched, Resumed int64
+	Way, Restarted         string
+}
+
+// activities are a closed run's by their type.
+func activities(t *testing.T, w *workflow.WorkflowExecutionInfo) map[string]*activity {
+	t.Helper()
+	byEvent, byName := map[int64]*activity{}, map[string]*activity{}
+	for _, e := range events(t, w) {
+		switch e.GetEventType() { //nolint:exhaustive // what else happens to an activity says nothing of these
+		case enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+			byEvent[e.GetEventId()] = &activity{}
+			byName[e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName()] = byEvent[e.GetEventId()]
+		case enums.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+			started := e.GetActivityTaskStartedEventAttributes()
+			a := byEvent[started.GetScheduledEventId()]
+			a.attempts, a.lastFailure = started.GetAttempt(), started.GetLastFailure()
+		case enums.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+			byEvent[e.GetActivityTaskCanceledEventAttributes().GetScheduledEventId()].cancelled = true
+		case enums.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+			completed := e.GetActivityTaskCompletedEventAttributes()
+			for _, p := range completed.GetResult().GetPayloads() {
+				// Of another activity's result nothing is taken.
+				require.NoError(t, json.Unmarshal(p.GetData(), &byEvent[completed.GetScheduledEventId()].result))
+			}
+		}
+	}
+	return byName
+}

@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const mib = 1 << 20
+
+// ranged is a source that serves ranges which a strong ETag pins, and counts what that costs.
+type ranged struct {
+	*source
+	version int // guarded by source.mu
+
+	sent atomic.Int64 // bytes of bodies
+	open atomic.Int64 // GETs under way
+}
+
+// newRanged serves size random bytes. slow, if not nil, gives the gate of a range by its first byte: the range comes a
+// drop at a time until its gate is closed.
+func newRanged(t *testing.T, size int, slow func(first int64) <-chan struct{}) *ranged {
+	t.Helper()
+	s := &ranged{}
+	s.source = newSource(t, size, func(_ *source, w http.ResponseWriter, r *http.Request, _ int) {
+		s.mu.Lock()
+		body, version := s.body, s.version
+		s.mu.Unlock()
+		w.Header().Set("ETag", fmt.Sprintf(`"v%d"`, version))
+		w.Header().Set("Content-Type", "application/x-test")
+		if r.Method == http.MethodGet {
+			s.open.Add(1)
+			defer s.open.Add(-1)
+			counted := &counter{ResponseWriter: w, s: s, ctx: r.Context()}
+			if slow != nil {
+				var first int64
+				_, _ = fmt.Sscanf(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "%d-", &first)
+				counted.gate = slow(first)
+			}
+			w = counted
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	})
+	return s
+}
+
+// change gives the object other bytes and another ETag.
+func (s *ranged) change() {
+	body := make([]byte, len(s.body))
+	_, _ = rand.Read(body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.body = body
+	s.version++
+}
+
+// counter counts what is sent, and sends it slowly as long as there is a gate that is not closed.
+type counter struct {
+	http.ResponseWriter
+	s    *ranged
+	ctx  context.Context
+	gate <-chan struct{}
+}
+
+// drop is what comes of a slow range at a time, in bytes: enough for the least rate of a source.
+const drop = 4 << 10
+
+func (c *counter) Write(p []byte) (sent int, err error) {
+	for c.gate != nil && len(p)-sent > drop {
+		n, err := c.send(p[sent : sent+drop])
+		if sent += n; err != nil {
+			return sent, err
+		}
+		c.ResponseWriter.(http.Flusher).Flush()
+		select {
+		case <-c.ctx.Done():
+			return sent, c.ctx.Err()
+		case <-c.gate:
+			c.gate = nil
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	n, err := c.send(p[sent:])
+	return sent + n, err
+}
+
+func (c *counter) send(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.s.sent.Add(int64(n))
+	return n, err
+}
+
+// after gives ranges from the given byte on the gate.
+func after(first int64, gate <-chan struct{}) func(int64) <-chan struct{} {
+	return func(at int64) <-chan struct{} {
+		if at < first {
+			return nil
+		}
+		return gate
+	}
+}

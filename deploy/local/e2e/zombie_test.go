@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"bytes"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+)
+
+// TestZombie freezes a worker in the middle of its copies, has another one make them, and thaws it: what it was about to
+// do then reaches the server, and must change nothing. Sharpest are the objects that were purged in between, and copied
+// again from a source with other bytes of the same length.
+func TestZombie(t *testing.T) {
+	const large, small = 22*mib + 4321, 3_000
+	type fate int
+	const (
+		finished fate = iota // by another worker
+		replaced             // purged, and copied again from a source that changed
+		purged               // and not asked for again before the thaw
+	)
+	copies := map[string]struct {
+		size   int
+		call   string
+		part   int
+		fate   fate
+		status int // of the server's answer to what was held; 0 if it may well hang up in the middle of a body
+	}{
+		"put":                           {small, callPut, 0, finished, 412},
+		"create":                        {large, callCreate, 0, finished, 200},
+		"part":                          {large, callPart, 2, finished, 0},
+		"complete":                      {large, callComplete, 0, finished, 200}, // as the gateway says if there is an object, whosever it is
+		"put of what was replaced":      {small, callPut, 0, replaced, 412},
+		"part of what was replaced":     {large, callPart, 2, replaced, 0},
+		"complete of what was replaced": {large, callComplete, 0, replaced, 200},
+		"put of what was purged":        {small, callPut, 0, purged, 200}, // the one that lands
+		"part of what was purged":       {large, callPart, 2, purged, 0},
+		"complete of what was purged":   {large, callComplete, 0, purged, 404},
+	}
+	v := newVictim(t, central)
+	sources, objects, points := map[string]*ranged{}, map[string]string{}, map[string]*s3Point{}
+	for name, c := range copies {
+		sources[name] = newRanged(t, c.size, nil)
+		objects[name] = sources[name].object()
+		points[name] = v.s3.stop(objects[name], c.call, c.part, false)
+		require.False(t, ask(t, central, objects[name], "?max_wait=0").isCopy())
+	}
+	for name, p := range points {
+		p.wait(t, name)
+	}
+	v.signal(t, syscall.SIGSTOP)
+	v.temporal.cut() // its polls would take tasks that nobody does before they time out
+	require.NoError(t, sys.Resume("worker-eu-central-1"))
+
+	for name, c := range copies {
+		if c.fate != finished {
+			purge(t, central, objects[name])
+			sources[name].change()
+		}
+	}
+	for name, c := range copies {
+		if c.fate == finished {
+			waitClosed(t, central, objects[name], 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+			continue
+		}
+		eventually(t, func() bool {
+			return workflows(t, central, objects[name], 1)[0].GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+		}, name)
+	}
+	before := map[string]stored{}
+	for name, c := range copies {
+		if c.fate == replaced {
+			eventually(t, func() bool { return ask(t, central, objects[name], "?max_wait=5s").isCopy() }, name)
+		}
+		before[name] = head(t, central, objects[name])
+		require.Equal(t, c.fate != purged, before[name].status == 200, name)
+		require.Empty(t, openUploads(t, central, keyOf(t, objects[name])), name)
+	}
+
+	v.s3.letGo()
+	for _, p := range points {
+		<-p.answered
+	}
+	v.signal(t, syscall.SIGCONT)
+	// Without Temporal nobody tells the zombie that it is one, until it has seen what became of its calls.
+	for name, c := range copies {
+		if (c.call == callPut || c.call == callComplete) && c.fate != purged {
+			eventually(t, func() bool { return v.s3.count(objects[name], callHead) > 0 }, name)
+		}
+	}
+	v.temporal.mend()
+	eventually(t, func() bool { return v.refused(t) == len(copies) }, "results are refused")
+	v.terminate(t)
+
+	for name, c := range copies {
+		t.Run(name, func(t *testing.T) {
+			if c.status != 0 {
+				require.Equal(t, c.status, points[name].status)
+			}
+			if c.status == 200 && c.fate == purged {
+				require.Equal(t, 200, head(t, central, objects[name]).status, "no zombie did anything")
+			} else {
+				require.Equal(t, before[name], head(t, central, objects[name]))
+			}
+			var a answer
+			eventually(t, func() bool { a = ask(t, central, objects[name], "?max_wait=5s"); return a.isCopy() }, name)
+			requireCopy(t, sources[name].source, central, a)
+			if c.call == callCreate {
+				// The zombie aborts what it has begun, unless it went on too far with it before it knew.
+				sweep(t, central, 0)
+			}
+			require.Empty(t, openUploads(t, central, keyOf(t, objects[name])))
+		})
+	}
+}
+
+// TestZombieAbortsNothing thaws a worker that was about to abort what earlier copies had left, while another one copies.
+func TestZombieAbortsNothing(t *testing.T) {
+	gate := make(chan struct{})
+	v := newVictim(t, central)
+	s := newRanged(t, 22*mib, after(10*mib, gate))
+	object := s.object()
+	at := v.s3.stop(object, callList, 0, false)
+	require.False(t, ask(t, central, object, "?max_wait=0").isCopy())
+	at.wait(t, "list")
+	v.signal(t, syscall.SIGSTOP)
+	v.temporal.cut()
+	require.NoError(t, sys.Resume("worker-eu-central-1"))
+	eventually(t, func() bool { return storedParts(t, central, keyOf(t, object)) == 2 && s.open.Load() == 3 }, "half a copy")
+	before := openUploads(t, central, keyOf(t, object))
+
+	v.s3.letGo()
+	<-at.answered
+	require.Equal(t, 200, at.status)
+	v.temporal.mend()
+	v.signal(t, syscall.SIGCONT)
+	eventually(t, func() bool { return v.refused(t) == 1 }, "the zombie's result is refused")
+	v.terminate(t)
+	require.Equal(t, before, openUploads(t, central, keyOf(t, object)))
+	close(gate)
+	requireCopy(t, s.source, central, ask(t, central, object, ""))
+	require.EqualValues(t, len(s.body), s.sent.Load(), "bytes fetched")
+	w := waitClosed(t, central, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+	require.EqualValues(t, 2, activities(t, w)["StreamCopy"].attempts)
+}
+
+// refused is how many results of activities Temporal did not take.
+func (v *victim) refused(t *testing.T) (n int) {
+	t.Helper()
+	for _, line := range v.logged(t) {
+		if bytes.Contains(line, []byte(`"ActivityWorker"`)) && bytes.Contains(line, []byte("Task processing failed with error")) {
+			n++
+		}
+	}
+	return n
+}
