@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -16,21 +15,14 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/smithy-go/logging"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
-	sdk "go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/contrib/envconfig"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
-	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/deploy/setup"
@@ -103,13 +95,6 @@ func (l redisLogger) Printf(_ context.Context, format string, args ...any) {
 	l.log.Debug().Str("library", "redis").Msgf(format, args...)
 }
 
-// awsLogger does the same for the AWS SDK.
-func awsLogger(log zerolog.Logger) logging.Logger {
-	return logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
-		log.Debug().Str("library", "aws").Msgf(format, args...)
-	})
-}
-
 type frontendCmd struct{ configured }
 
 func (frontendCmd) Help() string {
@@ -179,7 +164,7 @@ func (w *workerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("worker.query_keys: %w", err)
 	}
-	temporal, namespace, err := dial(ctx, log)
+	temporal, namespace, err := worker.Dial(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -239,7 +224,7 @@ func (s *setupCmd) Run(ctx context.Context) error {
 			return sys.queue.Setup(ctx, cfg.SQS.VisibilityTimeout, cfg.SQS.MaxReceives, dryRun)
 		},
 		func(ctx context.Context, dryRun bool) ([]string, error) {
-			temporal, namespace, err := dial(ctx, log)
+			temporal, namespace, err := worker.Dial(ctx, log)
 			if err != nil {
 				return nil, err
 			}
@@ -294,14 +279,7 @@ func (c *configured) open(ctx context.Context) (config.Config, zerolog.Logger, *
 
 // openSystem does no I/O beyond what the AWS SDK does to find its configuration.
 func openSystem(ctx context.Context, cfg config.Config, log zerolog.Logger) (*system, error) {
-	aws, err := awsconfig.LoadDefaultConfig(ctx,
-		awsconfig.WithLogger(awsLogger(log)),
-		// The SDK keeps 10 idle connections to a host, far fewer than there are copies; a client of another type would not
-		// go with AWS_CA_BUNDLE.
-		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(cfg.Worker.Concurrency, cfg.Worker.Parts*cfg.LargeSlots())
-		})),
-	)
+	aws, err := cfg.AWS(ctx, log)
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
@@ -351,28 +329,16 @@ func (s *system) copiers(
 	cfg config.Config, sealer *activities.Sealer, o activities.Observer, owners activities.Owners,
 ) map[string]*activities.Activities {
 	copiers := map[string]*activities.Activities{}
-	small, large := copier.NewMemory(cfg.SmallMemory()), copier.NewMemory(cfg.LargeMemory())
+	engines := cfg.Copiers(s.origin, s.buckets)
 	for i, p := range s.pools {
 		if !cfg.Copies(p.ID()) {
 			continue
 		}
 		copiers[p.ID()] = &activities.Activities{
-			Pool:   p,
-			Origin: s.origin,
-			Bucket: s.buckets[i],
-			Copier: &copier.Copier{
-				Source:      s.origin,
-				Bucket:      s.buckets[i],
-				SmallMemory: small,
-				Memory:      large,
-				PartSize:    int64(cfg.S3.PartSize),
-				InFlight:    cfg.Worker.Parts,
-				Limit:       semaphore.NewWeighted(int64(cfg.Pools[i].MaxParts)),
-				Stall:       cfg.Source.StallTimeout,
-				MinRate:     int64(cfg.Source.MinRate),
-				SpoolDir:    cfg.Worker.SpoolDir,
-				Unverified:  cfg.Pools[i].AllowUnverified,
-			},
+			Pool:     p,
+			Origin:   s.origin,
+			Bucket:   s.buckets[i],
+			Copier:   engines[i],
 			Cache:    s.cache,
 			Owners:   owners,
 			Sealer:   sealer,
@@ -391,19 +357,6 @@ func (s *system) bridge(temporal worker.Starter, sealer *activities.Sealer, log 
 		b.Pools[p.ID()] = p
 	}
 	return b
-}
-
-// dial connects to the Temporal that TEMPORAL_* or temporal.toml name.
-func dial(ctx context.Context, log zerolog.Logger) (temporal sdk.Client, namespace string, err error) {
-	opts, err := envconfig.LoadDefaultClientOptions()
-	if err != nil {
-		return nil, "", fmt.Errorf("configuration of Temporal: %w", err)
-	}
-	if opts.Namespace == "" {
-		opts.Namespace = sdk.DefaultNamespace
-	}
-	temporal, err = worker.Dial(ctx, opts, log)
-	return temporal, opts.Namespace, err
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

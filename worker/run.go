@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
@@ -63,17 +65,20 @@ func (w *Worker) Ready() error {
 	return nil
 }
 
-// Dial connects to Temporal; address, namespace and credentials come from opts.
-func Dial(ctx context.Context, opts client.Options, log zerolog.Logger) (client.Client, error) {
-	opts.Logger = temporalLogger(log)
-	if opts.HostPort == "" {
-		opts.HostPort = client.DefaultHostPort
-	}
-	c, err := client.DialContext(ctx, opts)
+// Dial connects to the Temporal that TEMPORAL_* or temporal.toml name.
+func Dial(ctx context.Context, log zerolog.Logger) (temporal client.Client, namespace string, err error) {
+	opts, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return nil, fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)
+		return nil, "", fmt.Errorf("configuration of Temporal: %w", err)
 	}
-	return c, nil
+	opts.Logger = temporalLogger(log)
+	opts.HostPort = cmp.Or(opts.HostPort, client.DefaultHostPort)
+	opts.Namespace = cmp.Or(opts.Namespace, client.DefaultNamespace)
+	temporal, err = client.DialContext(ctx, opts)
+	if err != nil {
+		return nil, "", fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)
+	}
+	return temporal, opts.Namespace, nil
 }
 
 // Run works until ctx is over, then stops in order: no new messages, then no new tasks, then the copies under way hand

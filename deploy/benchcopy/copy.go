@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -15,10 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
@@ -46,11 +42,7 @@ func (t task) settings() config.Config {
 // bucket is opened as the worker does it.
 func (t task) bucket(ctx context.Context) (*storage.Bucket, error) {
 	cfg := t.settings()
-	aws, err := awsconfig.LoadDefaultConfig(ctx,
-		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(cfg.Worker.Concurrency, cfg.Worker.Parts*cfg.LargeSlots())
-		})),
-	)
+	aws, err := cfg.AWS(ctx, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
@@ -69,18 +61,7 @@ func (t task) engine(ctx context.Context) (*copier.Copier, *origin.Client, error
 	if err != nil {
 		return nil, nil, err
 	}
-	return &copier.Copier{
-		Source:      source,
-		Bucket:      bucket,
-		SmallMemory: copier.NewMemory(cfg.SmallMemory()),
-		Memory:      copier.NewMemory(cfg.LargeMemory()),
-		PartSize:    int64(cfg.S3.PartSize),
-		InFlight:    cfg.Worker.Parts,
-		Limit:       semaphore.NewWeighted(poolParts),
-		Stall:       cfg.Source.StallTimeout,
-		MinRate:     int64(cfg.Source.MinRate),
-		SpoolDir:    cmp.Or(cfg.Worker.SpoolDir, os.TempDir()),
-	}, source, nil
+	return cfg.Copiers(source, []*storage.Bucket{bucket})[0], source, nil
 }
 
 // copyAll makes all copies at the same time, after the one before them. Of their ways it returns the last one's.

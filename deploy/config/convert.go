@@ -1,8 +1,17 @@
 package config
 
 import (
+	"context"
+	"net/http"
 	"slices"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
@@ -52,6 +61,42 @@ func (c *Config) Rules() cache.Rules {
 		NegativeTTL: c.Cache.NegativeTTL,
 		RetryAfter:  c.Cache.RetryAfter,
 	}
+}
+
+// AWS is what the SDK finds in its own environment and files.
+func (c *Config) AWS(ctx context.Context, log zerolog.Logger) (aws.Config, error) {
+	return awsconfig.LoadDefaultConfig(ctx,
+		awsconfig.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
+			log.Debug().Str("library", "aws").Msgf(format, args...)
+		})),
+		// The SDK keeps 10 idle connections to a host, far fewer than there are copies; a client of another type would not
+		// go with AWS_CA_BUNDLE.
+		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(c.Worker.Concurrency, c.Worker.Parts*c.LargeSlots())
+		})),
+	)
+}
+
+// Copiers are those of all pools, in their order. They share the memory.
+func (c *Config) Copiers(source copier.Source, buckets []*storage.Bucket) []*copier.Copier {
+	small, large := copier.NewMemory(c.SmallMemory()), copier.NewMemory(c.LargeMemory())
+	copiers := make([]*copier.Copier, len(c.Pools))
+	for i, p := range c.Pools {
+		copiers[i] = &copier.Copier{
+			Source:      source,
+			Bucket:      buckets[i],
+			SmallMemory: small,
+			Memory:      large,
+			PartSize:    int64(c.S3.PartSize),
+			InFlight:    c.Worker.Parts,
+			Limit:       semaphore.NewWeighted(int64(p.MaxParts)),
+			Stall:       c.Source.StallTimeout,
+			MinRate:     int64(c.Source.MinRate),
+			SpoolDir:    c.Worker.SpoolDir,
+			Unverified:  p.AllowUnverified,
+		}
+	}
+	return copiers
 }
 
 // SmallMemory is what of worker.memory is for objects that are one request: they never wait for the parts of large ones.
