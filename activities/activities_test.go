@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
@@ -376,6 +377,52 @@ func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 	b.Copier.Bucket = stuckBucket{b.bucket}
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStorage, false)
+}
+
+// TestBucketThatHangsIsCutThoughMemoryIsShort has a copy wait for memory that it has itself.
+func TestBucketThatHangsIsCutThoughMemoryIsShort(t *testing.T) {
+	b := newBench(t)
+	b.large()
+	b.Copier.Stall, b.Copier.Memory, b.Copier.InFlight = 50*time.Millisecond, copier.NewMemory(16<<20), parts
+	b.Copier.Bucket = hangingBucket{b.bucket}
+	_, err := b.copyLarge(t, b.input())
+	requireFailure(t, err, activities.ClassStorage, false)
+}
+
+// hangingBucket takes no part until its caller gives up.
+type hangingBucket struct{ *storagetest.Memory }
+
+func (hangingBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, _ storage.Body) (storage.Part, error) {
+	<-ctx.Done()
+	return storage.Part{}, ctx.Err()
+}
+
+// TestCopyThatWaitsForItsTurnIsNotCut holds all of a pool's parts for longer than a bucket may hang.
+func TestCopyThatWaitsForItsTurnIsNotCut(t *testing.T) {
+	b := newBench(t)
+	b.large()
+	b.Copier.Stall, b.Copier.Limit = 150*time.Millisecond, semaphore.NewWeighted(1)
+	require.NoError(t, b.Copier.Limit.Acquire(t.Context(), 1))
+	time.AfterFunc(3*time.Second, func() { b.Copier.Limit.Release(1) })
+	_, err := b.copyLarge(t, b.input())
+	require.NoError(t, err)
+}
+
+func TestHeadersAreKeptWholeOrNotAtAll(t *testing.T) {
+	long := `attachment; filename*=UTF-8\'\'` + strings.Repeat("%E6%97%A5", 100)
+	for sent, want := range map[string]string{
+		long: long, strings.Repeat("x", 1024): strings.Repeat("x", 1024), strings.Repeat("x", 1025): "",
+		"a\u00e9\nb": "a??b",
+	} {
+		b := newBench(t)
+		_, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
+			Source: b.source, CopyID: "run/1", Meta: origin.Meta{Size: int64(len(body)), ContentDisposition: sent},
+		})
+		require.NoError(t, err)
+		in, ok := b.bucket.Input(b.object.Key())
+		require.True(t, ok)
+		require.Equal(t, want, in.ContentDisposition)
+	}
 }
 
 func TestStreamCopyThatIsPurgedEnds(t *testing.T) {

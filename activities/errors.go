@@ -41,7 +41,7 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 		f.Class, f.Permanent = ClassPurged, true
 	case errors.Is(err, copier.ErrStalled):
 		f.Class = ClassStalled
-	case errors.Is(err, errDigest):
+	case errors.Is(err, copier.ErrExpected):
 		f.Class = ClassDigest
 	case errors.Is(err, errHandover):
 		f.Class, retryAfter = ClassHandover, handoverDelay

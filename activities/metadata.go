@@ -32,7 +32,7 @@ func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]s
 		storage.MetadataGeneration:             strconv.FormatInt(in.Generation, 10),
 	}
 	for name, value := range m {
-		if m[name] = headerSafe(value); m[name] == "" {
+		if m[name] = cut(printable(value), maxValue); m[name] == "" {
 			delete(m, name)
 		}
 	}
@@ -49,16 +49,26 @@ func sha256Of(in StreamCopyInput) string {
 	return in.SHA256
 }
 
-// headerSafe makes printable ASCII of what came from a source: servers refuse, or sign wrongly, anything else.
-func headerSafe(s string) string {
-	s = strings.Map(func(r rune) rune {
+// maxHeader is more than a source needs for a header, in bytes. All headers of a PUT may have 8 KB
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPUT.html).
+const maxHeader = 1024
+
+// header is a header of the copy. Half of one would say something else, so that one which is too long is left out.
+func header(s string) string {
+	if s = printable(s); len(s) > maxHeader {
+		return ""
+	}
+	return s
+}
+
+// printable makes printable ASCII of what came from a source: servers refuse, or sign wrongly, anything else.
+func printable(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e {
 			return '?'
 		}
 		return r
-	}, s)
-	if len(s) > maxValue {
-		s = s[:maxValue]
-	}
-	return strings.TrimSpace(s)
+	}, s))
 }
+
+func cut(s string, most int) string { return strings.TrimSpace(s[:min(len(s), most)]) }

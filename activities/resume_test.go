@@ -95,6 +95,31 @@ func TestNextAttemptGoesOnWhereTheLastOneFailed(t *testing.T) {
 	}
 }
 
+// TestAttemptThatSeesNothingKeepsWhatTheLastOneDid has the bucket down before it can say what it has.
+func TestAttemptThatSeesNothingKeepsWhatTheLastOneDid(t *testing.T) {
+	b := newBench(t)
+	b.large()
+	before := activities.Progress{Done: 700, Total: 1000, Resume: copier.State{Upload: "there", PartSize: 5}}
+	b.env.SetHeartbeatDetails(before)
+	b.bucket.Err = errors.New("down")
+	_, err := b.copyLarge(t, b.input())
+	requireFailure(t, err, activities.ClassStorage, false)
+	require.EqualValues(t, 700, progressOf(t, err).Done)
+	require.Equal(t, before.Resume, progressOf(t, err).Resume)
+
+	// The bucket has lost it: what counts is what is there now.
+	b.bucket.Err = nil
+	b.bucket.OnPart = func(number int32) error {
+		if number > 1 {
+			return errors.New("down")
+		}
+		return nil
+	}
+	_, err = b.copyLarge(t, b.input())
+	requireFailure(t, err, activities.ClassStorage, false)
+	require.EqualValues(t, storage.MinPartSize, progressOf(t, err).Done)
+}
+
 func TestNextAttemptFindsWhatTheLastOneStored(t *testing.T) {
 	b := newBench(t)
 	b.large()

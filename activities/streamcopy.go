@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -14,15 +15,15 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// errDigest is a source that is not what the request expects.
-var errDigest = errors.New("the source does not have the SHA-256 that the request expects")
+// WayFound is the way of a copy that another attempt or another copy had made.
+const WayFound = "found"
 
 // StreamCopy copies the source's bytes into the bucket. What is stored is exactly what HeadSource saw, or nothing. It goes
 // on where an earlier attempt left off, and leaves the upload to the next one if it fails itself: AbortUpload is for when
 // there will be none.
 func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (Copy, error) {
 	start := a.Now()
-	t := &transfer{a: a, in: in}
+	t := newTransfer(ctx, a, in)
 	out, err := a.streamCopy(ctx, t)
 	if err != nil {
 		return Copy{}, outcome(ctx, err, t.progress())
@@ -41,32 +42,21 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (Copy, error) 
 	if err != nil {
 		return Copy{}, err
 	}
-	if t.job.Resume.Upload != "" || activity.GetInfo(ctx).Attempt > 1 {
-		if there, err := a.there(ctx, t); err != nil || there != nil {
-			return *orZero(there), err
-		}
-	}
 	ctx, stop := t.watch(ctx)
 	defer stop()
+	if t.job.Resume.Upload != "" || activity.GetInfo(ctx).Attempt > 1 {
+		if there, found, err := a.there(ctx, t); err != nil || found {
+			return there, cause(ctx, err)
+		}
+	}
 	r, err := a.Copier.Run(ctx, t.job)
-	var source *origin.Error
-	switch {
-	case errors.As(err, &source) && source.Class == origin.ClassCorrupt && t.in.SHA256 != "" && len(t.in.Meta.Digests) == 0:
-		return Copy{}, fmt.Errorf("%w: %w", errDigest, err)
-	case err != nil:
+	if err != nil {
 		return Copy{}, cause(ctx, err)
 	}
 	return Copy{
 		Size: r.Size, CRC64NVME: r.CRC64NVME, Expires: r.Expires,
 		Way: r.Way, Fetched: r.Fetched, Resumed: r.Resumed, Restarted: r.Restarted, Unverified: r.Unverified,
 	}, nil
-}
-
-func orZero(c *Copy) *Copy {
-	if c == nil {
-		return &Copy{}
-	}
-	return c
 }
 
 func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object) (*copier.Job, error) {
@@ -77,17 +67,13 @@ func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object
 		Input: storage.Input{
 			Key:                object.Key(),
 			ContentType:        contentType(in.Meta.ContentType),
-			ContentEncoding:    headerSafe(in.Meta.ContentEncoding),
-			ContentDisposition: headerSafe(in.Meta.ContentDisposition),
-			ContentLanguage:    headerSafe(in.Meta.ContentLanguage),
+			ContentEncoding:    header(in.Meta.ContentEncoding),
+			ContentDisposition: header(in.Meta.ContentDisposition),
+			ContentLanguage:    header(in.Meta.ContentLanguage),
 			Metadata:           metadata(in, activity.GetInfo(ctx).WorkflowExecution.ID, a.Now()),
 			Replaces:           in.Replaces,
 		},
-		Resume: in.Resume,
-	}
-	var last Progress
-	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
-		job.Resume = last.Resume
+		Resume: t.last.Resume,
 	}
 	if in.SHA256 != "" {
 		sum, err := hex.DecodeString(in.SHA256)
@@ -105,30 +91,27 @@ func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object
 }
 
 // there looks what the bucket has: an earlier attempt may have come to its end, and somebody else to another one.
-func (a *Activities) there(ctx context.Context, t *transfer) (*Copy, error) {
-	stored, err := a.Bucket.Head(ctx, t.job.Input.Key)
+func (a *Activities) there(ctx context.Context, t *transfer) (_ Copy, found bool, _ error) {
+	looking, cancel := context.WithTimeout(ctx, bucketTimeout)
+	defer cancel()
+	stored, err := a.Bucket.Head(looking, t.job.Input.Key)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		t.job.Input.Replaces = ""
-		return nil, nil //nolint:nilnil // nothing is there
+		return Copy{}, false, nil
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errStorage, err)
+		return Copy{}, false, fmt.Errorf("%w: %w", errStorage, err)
 	case stored.Generation > t.in.Generation:
-		return nil, cache.ErrPurged
+		return Copy{}, false, cache.ErrPurged
 	case stored.CopyID == t.in.CopyID && stored.CopyID != "",
 		t.in.SHA256 == "" && a.usable(stored, t.in.Generation):
-		return &Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires, Way: "found"}, nil
+		return Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires, Way: WayFound}, true, nil
 	}
 	t.job.Input.Replaces = stored.ETag
-	return nil, nil //nolint:nilnil // nothing of use is there
+	return Copy{}, false, nil
 }
 
-func contentType(s string) string {
-	if s = headerSafe(s); s == "" {
-		return "application/octet-stream"
-	}
-	return s
-}
+func contentType(s string) string { return cmp.Or(header(s), "application/octet-stream") }
 
 // cause is why ctx is over, if that is why the copy failed.
 func cause(ctx context.Context, err error) error {

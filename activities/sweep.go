@@ -41,8 +41,11 @@ func (a *Activities) sweepUploads(ctx context.Context, in SweepInput) (out Sweep
 		case running[key[1]]:
 			out.Owned++
 		default:
-			err = errors.Join(err, a.Bucket.AbortUpload(ctx, u))
-			out.Aborted++
+			if failed := a.Bucket.AbortUpload(ctx, u); failed != nil {
+				err = errors.Join(err, failed)
+			} else {
+				out.Aborted++
+			}
 		}
 		activity.RecordHeartbeat(ctx, out)
 	}

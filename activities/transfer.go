@@ -31,18 +31,32 @@ type transfer struct {
 	in  StreamCopyInput
 	key string
 	job *copier.Job
-
+	// last is how far earlier attempts came.
+	last  Progress
 	state atomic.Pointer[copier.State]
+}
+
+func newTransfer(ctx context.Context, a *Activities, in StreamCopyInput) *transfer {
+	t := &transfer{a: a, in: in, last: Progress{Resume: in.Resume}}
+	var last Progress
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
+		t.last = last
+	}
+	return t
 }
 
 // progress is where the copy is now.
 func (t *transfer) progress() Progress {
-	p := Progress{Total: t.in.Meta.Size, Resume: t.in.Resume}
+	p := Progress{Total: t.in.Meta.Size, Resume: t.last.Resume}
 	if t.job != nil {
-		p.Done, p.Resume = t.job.Counters.Stored.Load(), t.job.Resume
+		p.Done = t.job.Counters.Stored.Load()
 	}
 	if s := t.state.Load(); s != nil {
 		p.Resume = *s
+	}
+	if p.Resume.Upload != "" && p.Resume.Upload == t.last.Resume.Upload {
+		// Of an attempt that did not come to look at the parts, they are there all the same.
+		p.Done = max(p.Done, t.last.Done)
 	}
 	return p
 }
@@ -84,12 +98,18 @@ func (t *transfer) run(ctx context.Context) error {
 			activity.RecordHeartbeat(ctx, t.progress())
 		}
 		now, c := t.a.Now(), &t.job.Counters
-		if n := c.Fetched.Load() + c.Stored.Load(); n != last || c.Waiting.Load() > 0 {
+		waits := c.Waiting.Load() > 0 && c.Held.Load() == 0
+		if n := c.Fetched.Load() + c.Read.Load() + c.Stored.Load(); n != last || waits {
 			last, moved = n, now
 		}
-		// The source is the copier's to judge, so what takes so long is the bucket.
+		// A source that sends too little is the copier's to judge, so what takes so long is the bucket, or a connection to a
+		// source that has as many as it may.
 		if since := now.Sub(moved); since > bucketPatience*t.a.Copier.Stall {
-			return fmt.Errorf("%w: for %s, after %d of %d bytes", errBucketStalled, since.Round(time.Second), c.Stored.Load(), t.in.Meta.Size)
+			stalled := errBucketStalled
+			if c.Reading.Load() > 0 {
+				stalled = copier.ErrStalled
+			}
+			return fmt.Errorf("%w: for %s, after %d of %d bytes", stalled, since.Round(time.Second), c.Stored.Load(), t.in.Meta.Size)
 		}
 		// Renewed three times in a lease's time, as long as something moved since or the bucket has the last word: to
 		// complete a large object takes it minutes.

@@ -26,11 +26,10 @@ const (
 // PartSize is the smallest size of a part, at least want, with which an object of size bytes fits into 10,000 parts; more
 // than 48.8 TiB don't. An object of unknown size (-1) gets want.
 func PartSize(size, want int64) (int64, error) {
-	part := max(want, MinPartSize, (size+MaxParts-1)/MaxParts)
-	if part > MaxPartSize {
+	if size > MaxParts*MaxPartSize {
 		return 0, fmt.Errorf("%d bytes are more than S3 stores as one object", size)
 	}
-	return part, nil
+	return max(want, MinPartSize, (size+MaxParts-1)/MaxParts), nil
 }
 
 // Upload names a multipart upload that was created and is neither completed nor aborted.
@@ -184,7 +183,7 @@ func (b *Bucket) CompleteUpload(ctx context.Context, in Input, u Upload, parts [
 	}
 	var stored Stored
 	if _, err = b.client.CompleteMultipartUpload(ctx, complete); err != nil {
-		if isStatus(err, http.StatusBadRequest) && !hasCode(err, "RequestTimeout", "ExpiredToken") {
+		if hasCode(err, unfit()...) {
 			err = fmt.Errorf("%w: the server can't make the object of these parts: %w", ErrMismatch, err)
 		}
 		stored, err = b.settle(ctx, in, want, err)
@@ -195,6 +194,15 @@ func (b *Bucket) CompleteUpload(ctx context.Context, in Input, u Upload, parts [
 		return Stored{}, b.uploadError("complete", u, err)
 	}
 	return stored, nil
+}
+
+// unfit are the errors of parts that will never be the object
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+func unfit() []string {
+	return []string{
+		"BadDigest", "EntityTooLarge", "EntityTooSmall", "InvalidArgument", "InvalidDigest", "InvalidPart", "InvalidPartOrder",
+		"InvalidRequest", "MalformedXML", "XAmzContentChecksumMismatch",
+	}
 }
 
 // whole is what the bucket will hold when the parts are one object.

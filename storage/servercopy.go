@@ -27,9 +27,10 @@ const (
 var ErrNotCopied = errors.New("not copied by the server")
 
 // CopyFrom has the server copy the source by itself. It fails with [ErrNotCopied] where streaming may do better, and with
-// [ErrConflict] where it would not.
-func (b *Bucket) CopyFrom(ctx context.Context, in Input, src Source) (Stored, error) {
-	stored, err := b.copyFrom(ctx, in, src)
+// [ErrConflict] where it would not. copied is told how many bytes the server has copied since the last time, from many
+// goroutines.
+func (b *Bucket) CopyFrom(ctx context.Context, in Input, src Source, copied func(bytes int64)) (Stored, error) {
+	stored, err := b.copyFrom(ctx, in, src, copied)
 	if errors.Is(err, ErrConflict) {
 		// Which of the two objects does not meet its condition the server does not say.
 		if _, changed := b.look(ctx, src); changed != nil {
@@ -45,7 +46,7 @@ func (b *Bucket) CopyFrom(ctx context.Context, in Input, src Source) (Stored, er
 	return Stored{}, b.wrap("copy to", in.Key, err)
 }
 
-func (b *Bucket) copyFrom(ctx context.Context, in Input, src Source) (Stored, error) {
+func (b *Bucket) copyFrom(ctx context.Context, in Input, src Source, copied func(int64)) (Stored, error) {
 	want, err := b.look(ctx, src)
 	if err != nil {
 		return Stored{}, err
@@ -54,7 +55,7 @@ func (b *Bucket) copyFrom(ctx context.Context, in Input, src Source) (Stored, er
 		if src.Size <= b.copyLimit {
 			err = b.copyObject(ctx, in, src)
 		} else {
-			err = b.copyParts(ctx, in, src)
+			err = b.copyParts(ctx, in, src, copied)
 		}
 	}
 	if err != nil {
@@ -128,7 +129,7 @@ func (b *Bucket) copyObject(ctx context.Context, in Input, src Source) error {
 
 // copyParts names no checksum algorithm: servers can't tell a copied part's. One that keeps checksums then computes the
 // whole object's.
-func (b *Bucket) copyParts(ctx context.Context, in Input, src Source) (err error) {
+func (b *Bucket) copyParts(ctx context.Context, in Input, src Source, copied func(int64)) (err error) {
 	u, err := b.createUpload(ctx, in, false)
 	if err != nil {
 		return err
@@ -140,7 +141,7 @@ func (b *Bucket) copyParts(ctx context.Context, in Input, src Source) (err error
 			err = errors.Join(err, b.AbortUpload(ctx, u))
 		}
 	}()
-	parts, err := b.copyAll(ctx, u, src)
+	parts, err := b.copyAll(ctx, u, src, copied)
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (b *Bucket) copyParts(ctx context.Context, in Input, src Source) (err error
 	return err
 }
 
-func (b *Bucket) copyAll(ctx context.Context, u Upload, src Source) ([]types.CompletedPart, error) {
+func (b *Bucket) copyAll(ctx context.Context, u Upload, src Source, copied func(int64)) ([]types.CompletedPart, error) {
 	size, err := PartSize(src.Size, min(copyPart, b.copyLimit))
 	if err != nil {
 		return nil, err
@@ -167,6 +168,7 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src Source) ([]types.Com
 	for i := range parts {
 		group.Go(func() error {
 			number, first := int32(i)+1, int64(i)*size //nolint:gosec // there are 10,000 at most
+			end := min(first+size, src.Size)
 			out, err := b.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 				Bucket:            &b.pool.Bucket,
 				Key:               &u.Key,
@@ -174,7 +176,7 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src Source) ([]types.Com
 				PartNumber:        &number,
 				CopySource:        aws.String(src.header()),
 				CopySourceIfMatch: &src.ETag,
-				CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, min(first+size, src.Size)-1)),
+				CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, end-1)),
 			})
 			switch {
 			case err != nil:
@@ -183,6 +185,7 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src Source) ([]types.Com
 				return fmt.Errorf("part %d: the server does not say that it copied it", number)
 			}
 			parts[i] = types.CompletedPart{ETag: out.CopyPartResult.ETag, PartNumber: &number}
+			copied(end - first)
 			return nil
 		})
 	}

@@ -154,7 +154,9 @@ func copyFaults() map[string]copyFault {
 		"the credentials are others": {simple(func(c *copying) {
 			c.cfg.Credentials = credentials.NewStaticCredentialsProvider("others", "othersothers", "")
 			bucket := storage.Open(c.cfg, c.pool)
-			c.run = func(ctx context.Context) (storage.Stored, error) { return bucket.CopyFrom(ctx, c.in, c.src.Source) }
+			c.run = func(ctx context.Context) (storage.Stored, error) {
+				return bucket.CopyFrom(ctx, c.in, c.src.Source, func(int64) {})
+			}
 			strike(&c.attempt)
 		}), notCopied, nothing, ""},
 

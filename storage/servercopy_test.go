@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +69,8 @@ func (s *source) put(t *testing.T, body []byte) {
 // copying is an attempt by CopyFrom.
 type copying struct {
 	attempt
-	src source
+	src    source
+	copied atomic.Int64 // bytes, as was told
 }
 
 func (s source) copying(t *testing.T, on server, call, key string, change func(*storage.Pool)) *copying {
@@ -76,7 +78,9 @@ func (s source) copying(t *testing.T, on server, call, key string, change func(*
 	c := &copying{src: s}
 	c.spoiled, c.call, c.in, c.body = spoil(t, on, change), call, copyOf(key, ours), s.body
 	c.SetCopyLimit(storage.MinPartSize)
-	c.run = func(ctx context.Context) (storage.Stored, error) { return c.CopyFrom(ctx, c.in, c.src.Source) }
+	c.run = func(ctx context.Context) (storage.Stored, error) {
+		return c.CopyFrom(ctx, c.in, c.src.Source, func(n int64) { c.copied.Add(n) })
+	}
 	return c
 }
 
@@ -126,6 +130,7 @@ func TestServerCopies(t *testing.T) {
 					require.Less(t, c.Largest(), int64(8<<10), "its bytes came here")
 					want := map[string]int{storagetest.CallCopy: 1}
 					if call == storagetest.CallComplete {
+						require.Equal(t, src.Size, c.copied.Load(), "progress")
 						want = map[string]int{storagetest.CallCreate: 1, storagetest.CallPartCopy: 3, storagetest.CallComplete: 1}
 					}
 					got := map[string]int{}

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -87,6 +88,9 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 		Source: c.in.Source, Meta: head.Meta, Generation: head.Generation, Replaces: head.Replaces, CopyID: head.CopyID,
 		SHA256: c.in.SHA256,
 	})
+	if err == nil && copied.Way == activities.WayFound {
+		c.abortUpload(ctx) // what this copy has stored is not what was found
+	}
 	return CopyObjectResult{Copy: copied, Copied: true}, err
 }
 
@@ -105,7 +109,19 @@ func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyIn
 			return copied, err
 		}
 		done, in.Resume = p.Done, p.Resume
+		if err := workflow.Sleep(ctx, pause(err)); err != nil {
+			return copied, err
+		}
 	}
+}
+
+// pause is how long a source and a bucket that failed so often are left alone.
+func pause(err error) time.Duration {
+	wait := StreamCopyPolicy().MaximumInterval
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		wait = max(wait, app.NextRetryDelay())
+	}
+	return wait
 }
 
 // abortUpload frees what was stored of a copy that will not be made. What can't be freed now is swept later.

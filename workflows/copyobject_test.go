@@ -325,3 +325,51 @@ func TestAttemptsThatMadeProgress(t *testing.T) {
 		})
 	}
 }
+
+// TestFoundCopyLeavesNoUpload has StreamCopy find a copy that is not made of the parts it has stored itself.
+func TestFoundCopyLeavesNoUpload(t *testing.T) {
+	for way, aborted := range map[string]int{activities.WayFound: 1, copier.WayRanges: 0} {
+		t.Run(way, func(t *testing.T) {
+			r := newRun(t)
+			large := head()
+			large.Meta.Size = 100 << 20
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(large, nil).Once()
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Way: way}, nil).Once()
+			aborts := 0
+			r.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(
+				func(context.Context, activities.AbortUploadInput) error { aborts++; return errors.New("down") })
+			r.updateCache(ok)
+			r.ExecuteWorkflow(workflows.CopyObject, input())
+			require.True(t, r.result(t).Published)
+			require.Equal(t, aborted, min(aborts, 1))
+		})
+	}
+}
+
+// TestSourceIsLeftAloneBetweenSeriesOfAttempts has the last attempt told when to come back.
+func TestSourceIsLeftAloneBetweenSeriesOfAttempts(t *testing.T) {
+	r := newRun(t)
+	large := head()
+	large.Meta.Size = 100 << 20
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(large, nil).Once()
+	var at []time.Time
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+		func(context.Context, activities.StreamCopyInput) (activities.Copy, error) {
+			at = append(at, r.Now())
+			if len(at) <= int(workflows.StreamCopyPolicy().MaximumAttempts) {
+				return activities.Copy{}, temporal.NewApplicationErrorWithOptions("busy", "BadHTTPStatus", temporal.ApplicationErrorOptions{
+					NextRetryDelay: 300 * time.Second,
+					Details: []any{
+						activities.Failure{Class: "BadHTTPStatus"}, activities.Progress{Done: 1, Resume: copier.State{Upload: "a"}},
+					},
+				})
+			}
+			return activities.Copy{}, nil
+		})
+	r.updateCache(ok)
+	r.ExecuteWorkflow(workflows.CopyObject, input())
+	require.True(t, r.result(t).Published)
+	for i := range at[1:] {
+		require.GreaterOrEqual(t, at[i+1].Sub(at[i]), 300*time.Second, i)
+	}
+}

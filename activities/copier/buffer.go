@@ -13,9 +13,10 @@ import (
 
 // buffer holds one part while it is under way: in memory, or in a file if it is too large for that.
 type buffer struct {
-	memory *Memory
-	file   *os.File
-	size   int64
+	counters *Counters
+	memory   *Memory
+	file     *os.File
+	size     int64
 
 	mu  sync.RWMutex
 	mem []byte // nil once it is released
@@ -29,7 +30,8 @@ func (r *run) buffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
 			return nil, fmt.Errorf("make a file for a part: %w", err)
 		}
 		_ = os.Remove(f.Name())
-		return &buffer{file: f, size: n}, nil
+		r.Counters.Held.Add(1)
+		return &buffer{counters: &r.Counters, file: f, size: n}, nil
 	}
 	r.Counters.Waiting.Add(1)
 	defer r.Counters.Waiting.Add(-1)
@@ -37,12 +39,14 @@ func (r *run) buffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &buffer{memory: m, mem: mem, size: n}, nil
+	r.Counters.Held.Add(1)
+	return &buffer{counters: &r.Counters, memory: m, mem: mem, size: n}, nil
 }
 
 // release gives the memory back. Package net/http may go on reading a request's body for a while after the request was
 // cancelled, and must not see what another part has there then.
 func (b *buffer) release() {
+	b.counters.Held.Add(-1)
 	if b.file != nil {
 		_ = b.file.Close()
 		return
@@ -56,7 +60,8 @@ func (b *buffer) release() {
 var errReleased = errors.New("the part is not in memory any more")
 
 // ReadAt implements [io.ReaderAt].
-func (b *buffer) ReadAt(p []byte, off int64) (int, error) {
+func (b *buffer) ReadAt(p []byte, off int64) (n int, err error) {
+	defer func() { b.counters.Read.Add(int64(n)) }()
 	if b.file != nil {
 		return b.file.ReadAt(p, off)
 	}
@@ -65,11 +70,10 @@ func (b *buffer) ReadAt(p []byte, off int64) (int, error) {
 	if b.mem == nil {
 		return 0, errReleased
 	}
-	n := copy(p, b.mem[off:])
-	if n < len(p) {
-		return n, io.EOF
+	if n = copy(p, b.mem[off:]); n < len(p) {
+		err = io.EOF
 	}
-	return n, nil
+	return n, err
 }
 
 // read returns the bytes in a form that can be read again.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,10 @@ import (
 // ErrStalled is returned for a source that sends nothing, or too little.
 var ErrStalled = errors.New("the source stalled")
 
+// ErrExpected is returned for a source that does not have the digests of [Job.Expect], as far as they can be told from
+// its own.
+var ErrExpected = errors.New("the source does not have the digest that the request expects")
+
 // Source is where objects come from. Its errors are [*origin.Error] or the context's.
 type Source interface {
 	Get(ctx context.Context, url string, want origin.Meta) (*origin.Body, error)
@@ -28,7 +33,7 @@ type Source interface {
 type Objects interface {
 	Checksum() storage.Checksum
 	Put(ctx context.Context, in storage.Input, body storage.Body) (storage.Stored, error)
-	CopyFrom(ctx context.Context, in storage.Input, src storage.Source) (storage.Stored, error)
+	CopyFrom(ctx context.Context, in storage.Input, src storage.Source, copied func(bytes int64)) (storage.Stored, error)
 }
 
 // Uploads are the bucket's multipart uploads; see [storage.Bucket].
@@ -94,6 +99,7 @@ type Job struct {
 type State struct {
 	Upload   string `json:"upload,omitempty"`   // its id
 	PartSize int64  `json:"partSize,omitempty"` // bytes
+	Stream   bool   `json:"stream,omitempty"`   // of one stream nothing can be gone on with
 	// Hashed is how many parts, from the first, Hash has in it; only of a copy that has a digest.
 	Hashed int32  `json:"hashed,omitempty"`
 	Hash   []byte `json:"hash,omitempty"`
@@ -101,12 +107,15 @@ type State struct {
 
 // Counters are updated while a copy runs, in bytes.
 type Counters struct {
-	// Waiting is not 0 while the copy can't do anything for want of memory.
-	Waiting atomic.Int64
+	// Waiting is not 0 while parts wait for their turn or for memory, Held is how many buffers the copy has. One that waits
+	// and holds nothing can't do anything.
+	Waiting, Held atomic.Int64
 	// Reading is how many reads of the source are under way.
 	Reading atomic.Int64
 	// Fetched came from the source in this try.
 	Fetched atomic.Int64
+	// Read was read of buffers, to be sent to the bucket; more than once if it had to be sent again.
+	Read atomic.Int64
 	// Stored is what the bucket has, from earlier tries as well.
 	Stored atomic.Int64
 }
@@ -125,7 +134,7 @@ type Result struct {
 	Way string
 	// Fetched came from the source in this try, Resumed was in the bucket before, in bytes.
 	Fetched, Resumed int64
-	// Restarted says why an earlier try was of no use, if it was not.
+	// Restarted says why an earlier try was of no use, or the S3 server did not copy by itself.
 	Restarted string
 	// Unverified is set if nobody can tell whether the source sent all of it.
 	Unverified bool
@@ -148,9 +157,9 @@ func (r *run) mark(name, value string) {
 func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
 	r := &run{Copier: c, Job: j, Input: j.Input, verifier: origin.NewVerifier(j.Expect...)}
 	var err error
-	if j.Server != nil && len(j.Expect)+len(j.Meta.Digests) == 0 {
+	if j.Server != nil && len(j.Expect)+len(j.Meta.Digests) == 0 && j.Resume.Upload == "" && !j.Resume.Stream {
 		// What the server copies nobody here can hash.
-		r.result.Stored, err = c.Bucket.CopyFrom(ctx, j.Input, *j.Server)
+		r.result.Stored, err = c.Bucket.CopyFrom(ctx, j.Input, *j.Server, func(n int64) { j.Counters.Stored.Add(n) })
 		if err == nil {
 			r.result.Way = WayServer
 			return r.result, nil
@@ -158,6 +167,8 @@ func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
 		if !errors.Is(err, storage.ErrNotCopied) {
 			return Result{}, bucketError(err)
 		}
+		r.result.Restarted = cut(err.Error())
+		j.Counters.Stored.Store(0)
 	}
 	switch {
 	case IsSmall(j.Meta):
@@ -176,6 +187,11 @@ func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
 	r.result.Fetched = j.Counters.Fetched.Load()
 	return r.result, nil
 }
+
+// maxReason keeps a result short, in bytes.
+const maxReason = 300
+
+func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxReason)], "") }
 
 // ErrBucket marks the errors of the bucket.
 var ErrBucket = errors.New("bucket")
@@ -227,7 +243,16 @@ func (r *run) check(buf *buffer) error {
 	if err := buf.copyTo(r.verifier); err != nil {
 		return err
 	}
-	return r.verifier.Check()
+	return r.verify()
+}
+
+// verify compares the digests. Where the source's own are not among them, it is the request that is not met.
+func (r *run) verify() error {
+	err := r.verifier.Check()
+	if err != nil && len(r.Expect) > 0 && (r.result.Way != WayRanges || len(r.Meta.Digests) == 0) {
+		return fmt.Errorf("%w: %w", ErrExpected, err)
+	}
+	return err
 }
 
 // put stores a whole object. Of one that comes in parts the checksum is known when its metadata can't be changed any more:

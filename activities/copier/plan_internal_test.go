@@ -2,6 +2,7 @@ package copier
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -30,8 +31,10 @@ func TestPartsArePlanned(t *testing.T) {
 			require.LessOrEqual(t, (tc.size+each-1)/each, int64(storage.MaxParts))
 		})
 	}
-	_, err := c.partSize(largest + 1)
-	require.Error(t, err)
+	for _, size := range []int64{largest + 1, math.MaxInt64 - storage.MaxParts + 2, math.MaxInt64} {
+		_, err := c.partSize(size)
+		require.Error(t, err, size)
+	}
 }
 
 func TestPartsCoverTheObject(t *testing.T) {

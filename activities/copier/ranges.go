@@ -46,12 +46,14 @@ type upload struct {
 
 	mu   sync.Mutex
 	have map[int32]storage.Part // what the bucket has, by number
+	// hashes are those of the parts that are hashed and stored, by number, as far as state has them not.
+	hashes map[int32][]byte
 }
 
 // upload goes on with the earlier try's upload, or creates one. All other uploads under the key are nobody's: of an object
 // there is only ever one copy at a time.
 func (r *run) upload(ctx context.Context) (*upload, error) {
-	u := &upload{run: r, state: r.Resume, have: map[int32]storage.Part{}}
+	u := &upload{run: r, state: r.Resume, have: map[int32]storage.Part{}, hashes: map[int32][]byte{}}
 	u.Key, u.ID = r.Input.Key, r.Resume.Upload
 	if err := r.abortOthers(ctx, u.Upload); err != nil {
 		return nil, err
@@ -60,7 +62,8 @@ func (r *run) upload(ctx context.Context) (*upload, error) {
 		listed, err := r.Bucket.ListParts(ctx, u.Upload)
 		switch {
 		case err == nil:
-			return u, u.adopt(listed)
+			u.adopt(listed)
+			return u, nil
 		case !errors.Is(err, storage.ErrNoUpload):
 			return nil, bucketError(err)
 		}
@@ -70,7 +73,7 @@ func (r *run) upload(ctx context.Context) (*upload, error) {
 	if err != nil {
 		return nil, tooLarge(err)
 	}
-	return u, u.create(ctx, size)
+	return u, u.create(ctx, State{PartSize: size})
 }
 
 func tooLarge(err error) error {
@@ -87,14 +90,18 @@ func (r *run) abortOthers(ctx context.Context, except storage.Upload) error {
 	if r.Checkpoint(r.Resume); ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return bucketError(AbortUploads(ctx, r.Bucket, except))
+	return bucketError(abortAll(ctx, r.Bucket, open))
 }
 
 // AbortUploads aborts all uploads under the key of one but that one.
 func AbortUploads(ctx context.Context, b Aborter, except storage.Upload) error {
 	open, err := others(ctx, b, except)
-	for _, other := range open {
-		err = errors.Join(err, b.AbortUpload(ctx, other))
+	return errors.Join(err, abortAll(ctx, b, open))
+}
+
+func abortAll(ctx context.Context, b Aborter, open []storage.Upload) (err error) {
+	for _, u := range open {
+		err = errors.Join(err, b.AbortUpload(ctx, u))
 	}
 	return err
 }
@@ -105,11 +112,13 @@ func others(ctx context.Context, b Aborter, except storage.Upload) ([]storage.Up
 }
 
 // create begins an upload that the next try will know of, or none.
-func (u *upload) create(ctx context.Context, partSize int64) (err error) {
+func (u *upload) create(ctx context.Context, state State) (err error) {
 	if u.Upload, err = u.Bucket.CreateUpload(ctx, u.Input); err != nil {
 		return bucketError(err)
 	}
-	u.state = State{Upload: u.ID, PartSize: partSize}
+	if u.state = state; !state.Stream {
+		u.state.Upload = u.ID
+	}
 	u.Checkpoint(u.state)
 	if ctx.Err() != nil {
 		// Whoever goes on with this copy does not know of the upload.
@@ -119,19 +128,22 @@ func (u *upload) create(ctx context.Context, partSize int64) (err error) {
 }
 
 // adopt takes over what the bucket has of an earlier try.
-func (u *upload) adopt(listed []storage.Part) error {
-	if u.state.Hashed > 0 {
-		if err := u.verifier.Restore(u.state.Hash); err != nil {
-			return err
-		}
-	}
+func (u *upload) adopt(listed []storage.Part) {
 	all := parts(u.Meta.Size, u.state.PartSize)
 	for _, p := range listed {
 		if int(p.Number) <= len(all) && p.Size == all[p.Number-1].n && p.Sum != "" {
 			u.have[p.Number] = p
 		}
 	}
-	return nil
+	for number := int32(1); number <= u.state.Hashed; number++ {
+		if _, ok := u.have[number]; !ok {
+			// What is fetched in its place would not be what was hashed.
+			u.state.Hashed = 0
+		}
+	}
+	if u.state.Hashed > 0 && u.verifier.Restore(u.state.Hash) != nil {
+		u.state.Hashed = 0
+	}
 }
 
 // copyParts copies what is missing. After a failure no part is begun any more, but those under way are finished, since
@@ -156,10 +168,13 @@ func (u *upload) copyParts(ctx context.Context, missing []part) error {
 		hashed = after
 		all.Go(func() {
 			defer done()
-			body, err := u.fetchPart(reading, p, buf, before)
+			body, hash, err := u.fetchPart(reading, p, buf, before)
 			if err == nil {
 				close(after)
 				err = u.send(ctx, p.number, body)
+			}
+			if err == nil {
+				u.note(p.number, hash)
 			}
 			failed.set(err)
 			if err != nil && !u.worthFinishing(err) {
@@ -197,24 +212,26 @@ func (u *upload) worthFinishing(err error) bool {
 	return !gone && !errors.Is(err, storage.ErrNoUpload) && !errors.Is(err, context.Canceled) && !u.verifier.Needed()
 }
 
-// fetchPart reads a part, and hashes it after the one before.
-func (u *upload) fetchPart(ctx context.Context, p part, buf *buffer, before <-chan struct{}) (storage.Body, error) {
-	body, err := u.fill(ctx, buf, func(ctx context.Context) (*origin.Body, error) {
+// fetchPart reads a part, and hashes it after the one before, if there is a digest to compare.
+func (u *upload) fetchPart(
+	ctx context.Context, p part, buf *buffer, before <-chan struct{},
+) (body storage.Body, hash []byte, err error) {
+	body, err = u.fill(ctx, buf, func(ctx context.Context) (*origin.Body, error) {
 		return u.Source.GetRange(ctx, u.URL, u.Meta, p.off, p.n)
 	})
-	if err == nil && u.verifier.Needed() && p.number > u.state.Hashed {
-		err = u.hash(ctx, p, buf, before)
+	if err == nil && u.verifier.Needed() {
+		hash, err = u.hash(ctx, p, buf, before)
 	}
-	return body, err
+	return body, hash, err
 }
 
 // send stores a part unless the bucket has it: it may have been fetched only to be hashed. A request that is on its way
 // is never cut from here, since the server might go on with it after an abort.
 func (u *upload) send(ctx context.Context, number int32, body storage.Body) error {
 	u.mu.Lock()
-	have, ok := u.have[number]
+	have := u.have[number]
 	u.mu.Unlock()
-	if ok && have.Sum == base64.StdEncoding.EncodeToString(body.Sum) {
+	if have.Sum == base64.StdEncoding.EncodeToString(body.Sum) {
 		return nil
 	}
 	stored, err := u.Bucket.UploadPart(ctx, u.Upload, number, body)
@@ -224,32 +241,46 @@ func (u *upload) send(ctx context.Context, number int32, body storage.Body) erro
 	u.mu.Lock()
 	u.have[number] = stored
 	u.mu.Unlock()
-	u.Counters.Stored.Add(body.Size)
+	u.Counters.Stored.Add(body.Size - have.Size)
 	return nil
 }
 
 // hashBlock is a multiple of the block size of every hash there is, in bytes.
 const hashBlock = 128
 
-// hash takes a part into the digests when it is its turn.
-func (u *upload) hash(ctx context.Context, p part, buf *buffer, before <-chan struct{}) error {
+// hash takes a part into the digests when it is its turn, and returns their state.
+func (u *upload) hash(ctx context.Context, p part, buf *buffer, before <-chan struct{}) ([]byte, error) {
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	case <-before:
 	}
 	if err := buf.copyTo(u.verifier); err != nil {
-		return err
+		return nil, err
 	}
 	if (p.off+p.n)%hashBlock != 0 {
-		return nil // the state would have bytes of the source in it, and nobody wants them in a history
+		return nil, nil // the state would have bytes of the source in it, and nobody wants them in a history
 	}
-	state, err := u.verifier.State()
-	if err != nil {
-		return err
+	return u.verifier.State()
+}
+
+// note tells the next try how far all parts are both hashed and stored: it goes on from there without looking at them.
+func (u *upload) note(number int32, hash []byte) {
+	if hash == nil {
+		return
 	}
-	u.Checkpoint(State{Upload: u.ID, PartSize: u.state.PartSize, Hashed: p.number, Hash: state})
-	return nil
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.hashes[number] = hash
+	before := u.state.Hashed
+	for next := u.hashes[u.state.Hashed+1]; next != nil; next = u.hashes[u.state.Hashed+1] {
+		u.state.Hashed++
+		u.state.Hash = next
+		delete(u.hashes, u.state.Hashed)
+	}
+	if u.state.Hashed > before {
+		u.Checkpoint(u.state)
+	}
 }
 
 // begin waits for the part's turn and for memory, in the order of parts, so that the first ones never wait for memory that
@@ -261,6 +292,8 @@ func (u *upload) begin(ctx context.Context, slots *semaphore.Weighted, n int64) 
 			f()
 		}
 	}
+	u.Counters.Waiting.Add(1)
+	defer u.Counters.Waiting.Add(-1)
 	for _, limit := range []*semaphore.Weighted{slots, u.Limit} {
 		if limit == nil {
 			continue
@@ -277,9 +310,9 @@ func (u *upload) begin(ctx context.Context, slots *semaphore.Weighted, n int64) 
 	return buf, done, nil
 }
 
-// complete makes the object appear.
+// complete makes the object appear if it has its digests.
 func (u *upload) complete(ctx context.Context) (err error) {
-	if err := u.verifier.Check(); err != nil {
+	if err := u.verify(); err != nil {
 		return u.lost(ctx, err)
 	}
 	all := make([]storage.Part, 0, len(u.have))

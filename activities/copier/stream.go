@@ -16,6 +16,7 @@ import (
 // restart copies by one stream after parts were tried.
 func (r *run) restart(ctx context.Context, why string) error {
 	r.Resume, r.result.Resumed = State{}, 0
+	r.Counters.Stored.Store(0)
 	err := r.stream(ctx)
 	r.result.Restarted = why
 	return err
@@ -26,7 +27,7 @@ func (r *run) restart(ctx context.Context, why string) error {
 func (r *run) stream(ctx context.Context) error {
 	r.result.Way = WayStream
 	r.verifier = origin.NewVerifier(r.Expect...) // the source's own digests are the source's business, as it is read whole
-	if r.Resume.Upload != "" {
+	if r.Resume.Upload != "" || r.Resume.Stream {
 		r.result.Restarted = "the source serves no ranges that are pinned by a strong ETag"
 	}
 	if err := r.abortOthers(ctx, storage.Upload{Key: r.Input.Key}); err != nil {
@@ -80,11 +81,14 @@ func (s *stream) copy(ctx context.Context) error {
 		case err != nil:
 		case last && number == 1:
 			defer done()
-			return s.finish(func() error { return s.put(ctx, body) })
-		case number > storage.MaxParts:
-			err = fmt.Errorf("the source sent more than %d parts of %d bytes", storage.MaxParts, s.state.PartSize)
+			if err := s.verify(); err != nil {
+				return err
+			}
+			return s.put(ctx, body)
+		case number > storage.MaxParts && body.Size > 0:
+			err = tooLarge(fmt.Errorf("the source sent more than %d parts of %d bytes", storage.MaxParts, s.state.PartSize))
 		case number == 1:
-			err = s.create(ctx, s.state.PartSize)
+			err = s.create(ctx, State{PartSize: s.state.PartSize, Stream: true})
 		}
 		failed.set(err)
 		if failed.is() != nil || body.Size == 0 {
@@ -103,7 +107,7 @@ func (s *stream) copy(ctx context.Context) error {
 	if err := failed.is(); err != nil {
 		return err
 	}
-	return s.finish(func() error { return s.complete(ctx) })
+	return s.complete(ctx)
 }
 
 // next reads a part; the last one may be empty.
@@ -116,12 +120,4 @@ func (s *stream) next(buf *buffer) (body storage.Body, last bool, err error) {
 		return body, false, err
 	}
 	return body, last, buf.copyTo(s.verifier)
-}
-
-// finish makes the object appear if it has its digests.
-func (s *stream) finish(appear func() error) error {
-	if err := s.verifier.Check(); err != nil {
-		return err
-	}
-	return appear()
 }

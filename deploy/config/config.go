@@ -85,7 +85,7 @@ type Worker struct {
 	Concurrency int      `yaml:"concurrency" env:"CONCURRENCY" doc:"activities at the same time, per pool, besides the copies of large objects"`
 	Memory      Size     `yaml:"memory" env:"MEMORY" doc:"for the parts of all copies together; a quarter is for objects of up to 8MiB, and how many larger ones are copied at the same time follows from the rest"`
 	Parts       int      `yaml:"parts" env:"PARTS" doc:"parts of one copy that are read and stored at the same time"`
-	SpoolDir    string   `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.25TiB), two of each at a time; the system's folder for temporary files if empty"`
+	SpoolDir    string   `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; the system's folder for temporary files if empty"`
 	Bridge      bool     `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the messages of the queue (the SQS bridge)"`
 	Receivers   int      `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
 	QueryKeys   []string `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required by worker**; keys that keep the queries of source URLs unreadable in workflow histories, the first one seals, any opens; make one with openssl rand -base64 32"`

@@ -27,6 +27,8 @@ type Memory struct {
 	OnDelete func()
 	// OnPart, if set, is called before a part is stored; an error is the call's.
 	OnPart func(number int32) error
+	// OnCopy, if set, is the server that copies by itself; its error is the call's.
+	OnCopy func(ctx context.Context, in storage.Input, src storage.Source, copied func(bytes int64)) ([]byte, error)
 
 	mu      sync.Mutex
 	serial  int // of ETags and uploads
@@ -233,9 +235,20 @@ func (m *Memory) ListUploads(ctx context.Context, prefix string) ([]storage.Uplo
 	return uploads, nil
 }
 
-// CopyFrom is [storage.Bucket.CopyFrom] of a server that can't.
-func (m *Memory) CopyFrom(context.Context, storage.Input, storage.Source) (storage.Stored, error) {
-	return storage.Stored{}, storage.ErrNotCopied
+// CopyFrom is [storage.Bucket.CopyFrom], by default of a server that can't.
+func (m *Memory) CopyFrom(
+	ctx context.Context, in storage.Input, src storage.Source, copied func(bytes int64),
+) (storage.Stored, error) {
+	if m.OnCopy == nil {
+		return storage.Stored{}, storage.ErrNotCopied
+	}
+	body, err := m.OnCopy(ctx, in, src, copied)
+	if err != nil {
+		return storage.Stored{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.store(in, body)
 }
 
 // Delete is [storage.Bucket.Delete].
