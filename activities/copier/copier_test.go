@@ -49,7 +49,7 @@ func everyWay(t *testing.T, r *rig) {
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
 			r.source.header = func(h http.Header) { maps.Copy(h, way.header) }
-			r.source.serve = nil
+			r.source.change(func() { r.source.serve = nil })
 			r.newJob(t)
 			if !way.length {
 				r.job.Meta.Size = -1

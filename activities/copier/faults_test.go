@@ -114,7 +114,7 @@ func TestSourceThatLiesIsNotBelieved(t *testing.T) {
 					r.requireAbsent(t)
 
 					// And when it has come to its senses:
-					r.source.serve = nil
+					r.source.change(func() { r.source.serve = nil })
 					out, err := r.try(t)
 					require.NoError(t, err)
 					r.requireExact(t)
@@ -170,7 +170,7 @@ func TestSourceThatStallsIsCut(t *testing.T) {
 				}
 				_, err := r.try(t)
 				require.ErrorIs(t, err, copier.ErrStalled)
-				r.source.serve = nil
+				r.source.change(func() { r.source.serve = nil })
 				out, err := r.try(t)
 				require.NoError(t, err)
 				r.requireExact(t)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ type source struct {
 	body []byte
 	sent atomic.Int64
 	gets atomic.Int64
+	busy sync.RWMutex // held for reading by those who answer
 	// Serve, if set, answers the nth GET (from 1) instead.
 	serve func(w http.ResponseWriter, r *http.Request, n int64)
 	// Header, if set, changes the head of every answer.
@@ -49,6 +51,8 @@ func newSource(t *testing.T, size int) *source {
 	s := &source{body: make([]byte, size)}
 	_, _ = rand.Read(s.body)
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.busy.RLock()
+		defer s.busy.RUnlock()
 		w = &counting{ResponseWriter: w, n: &s.sent}
 		if r.Method == http.MethodGet {
 			if n := s.gets.Add(1); s.serve != nil {
@@ -60,6 +64,13 @@ func newSource(t *testing.T, size int) *source {
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// change changes the source between answers: one whose client has gone may still be under way.
+func (s *source) change(f func()) {
+	s.busy.Lock()
+	defer s.busy.Unlock()
+	f()
 }
 
 // whole answers as a good source does, ranges included.

@@ -34,14 +34,16 @@ func TestPartThatWasHashedAndNotStored(t *testing.T) {
 	r.memory.OnPart = nil
 
 	good := r.source.body
-	r.source.body = append([]byte(nil), good...)
-	r.source.body[partSize+7] ^= 1 // in the second part
+	r.source.change(func() {
+		r.source.body = append([]byte(nil), good...)
+		r.source.body[partSize+7] ^= 1 // in the second part
+	})
 	_, err = r.try(t)
 	require.ErrorIs(t, err, copier.ErrExpected)
 	r.requireAbsent(t)
 	require.Zero(t, r.open(t), "nobody knows which part is wrong")
 
-	r.source.body = good
+	r.source.change(func() { r.source.body = good })
 	_, err = r.try(t)
 	require.NoError(t, err)
 	r.requireExact(t)
