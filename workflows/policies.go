@@ -70,7 +70,7 @@ func headSourceOptions(summary string) workflow.ActivityOptions {
 
 // streamCopyOptions bound a copy by its heartbeat. The total only has to end at some time, and soon enough that a purge of
 // its object is still remembered (see cache) should the purge's cancellation have been lost; what was stored by then is
-// gone on from.
+// gone on from, unless it came as one stream.
 func streamCopyOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		StartToCloseTimeout: 48 * time.Hour,
