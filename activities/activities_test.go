@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
@@ -339,73 +338,6 @@ func TestStreamCopyWithoutItsBucketIsRetried(t *testing.T) {
 	b.bucket.Err = errors.New("down")
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStorage, false)
-}
-
-func TestStreamCopyThatStallsIsCut(t *testing.T) {
-	b := newBench(t)
-	b.Copier.Stall = 50 * time.Millisecond
-	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, time.Hour) }
-	_, err := b.streamCopy(t, 0)
-	requireFailure(t, err, activities.ClassStalled, false)
-}
-
-// drip sends a body of five bytes, one after each pause.
-func drip(w http.ResponseWriter, r *http.Request, pause time.Duration) {
-	w.Header().Set("Content-Length", "5")
-	for i := range body {
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-r.Context().Done():
-			return
-		case <-time.After(pause):
-			_, _ = io.WriteString(w, body[i:i+1])
-		}
-	}
-}
-
-// stuckBucket takes nothing until its caller gives up.
-type stuckBucket struct{ *storagetest.Memory }
-
-func (stuckBucket) Put(ctx context.Context, _ storage.Input, _ storage.Body) (storage.Stored, error) {
-	<-ctx.Done()
-	return storage.Stored{}, ctx.Err()
-}
-
-func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
-	b := newBench(t)
-	b.Copier.Stall = 50 * time.Millisecond
-	b.Copier.Bucket = stuckBucket{b.bucket}
-	_, err := b.streamCopy(t, 0)
-	requireFailure(t, err, activities.ClassStorage, false)
-}
-
-// TestBucketThatHangsIsCutThoughMemoryIsShort has a copy wait for memory that it has itself.
-func TestBucketThatHangsIsCutThoughMemoryIsShort(t *testing.T) {
-	b := newBench(t)
-	b.large()
-	b.Copier.Stall, b.Copier.Memory, b.Copier.InFlight = 50*time.Millisecond, copier.NewMemory(16<<20), parts
-	b.Copier.Bucket = hangingBucket{b.bucket}
-	_, err := b.copyLarge(t, b.input())
-	requireFailure(t, err, activities.ClassStorage, false)
-}
-
-// hangingBucket takes no part until its caller gives up.
-type hangingBucket struct{ *storagetest.Memory }
-
-func (hangingBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, _ storage.Body) (storage.Part, error) {
-	<-ctx.Done()
-	return storage.Part{}, ctx.Err()
-}
-
-// TestCopyThatWaitsForItsTurnIsNotCut holds all of a pool's parts for longer than a bucket may hang.
-func TestCopyThatWaitsForItsTurnIsNotCut(t *testing.T) {
-	b := newBench(t)
-	b.large()
-	b.Copier.Stall, b.Copier.Limit = 150*time.Millisecond, semaphore.NewWeighted(1)
-	require.NoError(t, b.Copier.Limit.Acquire(t.Context(), 1))
-	time.AfterFunc(3*time.Second, func() { b.Copier.Limit.Release(1) })
-	_, err := b.copyLarge(t, b.input())
-	require.NoError(t, err)
 }
 
 func TestHeadersAreKeptWholeOrNotAtAll(t *testing.T) {
