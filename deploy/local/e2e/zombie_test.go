@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
@@ -84,18 +83,11 @@ func TestZombie(t *testing.T) {
 		<-p.answered
 	}
 	v.signal(t, syscall.SIGCONT)
-	// Without Temporal nobody tells the zombie that it is one, until it has seen what became of its calls; one of them may
-	// have given up before it was frozen, and looks at nothing.
-	looked := func() bool {
-		for name, c := range copies {
-			if (c.call == callPut || c.call == callComplete) && c.fate != purged && v.s3.count(objects[name], callHead) == 0 {
-				return false
-			}
+	// Without Temporal nobody tells the zombie that it is one, until it has seen what became of its calls.
+	for name, c := range copies {
+		if (c.call == callPut || c.call == callComplete) && c.fate != purged {
+			eventually(t, func() bool { return v.s3.count(objects[name], callHead) > 0 }, name)
 		}
-		return true
-	}
-	for end := time.Now().Add(15 * time.Second); !looked() && time.Now().Before(end); {
-		<-time.After(20 * time.Millisecond)
 	}
 	v.temporal.mend()
 	eventually(t, func() bool { return v.refused(t) == len(copies) }, "results are refused")
