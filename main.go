@@ -102,26 +102,17 @@ func (frontendCmd) Help() string {
 }
 
 func (c *frontendCmd) Run(ctx context.Context) error {
-	cfg, log, sys, err := c.open(ctx)
+	cfg, log, sys, err := c.open(ctx, hurried)
 	if err != nil {
 		return err
 	}
 	defer sys.close()
 	host, _ := os.Hostname() // only a name
-	server := frontend.New(frontend.Options{
-		Pools:      sys.frontendPools(),
-		Cache:      sys.cache,
-		Watcher:    sys.watcher,
-		Queue:      sys.queue,
-		Admit:      sys.origin.Admit,
-		Rules:      cfg.Rules(),
-		MaxWait:    cfg.Frontend.MaxWait,
-		WaitLimit:  cfg.Frontend.MaxWaitLimit,
-		PurgeToken: cfg.Frontend.PurgeToken,
-		Log:        log,
-		Registry:   sys.registry,
-		Name:       fmt.Sprintf("%s/%d", host, os.Getpid()),
-	})
+	layer := sys.layer(cfg, log)
+	o := cfg.FrontendOptions()
+	o.Pools, o.Cache, o.Watcher, o.Queue, o.Admit = sys.frontendPools(), layer, sys.watcher, sys.queue, sys.origin.Admit
+	o.Log, o.Registry, o.Breakers, o.Name = log, sys.registry, sys.breakers, fmt.Sprintf("%s/%d", host, os.Getpid())
+	server := frontend.New(o)
 	clients, err := listen(ctx, cfg.Frontend.Listen)
 	if err != nil {
 		return fmt.Errorf("frontend.listen: %w", err)
@@ -136,6 +127,7 @@ func (c *frontendCmd) Run(ctx context.Context) error {
 		func(ctx context.Context) error { return frontend.RunAdmin(ctx, admin, sys.registry, server.Ready) },
 		func(ctx context.Context) error { return server.Run(ctx, clients) },
 		func(ctx context.Context) error { sys.watcher.Run(ctx, sys.cache); return nil },
+		func(ctx context.Context) error { layer.Run(ctx); return nil },
 	)
 }
 
@@ -152,7 +144,7 @@ func (workerCmd) Help() string {
 }
 
 func (w *workerCmd) Run(ctx context.Context) error {
-	cfg, log, sys, err := w.open(ctx)
+	cfg, log, sys, err := w.open(ctx, patient)
 	if err != nil {
 		return err
 	}
@@ -210,7 +202,7 @@ func (setupCmd) Help() string {
 }
 
 func (s *setupCmd) Run(ctx context.Context) error {
-	cfg, log, sys, err := s.open(ctx)
+	cfg, log, sys, err := s.open(ctx, patient)
 	if err != nil {
 		return err
 	}
@@ -265,20 +257,24 @@ type system struct {
 	cache    *cache.Redis
 	watcher  *cache.Watcher
 	queue    *queue.Queue
+	breakers *frontend.Breakers
 }
 
+// How redis is asked: by front ends in a hurry, since a client waits.
+const hurried, patient = true, false
+
 // open reads the configuration and opens the system.
-func (c *configured) open(ctx context.Context) (config.Config, zerolog.Logger, *system, error) {
+func (c *configured) open(ctx context.Context, hurry bool) (config.Config, zerolog.Logger, *system, error) {
 	cfg, log, err := c.load()
 	if err != nil {
 		return cfg, log, nil, err
 	}
-	sys, err := openSystem(ctx, cfg, log)
+	sys, err := openSystem(ctx, cfg, hurry, log)
 	return cfg, log, sys, err
 }
 
 // openSystem does no I/O beyond what the AWS SDK does to find its configuration.
-func openSystem(ctx context.Context, cfg config.Config, log zerolog.Logger) (*system, error) {
+func openSystem(ctx context.Context, cfg config.Config, hurry bool, log zerolog.Logger) (*system, error) {
 	aws, err := cfg.AWS(ctx, log)
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
@@ -291,6 +287,7 @@ func openSystem(ctx context.Context, cfg config.Config, log zerolog.Logger) (*sy
 		}
 	})}
 	sys.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	sys.breakers = frontend.NewBreakers(sys.registry, log)
 	undecodable := promauto.With(sys.registry).NewCounter(prometheus.CounterOpts{
 		Name: "cloud_mirror_undecodable_entries_total",
 		Help: "Cache entries that could not be decoded and were removed.",
@@ -298,7 +295,11 @@ func openSystem(ctx context.Context, cfg config.Config, log zerolog.Logger) (*sy
 	if sys.origin, err = origin.New(cfg.Origin()); err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	if sys.cache, err = cache.Open(cfg.Redis.URL, undecodable.Inc); err != nil {
+	o := cache.Options{Undecodable: undecodable.Inc}
+	if hurry {
+		o.Timeout, o.OnBreaker = cfg.Redis.Timeout, sys.breakers.Changed("redis")
+	}
+	if sys.cache, err = cache.Open(cfg.Redis.URL, o); err != nil {
 		return nil, fmt.Errorf("redis.url: %w", err)
 	}
 	sys.queue = queue.Open(aws, cfg.SQS.Region, cfg.SQS.Endpoint, cfg.SQS.Queue)
@@ -313,6 +314,24 @@ func (s *system) poolIDs() (ids []string) {
 		ids = append(ids, p.ID())
 	}
 	return ids
+}
+
+// layer is what a front end keeps of redis in memory.
+func (s *system) layer(cfg config.Config, log zerolog.Logger) *cache.Layer {
+	o := cfg.Layer()
+	o.OnChange = func(up bool, err error) {
+		if up {
+			log.Info().Msg("redis announces changes, redirects are kept in memory")
+		} else {
+			log.Warn().Err(err).Msg("redis does not announce changes, every redirect reads it")
+		}
+	}
+	layer := cache.NewLayer(s.cache, o)
+	promauto.With(s.registry).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cloud_mirror_entries_in_memory",
+		Help: "Cache entries that are kept in memory.",
+	}, func() float64 { return float64(layer.Len()) })
+	return layer
 }
 
 func (s *system) close() { _ = s.cache.Close() }

@@ -32,6 +32,7 @@ type Cache interface {
 	Generation(ctx context.Context, key string) (int64, error)
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
 	Abandon(ctx context.Context, key string) error
+	Failures(ctx context.Context, key string) (int64, error)
 }
 
 // Observer is told what copies cost.
@@ -140,7 +141,7 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 		// HeadSource may have failed before it knew the generation, and an error is no less true after a purge.
 		generation = cache.AnyGeneration
 	}
-	entry := a.entry(in)
+	entry := a.entry(ctx, key, in)
 	err = a.Cache.Put(ctx, key, generation, entry)
 	purged := errors.Is(err, cache.ErrPurged)
 	if purged {
@@ -176,18 +177,22 @@ func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCach
 	log.Warn("not copied", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
 }
 
-func (a *Activities) entry(in UpdateCacheInput) cache.Entry {
-	if in.Copy != nil {
-		return a.Rules.Present(a.Now(), in.Copy.Expires)
-	}
+func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput) cache.Entry {
 	f := in.Failure
-	if f.Class == ClassDigest {
+	switch {
+	case in.Copy != nil:
+		return a.Rules.Present(a.Now(), in.Copy.Expires)
+	case f.Class == ClassDigest:
 		// To be told at once, like a permanent failure, but it is one of a single request's: others may ask soon.
-		e := a.Rules.Failed(a.Now(), f.Class, f.Status, false, f.Text)
+		e := a.Rules.Transient(a.Now(), 1, f.Class, f.Status, f.Text)
 		e.Permanent = true
 		return e
+	case f.Permanent:
+		return a.Rules.Failed(a.Now(), f.Class, f.Status, f.Text)
 	}
-	return a.Rules.Failed(a.Now(), f.Class, f.Status, f.Permanent, f.Text)
+	// If it can't be counted, it can't be put either.
+	failures, _ := a.Cache.Failures(ctx, key)
+	return a.Rules.Transient(a.Now(), failures, f.Class, f.Status, f.Text)
 }
 
 // discard deletes the copy if it is the one begun under the purged generation, and no newer one.

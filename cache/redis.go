@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,16 +25,33 @@ const generationTTL = 7 * 24 * time.Hour
 // Redis is the cache. It is safe for concurrent use. Its methods fail if redis does not answer; the caller goes on
 // without.
 type Redis struct {
-	client      redis.UniversalClient
+	client      *redis.Client
 	scripts     scripts
+	breaker     *breaker // nil if callers have the time to wait
 	now         func() time.Time
 	undecodable func()
 }
 
+// Options say how redis is asked.
+type Options struct {
+	// Timeout bounds each step of a call; patience if zero. With one, callers are in a hurry: a redis that hangs is not
+	// asked for a while, at the cost of one or two of them, but for purges.
+	Timeout time.Duration
+	// OnBreaker is told when redis is not asked any more, and when it is again; nil is told nothing.
+	OnBreaker func(open bool)
+	// Undecodable is called for every entry that could not be decoded; it must be set.
+	Undecodable func()
+}
+
+const (
+	// patience is the timeout of those who are in no hurry.
+	patience = time.Second
+	// poolPatience bounds the wait for a connection of the pool, which is busy and not hung: see breaker.
+	poolPatience = 2 * time.Second
+)
+
 // Open returns a cache for the redis at url (redis://, rediss:// or unix://). It does no I/O.
-//
-// undecodable is called for every entry that could not be decoded.
-func Open(url string, undecodable func()) (*Redis, error) {
+func Open(url string, o Options) (*Redis, error) {
 	opt, err := redis.ParseURL(url)
 	if err != nil {
 		// The library's error repeats the URL, and in it the password.
@@ -43,15 +61,20 @@ func Open(url string, undecodable func()) (*Redis, error) {
 	// caller here has a better answer than trying again.
 	opt.MaxRetries = -1
 	opt.DialerRetries = 1
+	timeout := cmp.Or(o.Timeout, patience)
 	opt.DialTimeout = timeout
 	opt.ReadTimeout = timeout
 	opt.WriteTimeout = timeout
-	opt.PoolTimeout = timeout
-	return &Redis{client: redis.NewClient(opt), scripts: newScripts(), now: time.Now, undecodable: undecodable}, nil
+	opt.PoolTimeout = poolPatience
+	r := &Redis{client: redis.NewClient(opt), scripts: newScripts(), now: time.Now, undecodable: o.Undecodable}
+	if o.Timeout > 0 {
+		if o.OnBreaker == nil {
+			o.OnBreaker = func(bool) {}
+		}
+		r.breaker = newBreaker(o.OnBreaker)
+	}
+	return r, nil
 }
-
-// timeout bounds each step of a call to redis.
-const timeout = 200 * time.Millisecond
 
 // Close releases the connections.
 func (r *Redis) Close() error { return r.client.Close() }
@@ -61,14 +84,28 @@ func (r *Redis) Ping(ctx context.Context) error { return r.client.Ping(ctx).Err(
 
 // Get returns the entry, Absent if there is none that is still true.
 func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
-	value, err := r.client.Get(ctx, key).Result()
-	if errors.Is(err, redis.Nil) {
-		return Entry{}, nil
-	}
-	if err != nil {
-		return Entry{}, fmt.Errorf("get cache entry: %w", err)
+	value, err := r.value(ctx, key)
+	if err != nil || value == "" {
+		return Entry{}, err
 	}
 	return r.read(ctx, key, value)
+}
+
+// value is what stands at the key, empty if nothing does.
+func (r *Redis) value(ctx context.Context, key string) (string, error) {
+	value, err := guarded(ctx, r.breaker, func(ctx context.Context) (string, error) { return r.client.Get(ctx, key).Result() })
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return "", fmt.Errorf("get cache entry: %w", err)
+	}
+	return value, nil
+}
+
+// run runs a script on the object's keys.
+func (r *Redis) run(ctx context.Context, s *redis.Script, key string, args ...any) (*redis.Cmd, error) {
+	return guarded(ctx, r.breaker, func(ctx context.Context) (*redis.Cmd, error) {
+		cmd := s.Run(ctx, r.client, keys(key), args...)
+		return cmd, cmd.Err()
+	})
 }
 
 // read decodes a value. One that is undecodable or over is removed, or it would keep everybody from the lease.
@@ -84,8 +121,7 @@ func (r *Redis) read(ctx context.Context, key, value string) (Entry, error) {
 }
 
 func (r *Redis) drop(ctx context.Context, key, value string) error {
-	err := r.scripts.drop.Run(ctx, r.client, keys(key), value, channel).Err()
-	if err != nil {
+	if _, err := r.run(ctx, r.scripts.drop, key, value, channel); err != nil {
 		return fmt.Errorf("drop cache entry: %w", err)
 	}
 	return nil
@@ -101,10 +137,14 @@ func (r *Redis) Acquire(ctx context.Context, key, owner string, lease time.Durat
 	}
 	// The second try is for a key that held something undecodable or over.
 	for range 2 {
-		current, err := r.scripts.acquire.Run(ctx, r.client, keys(key), value, lease.Milliseconds()).Text()
+		cmd, err := r.run(ctx, r.scripts.acquire, key, value, lease.Milliseconds())
 		if errors.Is(err, redis.Nil) {
 			return mine, true, nil
 		}
+		if err != nil {
+			return Entry{}, false, fmt.Errorf("acquire lease: %w", err)
+		}
+		current, err := cmd.Text()
 		if err != nil {
 			return Entry{}, false, fmt.Errorf("acquire lease: %w", err)
 		}
@@ -127,12 +167,9 @@ func (r *Redis) Release(ctx context.Context, key string, lease Entry) error {
 
 // Abandon removes a pending entry, whoever owns it: its copy is not coming.
 func (r *Redis) Abandon(ctx context.Context, key string) error {
-	value, err := r.client.Get(ctx, key).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("get cache entry: %w", err)
+	value, err := r.value(ctx, key)
+	if err != nil || value == "" {
+		return err
 	}
 	if entry, err := decode(value); err != nil || entry.State != Pending {
 		return nil //nolint:nilerr // what can't be decoded is dropped by whoever reads it
@@ -142,7 +179,9 @@ func (r *Redis) Abandon(ctx context.Context, key string) error {
 
 // Generation returns the object's purge generation, 0 if it was never purged. It only grows.
 func (r *Redis) Generation(ctx context.Context, key string) (int64, error) {
-	g, err := r.client.Get(ctx, generationKey(key)).Int64()
+	g, err := guarded(ctx, r.breaker, func(ctx context.Context) (int64, error) {
+		return r.client.Get(ctx, generationKey(key)).Int64()
+	})
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, fmt.Errorf("get purge generation: %w", err)
 	}
@@ -161,7 +200,11 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 	if err != nil {
 		return err
 	}
-	n, err := r.scripts.put.Run(ctx, r.client, keys(key), generation, value, ttl, channel).Int()
+	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, channel)
+	if err != nil {
+		return fmt.Errorf("put cache entry: %w", err)
+	}
+	n, err := cmd.Int()
 	if err != nil {
 		return fmt.Errorf("put cache entry: %w", err)
 	}
@@ -173,7 +216,9 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 
 // Purge forgets the object and returns its new generation.
 func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
-	text, err := r.scripts.purge.Run(ctx, r.client, keys(key),
+	// A purge is worth a wait, and must not be given up because others are in a hurry.
+	client := r.client.WithTimeout(max(patience, r.client.Options().ReadTimeout))
+	text, err := r.scripts.purge.Run(ctx, client, keys(key),
 		r.now().UnixMilli(), generationTTL.Milliseconds(), channel).Text()
 	if err != nil {
 		return 0, fmt.Errorf("purge cache entry: %w", err)
@@ -185,4 +230,17 @@ func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
 	return generation, nil
 }
 
-func keys(key string) []string { return []string{key, generationKey(key)} }
+// Failures counts a failure of the object's copies that may be mended by itself, and returns how many there were in a row,
+// this one included. A copy that is present, a purge, and an hour without one end the row.
+func (r *Redis) Failures(ctx context.Context, key string) (int64, error) {
+	cmd, err := r.run(ctx, r.scripts.fail, key, failuresTTL.Milliseconds())
+	if err != nil {
+		return 0, fmt.Errorf("count failures: %w", err)
+	}
+	return cmd.Int64()
+}
+
+// failuresTTL is longer than any back-off that follows from them.
+const failuresTTL = time.Hour
+
+func keys(key string) []string { return []string{key, generationKey(key), failuresKey(key)} }

@@ -27,7 +27,7 @@ func realRedis(t *testing.T) string {
 func open(t *testing.T) (c *cache.Redis, undecodable *atomic.Int64) {
 	t.Helper()
 	undecodable = new(atomic.Int64)
-	c, err := cache.Open(realRedis(t), func() { undecodable.Add(1) })
+	c, err := cache.Open(realRedis(t), cache.Options{Undecodable: func() { undecodable.Add(1) }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c, undecodable
@@ -113,7 +113,7 @@ func TestPurgesAreRememberedLongerThanCopiesTake(t *testing.T) {
 
 func TestBadURLIsNotRepeated(t *testing.T) {
 	for _, url := range []string{"redis://:hunter2/x@localhost:6379/0", "redis://:hunter2%zz@localhost/", "hunter2://x"} {
-		_, err := cache.Open(url, func() {})
+		_, err := cache.Open(url, cache.Options{Undecodable: func() {}})
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
@@ -125,7 +125,7 @@ func TestRedisThatIsAwayCostsLittle(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, hung.Close()) })
 	for name, address := range map[string]string{"dead": "127.0.0.1:1", "hung": hung.Addr().String()} {
 		t.Run(name, func(t *testing.T) {
-			c, err := cache.Open("redis://"+address, func() {})
+			c, err := cache.Open("redis://"+address, cache.Options{Timeout: 50 * time.Millisecond, Undecodable: func() {}})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, c.Close()) })
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -183,7 +183,7 @@ func (f *freezer) back(in io.Writer, out io.Reader) {
 
 func TestWatcherNoticesARedisThatHangs(t *testing.T) {
 	f := newFreezer(t, raw(t).Options().Addr)
-	c, err := cache.Open("redis://"+f.Addr().String(), func() {})
+	c, err := cache.Open("redis://"+f.Addr().String(), cache.Options{Undecodable: func() {}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	w := cache.NewWatcher(func(bool) {})

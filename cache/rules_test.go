@@ -33,10 +33,29 @@ func TestPresentNeverOutlivesTheObject(t *testing.T) {
 
 func TestErrorsHaveTheirOwnTimes(t *testing.T) {
 	now := time.Now()
-	r := cache.Rules{NegativeTTL: time.Minute, RetryAfter: time.Second}
-	require.Equal(t, now.Add(time.Minute), r.Failed(now, "BadHTTPStatus", 404, true, "").Deadline)
-	require.Equal(t, now.Add(time.Second), r.Failed(now, "SourceUnreachable", 0, false, "").Deadline)
-	require.Len(t, r.Failed(now, "x", 0, true, strings.Repeat("x", 1<<20)).Text, 1024)
+	r := cache.Rules{NegativeTTL: time.Minute}
+	require.Equal(t, now.Add(time.Minute), r.Failed(now, "BadHTTPStatus", 404, "").Deadline)
+	require.True(t, r.Failed(now, "BadHTTPStatus", 404, "").Permanent)
+	require.Len(t, r.Failed(now, "x", 0, strings.Repeat("x", 1<<20)).Text, 1024)
+}
+
+func TestTransientErrorsBackOffWithJitter(t *testing.T) {
+	now := time.Now()
+	r := cache.Rules{RetryAfter: time.Second, RetryMax: 5 * time.Second}
+	for failures, longest := range map[int64]time.Duration{
+		0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 4: 5 * time.Second, 1 << 40: 5 * time.Second,
+	} {
+		seen := map[time.Duration]bool{}
+		for range 200 {
+			e := r.Transient(now, failures, "SourceUnreachable", 0, "")
+			require.False(t, e.Permanent)
+			backoff := e.Deadline.Sub(now)
+			require.GreaterOrEqual(t, backoff, longest/2)
+			require.LessOrEqual(t, backoff, longest)
+			seen[backoff] = true
+		}
+		require.Greater(t, len(seen), 100, "no jitter")
+	}
 }
 
 func TestKeyIsInjective(t *testing.T) {

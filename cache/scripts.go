@@ -2,10 +2,10 @@ package cache
 
 import "github.com/redis/go-redis/v9"
 
-// scripts are the atomic steps. In each, KEYS[1] is the entry and KEYS[2] its generation. They compare states by the
+// scripts are the atomic steps. In each, KEYS[1] is the entry, KEYS[2] its generation and KEYS[3] its failures in a row. They compare states by the
 // word that a value begins with.
 type scripts struct {
-	acquire, put, drop, purge *redis.Script
+	acquire, put, drop, purge, fail *redis.Script
 }
 
 func newScripts() scripts {
@@ -28,6 +28,7 @@ if string.sub(ARGV[2], 1, 8) ~= 'present ' then
   if current and string.sub(current, 1, 8) == 'present ' then return 0 end
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if string.sub(ARGV[2], 1, 8) == 'present ' then redis.call('DEL', KEYS[3]) end
 if string.sub(ARGV[2], 1, 8) ~= 'pending ' then redis.call('PUBLISH', ARGV[4], KEYS[1]) end
 return 1`),
 
@@ -44,8 +45,14 @@ return 1`),
 local generation = tonumber(redis.call('GET', KEYS[2]) or '0')
 local new = math.max(generation + 1, tonumber(ARGV[1]))
 redis.call('SET', KEYS[2], string.format('%.0f', new), 'PX', ARGV[2])
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[3])
 redis.call('PUBLISH', ARGV[3], KEYS[1])
 return string.format('%.0f', new)`),
+
+		// fail: ARGV ttl of the count in ms. Returns the failures in a row.
+		fail: redis.NewScript(`
+local n = redis.call('INCR', KEYS[3])
+redis.call('PEXPIRE', KEYS[3], ARGV[1])
+return n`),
 	}
 }

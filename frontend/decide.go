@@ -7,13 +7,14 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
-// target is where a redirect goes.
-type target int
+// destination is where a redirect goes.
+type destination int
 
 const (
-	nowhere target = iota
+	nowhere destination = iota
 	toCopy
 	toSource
+	toSelf
 )
 
 // reason is why an answer is what it is, for metrics and logs.
@@ -29,14 +30,31 @@ const (
 	reasonRefused reason = "refused" // the URL, or a hop of its redirects, is not allowed
 	reasonFailed  reason = "failed"  // the object can't be copied
 	reasonStop    reason = "stop"    // the front end is shutting down
+	reasonFull    reason = "full"    // too many clients wait
+	reasonAgain   reason = "again"   // the client comes back for the rest of its wait
+	reasonRegion  reason = "region"  // the client's region is not known
 	reasonGone    reason = "gone"    // the client left, as far as can be seen
 )
+
+// reasons are all of them.
+func reasons() []reason {
+	return []reason{
+		reasonHit, reasonCopied, reasonWait, reasonTimeout, reasonNoQueue, reasonSource, reasonRefused, reasonFailed, reasonStop,
+		reasonGone, reasonFull, reasonAgain, reasonRegion,
+	}
+}
 
 // situation is all that a decision depends on.
 type situation struct {
 	Entry cache.Entry
 	// Waited is how long the client has waited, of MaxWait at most.
 	Waited, MaxWait time.Duration
+	// Rest is how long the client would wait after it has come back, once MaxWait is over.
+	Rest time.Duration
+	// Full is set if as many clients wait as may.
+	Full bool
+	// Unlocated is set if the client's region is not known, though it matters.
+	Unlocated bool
 	// QueueDown is set if the copy could not be asked for.
 	QueueDown bool
 	// Stopping is set if the front end is shutting down, Gone if the client seems to have left.
@@ -47,7 +65,7 @@ type situation struct {
 type decision struct {
 	// Status is the answer's; 0 means that there is none yet and the client waits.
 	Status int
-	To     target
+	To     destination
 	// Enqueue asks for the copy to be requested, before any answer is given.
 	Enqueue bool
 	Reason  reason
@@ -56,6 +74,8 @@ type decision struct {
 // decide is the redirect decision, and the only place of it.
 func decide(s situation) decision {
 	switch e := s.Entry; {
+	case s.Unlocated:
+		return decision{Status: http.StatusFound, To: toSource, Reason: reasonRegion}
 	case e.State == cache.Present && s.Waited == 0:
 		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonHit}
 	case e.State == cache.Present:
@@ -65,12 +85,16 @@ func decide(s situation) decision {
 	}
 	d := decision{Enqueue: s.Entry.State == cache.Absent && !s.QueueDown, Reason: reasonWait}
 	switch {
+	case s.Full:
+		return decision{Status: http.StatusServiceUnavailable, Reason: reasonFull}
 	case s.QueueDown:
 		d.Reason = reasonNoQueue
 	case s.Stopping:
 		d.Reason = reasonStop
 	case s.Gone:
 		d.Reason = reasonGone
+	case s.Waited >= s.MaxWait && s.Rest > 0:
+		return decision{Status: http.StatusFound, To: toSelf, Enqueue: d.Enqueue, Reason: reasonAgain}
 	case s.Waited >= s.MaxWait:
 		d.Reason = reasonTimeout
 	default:

@@ -40,7 +40,7 @@ func TestDigestOfTheFirstClientCounts(t *testing.T) {
 				if h.queue.requests(queue.Put) == 1 {
 					// Another client joins before the copy fails and has to be asked for again.
 					h.leave(t, "GET", path("?sha256="+later))
-					entry = rules.Failed(time.Now(), "SourceUnreachable", 0, false, "")
+					entry = rules.Transient(time.Now(), 1, "SourceUnreachable", 0, "")
 				}
 				_ = h.cache.Put(context.Background(), key(), 0, entry)
 			}

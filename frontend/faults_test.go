@@ -83,31 +83,31 @@ func TestErrors(t *testing.T) {
 		location string
 	}{
 		"the source's 404": {
-			r.Failed(now, "BadHTTPStatus", 404, true, "private"), 404,
+			r.Failed(now, "BadHTTPStatus", 404, "private"), 404,
 			map[string]any{"msg": "Unexpected HTTP Status: 404", "err": "BadHTTPStatus"}, "",
 		},
 		"the source's 410": {
-			r.Failed(now, "BadHTTPStatus", 410, true, "private"), 410,
+			r.Failed(now, "BadHTTPStatus", 410, "private"), 410,
 			map[string]any{"msg": "Unexpected HTTP Status: 410", "err": "BadHTTPStatus"}, "",
 		},
 		"a hop that is not allowed": {
-			r.Failed(now, "InvalidUrl", 0, true, "private"), 403,
+			r.Failed(now, "InvalidUrl", 0, "private"), 403,
 			map[string]any{"msg": "The URL, or a hop of its redirects, is not allowed", "err": "InvalidUrl"}, "",
 		},
 		"what can't be copied": {
-			r.Failed(now, "TooManyRedirects", 0, true, "private"), 302,
+			r.Failed(now, "TooManyRedirects", 0, "private"), 302,
 			map[string]any{"msg": "Object could not be copied: TooManyRedirects", "url": source}, source,
 		},
 		"what has another digest than its request's": {
-			r.Failed(now, "DigestMismatch", 0, true, "private"), 302,
+			r.Failed(now, "DigestMismatch", 0, "private"), 302,
 			map[string]any{"msg": "Object could not be copied: DigestMismatch", "url": source}, source,
 		},
 		"what may work later": {
-			r.Failed(now, "SourceUnreachable", 0, false, "private"), 302,
+			r.Transient(now, 1, "SourceUnreachable", 0, "private"), 302,
 			map[string]any{"msg": "Cached copy did not show up in 200ms", "url": source}, source,
 		},
 		"the source's 503": {
-			r.Failed(now, "BadHTTPStatus", 503, false, "private"), 302,
+			r.Transient(now, 1, "BadHTTPStatus", 503, "private"), 302,
 			map[string]any{"msg": "Cached copy did not show up in 200ms", "url": source}, source,
 		},
 	} {
@@ -128,7 +128,7 @@ func TestTransientErrorIsRetriedWhileAClientWaits(t *testing.T) {
 	h := newHouse(t, func(o *frontend.Options) { o.MaxWait = time.Minute })
 	rules := cachetest.Rules()
 	rules.RetryAfter = 50 * time.Millisecond
-	h.put(t, rules.Failed(time.Now(), "SourceUnreachable", 0, false, ""))
+	h.put(t, rules.Transient(time.Now(), 1, "SourceUnreachable", 0, ""))
 	h.queue.copy = func(queue.Request) {
 		_ = h.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), time.Time{}))
 	}

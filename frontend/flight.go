@@ -13,8 +13,6 @@ import (
 
 // Times of a flight's own I/O.
 const (
-	// stepTimeout bounds one look at the bucket or one message, so that a dependency that hangs costs a part of the wait.
-	stepTimeout = 2 * time.Second
 	// firstPoll and maxPoll space the looks at the bucket while redis can't wake anybody.
 	firstPoll = 100 * time.Millisecond
 	maxPoll   = 2 * time.Second
@@ -23,10 +21,8 @@ const (
 // flight waits for one object on behalf of all its clients in this process. It looks at the entry, asks for the copy if
 // nobody has, and waits to be woken, until there is a final answer or nobody waits for one.
 type flight struct {
+	*target
 	s      *Server
-	pool   *Pool
-	object storage.Object
-	key    string
 	digest string // what the first client expects; those that join are not asked
 
 	cancel  context.CancelFunc
@@ -46,32 +42,39 @@ type flight struct {
 
 // flights are those under way, by cache key.
 type flights struct {
-	mu  sync.Mutex
-	all map[string]*flight
+	mu      sync.Mutex
+	all     map[string]*flight
+	clients int // of all flights
 }
 
-// join adds a client to its object's flight, which is started if there is none. leave must be called once.
-func (s *Server) join(c client) (f *flight, leave func()) {
+// join adds a client to its object's flight, which is started if there is none. leave must be called once. It is not ok if
+// as many clients wait as may.
+func (s *Server) join(c *client) (f *flight, leave func(), ok bool) {
 	s.flights.mu.Lock()
 	defer s.flights.mu.Unlock()
 	f = s.flights.all[c.key]
+	if s.flights.clients >= s.maxWaiters || f != nil && f.clients >= s.maxWaitersPerObject {
+		return nil, nil, false
+	}
 	if f == nil {
 		// A flight belongs to no single client: the first one going away must not disturb the others.
 		ctx, cancel := context.WithCancel(context.Background())
 		f = &flight{
-			s: s, pool: c.pool, object: c.object, key: c.key, digest: c.digest, cancel: cancel,
+			s: s, target: c.target, digest: c.digest, cancel: cancel,
 			asked: make(chan struct{}), done: make(chan struct{}),
 		}
 		s.flights.all[c.key] = f
 		s.running.Go(func() { f.run(ctx) })
 	}
 	f.clients++
-	return f, f.leave
+	s.flights.clients++
+	return f, f.leave, true
 }
 
 func (f *flight) leave() {
 	f.s.flights.mu.Lock()
 	defer f.s.flights.mu.Unlock()
+	f.s.flights.clients--
 	if f.clients--; f.clients == 0 {
 		f.cancel()
 		f.remove()
@@ -134,68 +137,34 @@ func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	if cacheErr == nil && !decide(situation{Entry: entry, MaxWait: 1}).Enqueue {
 		return entry, nil
 	}
-	if entry, ok := f.backfill(ctx, cacheErr); ok {
-		return entry, cacheErr
-	}
+	// The lease comes first: whoever has it looks into the bucket for all front ends.
 	var lease cache.Entry
 	var mine bool
 	if cacheErr == nil {
 		lease, mine, cacheErr = f.s.cache.Acquire(ctx, f.key, f.s.name, f.s.rules.Lease)
+		if cacheErr == nil && !mine {
+			return lease, nil
+		}
 	}
-	switch {
-	case cacheErr != nil && !f.enqueued:
+	if entry, ok := f.s.backfill(ctx, f.target, cacheErr == nil); ok {
+		return entry, cacheErr
+	}
+	if !mine {
 		// Without redis there are no leases. One message a flight is enough: Temporal starts one workflow for it.
-		f.enqueue(ctx)
+		if !f.enqueued {
+			f.enqueue(ctx)
+		}
 		return cache.Entry{}, cacheErr
-	case cacheErr != nil || !mine:
-		return lease, cacheErr
 	}
 	if !f.enqueue(ctx) {
 		// No pending is left behind: the next request tries again.
-		if err := f.s.cache.Release(ctx, f.key, lease); err != nil {
-			f.s.log.Warn().Err(err).Str("pool", f.pool.ID()).Msg("lease not released, it lapses by itself")
-		}
+		f.s.release(ctx, f.target, lease)
 	}
 	return lease, nil
 }
 
-// backfill looks into the bucket for what redis does not know. Without redis (cacheErr) a purge can't be known either:
-// then any copy will do.
-func (f *flight) backfill(ctx context.Context, cacheErr error) (cache.Entry, bool) {
-	var generation int64
-	if cacheErr == nil {
-		var err error
-		if generation, err = f.s.cache.Generation(ctx, f.key); err != nil {
-			return cache.Entry{}, false
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
-	stored, err := f.pool.Bucket.Head(ctx, f.object.Key())
-	if err != nil {
-		if !errors.Is(err, storage.ErrNotFound) {
-			f.s.log.Warn().Err(err).Str("pool", f.pool.ID()).Msg("bucket does not answer")
-		}
-		return cache.Entry{}, false
-	}
-	entry := f.s.rules.Present(f.s.now(), stored.Expires)
-	if entry.State != cache.Present || stored.Generation < generation {
-		return cache.Entry{}, false
-	}
-	if cacheErr == nil {
-		err := f.s.cache.Put(ctx, f.key, stored.Generation, entry)
-		if errors.Is(err, cache.ErrPurged) {
-			return cache.Entry{}, false
-		}
-	}
-	f.s.metrics.backfills.WithLabelValues(f.pool.ID()).Inc()
-	return entry, true
-}
-
 // enqueue asks for the copy and tells whether it could.
 func (f *flight) enqueue(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
 	put := queue.Request{Pool: f.pool.ID(), URL: f.object.URL, Action: queue.Put, SHA256: f.digest}
 	err := f.s.queue.Send(ctx, put)
 	if err != nil {
@@ -203,4 +172,33 @@ func (f *flight) enqueue(ctx context.Context) bool {
 	}
 	f.enqueued, f.queueDown = err == nil, err != nil
 	return err == nil
+}
+
+// release gives up a lease for which no copy was asked.
+func (s *Server) release(ctx context.Context, t *target, lease cache.Entry) {
+	if err := s.cache.Release(ctx, t.key, lease); err != nil {
+		s.log.Warn().Err(err).Str("pool", t.pool.ID()).Msg("lease not released, it lapses by itself")
+	}
+}
+
+// backfill looks into the bucket for what redis does not know, and tells redis if it is up. If it is not, a purge can't be
+// known either: then any copy will do.
+func (s *Server) backfill(ctx context.Context, t *target, redisUp bool) (cache.Entry, bool) {
+	stored, err := t.pool.Bucket.Head(ctx, t.object.Key())
+	if err != nil {
+		if !errors.Is(err, storage.ErrNotFound) {
+			s.log.Warn().Err(err).Str("pool", t.pool.ID()).Msg("bucket does not answer")
+		}
+		return cache.Entry{}, false
+	}
+	entry := s.rules.Present(s.now(), stored.Expires)
+	if entry.State != cache.Present {
+		return cache.Entry{}, false
+	}
+	// What was begun before a purge can't be put.
+	if redisUp && errors.Is(s.cache.Put(ctx, t.key, stored.Generation, entry), cache.ErrPurged) {
+		return cache.Entry{}, false
+	}
+	s.metrics.backfills.WithLabelValues(t.pool.ID()).Inc()
+	return entry, true
 }

@@ -89,12 +89,14 @@ func newHouse(t *testing.T, edit ...func(*frontend.Options)) *house {
 		},
 		Cache: h.cache, Watcher: h.cache, Queue: h.queue, Admit: sources.Admit, Rules: cachetest.Rules(),
 		MaxWait: 200 * time.Millisecond, WaitLimit: time.Minute, PurgeToken: token,
+		MaxWaiters: 1000, MaxWaitersPerObject: 1000, Targets: 100, TargetBytes: 1 << 20,
 		Log: zerolog.New(zerolog.NewTestWriter(t)), Registry: prometheus.NewRegistry(), Name: "test",
 	}
+	o.Breakers = frontend.NewBreakers(o.Registry, o.Log)
 	for _, f := range edit {
 		f(&o)
 	}
-	h.handler = frontend.New(o).Handler()
+	h.handler = frontend.New(o)
 	return h
 }
 
@@ -317,33 +319,54 @@ func TestClientThatLeaves(t *testing.T) {
 	require.Eventually(t, func() bool { return h.cache.Waiting(key()) == 0 }, 5*time.Second, time.Millisecond)
 }
 
-// meetingBucket holds every Head until two came: both callers then know that there is no copy.
-type meetingBucket struct {
+// slowBucket answers Head when it is let go.
+type slowBucket struct {
 	*storagetest.Memory
-	both *sync.WaitGroup
+	free chan struct{}
 }
 
-func (b meetingBucket) Head(ctx context.Context, key string) (storage.Stored, error) {
-	b.both.Done()
-	b.both.Wait()
+func (b slowBucket) Head(ctx context.Context, key string) (storage.Stored, error) {
+	<-b.free
 	return b.Memory.Head(ctx, key)
 }
 
-func TestTwoFrontEndsThatFindNothingAtTheSameTimeAskOnce(t *testing.T) {
-	first := newHouse(t)
-	var both sync.WaitGroup
-	both.Add(2)
-	share := func(o *frontend.Options) {
-		o.Cache, o.Watcher, o.Queue = first.cache, first.cache, first.queue
-		o.Pools[0].Bucket = meetingBucket{first.bucket, &both}
-	}
-	var clients sync.WaitGroup
-	for range 2 {
-		h := newHouse(t, share)
-		clients.Go(func() {
-			h.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path(""), nil))
+func TestTwoFrontEndsLookAndAskOnce(t *testing.T) {
+	for name, there := range map[string]bool{"the bucket has it": true, "there is no copy": false} {
+		t.Run(name, func(t *testing.T) {
+			first := newHouse(t)
+			if there {
+				first.store(t, "0")
+			}
+			free := make(chan struct{})
+			share := func(o *frontend.Options) {
+				o.Cache, o.Watcher, o.Queue = first.cache, first.cache, first.queue
+				o.Pools[0].Bucket = slowBucket{first.bucket, free}
+				o.MaxWait = 700 * time.Millisecond
+			}
+			var clients sync.WaitGroup
+			locations := make(chan string, 6)
+			for range 2 {
+				h := newHouse(t, share)
+				for range 3 {
+					clients.Go(func() {
+						w := httptest.NewRecorder()
+						h.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
+						locations <- w.Header().Get("Location")
+					})
+				}
+			}
+			require.Eventually(t, func() bool { return first.cache.Waiting(key()) == 2 }, 5*time.Second, time.Millisecond)
+			close(free)
+			clients.Wait()
+			want, puts := source, 1
+			if there {
+				want, puts = copyURL("GET"), 0
+			}
+			for range cap(locations) {
+				require.Equal(t, want, <-locations)
+			}
+			require.Equal(t, puts, first.queue.requests(queue.Put))
+			require.Equal(t, 1, first.bucket.Heads)
 		})
 	}
-	clients.Wait()
-	require.Equal(t, 1, first.queue.requests(queue.Put))
 }

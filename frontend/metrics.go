@@ -10,21 +10,24 @@ import (
 
 // metrics has no label that holds a client's input: pools are the configured ones, reasons and codes are ours.
 type metrics struct {
-	redirects *prometheus.HistogramVec // by pool and reason
+	redirects map[string]map[reason]prometheus.Observer // by pool
 	refusals  *prometheus.CounterVec   // by code
 	backfills *prometheus.CounterVec   // by pool
 	purges    *prometheus.CounterVec   // by pool
 	waiting   prometheus.Gauge
 }
 
-func newMetrics(r *prometheus.Registry) metrics {
+// noPool is the label of redirects for which no pool was found, since the client's region is not known.
+const noPool = "none"
+
+func newMetrics(r *prometheus.Registry, pools []string) metrics {
 	f := promauto.With(r)
 	return metrics{
-		redirects: f.NewHistogramVec(prometheus.HistogramOpts{
+		redirects: observers(f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cloud_mirror_redirect_seconds",
 			Help:    "Time from a redirect request to its answer, by pool and by why the answer is what it is.",
 			Buckets: []float64{.0002, .0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
-		}, []string{"pool", "reason"}),
+		}, []string{"pool", "reason"}), append([]string{noPool}, pools...)),
 		refusals: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_refused_requests_total",
 			Help: "Requests refused for what they asked, by error code.",
@@ -44,8 +47,20 @@ func newMetrics(r *prometheus.Registry) metrics {
 	}
 }
 
+// observers looks up all that a redirect may need beforehand, since a hit has no time for it.
+func observers(vec *prometheus.HistogramVec, pools []string) map[string]map[reason]prometheus.Observer {
+	all := map[string]map[reason]prometheus.Observer{}
+	for _, pool := range pools {
+		all[pool] = map[reason]prometheus.Observer{}
+		for _, r := range reasons() {
+			all[pool][r] = vec.WithLabelValues(pool, string(r))
+		}
+	}
+	return all
+}
+
 func (m metrics) answered(pool string, r reason, took time.Duration) {
-	m.redirects.WithLabelValues(pool, string(r)).Observe(took.Seconds())
+	m.redirects[pool][r].Observe(took.Seconds())
 }
 
 func (m metrics) refused(err error) {

@@ -1,9 +1,11 @@
 package frontend
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 )
 
 // code is what a client's program can act on.
@@ -62,12 +64,17 @@ type (
 	}
 )
 
-// writeError answers with what went wrong. Whatever is not a [*requestError] is nothing that a client may read.
-func writeError(w http.ResponseWriter, err error) {
-	var p *requestError
-	if !errors.As(err, &p) {
-		p = problem(codeUnavailable, "Something that is needed for this does not answer, try again")
+// asProblem is what a client may know of an error. Whatever is not a [*requestError] is nothing that it may read.
+func asProblem(err error) *requestError {
+	if p, ok := errors.AsType[*requestError](err); ok {
+		return p
 	}
+	return problem(codeUnavailable, "Something that is needed for this does not answer, try again")
+}
+
+// writeError answers with what went wrong.
+func writeError(w http.ResponseWriter, err error) {
+	p := asProblem(err)
 	switch p.status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="cloud-mirror"`)
@@ -82,12 +89,34 @@ func writeError(w http.ResponseWriter, err error) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
+	body := render(v)
 	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	commonHeaders(h)
+	h["Content-Length"] = decimal(len(body))
 	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // the client is gone, if this fails
+	_, _ = w.Write(body) // the client is gone, if this fails
 }
+
+// render is for bodies of ours, which all can be.
+func render(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v)
+	return b.Bytes()
+}
+
+// Header values that all answers share, as header maps have them.
+var (
+	contentType = []string{"application/json; charset=utf-8"}
+	noStore     = []string{"no-store"}
+	noSniff     = []string{"nosniff"}
+)
+
+// commonHeaders are those of every answer. None is stored: no redirect may outlive its copy or its signature.
+func commonHeaders(h http.Header) {
+	h["Content-Type"], h["Cache-Control"], h["X-Content-Type-Options"] = contentType, noStore, noSniff
+}
+
+// decimal is a number as a header's value.
+func decimal(n int) []string { return []string{strconv.Itoa(n)} }

@@ -70,7 +70,7 @@ func (s *Server) purgeObject(ctx context.Context, o storage.Object) error {
 	if err := s.queue.Send(ctx, cancelCopy); err != nil {
 		return fmt.Errorf("cancel the running copy: %w", err)
 	}
-	if err := s.pool(o).Bucket.Delete(ctx, o.Key()); err != nil {
+	if err := s.pools[o.PoolID()].Bucket.Delete(ctx, o.Key()); err != nil {
 		return err
 	}
 	_, err = s.cache.Purge(ctx, key)

@@ -2,86 +2,100 @@ package frontend
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
-	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
 // askGrace is how long a client whose wait is over still waits for the copy to be asked for.
-const askGrace = 900 * time.Millisecond
+const askGrace = 700 * time.Millisecond
 
 // client is one redirect request.
 type client struct {
+	*target
+	wish
 	method string
-	pool   *Pool
-	object storage.Object
-	key    string
-	digest string // the SHA-256 that a copy which this request starts must have; empty if any will do
-	wait   time.Duration
+	path   string // as it was sent, without the query
 	start  time.Time
 }
 
+// serveKnown answers for a target that was worked out before, without the router: the path says all that it would find.
+func (s *Server) serveKnown(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	t, ok := s.targets.get(path)
+	if ok {
+		s.serve(w, r, t, path)
+	}
+	return ok
+}
+
+// redirect answers for a target that is met for the first time, or was forgotten.
 func (s *Server) redirect(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	c, err := s.client(r, p)
-	if err != nil {
-		s.metrics.refused(err)
-		writeError(w, err)
+	p, auto, located := s.locate(w, r, p)
+	if !located {
+		s.redirectUnlocated(w, r, p)
 		return
 	}
-	entry, cacheErr := s.cache.Get(r.Context(), c.key)
-	d := decide(situation{Entry: entry, MaxWait: c.wait, Stopping: s.isStopping()})
-	if cacheErr != nil || d.Status == 0 || d.Enqueue {
-		entry, d = s.await(r.Context(), c)
-	}
-	// A client that is gone is answered too: one that only closed its side of the connection looks the same.
-	s.answer(context.WithoutCancel(r.Context()), w, c, entry, d)
-}
-
-func (s *Server) client(r *http.Request, p httprouter.Params) (client, error) {
 	objects, err := s.objects(p, false)
 	if err != nil {
-		return client{}, err
-	}
-	wait, digest, err := s.query(r)
-	if err != nil {
-		return client{}, err
+		s.refuse(w, err)
+		return
 	}
 	o := objects[0]
-	return client{
-		method: r.Method,
-		pool:   s.pool(o),
-		object: o,
-		key:    cache.Key(o.PoolID(), o.Hash()),
-		digest: digest,
-		wait:   wait,
-		start:  s.now(),
-	}, nil
+	t := newTarget(s.pools[o.PoolID()], o)
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if !auto { // which names another region for another client
+		s.targets.keep(path, t)
+	}
+	s.serve(w, r, t, path)
 }
 
-func (s *Server) pool(o storage.Object) *Pool {
-	for _, p := range s.pools {
-		if p.ID() == o.PoolID() {
-			return p
-		}
+func (s *Server) refuse(w http.ResponseWriter, err error) {
+	s.metrics.refused(err)
+	writeError(w, err)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *target, path string) {
+	c := client{target: t, method: r.Method, path: path, start: s.now()}
+	var err error
+	if c.wish, err = s.wish(r); err != nil {
+		s.refuse(w, err)
+		return
 	}
-	return nil
+	if c.preferred {
+		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(c.wait/time.Second)))
+	}
+	entry, cacheErr := s.cache.Get(r.Context(), t.key)
+	d := decide(situation{Entry: entry, MaxWait: c.wait, Stopping: s.isStopping()})
+	if cacheErr != nil || d.Status == 0 || d.Enqueue {
+		entry, d = s.await(r.Context(), &c)
+	}
+	s.answer(r.Context(), w, &c, entry, d)
 }
 
 // await waits with the object's flight until there is an answer or the client's wait is over.
-func (s *Server) await(ctx context.Context, c client) (cache.Entry, decision) {
-	f, leave := s.join(c)
+func (s *Server) await(ctx context.Context, c *client) (cache.Entry, decision) {
+	now := situation{Entry: cache.Entry{State: cache.Pending}, MaxWait: c.wait, Waited: 1, Rest: c.rest}
+	f, leave, ok := s.join(c)
+	if !ok {
+		now.Full = true
+		return now.Entry, decide(now)
+	}
 	defer leave()
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
 
-	timer := time.NewTimer(c.wait)
+	timer := time.NewTimer(c.start.Add(c.wait).Sub(s.now()))
 	defer timer.Stop()
-	now := situation{Entry: cache.Entry{State: cache.Pending}, MaxWait: c.wait, Waited: 1}
 	select {
 	case <-f.done:
 	case <-ctx.Done():
@@ -111,37 +125,52 @@ func (s *Server) await(ctx context.Context, c client) (cache.Entry, decision) {
 }
 
 // answer writes what was decided. A copy that can't be signed for is answered with the source.
-func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c client, e cache.Entry, d decision) {
-	location := c.object.URL
+func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e cache.Entry, d decision) {
+	now := s.now()
+	var copied *hit
 	if d.To == toCopy {
 		var err error
-		location, err = c.pool.Bucket.Location(ctx, c.method, c.object.Key(), e.Expires)
-		if err != nil {
+		// A client that is gone is answered too: one that only closed its side of the connection looks the same.
+		if copied, err = c.hit(context.WithoutCancel(ctx), c.method, e.Expires, now); err != nil {
 			s.log.Error().Err(err).Str("pool", c.pool.ID()).Msg("no location, client is sent to the source")
-			location, d.To, d.Reason = c.object.URL, toSource, reasonFailed
+			d.To, d.Reason = toSource, reasonFailed
 		}
 	}
-	took := s.now().Sub(c.start)
+	took := now.Sub(c.start)
 	s.metrics.answered(c.pool.ID(), d.Reason, took)
-	s.log.Debug().Str("object", c.object.Key()).Str("pool", c.pool.ID()).Str("reason", string(d.Reason)).
-		Int("status", d.Status).Dur("took_ms", took).Msg("redirect")
-
+	if e := s.redirectLog.event(); e.Enabled() {
+		e.Str("object", c.object.Key()).Str("pool", c.pool.ID()).Str("reason", string(d.Reason)).
+			Int("status", d.Status).Dur("took_ms", took).Msg("redirect")
+	}
+	h := w.Header()
 	if d.Reason == reasonHit {
-		w.Header().Set("Cache-Status", "cloud-mirror; hit")
+		h["Cache-Status"] = statusHit
 	} else {
-		w.Header().Set("Cache-Status", "cloud-mirror; fwd=miss")
+		h["Cache-Status"] = statusMiss
 	}
 	switch d.To {
 	case toCopy:
-		w.Header().Set("Location", location)
-		writeJSON(w, d.Status, copyBody{Status: cache.Present, URL: location})
+		h["Location"], h["Content-Length"] = copied.location, copied.length
+		commonHeaders(h)
+		w.WriteHeader(d.Status)
+		_, _ = io.WriteString(w, copied.body) // the client is gone, if this fails
 	case toSource:
-		w.Header().Set("Location", location)
-		writeJSON(w, d.Status, sourceRedirectBody{URL: location, Msg: s.why(c, e, d.Reason)})
+		h.Set("Location", c.object.URL)
+		writeJSON(w, d.Status, sourceRedirectBody{URL: c.object.URL, Msg: s.why(c, e, d.Reason)})
+	case toSelf:
+		again := c.again()
+		h.Set("Location", again)
+		writeJSON(w, d.Status, sourceRedirectBody{URL: again, Msg: "Cached copy is still being made, ask again"})
 	case nowhere:
 		writeError(w, sourceProblem(d, e))
 	}
 }
+
+// Values of Cache-Status (RFC 9211), as header maps have them.
+var (
+	statusHit  = []string{"cloud-mirror; hit"}
+	statusMiss = []string{"cloud-mirror; fwd=miss"}
+)
 
 type (
 	copyBody struct {
@@ -155,7 +184,7 @@ type (
 )
 
 // why tells a client roughly why it is sent to the source. The entry's text is for operators alone.
-func (s *Server) why(c client, e cache.Entry, r reason) string {
+func (s *Server) why(c *client, e cache.Entry, r reason) string {
 	switch r {
 	case reasonNoQueue:
 		return "Cached copy could not be requested"
@@ -164,13 +193,17 @@ func (s *Server) why(c client, e cache.Entry, r reason) string {
 	case reasonFailed:
 		return "Object could not be copied: " + e.Class
 	default:
-		return "Cached copy did not show up in " + c.wait.String()
+		return "Cached copy did not show up in " + c.asked.String()
 	}
 }
 
 func sourceProblem(d decision, e cache.Entry) error {
-	if d.Reason == reasonRefused {
+	switch d.Reason {
+	case reasonRefused:
 		return problem(codeInvalidURL, "The URL, or a hop of its redirects, is not allowed")
+	case reasonFull:
+		return problem(codeUnavailable, "Too many clients wait for copies, try again")
+	default:
+		return &requestError{code: code(e.Class), status: d.Status, text: "Unexpected HTTP Status: " + strconv.Itoa(e.Status)}
 	}
-	return &requestError{code: code(e.Class), status: d.Status, text: "Unexpected HTTP Status: " + strconv.Itoa(e.Status)}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
@@ -48,7 +49,7 @@ type Queue interface {
 type Bucket interface {
 	Head(ctx context.Context, key string) (storage.Stored, error)
 	Delete(ctx context.Context, key string) error
-	Location(ctx context.Context, method, key string, expires time.Time) (string, error)
+	Location(ctx context.Context, method, key string, expires time.Time) (storage.Location, error)
 }
 
 // Pool is a pool that clients can ask for, and its bucket.
@@ -57,7 +58,7 @@ type Pool struct {
 	Bucket Bucket
 }
 
-// Options is what a front end is made of. All fields but PurgeToken must be set.
+// Options is what a front end is made of. All fields must be set but those that say what they are without.
 type Options struct {
 	Pools   []*Pool
 	Cache   Cache
@@ -68,8 +69,24 @@ type Options struct {
 	Rules cache.Rules
 	// MaxWait is how long a client waits for a copy if it does not say; WaitLimit is the most that it may say.
 	MaxWait, WaitLimit time.Duration
-	// PurgeToken is the bearer token for purges; empty refuses all of them.
+	// Chain is the longest that a request is held; who wants to wait longer is redirected to the front end for the rest. 0
+	// holds them as long as they want.
+	Chain time.Duration
+	// MaxWaiters is how many clients may wait at the same time, MaxWaitersPerObject how many of them for one object.
+	MaxWaiters, MaxWaitersPerObject int
+	// Targets and TargetBytes bound what is kept of redirects that were answered; 0 keeps nothing.
+	Targets     int
+	TargetBytes int64
+	// RegionOf returns the region that a client calls from, one that has a pool, for redirects to the region auto. Nil
+	// knows no such region.
+	RegionOf func(*http.Request) (region string, ok bool)
+	// PurgeToken is the bearer token for purges and for lists of copies; empty refuses all of them.
 	PurgeToken string
+	// WarmRate is how many copies a second are asked for on behalf of lists; 0 is without limit.
+	WarmRate int
+	// LogEvery is how many-th redirect is logged at level info; 0 logs all at level debug.
+	LogEvery uint32
+	Breakers *Breakers
 	Log        zerolog.Logger
 	Registry   *prometheus.Registry
 	// Name tells this process from others, as the owner of leases.
@@ -78,20 +95,31 @@ type Options struct {
 
 // Server is a front end. It is safe for concurrent use.
 type Server struct {
-	pools      []*Pool
+	pools      map[string]*Pool
+	poolIDs    []string // in the order of configuration
 	cache      Cache
 	watcher    Watcher
 	queue      Queue
 	admit      func(string) (string, error)
+	regionOf   func(*http.Request) (string, bool)
 	rules      cache.Rules
 	wait       time.Duration
 	waitLimit  time.Duration
+	chain      time.Duration
 	purgeToken string
-	log        zerolog.Logger
-	metrics    metrics
-	name       string
-	now        func() time.Time
-	started    time.Time
+	warm       *rate.Limiter
+
+	log         zerolog.Logger
+	redirectLog redirectLog
+	metrics     metrics
+	name        string
+	now         func() time.Time
+	started     time.Time
+
+	router  http.Handler
+	targets targets
+
+	maxWaiters, maxWaitersPerObject int
 
 	flights  flights
 	running  sync.WaitGroup
@@ -101,39 +129,83 @@ type Server struct {
 
 // New returns a front end. It does no I/O.
 func New(o Options) *Server {
-	return &Server{
-		pools:      o.Pools,
-		cache:      o.Cache,
-		watcher:    o.Watcher,
-		queue:      o.Queue,
-		admit:      o.Admit,
-		rules:      o.Rules,
-		wait:       o.MaxWait,
-		waitLimit:  o.WaitLimit,
-		purgeToken: o.PurgeToken,
-		log:        o.Log,
-		metrics:    newMetrics(o.Registry),
-		name:       o.Name,
-		now:        time.Now,
-		started:    time.Now(),
-		flights:    flights{all: map[string]*flight{}},
-		stopping:   make(chan struct{}),
+	s := &Server{
+		pools:               map[string]*Pool{},
+		cache:               o.Cache,
+		watcher:             o.Watcher,
+		queue:               guardedQueue{o.Queue, newBreaker[struct{}](o.Breakers.Changed("sqs"))},
+		admit:               o.Admit,
+		regionOf:            o.RegionOf,
+		rules:               o.Rules,
+		wait:                o.MaxWait,
+		waitLimit:           o.WaitLimit,
+		chain:               o.Chain,
+		purgeToken:          o.PurgeToken,
+		warm:                rate.NewLimiter(rate.Inf, 1),
+		log:                 o.Log,
+		redirectLog:         newRedirectLog(o.Log, o.LogEvery),
+		name:                o.Name,
+		now:                 time.Now,
+		started:             time.Now(),
+		targets:             newTargets(o.Targets, o.TargetBytes),
+		maxWaiters:          o.MaxWaiters,
+		maxWaitersPerObject: o.MaxWaitersPerObject,
+		flights:             flights{all: map[string]*flight{}},
+		stopping:            make(chan struct{}),
+	}
+	if o.WarmRate > 0 {
+		s.warm.SetLimit(rate.Limit(o.WarmRate))
+	}
+	for _, p := range o.Pools {
+		id := p.ID()
+		guarded := guardedBucket{p.Bucket, newBreaker[storage.Stored](o.Breakers.Changed(id))}
+		s.pools[id], s.poolIDs = &Pool{Pool: p.Pool, Bucket: guarded}, append(s.poolIDs, id)
+	}
+	s.metrics = newMetrics(o.Registry, s.poolIDs)
+	s.router = s.routes()
+	return s
+}
+
+// ServeHTTP is everything that clients see, from the outside.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header["Origin"] != nil {
+		allowOrigin(w.Header())
+	}
+	if !s.serveKnown(w, r) {
+		s.router.ServeHTTP(w, r)
 	}
 }
 
-// Handler is everything that clients see, from the outside.
-func (s *Server) Handler() http.Handler {
+func (s *Server) routes() http.Handler {
 	r := httprouter.New()
 	// Both would answer 301 with a rewritten URL, and the URL in the path must arrive as it is.
 	r.RedirectTrailingSlash, r.RedirectFixedPath = false, false
-	r.GET("/v1/redirect/:service/:region/*url", s.redirect)
-	r.HEAD("/v1/redirect/:service/:region/*url", s.redirect)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		r.Handle(method, "/v1/redirect/:service/:region/*url", s.redirect)
+		r.Handle(method, "/v1/status/:service/:region/*url", s.status)
+		r.Handle(method, "/v1/ping", s.ping)
+		r.Handle(method, "/v1/api-reference", s.apiReference)
+	}
 	r.DELETE("/v1/purge/:service/:region/*url", s.purge)
-	r.GET("/v1/ping", s.ping)
-	r.GET("/v1/api-reference", s.apiReference)
+	r.POST("/v1/copies", s.copies)
+	r.GlobalOPTIONS = http.HandlerFunc(preflight)
 	r.NotFound = fail(codeNotFound, "No such resource, see /v1/api-reference")
 	r.MethodNotAllowed = fail(codeMethod, "Method not allowed here, see the Allow header")
 	return escapedPath(r)
+}
+
+// allowOrigin lets scripts of any site read the answer, as the original did: there is nothing here that a cookie opens.
+func allowOrigin(h http.Header) {
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Max-Age", "900")
+	h.Set("Access-Control-Allow-Methods", "OPTIONS,GET,HEAD,POST,PUT,DELETE,TRACE,CONNECT")
+	h.Set("Access-Control-Request-Method", "*")
+	h.Set("Access-Control-Allow-Headers", "X-Requested-With,Content-Type,Authorization,Accept,Origin,Cache-Control")
+}
+
+func preflight(w http.ResponseWriter, _ *http.Request) {
+	allowOrigin(w.Header())
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // escapedPath makes the router see the path as it was sent: it matches the decoded one otherwise, in which an encoded
@@ -164,7 +236,7 @@ const shutdownGrace = 10 * time.Second
 // Run serves clients on l until ctx is over. Then waiting clients are sent to their source and answers under way finish.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		WriteTimeout:      s.waitLimit + time.Minute,

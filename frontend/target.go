@@ -1,14 +1,9 @@
 package frontend
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
-	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/julienschmidt/httprouter"
 
@@ -24,9 +19,25 @@ const notEncoded = "URL Must be URL Encoded!"
 // objects returns what a request path names: one object, or with region all, where that is allowed, one in every region
 // of the service.
 func (s *Server) objects(p httprouter.Params, all bool) ([]storage.Object, error) {
-	service, region := p.ByName("service"), p.ByName("region")
-	var pools []*Pool
-	for _, pool := range s.pools {
+	pools, err := s.poolsOf(p.ByName("service"), p.ByName("region"), all)
+	if err != nil {
+		return nil, err
+	}
+	canonical, err := s.source(p)
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]storage.Object, len(pools))
+	for i, pool := range pools {
+		objects[i] = storage.Object{Service: pool.Service, Region: pool.Region, URL: canonical}
+	}
+	return objects, nil
+}
+
+// poolsOf returns the pool of a service and region, or all of a service's if that may be asked for and was.
+func (s *Server) poolsOf(service, region string, all bool) (pools []*Pool, err error) {
+	for _, id := range s.poolIDs {
+		pool := s.pools[id]
 		if pool.Service == service && (pool.Region == region || all && region == allRegions) {
 			pools = append(pools, pool)
 		}
@@ -34,19 +45,20 @@ func (s *Server) objects(p httprouter.Params, all bool) ([]storage.Object, error
 	if len(pools) == 0 {
 		return nil, problem(codeNotFound, "No such service and region are configured here")
 	}
+	return pools, nil
+}
+
+// source returns the canonical URL that a request path names.
+func (s *Server) source(p httprouter.Params) (string, error) {
 	raw, err := decodeURL(strings.TrimPrefix(p.ByName("url"), "/"))
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	canonical, err := s.admit(raw)
 	if err != nil {
-		return nil, problem(codeInvalidURL, err.Error())
+		return "", problem(codeInvalidURL, err.Error())
 	}
-	objects := make([]storage.Object, len(pools))
-	for i, pool := range pools {
-		objects[i] = storage.Object{Service: pool.Service, Region: pool.Region, URL: canonical}
-	}
-	return objects, nil
+	return canonical, nil
 }
 
 // decodeURL undoes the encoding of a URL in a request path, exactly once. It is percent-encoded, or base64 in either
@@ -69,51 +81,4 @@ func decodeURL(segment string) (string, error) {
 		return "", bad
 	}
 	return string(decoded), nil
-}
-
-// query reads ?max_wait= and ?sha256=. Any other query shows that the URL was not encoded and lost its own.
-func (s *Server) query(r *http.Request) (wait time.Duration, digest string, err error) {
-	if r.URL.RawQuery == "" && !r.URL.ForceQuery {
-		return s.wait, "", nil
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	waits, digests := query["max_wait"], query["sha256"]
-	delete(query, "max_wait")
-	delete(query, "sha256")
-	if err != nil || len(query) > 0 || len(waits) > 1 || len(waits)+len(digests) == 0 {
-		return 0, "", problem(codeInput, notEncoded)
-	}
-	if wait, err = s.maxWait(waits); err != nil {
-		return 0, "", err
-	}
-	digest, err = expectedDigest(digests)
-	return wait, digest, err
-}
-
-// maxWait is a duration or a number of seconds.
-func (s *Server) maxWait(values []string) (time.Duration, error) {
-	if len(values) == 0 {
-		return s.wait, nil
-	}
-	text := values[0]
-	wait, err := time.ParseDuration(text)
-	if seconds, secErr := strconv.ParseUint(text, 10, 31); secErr == nil {
-		wait, err = time.Duration(seconds)*time.Second, nil
-	}
-	if err != nil || wait < 0 || wait > s.waitLimit {
-		return 0, problem(codeInput, "max_wait must be a duration from 0 to "+s.waitLimit.String()+", e.g. 5s")
-	}
-	return wait, nil
-}
-
-// expectedDigest is hex in either case; in lower case it is returned, as it goes into the queue.
-func expectedDigest(values []string) (string, error) {
-	if len(values) == 0 {
-		return "", nil
-	}
-	sum, err := hex.DecodeString(values[0])
-	if err != nil || len(sum) != sha256.Size || len(values) > 1 {
-		return "", problem(codeInput, "sha256 must be 64 hex digits")
-	}
-	return hex.EncodeToString(sum), nil
 }

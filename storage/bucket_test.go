@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -142,9 +143,9 @@ func TestPresignedLocationsWorkForTheirMethodAlone(t *testing.T) {
 			if used == signed {
 				want = http.StatusOK
 			}
-			require.Equal(t, want, request(t, used, location), "signed for %s, used for %s", signed, used)
+			require.Equal(t, want, request(t, used, location.URL), "signed for %s, used for %s", signed, used)
 		}
-		unsigned, _, _ := strings.Cut(location, "?")
+		unsigned, _, _ := strings.Cut(location.URL, "?")
 		require.Equal(t, http.StatusForbidden, request(t, signed, unsigned), "the bucket is not private")
 	}
 }
@@ -197,10 +198,17 @@ func TestLocation(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Contains(t, got, tc.want)
-			if tc.public == "" {
-				require.True(t, strings.HasPrefix(got, "https://bucket.s3.us-west-2.amazonaws.com/host/hash/name?"), got)
+			require.Contains(t, got.URL, tc.want)
+			if tc.public != "" {
+				require.Zero(t, got.Until)
+				return
 			}
+			require.True(t, strings.HasPrefix(got.URL, "https://bucket.s3.us-west-2.amazonaws.com/host/hash/name?"), got.URL)
+			u, err := url.Parse(got.URL)
+			require.NoError(t, err)
+			seconds, err := time.ParseDuration(u.Query().Get("X-Amz-Expires") + "s")
+			require.NoError(t, err)
+			require.WithinDuration(t, time.Now().Add(seconds), got.Until, 2*time.Second)
 		})
 	}
 }
@@ -221,7 +229,7 @@ func TestCredentialsAtTheirEndAreRefreshedBeforeSigning(t *testing.T) {
 	for range 3 {
 		got, err := b.Location(t.Context(), http.MethodGet, "host/hash/name", time.Time{})
 		require.NoError(t, err)
-		require.Contains(t, got, "X-Amz-Expires=3600&")
+		require.Contains(t, got.URL, "X-Amz-Expires=3600&")
 	}
 	require.Equal(t, 2, asked)
 }

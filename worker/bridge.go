@@ -93,6 +93,7 @@ func (b *Bridge) once(ctx context.Context, r queue.Request, s activities.Source)
 		EnableEagerStart:         true,
 		TypedSearchAttributes:    workflows.Attributes(s),
 		StaticSummary:            workflows.Summary(s),
+		Priority:                 workflows.Priority(r.Priority == queue.Low),
 	}, workflows.CopyObject, workflows.CopyObjectInput{Source: s, SHA256: r.SHA256})
 	if err != nil {
 		return fmt.Errorf("start workflow %s: %w", id, err)

@@ -7,6 +7,15 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
+// Priority is that of a workflow and all its tasks (https://docs.temporal.io/develop/task-queue-priority-fairness): the
+// lowest for copies that nobody waits for, and else the default.
+func Priority(low bool) temporal.Priority {
+	if low {
+		return temporal.Priority{PriorityKey: 5}
+	}
+	return temporal.Priority{}
+}
+
 // HeadSourcePolicy retries a source that is briefly unwell for about half of a client's default wait. Whatever fails for
 // longer is started again by the next request.
 func HeadSourcePolicy() *temporal.RetryPolicy {

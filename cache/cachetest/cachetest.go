@@ -23,12 +23,14 @@ type Cache interface {
 	Generation(ctx context.Context, key string) (int64, error)
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
 	Purge(ctx context.Context, key string) (int64, error)
+	Failures(ctx context.Context, key string) (int64, error)
 }
 
 // Rules are entries' times for tests, long enough to stand.
 func Rules() cache.Rules {
 	return cache.Rules{
 		TTL: time.Hour, Margin: time.Minute, Lease: time.Minute, NegativeTTL: time.Minute, RetryAfter: time.Minute,
+		RetryMax: time.Hour,
 	}
 }
 
@@ -50,6 +52,7 @@ func Run(t *testing.T, c Cache) {
 		"a purge removes the entry":                        purged,
 		"what was begun before a purge can't be published": begunBefore,
 		"generations grow":                                 grow,
+		"failures are counted until there is a copy":       failures,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c, cache.Key("s3_test", prefix+name)) })
 	}
@@ -68,7 +71,7 @@ func roundTrip(t *testing.T, c Cache, key string) {
 	now := time.Now().Truncate(time.Millisecond)
 	for _, e := range []cache.Entry{
 		Rules().Pending(now, "me", 1, 2),
-		Rules().Failed(now, "BadHTTPStatus", 404, true, "private"),
+		Rules().Failed(now, "BadHTTPStatus", 404, "private"),
 		Rules().Present(now, now.Add(24*time.Hour)),
 	} {
 		require.NoError(t, c.Put(t.Context(), key, 0, e))
@@ -140,12 +143,12 @@ func abandon(t *testing.T, c Cache, key string) {
 func presentStands(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, true, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, "")))
 	require.Equal(t, cache.Present, get(t, c, key).State)
 }
 
 func retried(t *testing.T, c Cache, key string) {
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, true, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, "")))
 	require.Equal(t, cache.Error, get(t, c, key).State)
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
 	require.Equal(t, cache.Pending, get(t, c, key).State)
@@ -184,6 +187,24 @@ func grow(t *testing.T, c Cache, key string) {
 		require.Equal(t, g, now)
 		last = g
 	}
+}
+
+func failures(t *testing.T, c Cache, key string) {
+	count := func(want int64) {
+		t.Helper()
+		n, err := c.Failures(t.Context(), key)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	count(1)
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Transient(time.Now(), 1, "x", 0, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
+	count(2)
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	count(1)
+	_, err := c.Purge(t.Context(), key)
+	require.NoError(t, err)
+	count(1)
 }
 
 func get(t *testing.T, c Cache, key string) cache.Entry {

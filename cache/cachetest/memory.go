@@ -16,6 +16,7 @@ type Memory struct {
 	failAfter   int // calls; 0 is never
 	entries     map[string]cache.Entry
 	generations map[string]int64
+	failures    map[string]int64
 	waiting     map[string][]chan struct{}
 }
 
@@ -52,7 +53,7 @@ func (m *Memory) lock(ctx context.Context) (func(), error) {
 
 func (m *Memory) init() {
 	if m.entries == nil {
-		m.entries, m.generations = map[string]cache.Entry{}, map[string]int64{}
+		m.entries, m.generations, m.failures = map[string]cache.Entry{}, map[string]int64{}, map[string]int64{}
 		m.waiting = map[string][]chan struct{}{}
 	}
 }
@@ -141,6 +142,9 @@ func (m *Memory) Put(ctx context.Context, key string, generation int64, e cache.
 		return nil
 	}
 	m.entries[key] = e
+	if e.State == cache.Present {
+		delete(m.failures, key)
+	}
 	if e.State != cache.Pending {
 		m.wake(key)
 	}
@@ -156,8 +160,20 @@ func (m *Memory) Purge(ctx context.Context, key string) (int64, error) {
 	}
 	m.generations[key] = max(m.generations[key]+1, time.Now().UnixMilli())
 	delete(m.entries, key)
+	delete(m.failures, key)
 	m.wake(key)
 	return m.generations[key], nil
+}
+
+// Failures is [cache.Redis.Failures].
+func (m *Memory) Failures(ctx context.Context, key string) (int64, error) {
+	unlock, err := m.lock(ctx)
+	defer unlock()
+	if err != nil {
+		return 0, err
+	}
+	m.failures[key]++
+	return m.failures[key], nil
 }
 
 // Wait is [cache.Watcher.Wait].

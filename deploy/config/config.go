@@ -10,6 +10,7 @@ import (
 type Config struct {
 	Log      Log      `yaml:"log" envPrefix:"LOG_"`
 	Frontend Frontend `yaml:"frontend" envPrefix:"FRONTEND_"`
+	Region   Region   `yaml:"region" envPrefix:"REGION_"`
 	Source   Source   `yaml:"source" envPrefix:"SOURCE_"`
 	Redis    Redis    `yaml:"redis" envPrefix:"REDIS_"`
 	Cache    Cache    `yaml:"cache" envPrefix:"CACHE_"`
@@ -23,6 +24,7 @@ type Config struct {
 type Log struct {
 	Level  string `yaml:"level" env:"LEVEL" doc:"debug, info, warn or error; debug logs every redirect"`
 	Format string `yaml:"format" env:"FORMAT" doc:"json, or console for people"`
+	Sample uint32 `yaml:"sample" env:"SAMPLE" doc:"log every so many-th redirect at level info, e.g. 1000; 0 logs none"`
 }
 
 // Frontend is what clients meet.
@@ -31,7 +33,22 @@ type Frontend struct {
 	AdminListen  string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
 	MaxWait      time.Duration `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is sent to the source"`
 	MaxWaitLimit time.Duration `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"the most that a client may ask for with ?max_wait="`
-	PurgeToken   string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges; empty refuses them all"`
+	Chain        time.Duration `yaml:"chain" env:"CHAIN" doc:"the longest that a request is held; a client that wants to wait longer is redirected to the front end itself for the rest, for load balancers that cut requests; 0 never does that"`
+	MaxWaiters   int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"clients that may wait for copies at the same time, per process; others get 503 with Retry-After"`
+	MaxPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"how many of them for one object"`
+	CacheEntries int           `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects that are kept in memory, which redis keeps current; 0 keeps none"`
+	CacheMemory  Size          `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"memory for them, about"`
+	PurgeToken   string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses them all"`
+	WarmRate     int           `yaml:"warm_rate" env:"WARM_RATE" doc:"copies a second that are asked for on behalf of lists, per process, so that clients who wait do not stand behind them in the queue; 0 is without limit"`
+}
+
+// Region is how the region auto is found out.
+type Region struct {
+	IPRanges    string            `yaml:"ip_ranges" env:"IP_RANGES" doc:"AWS's list of address ranges, a file or a URL (https://ip-ranges.amazonaws.com/ip-ranges.json); with it clients may ask for the region auto, which is their own"`
+	Reload      time.Duration     `yaml:"reload" env:"RELOAD" doc:"how often the list is looked at again"`
+	Nearest     map[string]string `yaml:"nearest" env:"NEAREST" envSeparator:" " envKeyValSeparator:"=" doc:"for regions without a pool the one to use, e.g. us-west-1: us-west-2, or us-west-1=us-west-2 in the environment"`
+	Default     string            `yaml:"default" env:"DEFAULT" doc:"region of clients whose own is not known; if empty they are sent to the source"`
+	TrustedHops int               `yaml:"trusted_hops" env:"TRUSTED_HOPS" doc:"proxies before the front end whose X-Forwarded-For is believed"`
 }
 
 // Source is what may be copied.
@@ -49,6 +66,7 @@ type Source struct {
 // Redis is the cache server.
 type Redis struct {
 	URL string `yaml:"url" env:"URL" secret:"true" doc:"**required**; redis://, rediss:// or unix://, with user, password and database"`
+	Timeout time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"what a front end gives redis for an answer; a redis that takes longer is not asked for a while"`
 }
 
 // Cache is how long things are believed.
@@ -57,7 +75,8 @@ type Cache struct {
 	ExpiryMargin time.Duration `yaml:"expiry_margin" env:"EXPIRY_MARGIN" doc:"how long before the bucket deletes a copy clients are not sent to it any more"`
 	Lease        time.Duration `yaml:"lease" env:"LEASE" doc:"how long a copy may show no progress before the next request starts it again; at most 60s"`
 	NegativeTTL  time.Duration `yaml:"negative_ttl" env:"NEGATIVE_TTL" doc:"how long a permanent error, such as the source's 404, is answered from the cache"`
-	RetryAfter   time.Duration `yaml:"retry_after" env:"RETRY_AFTER" doc:"how long after a copy failed for a transient reason a request starts it again"`
+	RetryAfter   time.Duration `yaml:"retry_after" env:"RETRY_AFTER" doc:"how long after a copy failed for a transient reason a request starts it again; doubled with every failure in a row, with jitter"`
+	RetryMax     time.Duration `yaml:"retry_max" env:"RETRY_MAX" doc:"the longest that becomes"`
 }
 
 // SQS is the copy-request queue.
@@ -120,14 +139,19 @@ func (p *Pool) complete() {
 func Default() Config {
 	return Config{
 		Log:      Log{Level: "info", Format: "json"},
-		Frontend: Frontend{Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute},
+		Frontend: Frontend{
+			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
+			MaxWaiters: 20_000, MaxPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
+		},
+		Region: Region{Reload: time.Hour},
+		Redis:  Redis{Timeout: 50 * time.Millisecond},
 		Source: Source{
 			EnsureSSL: true, RedirectLimit: 30, Timeout: 10 * time.Second, StallTimeout: 30 * time.Second, MinRate: 1 << 10,
 			MaxConnsPerHost: 64,
 		},
 		Cache: Cache{
 			TTL: 24 * time.Hour, ExpiryMargin: 3 * time.Hour, Lease: time.Minute,
-			NegativeTTL: 30 * time.Second, RetryAfter: 10 * time.Second,
+			NegativeTTL: 30 * time.Second, RetryAfter: 10 * time.Second, RetryMax: 5 * time.Minute,
 		},
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, MaxReceives: 10},
 		S3:  S3{LifespanDays: 30, PartSize: 8 << 20, PresignFor: time.Hour},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
@@ -60,6 +61,29 @@ func (c *Config) Rules() cache.Rules {
 		Lease:       c.Cache.Lease,
 		NegativeTTL: c.Cache.NegativeTTL,
 		RetryAfter:  c.Cache.RetryAfter,
+		RetryMax:    c.Cache.RetryMax,
+	}
+}
+
+// Layer is what a front end keeps of redis: a quarter of its memory for redirects, the rest of which is theirs.
+func (c *Config) Layer() cache.LayerOptions {
+	return cache.LayerOptions{Entries: c.Frontend.CacheEntries, Bytes: int64(c.Frontend.CacheMemory) / 4}
+}
+
+// FrontendOptions are those that follow from the configuration alone.
+func (c *Config) FrontendOptions() frontend.Options {
+	return frontend.Options{
+		Rules:               c.Rules(),
+		MaxWait:             c.Frontend.MaxWait,
+		WaitLimit:           c.Frontend.MaxWaitLimit,
+		Chain:               c.Frontend.Chain,
+		MaxWaiters:          c.Frontend.MaxWaiters,
+		MaxWaitersPerObject: c.Frontend.MaxPerObject,
+		Targets:             c.Frontend.CacheEntries,
+		TargetBytes:         int64(c.Frontend.CacheMemory) - c.Layer().Bytes,
+		PurgeToken:          c.Frontend.PurgeToken,
+		WarmRate:            c.Frontend.WarmRate,
+		LogEvery:            c.Log.Sample,
 	}
 }
 

@@ -54,6 +54,9 @@ func (c *Config) validateTimes() error {
 	}{
 		{"frontend.max_wait", c.Frontend.MaxWait, 0, c.Frontend.MaxWaitLimit},
 		{"frontend.max_wait_limit", c.Frontend.MaxWaitLimit, 0, time.Hour},
+		{"frontend.chain", c.Frontend.Chain, 0, time.Hour},
+		{"region.reload", c.Region.Reload, time.Second, 7 * 24 * time.Hour},
+		{"redis.timeout", c.Redis.Timeout, time.Millisecond, 10 * time.Second},
 		{"source.timeout", c.Source.Timeout, time.Millisecond, time.Minute},
 		{"source.stall_timeout", c.Source.StallTimeout, time.Second, time.Hour},
 		{"cache.ttl", c.Cache.TTL, time.Second, 365 * 24 * time.Hour},
@@ -61,6 +64,7 @@ func (c *Config) validateTimes() error {
 		{"cache.lease", c.Cache.Lease, time.Second, maxLease},
 		{"cache.negative_ttl", c.Cache.NegativeTTL, time.Second, 24 * time.Hour},
 		{"cache.retry_after", c.Cache.RetryAfter, time.Second, time.Hour},
+		{"cache.retry_max", c.Cache.RetryMax, c.Cache.RetryAfter, time.Hour},
 		{"sqs.visibility_timeout", c.SQS.VisibilityTimeout, 5 * time.Second, 12 * time.Hour},
 		{"s3.presign_for", c.S3.PresignFor, time.Second, maxPresign},
 	} {
@@ -79,6 +83,12 @@ func (c *Config) validateNumbers() error {
 		key             string
 		value, min, max int64
 	}{
+		{"frontend.max_waiters", int64(c.Frontend.MaxWaiters), 1, 10_000_000},
+		{"frontend.max_waiters_per_object", int64(c.Frontend.MaxPerObject), 1, int64(c.Frontend.MaxWaiters)},
+		{"frontend.cache_entries", int64(c.Frontend.CacheEntries), 0, 1 << 30},
+		{"frontend.cache_memory", int64(c.Frontend.CacheMemory), 0, 1 << 40},
+		{"frontend.warm_rate", int64(c.Frontend.WarmRate), 0, 1_000_000},
+		{"region.trusted_hops", int64(c.Region.TrustedHops), 0, 100},
 		{"source.redirect_limit", int64(c.Source.RedirectLimit), 0, 100},
 		{"source.max_conns_per_host", int64(c.Source.MaxConnsPerHost), 1, 10_000},
 		{"sqs.max_receives", int64(c.SQS.MaxReceives), 1, 1000},
@@ -140,7 +150,7 @@ func (c *Config) validatePools() error {
 		switch id := storage.PoolID(p.Service, p.Region); {
 		case p.Service != "s3":
 			return wrong(key+"service", "%q is not s3", p.Service)
-		case !namePattern.MatchString(p.Region) || p.Region == "all":
+		case !namePattern.MatchString(p.Region) || p.Region == "all" || p.Region == "auto":
 			return wrong(key+"region", "%q is not the name of a region", p.Region)
 		case p.Checksum != string(storage.ChecksumCRC64NVME) && p.Checksum != string(storage.ChecksumMD5):
 			return wrong(key+"checksum", "%q is not crc64nvme or md5", p.Checksum)

@@ -30,7 +30,15 @@ type Request struct {
 	Generation int64 `json:"generation,omitempty"`
 	// SHA256 is what a put's copy must have, 64 lower-case hex digits; empty if any will do.
 	SHA256 string `json:"sha256,omitempty"`
+	// Priority is a put's; clients wait for those that have none.
+	Priority Priority `json:"priority,omitempty"`
 }
+
+// Priority is how urgent a copy is.
+type Priority string
+
+// Low is behind all that clients wait for.
+const Low Priority = "low"
 
 type envelope struct {
 	Version int      `json:"version"`
@@ -69,6 +77,8 @@ func Decode(body string) (Request, error) {
 		return Request{}, fmt.Errorf("data.action is %.20q, want %q or %q", e.Data.Action, Put, Purge)
 	case e.Data.SHA256 != "" && !isSHA256(e.Data.SHA256):
 		return Request{}, errors.New("data.sha256 is not a SHA-256 in hex")
+	case e.Data.Priority != "" && e.Data.Priority != Low:
+		return Request{}, fmt.Errorf("data.priority is %.20q, want %q or none", e.Data.Priority, Low)
 	}
 	return *e.Data, nil
 }

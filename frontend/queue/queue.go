@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
@@ -36,7 +38,14 @@ func Open(cfg aws.Config, region, endpoint, name string) *Queue {
 	return &Queue{client: client, name: name, urls: map[string]string{}}
 }
 
-// Send enqueues a request.
+// sendBackoff is for one more try of a sender, who has a client waiting, in case that a connection was stale.
+const sendBackoff = 50 * time.Millisecond
+
+func hurried(o *sqs.Options) {
+	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = 2, sendBackoff })
+}
+
+// Send enqueues a request. It is in a hurry: what does not work at once or the second time fails.
 func (q *Queue) Send(ctx context.Context, r Request) error {
 	body, err := Encode(r)
 	if err != nil {
@@ -54,7 +63,7 @@ func (q *Queue) send(ctx context.Context, name, body string, attrs map[string]ty
 		QueueUrl:          &url,
 		MessageBody:       &body,
 		MessageAttributes: attrs,
-	})
+	}, hurried)
 	if err != nil {
 		return fmt.Errorf("send to queue %s: %w", name, err)
 	}
@@ -83,7 +92,7 @@ func (q *Queue) url(ctx context.Context, name string) (string, error) {
 }
 
 func (q *Queue) lookUp(ctx context.Context, name string) (string, error) {
-	out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
+	out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name}, hurried)
 	if err != nil {
 		return "", fmt.Errorf("look up queue %s: %w", name, err)
 	}

@@ -283,8 +283,8 @@ func (m *Memory) Input(key string) (storage.Input, bool) {
 
 // Location is [storage.Bucket.Location]; the URL says what it was made from. Like signing, it works while the bucket is
 // down.
-func (m *Memory) Location(_ context.Context, method, key string, _ time.Time) (string, error) {
-	return "https://bucket.example/" + key + "?method=" + method, nil
+func (m *Memory) Location(_ context.Context, method, key string, _ time.Time) (storage.Location, error) {
+	return storage.Location{URL: "https://bucket.example/" + key + "?method=" + method}, nil
 }
 
 // Body returns what is stored under key.

@@ -26,7 +26,7 @@ type Bucket interface {
 	AbortUpload(ctx context.Context, u storage.Upload) error
 	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
 	Delete(ctx context.Context, key string) error
-	Location(ctx context.Context, method, key string, expires time.Time) (string, error)
+	Location(ctx context.Context, method, key string, expires time.Time) (storage.Location, error)
 }
 
 // Fixture is a bucket and how to see past its interface.

@@ -1,0 +1,160 @@
+package cache
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// LayerOptions bound a [Layer].
+type LayerOptions struct {
+	// Entries and Bytes are the most that it holds, the latter estimated. If either is 0 it holds nothing.
+	Entries int
+	Bytes   int64
+	// OnChange is told when redis begins and ceases to announce changes, and in err why it does not; nil is told nothing.
+	OnChange func(up bool, err error)
+}
+
+// Layer is redis, with the entries that front ends redirect by kept in this process. Redis itself keeps it coherent: it
+// announces every change (CLIENT TRACKING, see track). An entry is served from here only
+//   - before its own deadline, since redis announces an expiry when it deletes the key, which may be much later, and
+//   - within maxStale of a moment up to which all changes are known, whatever becomes of the connection or the process.
+//
+// While redis does not announce changes, or can't, every read goes to redis. It is safe for concurrent use.
+type Layer struct {
+	*Redis
+	onChange func(up bool, err error)
+	entries  *otter.Cache[string, Entry] // nil if it holds nothing
+
+	// fresh is until when entries are to be believed, in nanoseconds since began.
+	fresh atomic.Int64
+	began time.Time
+
+	mu      sync.Mutex
+	tracked bool // changes are announced to this process
+	loads   map[string]*load
+}
+
+// load is a read of redis on behalf of all who want the entry at the moment.
+type load struct {
+	done  chan struct{} // closed when what follows is final
+	entry Entry
+	err   error
+	// stale is set if the entry changed since the read began, or may have: then it must not be kept. Guarded by Layer.mu.
+	stale bool
+}
+
+// NewLayer returns a layer over r that holds nothing until [Layer.Run].
+func NewLayer(r *Redis, o LayerOptions) *Layer {
+	l := &Layer{Redis: r, onChange: o.OnChange, began: time.Now(), loads: map[string]*load{}}
+	if l.onChange == nil {
+		l.onChange = func(bool, error) {}
+	}
+	if o.Entries > 0 && o.Bytes > 0 {
+		share := uint32(min(o.Bytes/int64(o.Entries), 1<<30))
+		l.entries = otter.Must(&otter.Options[string, Entry]{
+			MaximumWeight: uint64(o.Bytes),
+			// No entry weighs less than its share of all bytes, so that the number of entries is bounded as well.
+			Weigher: func(key string, e Entry) uint32 { return max(share, weight(key, e)) },
+		})
+	}
+	return l
+}
+
+// overhead of an entry beyond its texts, in bytes: the struct, and the table's nodes.
+const overhead = 320
+
+func weight(key string, e Entry) uint32 {
+	return uint32(min(overhead+len(key)+len(e.Owner)+len(e.Class)+len(e.Text), 1<<30))
+}
+
+// Len is how many entries are held.
+func (l *Layer) Len() int {
+	if l.entries == nil {
+		return 0
+	}
+	return l.entries.EstimatedSize()
+}
+
+// Remembered returns the entry if it is held and to be believed now. It does no I/O and allocates nothing.
+func (l *Layer) Remembered(key string, now time.Time) (Entry, bool) {
+	if l.entries == nil || int64(now.Sub(l.began)) >= l.fresh.Load() {
+		return Entry{}, false
+	}
+	e, ok := l.entries.GetIfPresent(key)
+	return e, ok && e.Deadline.After(now)
+}
+
+// Get is [Redis.Get], without I/O if the entry is held. Reads of one entry at the same time are one.
+func (l *Layer) Get(ctx context.Context, key string) (Entry, error) {
+	if e, ok := l.Remembered(key, l.now()); ok {
+		return e, nil
+	}
+	l.mu.Lock()
+	at := l.loads[key]
+	if at != nil {
+		l.mu.Unlock()
+		<-at.done // which is as soon as redis answers or its time is up
+		return at.entry, at.err
+	}
+	at = &load{done: make(chan struct{}), stale: !l.tracked}
+	l.loads[key] = at
+	l.mu.Unlock()
+
+	at.entry, at.err = l.Redis.Get(context.WithoutCancel(ctx), key)
+
+	l.mu.Lock()
+	if l.loads[key] == at {
+		delete(l.loads, key)
+	}
+	if !at.stale && at.err == nil && worthKeeping(at.entry) {
+		l.entries.Set(key, at.entry)
+	}
+	l.mu.Unlock()
+	close(at.done)
+	return at.entry, at.err
+}
+
+// worthKeeping is what clients are answered by at once; a pending entry is about to change.
+func worthKeeping(e Entry) bool { return e.State == Present || e.State == Error && e.Permanent }
+
+// Purge is [Redis.Purge]. This process does not wait to hear of it.
+func (l *Layer) Purge(ctx context.Context, key string) (int64, error) {
+	generation, err := l.Redis.Purge(ctx, key)
+	l.forget(key)
+	return generation, err
+}
+
+// forget drops what is held, and what is being read.
+func (l *Layer) forget(keys ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, key := range keys {
+		if at := l.loads[key]; at != nil {
+			at.stale = true
+			delete(l.loads, key) // whoever comes now must not be told what was true before
+		}
+		if l.entries != nil {
+			l.entries.Invalidate(key)
+		}
+	}
+}
+
+// forgetAll drops everything, and says whether changes are announced from now on.
+func (l *Layer) forgetAll(tracked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tracked = tracked
+	l.fresh.Store(0)
+	for _, at := range l.loads {
+		at.stale = true
+	}
+	clear(l.loads)
+	l.entries.InvalidateAll()
+}
+
+// freshSince notes that all changes before t are known.
+func (l *Layer) freshSince(t time.Time) { l.fresh.Store(int64(t.Add(maxStale).Sub(l.began))) }
