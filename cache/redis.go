@@ -26,6 +26,7 @@ const generationTTL = 7 * 24 * time.Hour
 // without.
 type Redis struct {
 	client      *redis.Client
+	options     redis.Options // of the client, as they were before it had them
 	scripts     scripts
 	breaker     *breaker // nil if callers have the time to wait
 	now         func() time.Time
@@ -66,7 +67,7 @@ func Open(url string, o Options) (*Redis, error) {
 	opt.ReadTimeout = timeout
 	opt.WriteTimeout = timeout
 	opt.PoolTimeout = poolPatience
-	r := &Redis{client: redis.NewClient(opt), scripts: newScripts(), now: time.Now, undecodable: o.Undecodable}
+	r := &Redis{options: *opt, client: redis.NewClient(opt), scripts: newScripts(), now: time.Now, undecodable: o.Undecodable}
 	if o.Timeout > 0 {
 		if o.OnBreaker == nil {
 			o.OnBreaker = func(bool) {}

@@ -1,10 +1,12 @@
 package cache_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -141,6 +143,23 @@ func TestRedisThatIsAwayCostsLittle(t *testing.T) {
 type freezer struct {
 	net.Listener
 	frozen atomic.Bool
+
+	// With only, what has it in it is held back instead, and nothing else; held is told, and thaw lets it go.
+	only string
+	held chan struct{}
+
+	mu    sync.Mutex
+	later []func()
+}
+
+func (f *freezer) thaw() {
+	f.frozen.Store(false)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, write := range f.later {
+		write()
+	}
+	f.later = nil
 }
 
 func newFreezer(t *testing.T, target string) *freezer {
@@ -175,8 +194,15 @@ func (f *freezer) back(in io.Writer, out io.Reader) {
 		if err != nil {
 			return
 		}
-		if !f.frozen.Load() {
+		switch frozen := f.frozen.Load(); {
+		case !frozen || f.only != "" && !bytes.Contains(buf[:n], []byte(f.only)):
 			_, _ = in.Write(buf[:n])
+		case f.only != "":
+			data := bytes.Clone(buf[:n])
+			f.mu.Lock()
+			f.later = append(f.later, func() { _, _ = in.Write(data) })
+			f.mu.Unlock()
+			f.held <- struct{}{}
 		}
 	}
 }

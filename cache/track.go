@@ -55,7 +55,7 @@ func (l *Layer) Run(ctx context.Context) {
 // answered, all that changed before it was sent is known. A change within the same turn of the server's loop is announced
 // after the reply; it happened after the PING was sent too.
 func (l *Layer) track(ctx context.Context, up func()) error {
-	opt := *l.client.Options()
+	opt := l.options
 	opt.ReadTimeout, opt.WriteTimeout, opt.DialTimeout = trackTimeout, trackTimeout, trackTimeout
 	client := redis.NewClient(&opt)
 	defer client.Close() //nolint:errcheck // nothing to do about it

@@ -1,0 +1,351 @@
+package cache_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+)
+
+// maxStale is what the layer promises.
+const maxStale = 100 * time.Millisecond
+
+// newLayer returns a layer that redis at url keeps current.
+func newLayer(t *testing.T, url string, edit ...func(*cache.LayerOptions)) (l *cache.Layer, down *atomic.Int64) {
+	t.Helper()
+	r, err := cache.Open(url, cache.Options{Undecodable: func() {}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	down = new(atomic.Int64)
+	up := make(chan struct{}, 100)
+	o := cache.LayerOptions{Entries: 100, Bytes: 1 << 20, OnChange: func(isUp bool, _ error) {
+		if isUp {
+			up <- struct{}{}
+		} else {
+			down.Add(1)
+		}
+	}}
+	for _, f := range edit {
+		f(&o)
+	}
+	l = cache.NewLayer(r, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	receive(t, up)
+	return l, down
+}
+
+// hold puts an entry into redis and has the layer remember it.
+func hold(t *testing.T, l *cache.Layer, c *cache.Redis, name string) (key string) {
+	t.Helper()
+	key = cache.Key("s3_test", name+time.Now().String())
+	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
+	remember(t, l, key)
+	return key
+}
+
+func remember(t *testing.T, l *cache.Layer, key string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		_, err := l.Get(t.Context(), key)
+		return err == nil && held(l, key)
+	}, 5*time.Second, time.Millisecond, "is not remembered")
+}
+
+func held(l *cache.Layer, key string) bool {
+	_, ok := l.Remembered(key, time.Now())
+	return ok
+}
+
+func TestLayerKeepsTheContract(t *testing.T) {
+	l, _ := newLayer(t, realRedis(t))
+	// As its own writes are announced to it like everybody's, it may show for a moment what was: the contract allows none.
+	cachetest.Run(t, written{l})
+}
+
+// written waits after every change until the layer must know of it.
+type written struct{ *cache.Layer }
+
+func (w written) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
+	before, _ := w.Remembered(key, time.Now())
+	err := w.Layer.Put(ctx, key, generation, e)
+	for start := time.Now(); before.State != cache.Absent && time.Since(start) < maxStale; {
+		if now, _ := w.Remembered(key, time.Now()); now != before {
+			break
+		}
+	}
+	return err
+}
+
+func TestLayerForgetsWhatChanges(t *testing.T) {
+	l, _ := newLayer(t, realRedis(t))
+	c, _ := open(t)
+	r := raw(t)
+	for name, change := range map[string]func(key string) error{
+		"SET":     func(key string) error { return r.Set(t.Context(), key, `pending {"deadline":99999999999999}`, 0).Err() },
+		"DEL":     func(key string) error { return r.Del(t.Context(), key).Err() },
+		"FLUSHDB": func(string) error { return r.FlushDB(t.Context()).Err() },
+		"purge":   func(key string) error { _, err := c.Purge(t.Context(), key); return err },
+		"a script": func(key string) error {
+			return c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Now().Add(30*time.Minute)))
+		},
+		"RENAME": func(key string) error { return r.Rename(t.Context(), key, "elsewhere").Err() },
+		"EXPIRE": func(key string) error { return r.PExpire(t.Context(), key, -1).Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := hold(t, l, c, t.Name())
+			before, _ := l.Remembered(key, time.Now())
+			require.NoError(t, change(key))
+			changed := time.Now()
+			for {
+				e, ok := l.Remembered(key, time.Now())
+				if !ok || e != before {
+					return
+				}
+				require.Less(t, time.Since(changed), maxStale, "the old entry is still served")
+			}
+		})
+	}
+}
+
+func TestLayerForgetsWhatThisProcessPurges(t *testing.T) {
+	l, _ := newLayer(t, realRedis(t))
+	c, _ := open(t)
+	key := hold(t, l, c, t.Name())
+	_, err := l.Purge(t.Context(), key)
+	require.NoError(t, err)
+	require.False(t, held(l, key), "not even for a moment")
+}
+
+func TestLayerKeepsDeadlines(t *testing.T) {
+	l, _ := newLayer(t, realRedis(t))
+	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	deadline := time.Now().Add(time.Second).Truncate(time.Millisecond)
+	// In redis it stays for ever: nobody announces its end.
+	require.NoError(t, raw(t).Set(t.Context(), key, fmt.Sprintf(`present {"deadline":%d}`, deadline.UnixMilli()), 0).Err())
+	remember(t, l, key)
+	for now := time.Now(); now.Before(deadline.Add(maxStale)); now = time.Now() {
+		if _, ok := l.Remembered(key, now); ok {
+			require.True(t, now.Before(deadline), "served after its deadline")
+		}
+	}
+	e, err := l.Get(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, cache.Absent, e.State)
+}
+
+func TestLayerKeepsWhatAnswersAtOnce(t *testing.T) {
+	l, _ := newLayer(t, realRedis(t))
+	now := time.Now()
+	for name, tc := range map[string]struct {
+		entry cache.Entry
+		kept  bool
+	}{
+		"present":         {cachetest.Rules().Present(now, time.Time{}), true},
+		"permanent error": {cachetest.Rules().Failed(now, "BadHTTPStatus", 404, ""), true},
+		"transient error": {cachetest.Rules().Transient(now, 1, "x", 0, ""), false},
+		"pending":         {cachetest.Rules().Pending(now, "a", 0, -1), false},
+	} {
+		key := cache.Key("s3_test", t.Name()+name+now.String())
+		require.NoError(t, l.Put(t.Context(), key, 0, tc.entry))
+		if tc.kept {
+			remember(t, l, key)
+			continue
+		}
+		_, err := l.Get(t.Context(), key)
+		require.NoError(t, err)
+		require.False(t, held(l, key), name)
+	}
+}
+
+func TestLayerIsBounded(t *testing.T) {
+	for name, o := range map[string]cache.LayerOptions{
+		"in entries": {Entries: 50, Bytes: 1 << 30},
+		"in bytes":   {Entries: 1 << 20, Bytes: 50 * 450},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, _ := newLayer(t, realRedis(t), func(to *cache.LayerOptions) { to.Entries, to.Bytes = o.Entries, o.Bytes })
+			c, _ := open(t)
+			for i := range 500 {
+				key := cache.Key("s3_test", fmt.Sprint(t.Name(), i))
+				require.NoError(t, c.Put(t.Context(), key, cache.AnyGeneration, cachetest.Rules().Present(time.Now(), time.Time{})))
+				_, err := l.Get(t.Context(), key)
+				require.NoError(t, err)
+			}
+			// It makes room soon after, not before.
+			require.Eventually(t, func() bool { return l.Len() <= 60 }, 5*time.Second, time.Millisecond, l.Len())
+			hold(t, l, c, t.Name())
+		})
+	}
+}
+
+func TestLayerOfNothing(t *testing.T) {
+	c, _ := open(t)
+	l := cache.NewLayer(c, cache.LayerOptions{})
+	l.Run(t.Context()) // returns at once
+	require.Zero(t, l.Len())
+	cachetest.Run(t, l)
+}
+
+// What is read before a change and arrives after it must not be kept: the proxy holds the reply until the change is
+// announced.
+func TestLayerDoesNotKeepWhatChangedWhileItWasRead(t *testing.T) {
+	c, _ := open(t)
+	for name, change := range map[string]func(t *testing.T, key string) error{
+		"purge":   func(t *testing.T, key string) error { _, err := c.Purge(t.Context(), key); return err },
+		"FLUSHDB": func(t *testing.T, _ string) error { return raw(t).FlushDB(t.Context()).Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFreezer(t, raw(t).Options().Addr)
+			f.only = "present {"
+			l, _ := newLayer(t, "redis://"+f.Addr().String())
+			witness := hold(t, l, c, t.Name())
+			key := cache.Key("s3_test", t.Name()+"key"+time.Now().String())
+			require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
+			f.held = make(chan struct{}, 1)
+			f.frozen.Store(true)
+			var read sync.WaitGroup
+			var late cache.Entry
+			read.Go(func() { late, _ = l.Get(context.Background(), key) })
+			receive(t, f.held)
+			require.NoError(t, change(t, key))
+			if name == "purge" {
+				_, err := c.Purge(t.Context(), witness)
+				require.NoError(t, err)
+			}
+			require.Eventually(t, func() bool { return !held(l, witness) }, time.Second, time.Millisecond)
+			f.thaw()
+			read.Wait()
+			require.Equal(t, cache.Present, late.State, "the reply came in time: this test proves nothing")
+			require.False(t, held(l, key))
+			e, err := l.Get(t.Context(), key)
+			require.NoError(t, err)
+			require.Equal(t, cache.Absent, e.State)
+		})
+	}
+}
+
+func TestLayerBelievesNothingWithoutItsConnection(t *testing.T) {
+	c, _ := open(t)
+	r := raw(t)
+	t.Run("cut", func(t *testing.T) {
+		l, down := newLayer(t, realRedis(t))
+		key := hold(t, l, c, t.Name())
+		require.NoError(t, r.ClientKillByFilter(t.Context(), "TYPE", "normal").Err())
+		require.Eventually(t, func() bool { return down.Load() == 1 && l.Len() == 0 }, 5*time.Second, time.Millisecond, "not emptied")
+		remember(t, l, key)
+	})
+	t.Run("hung", func(t *testing.T) {
+		f := newFreezer(t, r.Options().Addr)
+		l, _ := newLayer(t, "redis://"+f.Addr().String())
+		key := hold(t, l, c, t.Name())
+		f.frozen.Store(true)
+		at := time.Now()
+		require.Eventually(t, func() bool { return !held(l, key) }, time.Second, time.Millisecond)
+		// It must be bypassed within its time; that it was believed before is the control.
+		require.Less(t, time.Since(at), maxStale+50*time.Millisecond)
+		f.frozen.Store(false)
+	})
+}
+
+// A server that can't track, such as one that speaks no RESP3, is no reason not to work.
+func TestLayerWithoutTracking(t *testing.T) {
+	said := make(chan error, 10)
+	r, err := cache.Open(realRedis(t)+"?protocol=2", cache.Options{Undecodable: func() {}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	l := cache.NewLayer(r, cache.LayerOptions{Entries: 10, Bytes: 1 << 20, OnChange: func(_ bool, err error) { said <- err }})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	require.Error(t, <-said)
+	cachetest.Run(t, l)
+	require.Zero(t, l.Len())
+	require.Empty(t, said, "said once")
+}
+
+func TestReadsOfOneEntryAreOne(t *testing.T) {
+	f := newFreezer(t, raw(t).Options().Addr)
+	f.only = "present {"
+	r, err := cache.Open("redis://"+f.Addr().String(), cache.Options{Undecodable: func() {}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	l := cache.NewLayer(r, cache.LayerOptions{})
+	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	require.NoError(t, l.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
+	f.held = make(chan struct{}, 100)
+	f.frozen.Store(true)
+	var all sync.WaitGroup
+	var present atomic.Int64
+	for range 100 {
+		all.Go(func() {
+			if e, err := l.Get(context.Background(), key); err == nil && e.State == cache.Present {
+				present.Add(1)
+			}
+		})
+	}
+	receive(t, f.held)
+	f.thaw()
+	all.Wait()
+	require.EqualValues(t, 100, present.Load())
+	require.LessOrEqual(t, len(f.held), 1, "more than a read or two")
+}
+
+func TestBreaker(t *testing.T) {
+	hung, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, hung.Close()) })
+	open := make(chan bool, 10)
+	c, err := cache.Open("redis://"+hung.Addr().String(), cache.Options{
+		Timeout: 50 * time.Millisecond, OnBreaker: func(isOpen bool) { open <- isOpen }, Undecodable: func() {},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	// More at a time than there are connections: those who wait for one are sent away when it opens.
+	start := time.Now()
+	var all sync.WaitGroup
+	for range 500 {
+		all.Go(func() {
+			_, err := c.Get(context.Background(), "key")
+			require.Error(t, err)
+		})
+	}
+	all.Wait()
+	require.Less(t, time.Since(start), time.Second, "each paid for itself")
+	require.True(t, <-open)
+	start = time.Now()
+	for range 1000 {
+		_, err := c.Get(t.Context(), "key")
+		require.Error(t, err)
+	}
+	require.Less(t, time.Since(start), 10*time.Second, "each paid for itself")
+}
+
+func TestBreakerClosesWhenRedisIsBack(t *testing.T) {
+	f := newFreezer(t, raw(t).Options().Addr)
+	open := make(chan bool, 100)
+	c, err := cache.Open("redis://"+f.Addr().String(), cache.Options{
+		Timeout: 50 * time.Millisecond, OnBreaker: func(isOpen bool) { open <- isOpen }, Undecodable: func() {},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	get := func() error { _, err := c.Get(context.Background(), "key"); return err }
+	require.NoError(t, get())
+	f.frozen.Store(true)
+	require.Eventually(t, func() bool { return get() != nil && len(open) == 1 }, 5*time.Second, time.Millisecond)
+	require.True(t, <-open)
+	f.frozen.Store(false)
+	require.Eventually(t, func() bool { return get() == nil }, 5*time.Second, time.Millisecond)
+	require.False(t, <-open)
+}
