@@ -11,7 +11,7 @@ MODULES := . deploy/local
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: $(LOCAL)
 $(LOCAL): # Go's own cache makes this cheap
@@ -48,6 +48,11 @@ bench-copy: redis $(LOCAL) ## Measure copies against rclone and the limit
 	@free=$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1); \
 	if ((free > 12000000)); then export TMPDIR=/dev/shm; fi; `# else it is the server's disk that is measured` \
 	$(LOCAL) exec -- .cache/bin/benchcopy $(ARGS)
+
+.PHONY: bench-redirect
+bench-redirect: redis build ## Measure redirects against a bare router
+	@go build -o .cache/bin/benchredirect ./deploy/benchredirect
+	@.cache/bin/benchredirect $(ARGS)
 
 .PHONY: check
 check: format vet lint tidy workflowcheck test ## What CI runs

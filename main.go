@@ -97,6 +97,10 @@ func (l redisLogger) Printf(_ context.Context, format string, args ...any) {
 
 type frontendCmd struct{ configured }
 
+// frontendGC is GOGC of front ends unless the environment says something: most of them keep less than the requests of a
+// second leave behind. The memory limit sees to those that keep more.
+const frontendGC = 400
+
 func (frontendCmd) Help() string {
 	return "Example:\n\n  cloud-mirror frontend --config cloud-mirror.yaml"
 }
@@ -108,6 +112,10 @@ func (c *frontendCmd) Run(ctx context.Context) error {
 	}
 	defer sys.close()
 	host, _ := os.Hostname() // only a name
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(frontendGC)
+		debug.SetMemoryLimit(cfg.FrontendMemoryLimit())
+	}
 	layer := sys.layer(cfg, log)
 	o := cfg.FrontendOptions()
 	o.Pools, o.Cache, o.Watcher, o.Queue, o.Admit = sys.frontendPools(), layer, sys.watcher, sys.queue, sys.origin.Admit

@@ -28,6 +28,7 @@ type Layer struct {
 	*Redis
 	onChange func(up bool, err error)
 	entries  *otter.Cache[string, Entry] // nil if it holds nothing
+	reader   reader
 
 	// fresh is until when entries are to be believed, in nanoseconds since began.
 	fresh atomic.Int64
@@ -38,18 +39,10 @@ type Layer struct {
 	loads   map[string]*load
 }
 
-// load is a read of redis on behalf of all who want the entry at the moment.
-type load struct {
-	done  chan struct{} // closed when what follows is final
-	entry Entry
-	err   error
-	// stale is set if the entry changed since the read began, or may have: then it must not be kept. Guarded by Layer.mu.
-	stale bool
-}
-
 // NewLayer returns a layer over r that holds nothing until [Layer.Run].
 func NewLayer(r *Redis, o LayerOptions) *Layer {
 	l := &Layer{Redis: r, onChange: o.OnChange, began: time.Now(), loads: map[string]*load{}}
+	l.reader.redis, l.reader.finish = r, l.finish
 	if l.onChange == nil {
 		l.onChange = func(bool, error) {}
 	}
@@ -95,27 +88,31 @@ func (l *Layer) Get(ctx context.Context, key string) (Entry, error) {
 	}
 	l.mu.Lock()
 	at := l.loads[key]
-	if at != nil {
-		l.mu.Unlock()
-		<-at.done // which is as soon as redis answers or its time is up
-		return at.entry, at.err
+	if at == nil {
+		at = &load{key: key, done: make(chan struct{}), stale: !l.tracked}
+		l.loads[key] = at
+		l.reader.read(at)
 	}
-	at = &load{done: make(chan struct{}), stale: !l.tracked}
-	l.loads[key] = at
 	l.mu.Unlock()
+	select {
+	case <-at.done: // which is as soon as redis answers or its time is up
+		return at.entry, at.err
+	case <-ctx.Done():
+		return Entry{}, ctx.Err()
+	}
+}
 
-	at.entry, at.err = l.Redis.Get(context.WithoutCancel(ctx), key)
-
+// finish keeps what was read, if it may.
+func (l *Layer) finish(at *load) {
 	l.mu.Lock()
-	if l.loads[key] == at {
-		delete(l.loads, key)
+	if l.loads[at.key] == at {
+		delete(l.loads, at.key)
 	}
 	if !at.stale && at.err == nil && worthKeeping(at.entry) {
-		l.entries.Set(key, at.entry)
+		l.entries.Set(at.key, at.entry)
 	}
 	l.mu.Unlock()
 	close(at.done)
-	return at.entry, at.err
 }
 
 // worthKeeping is what clients are answered by at once; a pending entry is about to change.

@@ -92,7 +92,7 @@ func TestLayerForgetsWhatChanges(t *testing.T) {
 	c, _ := open(t)
 	r := raw(t)
 	for name, change := range map[string]func(key string) error{
-		"SET":     func(key string) error { return r.Set(t.Context(), key, `pending {"deadline":99999999999999}`, 0).Err() },
+		"SET":     func(key string) error { return r.Set(t.Context(), key, `pending {"d":99999999999999}`, 0).Err() },
 		"DEL":     func(key string) error { return r.Del(t.Context(), key).Err() },
 		"FLUSHDB": func(string) error { return r.FlushDB(t.Context()).Err() },
 		"purge":   func(key string) error { _, err := c.Purge(t.Context(), key); return err },
@@ -132,7 +132,7 @@ func TestLayerKeepsDeadlines(t *testing.T) {
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	deadline := time.Now().Add(time.Second).Truncate(time.Millisecond)
 	// In redis it stays for ever: nobody announces its end.
-	require.NoError(t, raw(t).Set(t.Context(), key, fmt.Sprintf(`present {"deadline":%d}`, deadline.UnixMilli()), 0).Err())
+	require.NoError(t, raw(t).Set(t.Context(), key, fmt.Sprintf(`present {"d":%d}`, deadline.UnixMilli()), 0).Err())
 	remember(t, l, key)
 	for now := time.Now(); now.Before(deadline.Add(maxStale)); now = time.Now() {
 		if _, ok := l.Remembered(key, now); ok {

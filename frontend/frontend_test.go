@@ -74,7 +74,7 @@ type house struct {
 	other   *storagetest.Memory // of us-east-1
 }
 
-func newHouse(t *testing.T, edit ...func(*frontend.Options)) *house {
+func newHouse(t testing.TB, edit ...func(*frontend.Options)) *house {
 	t.Helper()
 	sources, err := origin.New(origin.Config{AllowedPatterns: []string{`https://example\.com/`}, EnsureSSL: true})
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func object() storage.Object {
 
 func key() string { return cache.Key(object().PoolID(), object().Hash()) }
 
-func (h *house) put(t *testing.T, e cache.Entry) {
+func (h *house) put(t testing.TB, e cache.Entry) {
 	t.Helper()
 	require.NoError(t, h.cache.Put(t.Context(), key(), cache.AnyGeneration, e))
 }
@@ -128,7 +128,7 @@ type answer struct {
 	raw      string
 }
 
-func (h *house) ask(t *testing.T, method, target string, header ...string) answer {
+func (h *house) ask(t testing.TB, method, target string, header ...string) answer {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
 	for i := 0; i+1 < len(header); i += 2 {

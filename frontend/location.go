@@ -47,7 +47,8 @@ func (t *target) hit(ctx context.Context, method string, expires, now time.Time)
 	if h := kept.Load(); h != nil && h.expires.Equal(expires) && (h.until.IsZero() || now.Before(h.until)) {
 		return h, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, locationTimeout)
+	// A client that is gone is answered too: one that only closed its side of the connection looks the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), locationTimeout)
 	defer cancel()
 	location, err := t.pool.Bucket.Location(ctx, method, t.object.Key(), expires)
 	if err != nil {

@@ -74,12 +74,20 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *target, path s
 	if c.preferred {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(c.wait/time.Second)))
 	}
-	entry, cacheErr := s.cache.Get(r.Context(), t.key)
+	var cacheErr error
+	entry, known := s.cache.Remembered(t.key, c.start)
+	if !known {
+		entry, cacheErr = s.cache.Get(r.Context(), t.key)
+	}
 	d := decide(situation{Entry: entry, MaxWait: c.wait, Stopping: s.isStopping()})
+	if known {
+		s.answer(r.Context(), w, &c, entry, d, c.start) // no time has passed
+		return
+	}
 	if cacheErr != nil || d.Status == 0 || d.Enqueue {
 		entry, d = s.await(r.Context(), &c)
 	}
-	s.answer(r.Context(), w, &c, entry, d)
+	s.answer(r.Context(), w, &c, entry, d, s.now())
 }
 
 // await waits with the object's flight until there is an answer or the client's wait is over.
@@ -125,13 +133,11 @@ func (s *Server) await(ctx context.Context, c *client) (cache.Entry, decision) {
 }
 
 // answer writes what was decided. A copy that can't be signed for is answered with the source.
-func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e cache.Entry, d decision) {
-	now := s.now()
+func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e cache.Entry, d decision, now time.Time) {
 	var copied *hit
 	if d.To == toCopy {
 		var err error
-		// A client that is gone is answered too: one that only closed its side of the connection looks the same.
-		if copied, err = c.hit(context.WithoutCancel(ctx), c.method, e.Expires, now); err != nil {
+		if copied, err = c.hit(ctx, c.method, e.Expires, now); err != nil {
 			s.log.Error().Err(err).Str("pool", c.pool.ID()).Msg("no location, client is sent to the source")
 			d.To, d.Reason = toSource, reasonFailed
 		}
@@ -151,7 +157,7 @@ func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e
 	switch d.To {
 	case toCopy:
 		h["Location"], h["Content-Length"] = copied.location, copied.length
-		commonHeaders(h)
+		h["Content-Type"], h["Cache-Control"] = contentType, noStore
 		w.WriteHeader(d.Status)
 		_, _ = io.WriteString(w, copied.body) // the client is gone, if this fails
 	case toSource:

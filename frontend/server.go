@@ -19,8 +19,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Cache is where the state of objects is kept, see [cache.Redis]. Any error means that it is away.
+// Cache is where the state of objects is kept, see [cache.Layer]. Any error means that it is away. Remembered does no I/O.
 type Cache interface {
+	Remembered(key string, now time.Time) (cache.Entry, bool)
 	Get(ctx context.Context, key string) (cache.Entry, error)
 	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
 	Release(ctx context.Context, key string, lease cache.Entry) error
@@ -239,7 +240,8 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		WriteTimeout:      s.waitLimit + time.Minute,
+		// Without a WriteTimeout, which costs a hit 3 %: answers fit the socket's buffer, but for those of lists, which have
+		// deadlines of their own.
 		MaxHeaderBytes:    64 << 10,
 	}
 	ended := make(chan error, 1)

@@ -74,6 +74,9 @@ func (m *Memory) wake(key string) {
 	}
 }
 
+// Remembered is [cache.Layer.Remembered] of a layer that holds nothing.
+func (m *Memory) Remembered(string, time.Time) (cache.Entry, bool) { return cache.Entry{}, false }
+
 // Get is [cache.Redis.Get].
 func (m *Memory) Get(ctx context.Context, key string) (cache.Entry, error) {
 	unlock, err := m.lock(ctx)

@@ -144,6 +144,9 @@ func (c *Config) LargeSlots() int {
 // MemoryLimit is what the Go runtime is told to keep to, in bytes: the parts, and something for everything else.
 func (c *Config) MemoryLimit() int64 { return int64(c.Worker.Memory)*11/10 + 64<<20 }
 
+// FrontendMemoryLimit is the same of a front end. What a redirect is reckoned to cost has room for garbage in it.
+func (c *Config) FrontendMemoryLimit() int64 { return int64(c.Frontend.CacheMemory) + 64<<20 }
+
 // Copies tells whether the worker copies into the pool.
 func (c *Config) Copies(pool string) bool {
 	return c.Worker.Copy && (len(c.Worker.Pools) == 0 || slices.Contains(c.Worker.Pools, pool))

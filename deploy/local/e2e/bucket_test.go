@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
 	"io"
@@ -24,7 +25,10 @@ func hashOf(object string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func redisKey(region, object string) string { return "cm:{s3_" + region + "/" + hashOf(object) + "}" }
+func redisKey(region, object string) string {
+	sum, _ := hex.DecodeString(hashOf(object))
+	return "cm:{s3_" + region + "/" + base64.RawURLEncoding.EncodeToString(sum) + "}"
+}
 
 // keyOf is where a bucket has the copy.
 func keyOf(t *testing.T, object string) string {

@@ -1,0 +1,118 @@
+package frontend_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+// signer numbers the locations that it makes, and says how long they work.
+type signer struct {
+	*storagetest.Memory
+	made  int
+	works time.Duration
+}
+
+func (s *signer) Location(_ context.Context, method, _ string, _ time.Time) (storage.Location, error) {
+	s.made++
+	l := storage.Location{URL: fmt.Sprintf("https://bucket.example/%s/%d?X-Amz-Signature=a&b=<>", method, s.made)}
+	if s.works > 0 {
+		l.Until = time.Now().Add(s.works)
+	}
+	return l, nil
+}
+
+func TestLocationsAreReused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		works   time.Duration
+		targets int
+		made    int // for five requests
+	}{
+		"signed for an hour":        {time.Hour, 100, 1},
+		"public, for ever":          {0, 100, 1},
+		"that have just ceased":     {time.Nanosecond, 100, 5},
+		"not kept by configuration": {time.Hour, 0, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &signer{Memory: &storagetest.Memory{}, works: tc.works}
+			h := newHouse(t, func(o *frontend.Options) { o.Pools[0].Bucket, o.Targets = s, tc.targets })
+			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			for i := range 5 {
+				a := h.ask(t, "GET", path(""))
+				want := fmt.Sprintf("https://bucket.example/GET/%d?X-Amz-Signature=a&b=<>", min(i+1, tc.made))
+				require.Equal(t, want, a.location)
+				require.Equal(t, map[string]any{"status": "present", "url": want}, a.body)
+			}
+			require.Equal(t, tc.made, s.made)
+		})
+	}
+}
+
+func TestLocationsAreOfTheirMethodAndTheirCopy(t *testing.T) {
+	s := &signer{Memory: &storagetest.Memory{}, works: time.Hour}
+	h := newHouse(t, func(o *frontend.Options) { o.Pools[0].Bucket = s })
+	expires := time.Now().Add(5 * time.Hour)
+	h.put(t, cachetest.Rules().Present(time.Now(), expires))
+	get, head := h.ask(t, "GET", path("")).location, h.ask(t, "HEAD", path("")).location
+	require.Contains(t, get, "/GET/1")
+	require.Contains(t, head, "/HEAD/2")
+	require.Equal(t, get, h.ask(t, "GET", path("?max_wait=3s")).location, "known by its path")
+	require.Equal(t, head, h.ask(t, "HEAD", path("")).location)
+
+	// The copy was made again, and expires at another time.
+	h.put(t, cachetest.Rules().Present(time.Now(), expires.Add(-time.Hour)))
+	require.Contains(t, h.ask(t, "GET", path("")).location, "/GET/3")
+}
+
+func TestHitThatIsPurged(t *testing.T) {
+	h := newHouse(t)
+	h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	for range 3 {
+		require.Equal(t, copyURL("GET"), h.ask(t, "GET", path("")).location)
+	}
+	_, err := h.cache.Purge(t.Context(), key())
+	require.NoError(t, err)
+	require.Equal(t, source, h.ask(t, "GET", path("")).location)
+}
+
+// discard is a client that reads nothing.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d discard) WriteHeader(int)             {}
+
+// BenchmarkHit is the handler alone, with an entry that is in memory, beside a router that answers the same.
+func BenchmarkHit(b *testing.B) {
+	h := newHouse(b, func(o *frontend.Options) { o.Log = zerolog.Nop() })
+	h.put(b, cachetest.Rules().Present(time.Now(), time.Time{}))
+	body := []byte(h.ask(b, "GET", path("")).raw)
+	bare := httprouter.New()
+	bare.GET("/v1/redirect/:service/:region/*url", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+		w.Header().Set("Location", copyURL("GET"))
+		w.WriteHeader(http.StatusFound)
+		_, _ = w.Write(body)
+	})
+	for name, handler := range map[string]http.Handler{"front end": h.handler, "bare router": bare} {
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest(http.MethodGet, path(""), nil)
+			w := discard{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				handler.ServeHTTP(w, r)
+			}
+		})
+	}
+}
