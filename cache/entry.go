@@ -26,7 +26,7 @@ type Entry struct {
 	// Deadline is when the entry stops being true: the end of a copy's time in the cache, of a lease, of a back-off.
 	Deadline time.Time
 
-	// Expires is when the bucket deletes a present copy; zero if never.
+	// Expires is when the bucket deletes a present copy, in whole seconds; zero if never.
 	Expires time.Time
 
 	// Owner holds the lease of a pending copy.

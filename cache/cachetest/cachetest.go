@@ -72,7 +72,7 @@ func roundTrip(t *testing.T, c Cache, key string) {
 	for _, e := range []cache.Entry{
 		Rules().Pending(now, "me", 1, 2),
 		Rules().Failed(now, "BadHTTPStatus", 404, "private"),
-		Rules().Present(now, now.Add(24*time.Hour)),
+		Rules().Present(now, now.Add(24*time.Hour).Truncate(time.Second)),
 	} {
 		require.NoError(t, c.Put(t.Context(), key, 0, e))
 		require.Equal(t, e, get(t, c, key))
