@@ -1,0 +1,62 @@
+package region_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/region"
+)
+
+func TestClientAddr(t *testing.T) {
+	const peer = "192.0.2.1:567"
+	header := func(lines ...string) []string { return lines }
+	for name, tc := range map[string]struct {
+		peer   string
+		header []string
+		hops   int
+		want   string // empty is not known
+	}{
+		"the peer":                               {peer, nil, 0, "192.0.2.1"},
+		"the peer, the header is ignored":        {peer, header("203.0.113.9"), 0, "192.0.2.1"},
+		"the peer, IPv6":                         {"[2001:db8::1]:567", nil, 0, "2001:db8::1"},
+		"the peer, mapped":                       {"[::ffff:192.0.2.1]:567", nil, 0, "192.0.2.1"},
+		"the peer, zone":                         {"[fe80::1%eth0]:567", nil, 0, "fe80::1"},
+		"the peer, a unix socket":                {"@", header("203.0.113.9"), 0, ""},
+		"one proxy":                              {peer, header("198.51.100.1"), 1, "198.51.100.1"},
+		"one proxy, a forged entry":              {peer, header("203.0.113.9, 198.51.100.1"), 1, "198.51.100.1"},
+		"one proxy, a forged line":               {peer, header("203.0.113.9", "198.51.100.1"), 1, "198.51.100.1"},
+		"one proxy, many forged":                 {peer, header("203.0.113.9,203.0.113.9,,", "203.0.113.9", "x,198.51.100.1"), 1, "198.51.100.1"},
+		"one proxy, no header":                   {peer, nil, 1, ""},
+		"one proxy, an empty line":               {peer, header(""), 1, ""},
+		"one proxy, no entry of its own":         {peer, header("203.0.113.9, "), 1, ""},
+		"one proxy, no entry on its own line":    {peer, header("203.0.113.9", ""), 1, ""},
+		"two proxies":                            {peer, header("198.51.100.1, 192.0.2.2"), 2, "198.51.100.1"},
+		"two proxies, on two lines":              {peer, header("198.51.100.1", "192.0.2.2"), 2, "198.51.100.1"},
+		"two proxies, forged":                    {peer, header("203.0.113.9, 198.51.100.1", "192.0.2.2"), 2, "198.51.100.1"},
+		"two proxies, the first is passed by":    {peer, header("198.51.100.1"), 2, ""},
+		"two proxies, the first appends nothing": {peer, header("203.0.113.9, , 192.0.2.2"), 2, ""},
+		"three of two":                           {peer, header("198.51.100.1", "192.0.2.2"), 3, ""},
+		"with a port":                            {peer, header("198.51.100.1:567"), 1, "198.51.100.1"},
+		"with a bad port":                        {peer, header("198.51.100.1:x"), 1, ""},
+		"IPv6":                                   {peer, header("2001:db8::1"), 1, "2001:db8::1"},
+		"IPv6 that ends like a port":             {peer, header("2001:db8::1:567"), 1, "2001:db8::1:567"},
+		"IPv6 with a port":                       {peer, header("[2001:db8::1]:567"), 1, "2001:db8::1"},
+		"IPv6 in brackets":                       {peer, header("[2001:db8::1]"), 1, "2001:db8::1"},
+		"IPv6 in half a bracket":                 {peer, header("[2001:db8::1"), 1, ""},
+		"IPv6 with a zone":                       {peer, header("fe80::1%eth0"), 1, "fe80::1"},
+		"mapped":                                 {peer, header("::ffff:198.51.100.1"), 1, "198.51.100.1"},
+		"spaces":                                 {peer, header("203.0.113.9 ,\t198.51.100.1 \t"), 1, "198.51.100.1"},
+		"a name":                                 {peer, header("203.0.113.9, unknown"), 1, ""},
+		"a name left of the client":              {peer, header("unknown, 198.51.100.1"), 1, "198.51.100.1"},
+		"an address and more":                    {peer, header("198.51.100.1 203.0.113.9"), 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := region.ClientAddr(tc.peer, tc.header, tc.hops)
+			require.Equal(t, tc.want != "", ok)
+			if ok {
+				require.Equal(t, tc.want, got.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,145 @@
+package region_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/region"
+)
+
+// patience is how long a test waits for what should happen at once.
+const patience = 10 * time.Second
+
+// entries makes a document of "prefix region" lines, in AWS's form.
+func entries(lines ...string) string {
+	doc := map[string]any{"syncToken": "1", "createDate": "2026-11-24-00-00-00"}
+	lists := map[string][]map[string]string{"prefixes": {}, "ipv6_prefixes": {}}
+	for i, line := range lines {
+		prefix, region, _ := strings.Cut(line, " ")
+		list, key := "prefixes", "ip_prefix"
+		if strings.Contains(prefix, ":") {
+			list, key = "ipv6_prefixes", "ipv6_prefix"
+		}
+		lists[list] = append(lists[list], map[string]string{
+			key: prefix, "region": region, "service": fmt.Sprintf("SERVICE%d", i), "network_border_group": region,
+		})
+	}
+	for list, all := range lists {
+		doc[list] = all
+	}
+	body, _ := json.Marshal(doc) // never fails on strings
+	return string(body)
+}
+
+// write makes a file appear at once, as whoever keeps the document should.
+func write(t *testing.T, path, body string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path+".new", []byte(body), 0o600))
+	require.NoError(t, os.Rename(path+".new", path))
+}
+
+func file(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ranges.json")
+	write(t, path, body)
+	return path
+}
+
+// located returns a locator that has loaded what o.Source is.
+func located(t testing.TB, o region.Options) *region.Locator {
+	t.Helper()
+	l, err := region.New(o)
+	require.NoError(t, err)
+	require.NoError(t, l.Load(t.Context()))
+	return l
+}
+
+// from is a request of a client as net/http hands it over.
+func from(remoteAddr string, forwardedFor ...string) *http.Request {
+	return &http.Request{RemoteAddr: remoteAddr, Header: http.Header{"X-Forwarded-For": forwardedFor}}
+}
+
+// failures collects what was reported.
+type failures struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (f *failures) report(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, err.Error())
+}
+
+func (f *failures) take() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := f.all
+	f.all = nil
+	return all
+}
+
+// clock is a locator's clock, on which time passes by tick alone.
+type clock struct {
+	pauses chan time.Duration
+	ticks  chan time.Time
+}
+
+func newClock() *clock {
+	return &clock{pauses: make(chan time.Duration, 100), ticks: make(chan time.Time)}
+}
+
+func (c *clock) after(d time.Duration) <-chan time.Time {
+	c.pauses <- d
+	return c.ticks
+}
+
+// pause waits until the locator waits, which it does when a load has ended, and returns for how long it would.
+func (c *clock) pause(t *testing.T) time.Duration {
+	t.Helper()
+	select {
+	case d := <-c.pauses:
+		return d
+	case <-time.After(patience):
+		require.FailNow(t, "the locator does not wait for its next load")
+		return 0
+	}
+}
+
+// tick ends the pause.
+func (c *clock) tick(t *testing.T) {
+	t.Helper()
+	select {
+	case c.ticks <- time.Time{}:
+	case <-time.After(patience):
+		require.FailNow(t, "the locator does not load again")
+	}
+}
+
+// run runs a locator until the end of the test or stop, which waits for it.
+func run(t *testing.T, l *region.Locator) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { l.Run(ctx); close(ended) }()
+	stop = func() {
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			t.Error("the locator does not end with its context")
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}

@@ -1,0 +1,121 @@
+package region
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// source is where the document comes from. It is not safe for concurrent use.
+type source struct {
+	name     string // for people, without secrets
+	place    string // path or URL
+	remote   bool
+	maxBytes int64
+	timeout  time.Duration
+	etag     string // of the document that was parsed last
+}
+
+// newSource does no I/O.
+func newSource(place string, maxBytes int64, timeout time.Duration) (*source, error) {
+	s := &source{name: place, place: place, maxBytes: maxBytes, timeout: timeout}
+	scheme, _, isURL := strings.Cut(place, "://")
+	if !isURL {
+		if place == "" {
+			return nil, errors.New("no source of IP ranges")
+		}
+		return s, nil
+	}
+	u, err := url.Parse(place)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("source of IP ranges: not a usable URL") // err would show it
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("source of IP ranges: neither a file nor http or https, but %s", scheme)
+	}
+	s.remote = true
+	s.name = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	return s, nil
+}
+
+// load returns what the document says, or nil if it has not changed since the load before.
+func (s *source) load(ctx context.Context) (*table, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	body, etag, err := s.read(ctx)
+	if err != nil || body == nil {
+		return nil, err
+	}
+	t, err := parse(body)
+	if err != nil {
+		return nil, err
+	}
+	s.etag = etag // only of a good one: a bad one must be sent again until it is mended
+	return t, nil
+}
+
+func (s *source) read(ctx context.Context) (body []byte, etag string, err error) {
+	if s.remote {
+		return s.fetch(ctx)
+	}
+	f, err := os.Open(s.place)
+	if err != nil {
+		return nil, "", withoutPlace(err)
+	}
+	defer f.Close()
+	body, err = s.readAll(f)
+	return body, "", err
+}
+
+// fetch asks for the document unless it is the one that was parsed last.
+func (s *source) fetch(ctx context.Context) (body []byte, etag string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.place, nil)
+	if err != nil {
+		return nil, "", errors.New("not a usable URL")
+	}
+	if s.etag != "" {
+		req.Header.Set("If-None-Match", s.etag)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, "", withoutPlace(err)
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusNotModified && s.etag != "":
+		return nil, "", nil
+	case resp.StatusCode != http.StatusOK:
+		return nil, "", fmt.Errorf("answered %s", resp.Status)
+	}
+	body, err = s.readAll(resp.Body)
+	return body, resp.Header.Get("ETag"), err
+}
+
+// readAll never returns a nil body without an error.
+func (s *source) readAll(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, s.maxBytes+1))
+	if err != nil {
+		return nil, withoutPlace(err)
+	}
+	if int64(len(body)) > s.maxBytes {
+		return nil, fmt.Errorf("more than %d bytes", s.maxBytes)
+	}
+	return body, nil
+}
+
+// withoutPlace drops the path, which is in the text already, and the URL, which may hold a secret.
+func withoutPlace(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
