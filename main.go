@@ -120,6 +120,10 @@ func (c *frontendCmd) Run(ctx context.Context) error {
 	o := cfg.FrontendOptions()
 	o.Pools, o.Cache, o.Watcher, o.Queue, o.Admit = sys.frontendPools(), layer, sys.watcher, sys.queue, sys.origin.Admit
 	o.Log, o.Registry, o.Breakers, o.Name = log, sys.registry, sys.breakers, fmt.Sprintf("%s/%d", host, os.Getpid())
+	locator, err := sys.locator(ctx, cfg, &o)
+	if err != nil {
+		return err
+	}
 	server := frontend.New(o)
 	clients, err := listen(ctx, cfg.Frontend.Listen)
 	if err != nil {
@@ -136,6 +140,7 @@ func (c *frontendCmd) Run(ctx context.Context) error {
 		func(ctx context.Context) error { return server.Run(ctx, clients) },
 		func(ctx context.Context) error { sys.watcher.Run(ctx, sys.cache); return nil },
 		func(ctx context.Context) error { layer.Run(ctx); return nil },
+		func(ctx context.Context) error { locator(ctx); return nil },
 	)
 }
 
@@ -322,6 +327,22 @@ func (s *system) poolIDs() (ids []string) {
 		ids = append(ids, p.ID())
 	}
 	return ids
+}
+
+// locator has the front end find out where clients are, if that is configured, and returns what keeps it up to date. A list
+// in a file must be there; one that is downloaded is waited for by nobody.
+func (s *system) locator(ctx context.Context, cfg config.Config, o *frontend.Options) (run func(context.Context), err error) {
+	l, err := cfg.Locator(func(err error) { o.Log.Warn().Err(err).Msg("region.ip_ranges") })
+	if l == nil || err != nil {
+		return func(context.Context) {}, err
+	}
+	o.RegionOf = l.Locate
+	if _, err := os.Stat(cfg.Region.IPRanges); err == nil {
+		if err := l.Load(ctx); err != nil {
+			return nil, fmt.Errorf("region.ip_ranges: %w", err)
+		}
+	}
+	return l.Run, nil
 }
 
 // layer is what a front end keeps of redis in memory.

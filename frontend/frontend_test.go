@@ -104,7 +104,12 @@ func object() storage.Object {
 	return storage.Object{Service: "s3", Region: "us-west-2", URL: source}
 }
 
-func key() string { return cache.Key(object().PoolID(), object().Hash()) }
+func key() string { return cacheKey("us-west-2", source) }
+
+func cacheKey(region, url string) string {
+	o := storage.Object{Service: "s3", Region: region, URL: url}
+	return cache.Key(o.PoolID(), o.Hash())
+}
 
 func (h *house) put(t testing.TB, e cache.Entry) {
 	t.Helper()

@@ -11,9 +11,9 @@ import (
 // metrics has no label that holds a client's input: pools are the configured ones, reasons and codes are ours.
 type metrics struct {
 	redirects map[string]map[reason]prometheus.Observer // by pool
-	refusals  *prometheus.CounterVec   // by code
-	backfills *prometheus.CounterVec   // by pool
-	purges    *prometheus.CounterVec   // by pool
+	refusals  *prometheus.CounterVec                    // by code
+	backfills *prometheus.CounterVec                    // by pool
+	purges    *prometheus.CounterVec                    // by pool
 	waiting   prometheus.Gauge
 }
 

@@ -88,8 +88,8 @@ type Options struct {
 	// LogEvery is how many-th redirect is logged at level info; 0 logs all at level debug.
 	LogEvery uint32
 	Breakers *Breakers
-	Log        zerolog.Logger
-	Registry   *prometheus.Registry
+	Log      zerolog.Logger
+	Registry *prometheus.Registry
 	// Name tells this process from others, as the owner of leases.
 	Name string
 }
@@ -242,7 +242,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       2 * time.Minute,
 		// Without a WriteTimeout, which costs a hit 3 %: answers fit the socket's buffer, but for those of lists, which have
 		// deadlines of their own.
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes: 64 << 10,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()

@@ -16,6 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
@@ -99,6 +100,21 @@ func (c *Config) AWS(ctx context.Context, log zerolog.Logger) (aws.Config, error
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(c.Worker.Concurrency, c.Worker.Parts*c.LargeSlots())
 		})),
 	)
+}
+
+// Locator finds the region that a client calls from; nil if nothing says how. report is told of lists that can't be had.
+func (c *Config) Locator(report func(error)) (*region.Locator, error) {
+	if c.Region.IPRanges == "" {
+		return nil, nil //nolint:nilnil // no locator is no mistake
+	}
+	o := region.Options{
+		Source: c.Region.IPRanges, Interval: c.Region.Reload, Report: report, TrustedHops: c.Region.TrustedHops,
+		Nearest: c.Region.Nearest, Default: c.Region.Default,
+	}
+	for _, p := range c.Pools {
+		o.Pools = append(o.Pools, p.Region)
+	}
+	return region.New(o)
 }
 
 // Copiers are those of all pools, in their order. They share the memory.

@@ -23,7 +23,7 @@ const maxPresign = 7 * 24 * time.Hour
 // validate returns the first mistake, by its key. What only one subcommand needs is checked by that one.
 func (c *Config) validate() error {
 	for _, check := range []func() error{
-		c.validateLog, c.validateTimes, c.validateNumbers, c.validateSource, c.validateServers, c.validatePools, c.validateWorker,
+		c.validateLog, c.validateTimes, c.validateNumbers, c.validateSource, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -191,6 +191,13 @@ func (c *Config) validateWorker() error {
 	}
 	if !c.Worker.Copy && !c.Worker.Bridge {
 		return wrong("worker.bridge", "is off, and so is worker.copy: there is nothing to do")
+	}
+	return nil
+}
+
+func (c *Config) validateRegion() error {
+	if _, err := c.Locator(nil); err != nil {
+		return wrong("region", "%v", err)
 	}
 	return nil
 }

@@ -1,0 +1,203 @@
+package frontend_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+)
+
+// warmed is a line of the answer to a list.
+type warmed struct {
+	Line                           int
+	URL, Region, Status, StatusURL string
+	Error                          *struct{ Code, Message string }
+}
+
+// warm sends a list and returns the answer, by line of the list and region.
+func (h *house) warm(t *testing.T, list, token string) (status int, answers map[string]warmed) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/copies", strings.NewReader(list))
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	h.handler.ServeHTTP(w, r)
+	answers = map[string]warmed{}
+	for lines := bufio.NewScanner(w.Body); lines.Scan(); {
+		var a warmed
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &a))
+		answers[fmt.Sprintf("%d %s %s", a.Line, a.URL, a.Region)] = a
+	}
+	return w.Code, answers
+}
+
+func TestListOfCopies(t *testing.T) {
+	h := newHouse(t)
+	h.store(t, "0") // of the source, in us-west-2
+	failed := "https://example.com/gone"
+	require.NoError(t, h.cache.Put(t.Context(), cacheKey("us-west-2", failed), 0, cachetest.Rules().Failed(time.Now(), "BadHTTPStatus", 404, "private")))
+	list := strings.Join([]string{
+		`{"url":"` + source + `","regions":["us-west-2","us-east-1"]}`,
+		`{"urls":["https://example.com/1","https://example.com/2"],"regions":["all"]}`,
+		``,
+		`not JSON`,
+		`{"url":"https://example.com/3","regions":["mars-1","us-west-2"]}`,
+		`{"url":"https://evil.example/x?sig=secret","regions":["us-west-2"]}`,
+		`{"url":"https://example.com/3","region":"us-west-2"}`,
+		`{"url":"https://example.com/3"}`,
+		`{"url":"HTTPS://EXAMPLE.com/1","regions":["us-west-2"]}`,
+		`{"url":"` + failed + `","regions":["us-west-2"]}`,
+		`{"url":"https://example.com/4","service":"gcs","regions":["us-west-2"]}`,
+		`{"url":"https://example.com/last","regions":["us-west-2"]}`,
+	}, "\n")
+	status, answers := h.warm(t, list, token)
+	require.Equal(t, 200, status)
+	summary := map[string]string{}
+	for name, a := range answers {
+		summary[name] = a.Status
+		if a.Error != nil {
+			summary[name] += " " + a.Error.Code
+		}
+		if a.Status != "" {
+			require.Equal(t, 200, h.ask(t, "GET", a.StatusURL).status, a.StatusURL)
+		}
+	}
+	require.Equal(t, map[string]string{
+		"1 " + source + " us-west-2":                    "present",
+		"1 " + source + " us-east-1":                    "pending",
+		"2 https://example.com/1 us-west-2":             "pending",
+		"2 https://example.com/1 us-east-1":             "pending",
+		"2 https://example.com/2 us-west-2":             "pending",
+		"2 https://example.com/2 us-east-1":             "pending",
+		"4  ":                                           " InputError",
+		"5 https://example.com/3 mars-1":                " ResourceNotFound",
+		"5 https://example.com/3 us-west-2":             "pending",
+		"6 https://evil.example/x?sig=secret us-west-2": " InvalidUrl",
+		"7  ":                                   " InputError",
+		"8  ":                                   " InputError",
+		"9 https://example.com/1 us-west-2":     "pending", // twice in the list, copied once
+		"10 https://example.com/gone us-west-2": "error BadHTTPStatus",
+		"11 https://example.com/4 us-west-2":    " ResourceNotFound",
+		"12 https://example.com/last us-west-2": "pending",
+	}, summary)
+	require.Equal(t, 7, h.queue.requests(queue.Put))
+	for _, r := range h.queue.sent {
+		require.Equal(t, queue.Low, r.Priority)
+	}
+	// A client who asks for one of them waits for the same copy.
+	require.Equal(t, 302, h.ask(t, "GET", "/v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2F2?max_wait=0").status)
+	require.Equal(t, 7, h.queue.requests(queue.Put))
+}
+
+func TestListOfCopiesNeedsTheToken(t *testing.T) {
+	h := newHouse(t)
+	for _, wrong := range []string{"", "nope"} {
+		status, _ := h.warm(t, `{"url":"`+source+`","regions":["us-west-2"]}`, wrong)
+		require.Equal(t, 401, status)
+	}
+	require.Zero(t, h.queue.requests(queue.Put))
+}
+
+func TestListOfCopiesIsLimited(t *testing.T) {
+	h := newHouse(t)
+	line := func(i int) string {
+		return fmt.Sprintf(`{"url":"https://example.com/%d","regions":["us-west-2"]}`+"\n", i)
+	}
+	var list strings.Builder
+	for i := range 10_001 {
+		list.WriteString(line(i))
+	}
+	_, answers := h.warm(t, list.String(), token)
+	require.Len(t, answers, 10_001)
+	require.Equal(t, "InputError", answers["10001  "].Error.Code)
+	require.Equal(t, 10_000, h.queue.requests(queue.Put))
+
+	_, answers = h.warm(t, line(20_000)+`{"url":"`+strings.Repeat("x", 5<<20)+`"}`, token)
+	require.Equal(t, "pending", answers["1 https://example.com/20000 us-west-2"].Status)
+	require.Contains(t, answers["2  "].Error.Message, "longer than 4 MiB")
+}
+
+func TestListOfCopiesIsPaced(t *testing.T) {
+	h := newHouse(t, func(o *frontend.Options) { o.WarmRate = 50 })
+	start := time.Now()
+	_, answers := h.warm(t, `{"urls":["https://example.com/`+strings.Join(strings.Split("abcdefghijk", ""), `","https://example.com/`)+`"],"regions":["us-west-2"]}`, token)
+	require.Len(t, answers, 11)
+	require.GreaterOrEqual(t, time.Since(start), 10*time.Second/50)
+}
+
+func TestListOfCopiesWithoutDependencies(t *testing.T) {
+	down := errors.New("down")
+	const list = `{"url":"` + source + `","regions":["us-west-2"]}`
+	const name = "1 " + source + " us-west-2"
+	t.Run("SQS", func(t *testing.T) {
+		h := newHouse(t)
+		h.queue.err = down
+		_, answers := h.warm(t, list, token)
+		require.Equal(t, "ServiceUnavailable", answers[name].Error.Code)
+		e, err := h.cache.Get(t.Context(), key())
+		require.NoError(t, err)
+		require.Equal(t, cache.Absent, e.State, "a pending is left behind")
+	})
+	t.Run("redis", func(t *testing.T) {
+		h := newHouse(t)
+		h.cache.Fail(down)
+		_, answers := h.warm(t, list, token)
+		require.Equal(t, "pending", answers[name].Status)
+		require.Equal(t, 1, h.queue.requests(queue.Put))
+	})
+	t.Run("S3", func(t *testing.T) {
+		h := newHouse(t)
+		h.bucket.Err = down
+		_, answers := h.warm(t, list, token)
+		require.Equal(t, "pending", answers[name].Status)
+	})
+}
+
+// A client sees each answer as it is there, while it sends the list.
+func TestListOfCopiesIsStreamed(t *testing.T) {
+	h := newHouse(t)
+	server := httptest.NewServer(h.handler)
+	t.Cleanup(server.Close)
+	list, lines := io.Pipe()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/copies", list)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	response := make(chan *http.Response, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(r)
+		if err == nil {
+			response <- resp
+		}
+	}()
+	var answers *bufio.Scanner
+	for i := range 3 {
+		_, err := fmt.Fprintf(lines, `{"url":"https://example.com/%d","regions":["us-west-2"]}`+"\n", i)
+		require.NoError(t, err)
+		if answers == nil {
+			select {
+			case resp := <-response:
+				t.Cleanup(func() { resp.Body.Close() })
+				require.Equal(t, "application/x-ndjson", resp.Header.Get("Content-Type"))
+				answers = bufio.NewScanner(resp.Body)
+			case <-time.After(5 * time.Second):
+				require.Fail(t, "no answer before the end of the list")
+			}
+		}
+		require.True(t, answers.Scan())
+		require.Contains(t, answers.Text(), fmt.Sprintf(`"line":%d,`, i+1))
+	}
+	require.NoError(t, lines.Close())
+	require.False(t, answers.Scan())
+}
