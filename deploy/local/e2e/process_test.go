@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -17,65 +18,52 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
 )
 
-// victim is a worker of a test's own, as the stack's but for the proxies that it speaks through. Nobody starts it again.
-type victim struct {
-	pid   int
-	log   string
-	kill  func() // by SIGKILL
-	ended chan error
-
-	s3       *s3Proxy
-	redis    *redisProxy
-	temporal *relay
+// process is a front end or a worker of a test's own. Nobody starts it again.
+type process struct {
+	pid    int
+	listen string // of a front end
+	log    string
+	kill   func() // by SIGKILL
+	ended  chan error
 }
 
-// newVictim takes the place of a region's worker, which is there again after the test.
-func newVictim(t *testing.T, region string) *victim {
+// startProcess runs the product with the stack's environment and these variables, and waits until it works.
+func startProcess(t *testing.T, name string, args []string, variables ...string) *process {
 	t.Helper()
-	require.NoError(t, sys.Stop(stack.WorkerName(region)))
-	t.Cleanup(func() { require.NoError(t, sys.Resume(stack.WorkerName(region))) })
-	v := &victim{
-		s3: newS3Proxy(t, region), redis: newRedisProxy(t), temporal: newTemporalRelay(t), ended: make(chan error, 1),
-	}
-	log, err := os.CreateTemp(sys.LogDir(), "victim-*.log") // where inspectLogs looks
+	p := &process{ended: make(chan error, 1)}
+	log, err := os.CreateTemp(sys.LogDir(), name+"-*.log") // where inspectLogs looks
 	require.NoError(t, err)
-	v.log = log.Name()
+	p.log = log.Name()
 	log.Close()
 	env := append(stack.UserEnv(), sys.Env()...)
 	env = append(env, settings()...)
-	config := v.config(t, region)
 	ctx, kill := context.WithCancel(context.WithoutCancel(t.Context()))
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		v.ended <- supervise.Run(ctx, supervise.Spec{
-			Name: "victim", Path: sys.Binary(), Dir: sys.StateDir(), Log: v.log,
-			Args: []string{"worker", "--config", config, "--pool", "s3_" + region, "--no-bridge"},
-			Env:  append(env, "CLOUD_MIRROR_WORKER_ADMIN_LISTEN=127.0.0.1:0", "TEMPORAL_ADDRESS="+v.temporal.addr),
+		p.ended <- supervise.Run(ctx, supervise.Spec{
+			Name: name, Path: sys.Binary(), Dir: sys.StateDir(), Log: p.log, Args: args,
+			Env: append(append(env, "CLOUD_MIRROR_WORKER_ADMIN_LISTEN=127.0.0.1:0", "CLOUD_MIRROR_FRONTEND_ADMIN_LISTEN=127.0.0.1:0",
+				"CLOUD_MIRROR_FRONTEND_LISTEN=127.0.0.1:0"), variables...),
 		})
 	}()
-	v.kill = func() {
+	p.kill = func() {
 		kill()
 		<-exited
 	}
-	t.Cleanup(v.kill)
-	v.ready(t)
-	return v
+	t.Cleanup(p.kill)
+	p.ready(t)
+	return p
 }
 
-// config is the stack's, with the proxies in it.
-func (v *victim) config(t *testing.T, region string) string {
+// editedConfig is the stack's configuration but for what edit changes, in a file.
+func editedConfig(t *testing.T, edit func(*stack.Config)) string {
 	t.Helper()
 	text, err := os.ReadFile(sys.ConfigPath())
 	require.NoError(t, err)
 	var c stack.Config
 	require.NoError(t, yaml.Unmarshal(text, &c))
-	c.Redis.URL = "redis://" + v.redis.addr + "/0"
-	for i := range c.Pools {
-		if c.Pools[i].Region == region {
-			c.Pools[i].Endpoint = v.s3.URL
-		}
-	}
+	edit(&c)
 	text, err = yaml.Marshal(c)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
@@ -83,16 +71,25 @@ func (v *victim) config(t *testing.T, region string) string {
 	return file
 }
 
+// setEndpoint changes where a region's S3 server is.
+func setEndpoint(c *stack.Config, region, url string) {
+	for i := range c.Pools {
+		if c.Pools[i].Region == region {
+			c.Pools[i].Endpoint = url
+		}
+	}
+}
+
 // ready waits until the process works.
-func (v *victim) ready(t *testing.T) {
+func (p *process) ready(t *testing.T) {
 	t.Helper()
 	var started struct {
-		Message, Admin string
-		PID            int
+		Message, Admin, Listen string
+		PID                    int
 	}
 	eventually(t, func() bool {
-		for _, line := range v.logged(t) {
-			if json.Unmarshal(line, &started) == nil && started.Message == "worker starts" {
+		for _, line := range p.logged(t) {
+			if json.Unmarshal(line, &started) == nil && (started.Message == "worker starts" || started.Message == "frontend started") {
 				resp, err := http.Get("http://" + started.Admin + "/readyz")
 				if err != nil {
 					return false
@@ -102,30 +99,59 @@ func (v *victim) ready(t *testing.T) {
 			}
 		}
 		return false
-	}, "the victim works")
-	v.pid = started.PID
+	}, "the process works")
+	p.pid, p.listen = started.PID, started.Listen
 }
 
-func (v *victim) logged(t *testing.T) [][]byte {
+func (p *process) logged(t *testing.T) [][]byte {
 	t.Helper()
-	text, err := os.ReadFile(v.log)
+	text, err := os.ReadFile(p.log)
 	require.NoError(t, err)
 	return bytes.Split(text, []byte("\n"))
 }
 
-func (v *victim) signal(t *testing.T, sig syscall.Signal) {
+func (p *process) signal(t *testing.T, sig syscall.Signal) {
 	t.Helper()
-	require.NoError(t, syscall.Kill(v.pid, sig))
+	require.NoError(t, syscall.Kill(p.pid, sig))
 }
 
 // terminate ends the process in order.
-func (v *victim) terminate(t *testing.T) {
+func (p *process) terminate(t *testing.T) {
 	t.Helper()
-	v.signal(t, syscall.SIGTERM)
+	p.signal(t, syscall.SIGTERM)
 	select {
-	case err := <-v.ended:
+	case err := <-p.ended:
 		require.NoError(t, err)
 	case <-background(t).Done():
-		require.Fail(t, "the victim does not end")
+		require.Fail(t, "the process does not end")
 	}
+}
+
+// victim is a worker as the stack's but for the proxies that it speaks through.
+type victim struct {
+	*process
+	s3       *s3Proxy
+	redis    *redisProxy
+	temporal *relay
+}
+
+// newVictim takes the place of a region's worker, which is there again after the test.
+func newVictim(t *testing.T, region string) *victim {
+	t.Helper()
+	pause(t, stack.WorkerName(region))
+	v := &victim{s3: newS3Proxy(t, region), redis: newRedisProxy(t), temporal: newTemporalRelay(t)}
+	config := editedConfig(t, func(c *stack.Config) {
+		c.Redis.URL = "redis://" + v.redis.addr + "/0"
+		setEndpoint(c, region, v.s3.URL)
+	})
+	v.process = startProcess(t, "victim", strings.Fields("worker --pool s3_"+region+" --no-bridge --config "+config),
+		"TEMPORAL_ADDRESS="+v.temporal.addr)
+	return v
+}
+
+// pause stops a process of the stack until the test is over.
+func pause(t *testing.T, name string) {
+	t.Helper()
+	require.NoError(t, sys.Stop(name))
+	t.Cleanup(func() { require.NoError(t, sys.Resume(name)) })
 }
