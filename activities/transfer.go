@@ -16,6 +16,8 @@ import (
 const (
 	// beat is how often a running copy heartbeats, and so how soon it learns that it was cancelled.
 	beat = time.Second
+	// news is how often those who ask for the status hear of progress; for the lease a third of its time would do.
+	news = 2 * time.Second
 	// quietBeats is how many beats are left out for a copy that has not noted its upload yet: an attempt's first heartbeat
 	// is sent at once, the next ones wait for their turn.
 	quietBeats = 5
@@ -111,9 +113,9 @@ func (t *transfer) run(ctx context.Context) error {
 			}
 			return fmt.Errorf("%w: for %s, after %d of %d bytes", stalled, since.Round(time.Second), c.Stored.Load(), t.in.Meta.Size)
 		}
-		// Renewed three times in a lease's time, as long as something moved since or the bucket has the last word: to
-		// complete a large object takes it minutes.
-		if now.Sub(renewed) < t.a.Rules.Lease/3 || moved.Before(renewed) && c.Reading.Load() > 0 {
+		// Renewed as long as something moved since or the bucket has the last word: to complete a large object takes it
+		// minutes.
+		if now.Sub(renewed) < min(news, t.a.Rules.Lease/3) || moved.Before(renewed) && c.Reading.Load() > 0 {
 			continue
 		}
 		renewed = now

@@ -21,6 +21,7 @@ import (
 // process is a front end or a worker of a test's own. Nobody starts it again.
 type process struct {
 	pid    int
+	admin  string
 	listen string // of a front end
 	log    string
 	kill   func() // by SIGKILL
@@ -28,7 +29,7 @@ type process struct {
 }
 
 // startProcess runs the product with the stack's environment and these variables, and waits until it works.
-func startProcess(t *testing.T, name string, args []string, variables ...string) *process {
+func startProcess(t *testing.T, name, binary string, args []string, variables ...string) *process {
 	t.Helper()
 	p := &process{ended: make(chan error, 1)}
 	log, err := os.CreateTemp(sys.LogDir(), name+"-*.log") // where inspectLogs looks
@@ -42,7 +43,7 @@ func startProcess(t *testing.T, name string, args []string, variables ...string)
 	go func() {
 		defer close(exited)
 		p.ended <- supervise.Run(ctx, supervise.Spec{
-			Name: name, Path: sys.Binary(), Dir: sys.StateDir(), Log: p.log, Args: args,
+			Name: name, Path: binary, Dir: sys.StateDir(), Log: p.log, Args: args,
 			Env: append(append(env, "CLOUD_MIRROR_WORKER_ADMIN_LISTEN=127.0.0.1:0", "CLOUD_MIRROR_FRONTEND_ADMIN_LISTEN=127.0.0.1:0",
 				"CLOUD_MIRROR_FRONTEND_LISTEN=127.0.0.1:0"), variables...),
 		})
@@ -100,7 +101,7 @@ func (p *process) ready(t *testing.T) {
 		}
 		return false
 	}, "the process works")
-	p.pid, p.listen = started.PID, started.Listen
+	p.pid, p.admin, p.listen = started.PID, started.Admin, started.Listen
 }
 
 func (p *process) logged(t *testing.T) [][]byte {
@@ -144,7 +145,7 @@ func newVictim(t *testing.T, region string) *victim {
 		c.Redis.URL = "redis://" + v.redis.addr + "/0"
 		setEndpoint(c, region, v.s3.URL)
 	})
-	v.process = startProcess(t, "victim", strings.Fields("worker --pool s3_"+region+" --no-bridge --config "+config),
+	v.process = startProcess(t, "victim", sys.Binary(), strings.Fields("worker --pool s3_"+region+" --no-bridge --config "+config),
 		"TEMPORAL_ADDRESS="+v.temporal.addr)
 	return v
 }

@@ -94,9 +94,9 @@ func newOutpost(t *testing.T) *outpost {
 		c.SQS.Endpoint = "http://" + o.sqs.Listen
 		setEndpoint(c, west, "http://"+o.s3.Listen)
 	})
-	o.worker = startProcess(t, "outpost-worker", strings.Fields("worker --pool s3_"+west+" --config "+config), "TEMPORAL_ADDRESS="+o.temporal.Listen)
+	o.worker = startProcess(t, "outpost-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config), "TEMPORAL_ADDRESS="+o.temporal.Listen)
 	// What a front end keeps in memory would hide that redis is away; the budget of redis is the product's own.
-	o.frontEnd = startProcess(t, "outpost-frontend", strings.Fields("frontend --config "+config),
+	o.frontEnd = startProcess(t, "outpost-frontend", sys.Binary(), strings.Fields("frontend --config "+config),
 		"CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0", "CLOUD_MIRROR_REDIS_TIMEOUT=50ms")
 	return o
 }

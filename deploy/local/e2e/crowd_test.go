@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+// TestTenThousandClientsMakeOneCopy has them wait for one object at two front ends. These are built without the race
+// detector, which can't keep track of so many goroutines, and nor does this process have one for each.
+func TestTenThousandClientsMakeOneCopy(t *testing.T) {
+	const clients = 10_000
+	root, err := stack.FindRoot(".")
+	require.NoError(t, err)
+	binary := filepath.Join(t.TempDir(), "cloud-mirror")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	config := editedConfig(t, func(*stack.Config) {})
+	var frontEnds [2]*process
+	for i := range frontEnds {
+		frontEnds[i] = startProcess(t, "crowd", binary, []string{"frontend", "--config", config}, "CLOUD_MIRROR_LOG_LEVEL=info")
+	}
+	release := make(chan struct{})
+	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, _ int) {
+		<-release
+		s.whole(w, r)
+	})
+	object := s.object()
+	before := metric(t, "cloud_mirror_messages_total", workers()...)
+	start := frontEnds[0].resident(t) + frontEnds[1].resident(t)
+
+	conns := make([]net.Conn, clients)
+	for i := range conns {
+		conns[i], err = net.Dial("tcp", frontEnds[i%2].listen)
+		require.NoError(t, err)
+		defer conns[i].Close()
+		_, err = fmt.Fprintf(conns[i], "GET /v1/redirect/s3/%s/%s?max_wait=2m HTTP/1.1\r\nHost: x\r\n\r\n", west, url.QueryEscape(object))
+		require.NoError(t, err)
+	}
+	waiting := func() (n float64) {
+		for _, p := range frontEnds {
+			_, body, _ := fetch(t, "http://"+p.admin+"/metrics")
+			for line := range strings.SplitSeq(string(body), "\n") {
+				if text, ok := strings.CutPrefix(line, "cloud_mirror_waiting_clients "); ok {
+					v, err := strconv.ParseFloat(text, 64)
+					require.NoError(t, err)
+					n += v
+				}
+			}
+		}
+		return n
+	}
+	eventually(t, func() bool { return waiting() == clients }, "all of them wait")
+	grown := frontEnds[0].resident(t) + frontEnds[1].resident(t) - start
+	t.Logf("%d KiB for each client who waits", grown/clients>>10)
+	require.Less(t, grown, int64(clients*100<<10), "bytes, of all who wait")
+	// Who came first leaves, and disturbs nobody.
+	require.NoError(t, conns[0].Close())
+	require.NoError(t, conns[1].Close())
+	close(release)
+	for i, conn := range conns[2:] {
+		require.NoError(t, conn.SetDeadline(time.Now().Add(deadline)))
+		resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 4<<10), nil)
+		require.NoError(t, err, "client %d", i)
+		require.Equal(t, 302, resp.StatusCode)
+		require.Contains(t, resp.Header.Get("Location"), hashOf(object))
+		resp.Body.Close()
+	}
+	require.Equal(t, 1, s.count(http.MethodGet))
+	require.InDelta(t, 1, metric(t, "cloud_mirror_messages_total", workers()...)-before, 0)
+	workflows(t, west, object, 1)
+}
+
+// resident is the process's resident memory in bytes.
+func (p *process) resident(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	require.NoError(t, err)
+	return kib << 10
+}

@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+)
+
+func statusOf(t *testing.T, frontEnd int, region, object string) (body struct {
+	Status      string
+	Done, Total int64
+	Error       string
+}) {
+	t.Helper()
+	_, data, _ := fetch(t, sys.FrontEndURLs()[frontEnd]+"/v1/status/s3/"+region+"/"+url.QueryEscape(object))
+	require.NoError(t, json.Unmarshal(data, &body), string(data))
+	return body
+}
+
+// TestListOfCopies warms two regions, and finds the copies there, made at a lower priority.
+func TestListOfCopies(t *testing.T) {
+	s := newSource(t, 1000, nil)
+	objects := make([]string, 20)
+	var list strings.Builder
+	for i := range objects {
+		objects[i] = s.object()
+		fmt.Fprintf(&list, `{"url":%q,"regions":[%q,%q]}`+"\n", objects[i], west, east)
+	}
+	list.WriteString(`{"url":"ftp://example.com/x","regions":["us-west-2"]}`)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sys.FrontEndURLs()[0]+"/v1/copies", strings.NewReader(list.String()))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer local")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, 200, resp.StatusCode)
+	answers, refused := 0, 0
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); answers++ {
+		var a struct {
+			StatusURL, Status string
+			Error             *struct{ Code string }
+		}
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &a))
+		if a.Error != nil {
+			require.Equal(t, "InvalidUrl", a.Error.Code)
+			refused++
+			continue
+		}
+		require.Equal(t, "pending", a.Status)
+		eventually(t, func() bool {
+			_, body, _ := fetch(t, sys.FrontEndURLs()[0]+a.StatusURL)
+			return strings.Contains(string(body), `"present"`)
+		}, a.StatusURL)
+	}
+	require.Equal(t, 2*len(objects)+1, answers)
+	require.Equal(t, 1, refused)
+	require.Equal(t, 2*len(objects), s.count(http.MethodGet))
+	for _, region := range []string{west, east} {
+		requireCopy(t, s, region, ask(t, region, objects[0], "?max_wait=0"))
+	}
+	w := waitClosed(t, west, objects[0], 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+	for _, e := range events(t, w) {
+		if started := e.GetWorkflowExecutionStartedEventAttributes(); started != nil {
+			require.EqualValues(t, 5, started.GetPriority().GetPriorityKey(), "which its activities have as well")
+		}
+		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
+			require.Contains(t, []int32{0, 5}, a.GetPriority().GetPriorityKey())
+		}
+	}
+}
+
+// TestStatusShowsProgress looks at a copy in the middle of it, before it, and after it.
+func TestStatusShowsProgress(t *testing.T) {
+	gate := make(chan struct{})
+	s := newRanged(t, 22*mib, after(10*mib, gate))
+	object := s.object()
+	require.Equal(t, "absent", statusOf(t, 0, west, object).Status)
+	require.Zero(t, s.count(http.MethodHead), "it asked for the copy")
+	ask(t, west, object, "?max_wait=0")
+	eventually(t, func() bool {
+		now := statusOf(t, 1, west, object)
+		return now.Status == "pending" && now.Total == 22*mib && now.Done >= 5*mib
+	}, "progress is seen")
+	close(gate)
+	eventually(t, func() bool { return statusOf(t, 1, west, object).Status == "present" }, "the copy is seen")
+}
+
+// TestFrontEndsKeepNothingThatWasPurged purges at one front end what both answer from memory.
+func TestFrontEndsKeepNothingThatWasPurged(t *testing.T) {
+	s := newSource(t, 1000, nil)
+	object := s.object()
+	requireCopy(t, s, west, ask(t, west, object, ""))
+	ask2 := func() answer { return do(t, http.MethodGet, redirectURL(1, west, object, "?max_wait=0"), "") }
+	eventually(t, func() bool {
+		ask2()
+		return metric(t, "cloud_mirror_entries_in_memory", "frontend-2") > 0
+	}, "it is kept in memory")
+	purge(t, west, object)
+	purged := time.Now()
+	for ask2().isCopy() {
+		require.Less(t, time.Since(purged), 150*time.Millisecond, "the old answer is served")
+	}
+}
