@@ -70,6 +70,34 @@ func TestCopyThatIsAboutToExpireFreesItsClients(t *testing.T) {
 	require.Equal(t, cache.Absent, b.entry(t).State)
 }
 
+func TestFailuresInARowBackOffLonger(t *testing.T) {
+	b := newBench(t)
+	b.Rules.RetryAfter, b.Rules.RetryMax = time.Second, time.Hour
+	fail := func(permanent bool) time.Duration {
+		t.Helper()
+		_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+			Source: b.source, Failure: &activities.Failure{Class: "SourceUnreachable", Permanent: permanent},
+		})
+		require.NoError(t, err)
+		require.Equal(t, permanent, b.entry(t).Permanent)
+		return time.Until(b.entry(t).Deadline)
+	}
+	require.LessOrEqual(t, fail(false), time.Second)
+	for range 4 {
+		fail(false)
+	}
+	require.Greater(t, fail(false), 15*time.Second, "half of 32 s at least")
+	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Copy: &activities.Copy{Size: 5}})
+	require.NoError(t, err)
+	_, err = b.cache.Purge(t.Context(), b.key())
+	require.NoError(t, err)
+	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+		Source: b.source, Generation: cache.AnyGeneration, Failure: &activities.Failure{Class: "SourceUnreachable"},
+	})
+	require.NoError(t, err)
+	require.LessOrEqual(t, time.Until(b.entry(t).Deadline), time.Second)
+}
+
 func TestUpdateCacheRecordsFailures(t *testing.T) {
 	for name, tc := range map[string]struct {
 		class  string

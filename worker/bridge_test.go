@@ -108,6 +108,17 @@ func TestDigestIsPassedOn(t *testing.T) {
 	}
 }
 
+func TestPriorityIsPassedOn(t *testing.T) {
+	for priority, key := range map[queue.Priority]int{"": 0, queue.Low: 5} {
+		d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { return nil }}
+		b, _ := newBridge(t, d)
+		r := request(queue.Put)
+		r.Priority = priority
+		require.NoError(t, b.Handle(t.Context(), r))
+		require.Equal(t, key, d.started[0].Priority.PriorityKey)
+	}
+}
+
 func TestRequestIsKeptWhileTemporalIsAway(t *testing.T) {
 	failures := 3
 	d := &temporalDouble{}

@@ -65,7 +65,7 @@ type Source struct {
 
 // Redis is the cache server.
 type Redis struct {
-	URL string `yaml:"url" env:"URL" secret:"true" doc:"**required**; redis://, rediss:// or unix://, with user, password and database"`
+	URL     string        `yaml:"url" env:"URL" secret:"true" doc:"**required**; redis://, rediss:// or unix://, with user, password and database"`
 	Timeout time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"what a front end gives redis for an answer; a redis that takes longer is not asked for a while"`
 }
 
@@ -138,7 +138,7 @@ func (p *Pool) complete() {
 // Default is the configuration without file and environment. What is required has no default.
 func Default() Config {
 	return Config{
-		Log:      Log{Level: "info", Format: "json"},
+		Log: Log{Level: "info", Format: "json"},
 		Frontend: Frontend{
 			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
 			MaxWaiters: 20_000, MaxPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,

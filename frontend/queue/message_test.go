@@ -25,6 +25,16 @@ func TestMessageCarriesTheDigest(t *testing.T) {
 	require.Equal(t, sent, got)
 }
 
+func TestMessageCarriesThePriority(t *testing.T) {
+	sent := queue.Request{Pool: "s3_us-west-2", URL: "u", Action: queue.Put, Priority: queue.Low}
+	body, err := queue.Encode(sent)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"version":1,"data":{"id":"s3_us-west-2","url":"u","action":"put","priority":"low"}}`, body)
+	got, err := queue.Decode(body)
+	require.NoError(t, err)
+	require.Equal(t, sent, got)
+}
+
 func TestDecode(t *testing.T) {
 	put := func(sha256 string) string {
 		return `{"version":1,"data":{"id":"a_b","url":"u","action":"put","sha256":` + sha256 + `}}`
@@ -41,18 +51,19 @@ func TestDecode(t *testing.T) {
 		put(`"` + digest[1:] + `g"`):             "data.sha256 is not a SHA-256 in hex",
 		put(`"secret"`):                          "data.sha256 is not a SHA-256 in hex",
 		put(`1`):                                 `field "data.sha256" has the wrong type`,
-		`secret`:                                 "not JSON",
-		``:                                       "not JSON",
-		`{"version":1}{"version":1}`:             "not JSON",
-		`null`:                                   "version is 0, want 1",
-		`{}`:                                     "version is 0, want 1",
-		`{"version":2}`:                          "version is 2, want 1",
-		`{"version":"secret"}`:                   `field "version" has the wrong type`,
-		`{"version":1}`:                          "data is missing",
-		`{"version":1,"data":"secret"}`:          `field "data" has the wrong type`,
-		`{"version":1,"data":{}}`:                "data.id is missing",
-		`{"version":1,"data":{"id":"a"}}`:        "data.url is missing",
-		`{"version":1,"data":{"id":1}}`:          `field "data.id" has the wrong type`,
+		`{"version":1,"data":{"id":"a","url":"u","action":"put","priority":"high"}}`: `data.priority is "high", want "low" or none`,
+		`secret`:                          "not JSON",
+		``:                                "not JSON",
+		`{"version":1}{"version":1}`:      "not JSON",
+		`null`:                            "version is 0, want 1",
+		`{}`:                              "version is 0, want 1",
+		`{"version":2}`:                   "version is 2, want 1",
+		`{"version":"secret"}`:            `field "version" has the wrong type`,
+		`{"version":1}`:                   "data is missing",
+		`{"version":1,"data":"secret"}`:   `field "data" has the wrong type`,
+		`{"version":1,"data":{}}`:         "data.id is missing",
+		`{"version":1,"data":{"id":"a"}}`: "data.url is missing",
+		`{"version":1,"data":{"id":1}}`:   `field "data.id" has the wrong type`,
 		`{"version":1,"data":{"id":"a","url":"u"}}`:                `data.action is "", want "put" or "purge"`,
 		`{"version":1,"data":{"id":"a","url":"u","action":"PUT"}}`: `data.action is "PUT", want "put" or "purge"`,
 	} {
