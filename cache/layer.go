@@ -47,7 +47,7 @@ func NewLayer(r *Redis, o LayerOptions) *Layer {
 		l.onChange = func(bool, error) {}
 	}
 	if o.Entries > 0 && o.Bytes > 0 {
-		share := uint32(min(o.Bytes/int64(o.Entries), 1<<30))
+		share := uint32(min(o.Bytes/int64(o.Entries), 1<<30)) //nolint:gosec // it is bounded
 		l.entries = otter.Must(&otter.Options[string, Entry]{
 			MaximumWeight: uint64(o.Bytes),
 			// No entry weighs less than its share of all bytes, so that the number of entries is bounded as well.

@@ -13,7 +13,7 @@ import (
 // Times of the watcher's connection: it is taken for dead if nothing comes for two of the intervals, and tried again
 // after the back-off.
 const (
-	watchInterval = time.Second
+	watchInterval = 500 * time.Millisecond
 	watchBackoff  = 100 * time.Millisecond
 )
 
@@ -63,6 +63,9 @@ func (w *Watcher) Up() bool {
 func (w *Watcher) Run(ctx context.Context, r *Redis) {
 	for ctx.Err() == nil {
 		w.listen(ctx, r)
+		if ctx.Err() != nil {
+			return // which says nothing of redis
+		}
 		w.set(false)
 		pause(ctx, watchBackoff)
 	}

@@ -16,7 +16,7 @@ func newTargets(entries int, bytes int64) targets {
 	if entries <= 0 || bytes <= 0 {
 		return targets{}
 	}
-	share := uint32(min(bytes/int64(entries), 1<<30))
+	share := uint32(min(bytes/int64(entries), 1<<30)) //nolint:gosec // it is bounded
 	return targets{otter.Must(&otter.Options[string, *target]{
 		MaximumWeight: uint64(bytes),
 		Weigher: func(path string, t *target) uint32 {

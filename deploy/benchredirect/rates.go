@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -32,7 +33,7 @@ func serveBare(args []string) error {
 		w.Header().Set("Location", location)
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(http.StatusFound)
-		_, _ = w.Write(body)
+		_, _ = w.Write(body) //nolint:gosec // nobody but wrk reads it
 	})
 	return http.ListenAndServe(address, r) //nolint:gosec // nobody but wrk asks it
 }
@@ -54,14 +55,15 @@ const many = 1000
 
 // script has wrk ask for many objects, whose entries are in redis then.
 func (h *house) script(ctx context.Context) (string, error) {
-	text := "local paths = {}\n"
+	var text strings.Builder
+	fmt.Fprintln(&text, "local paths = {}")
 	for i := range many {
 		if err := h.cache.Put(ctx, key(i), 0, present()); err != nil {
 			return "", err
 		}
-		text += fmt.Sprintf("paths[%d] = %q\n", i, target(i))
+		fmt.Fprintf(&text, "paths[%d] = %q\n", i, target(i))
 	}
-	text += fmt.Sprintf(`
+	fmt.Fprintf(&text, `
 local requests, next = {}, 0
 function init(args)
   for i = 0, %d do requests[i] = wrk.format("GET", paths[i]) end
@@ -72,7 +74,7 @@ function request()
 end
 `, many-1, many)
 	file := filepath.Join(h.dir, "many.lua")
-	return file, os.WriteFile(file, []byte(text), 0o600)
+	return file, os.WriteFile(file, []byte(text.String()), 0o600)
 }
 
 // rates measures hits, the servers in turn, so that all of them have the machine's better and worse moments.
