@@ -88,6 +88,7 @@ func (t *transfer) run(ctx context.Context) error {
 	defer ticker.Stop()
 	moved, renewed := t.a.Now(), t.a.Now()
 	var last int64
+	var purged time.Time // since when it is known to be
 	for beats := 1; ; beats++ {
 		select {
 		case <-ctx.Done():
@@ -119,7 +120,12 @@ func (t *transfer) run(ctx context.Context) error {
 			continue
 		}
 		renewed = now
-		if err := t.renew(ctx, now); err != nil {
+		if err := t.renew(ctx, now); err == nil {
+			purged = time.Time{}
+		} else if purged.IsZero() {
+			// The purge cancels the workflow as well, which is the better end; but its message may be lost.
+			purged = now
+		} else if now.Sub(purged) >= t.a.Rules.Lease/3 {
 			return err
 		}
 	}
