@@ -81,15 +81,26 @@ func (l *Layer) Remembered(key string, now time.Time) (Entry, bool) {
 	return e, ok && e.Deadline.After(now)
 }
 
-// Get is [Redis.Get], without I/O if the entry is held. Reads of one entry at the same time are one.
+// Get is [Redis.Get], without I/O if the entry is held. Reads of one entry at the same time are one, which may have begun
+// before the call.
 func (l *Layer) Get(ctx context.Context, key string) (Entry, error) {
 	if e, ok := l.Remembered(key, l.now()); ok {
 		return e, nil
 	}
+	return l.load(ctx, key, true)
+}
+
+// Read is [Redis.Get]: what it returns was read after the call. Whoever was woken must not be told what was true before.
+func (l *Layer) Read(ctx context.Context, key string) (Entry, error) { return l.load(ctx, key, false) }
+
+func (l *Layer) load(ctx context.Context, key string, join bool) (Entry, error) {
 	l.mu.Lock()
 	at := l.loads[key]
-	if at == nil {
+	if at == nil || !join {
 		at = &load{key: key, done: make(chan struct{}), stale: !l.tracked}
+		if replaced := l.loads[key]; replaced != nil {
+			replaced.stale = true // since announcements find only the latest
+		}
 		l.loads[key] = at
 		l.reader.read(at)
 	}

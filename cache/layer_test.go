@@ -302,6 +302,30 @@ func TestReadsOfOneEntryAreOne(t *testing.T) {
 	require.LessOrEqual(t, len(f.held), 1, "more than a read or two")
 }
 
+// A read that began before a change must not be what somebody is told who was woken by it.
+func TestReadIsNotAnEarlierOne(t *testing.T) {
+	c, _ := open(t)
+	f := newFreezer(t, raw(t).Options().Addr)
+	f.only = "pending {"
+	l, _ := newLayer(t, "redis://"+f.Addr().String())
+	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Pending(time.Now(), "a", 0, -1)))
+	f.held = make(chan struct{}, 10)
+	f.frozen.Store(true)
+	var early sync.WaitGroup
+	var before cache.Entry
+	early.Go(func() { before, _ = l.Get(context.Background(), key) })
+	receive(t, f.held)
+	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
+	e, err := l.Read(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, cache.Present, e.State)
+	f.thaw()
+	early.Wait()
+	require.Equal(t, cache.Pending, before.State, "the reply came in time: this test proves nothing")
+	remember(t, l, key)
+}
+
 func TestBreaker(t *testing.T) {
 	hung, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
 	require.NoError(t, err)

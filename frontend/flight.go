@@ -133,7 +133,7 @@ func (f *flight) finish(entry cache.Entry) {
 // or a client that leaves at the wrong moment would leave a lease without a message. The error is the cache's.
 func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	ctx = context.WithoutCancel(ctx)
-	entry, cacheErr := f.s.cache.Get(ctx, f.key)
+	entry, cacheErr := f.s.cache.Read(ctx, f.key)
 	if cacheErr == nil && !decide(situation{Entry: entry, MaxWait: 1}).Enqueue {
 		return entry, nil
 	}

@@ -19,10 +19,12 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Cache is where the state of objects is kept, see [cache.Layer]. Any error means that it is away. Remembered does no I/O.
+// Cache is where the state of objects is kept, see [cache.Layer]. Any error means that it is away. Remembered does no I/O,
+// Get some if it must, and Read always.
 type Cache interface {
 	Remembered(key string, now time.Time) (cache.Entry, bool)
 	Get(ctx context.Context, key string) (cache.Entry, error)
+	Read(ctx context.Context, key string) (cache.Entry, error)
 	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
 	Release(ctx context.Context, key string, lease cache.Entry) error
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error

@@ -87,6 +87,9 @@ func (m *Memory) Get(ctx context.Context, key string) (cache.Entry, error) {
 	return m.read(key), nil
 }
 
+// Read is [cache.Layer.Read].
+func (m *Memory) Read(ctx context.Context, key string) (cache.Entry, error) { return m.Get(ctx, key) }
+
 // Acquire is [cache.Redis.Acquire].
 func (m *Memory) Acquire(
 	ctx context.Context, key, owner string, lease time.Duration,
