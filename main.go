@@ -99,7 +99,7 @@ type frontendCmd struct{ configured }
 
 // frontendGC is GOGC of front ends unless the environment says something: most of them keep less than the requests of a
 // second leave behind. The memory limit sees to those that keep more.
-const frontendGC = 400
+const frontendGC = 1000
 
 func (frontendCmd) Help() string {
 	return "Example:\n\n  cloud-mirror frontend --config cloud-mirror.yaml"

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -94,10 +95,34 @@ func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
+func (d discard) WriteString(s string) (int, error) { return len(s), nil }
+
+// remembering is a cache that has one entry in memory.
+type remembering struct {
+	*cachetest.Memory
+	entry cache.Entry
+}
+
+func (r remembering) Remembered(string, time.Time) (cache.Entry, bool) { return r.entry, true }
+
+func TestHitAllocatesNothing(t *testing.T) {
+	h := newHouse(t, func(o *frontend.Options) {
+		o.Log = zerolog.Nop()
+		o.Cache = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
+	})
+	r := httptest.NewRequest(http.MethodGet, path(""), nil)
+	w := discard{http.Header{}}
+	h.handler.ServeHTTP(w, r)
+	require.Equal(t, copyURL("GET"), w.header.Get("Location"))
+	require.Zero(t, testing.AllocsPerRun(100, func() { h.handler.ServeHTTP(w, r) }))
+}
+
 // BenchmarkHit is the handler alone, with an entry that is in memory, beside a router that answers the same.
 func BenchmarkHit(b *testing.B) {
-	h := newHouse(b, func(o *frontend.Options) { o.Log = zerolog.Nop() })
-	h.put(b, cachetest.Rules().Present(time.Now(), time.Time{}))
+	h := newHouse(b, func(o *frontend.Options) {
+		o.Log = zerolog.Nop()
+		o.Cache = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
+	})
 	body := []byte(h.ask(b, "GET", path("")).raw)
 	bare := httprouter.New()
 	bare.GET("/v1/redirect/:service/:region/*url", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {

@@ -27,7 +27,6 @@ type target struct {
 type hit struct {
 	location []string // as a header's value
 	body     string
-	length   []string
 
 	expires time.Time // of the copy, as the entry has it
 	until   time.Time // when it is to be made anew; zero for never
@@ -68,5 +67,5 @@ func newHit(url string, expires time.Time) *hit {
 	if i := strings.Index(body, url); i >= 0 {
 		url = body[i : i+len(url)]
 	}
-	return &hit{location: []string{url}, body: body, length: decimal(len(body)), expires: expires}
+	return &hit{location: []string{url}, body: body, expires: expires}
 }

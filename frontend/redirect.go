@@ -144,8 +144,8 @@ func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e
 	}
 	took := now.Sub(c.start)
 	s.metrics.answered(c.pool.ID(), d.Reason, took)
-	if e := s.redirectLog.event(); e.Enabled() {
-		e.Str("object", c.object.Key()).Str("pool", c.pool.ID()).Str("reason", string(d.Reason)).
+	if event := s.redirectLog.event(); event.Enabled() {
+		event.Str("object", c.object.Key()).Str("pool", c.pool.ID()).Str("reason", string(d.Reason)).
 			Int("status", d.Status).Dur("took_ms", took).Msg("redirect")
 	}
 	h := w.Header()
@@ -156,8 +156,7 @@ func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e
 	}
 	switch d.To {
 	case toCopy:
-		h["Location"], h["Content-Length"] = copied.location, copied.length
-		h["Content-Type"], h["Cache-Control"] = contentType, noStore
+		h["Location"], h["Content-Type"], h["Cache-Control"] = copied.location, contentType, noStore
 		w.WriteHeader(d.Status)
 		_, _ = io.WriteString(w, copied.body) // the client is gone, if this fails
 	case toSource:
