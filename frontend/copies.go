@@ -58,6 +58,7 @@ func (s *Server) copies(w http.ResponseWriter, r *http.Request, _ httprouter.Par
 		return
 	}
 	out := newAnswers(w)
+	defer out.end(r.Body)
 	group, ctx := errgroup.WithContext(r.Context())
 	group.SetLimit(warmers)
 	lines := bufio.NewScanner(r.Body)
@@ -206,6 +207,12 @@ func (a *answers) extend() {
 	deadline := time.Now().Add(lineTimeout)
 	_ = a.control.SetReadDeadline(deadline)
 	_ = a.control.SetWriteDeadline(deadline)
+}
+
+// end reads what is left of a list, or the client might lose the last answers to a reset of the connection.
+func (a *answers) end(list io.Reader) {
+	a.extend()
+	_, _ = io.Copy(io.Discard, io.LimitReader(list, 16*maxLine))
 }
 
 func (a *answers) write(line copyAnswer) {
