@@ -183,15 +183,15 @@ func (w *workerCmd) Run(ctx context.Context) error {
 	}
 	metrics := worker.NewMetrics(sys.registry)
 	opts := worker.Options{
-		Log:        log,
-		Namespace:  namespace,
-		Copiers:    sys.copiers(cfg, sealer, metrics, worker.Owners{Temporal: temporal, Namespace: namespace}),
-		Slots:      cfg.Worker.Concurrency,
-		LargeSlots: cfg.LargeSlots(),
-		Queue:      sys.queue,
-		Receivers:  cfg.Worker.Receivers,
-		Visibility: cfg.SQS.VisibilityTimeout,
-		Metrics:    metrics,
+		Log:               log,
+		Namespace:         namespace,
+		Activities:        sys.copiers(cfg, sealer, metrics, worker.Owners{Temporal: temporal, Namespace: namespace}),
+		Concurrency:       cfg.Worker.Concurrency,
+		LargeSlots:        cfg.LargeSlots(),
+		Queue:             sys.queue,
+		Receivers:         cfg.Worker.Receivers,
+		VisibilityTimeout: cfg.SQS.VisibilityTimeout,
+		Metrics:           metrics,
 	}
 	if cfg.Worker.Bridge {
 		opts.Bridge = sys.bridge(temporal, sealer, log)
@@ -346,8 +346,8 @@ func (s *system) locator(ctx context.Context, cfg config.Config, o *frontend.Opt
 }
 
 // layer is what a front end keeps of redis in memory.
-func (s *system) layer(cfg config.Config, log zerolog.Logger) *cache.Layer {
-	o := cfg.Layer()
+func (s *system) layer(cfg config.Config, log zerolog.Logger) *cache.NearCache {
+	o := cfg.NearCache()
 	o.OnChange = func(up bool, err error) {
 		if up {
 			log.Info().Msg("redis announces changes, redirects are kept in memory")
@@ -355,7 +355,7 @@ func (s *system) layer(cfg config.Config, log zerolog.Logger) *cache.Layer {
 			log.Warn().Err(err).Msg("redis does not announce changes, every redirect reads it")
 		}
 	}
-	layer := cache.NewLayer(s.cache, o)
+	layer := cache.NewNearCache(s.cache, o)
 	promauto.With(s.registry).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cloud_mirror_entries_in_memory",
 		Help: "Cache entries that are kept in memory.",

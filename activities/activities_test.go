@@ -89,7 +89,7 @@ type bench struct {
 	seen   *observerDouble
 	owners owners
 	object storage.Object
-	source activities.Source
+	source activities.SealedObject
 }
 
 func newBench(t *testing.T) *bench {
@@ -110,7 +110,7 @@ func newBench(t *testing.T) *bench {
 		Owners: b.owners,
 		Copier: &copier.Copier{
 			Source: b.origin, Bucket: b.bucket, SmallMemory: copier.NewMemory(32 << 20), Memory: copier.NewMemory(64 << 20),
-			PartSize: storage.MinPartSize, InFlight: 2, Stall: time.Minute, MinRate: 1, SpoolDir: t.TempDir(),
+			PartSize: storage.MinPartSize, Parts: 2, StallTimeout: time.Minute, MinRate: 1, SpoolDir: t.TempDir(),
 		},
 	}
 	b.env = (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
@@ -389,7 +389,7 @@ func TestLeaseIsRenewedByProgressAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			b.Rules.Lease, b.Copier.Stall = time.Millisecond, 4500*time.Millisecond
+			b.Rules.Lease, b.Copier.StallTimeout = time.Millisecond, 4500*time.Millisecond
 			count := &countingCache{Memory: b.cache}
 			b.Cache = count
 			b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, tc.pause) }

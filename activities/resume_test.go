@@ -137,7 +137,7 @@ func TestNextAttemptFindsWhatTheLastOneStored(t *testing.T) {
 func TestNextAttemptReplacesWhatIsOfNoUse(t *testing.T) {
 	b := newBench(t)
 	body := b.large()
-	_, err := b.bucket.Put(t.Context(), storage.Input{
+	_, err := b.bucket.Put(t.Context(), storage.ObjectSpec{
 		Key: b.object.Key(), Metadata: map[string]string{storage.MetadataGeneration: "3"},
 	}, b.bucket.Checksum().Body([]byte("purged")))
 	require.NoError(t, err)
@@ -159,7 +159,7 @@ func TestNextAttemptReplacesWhatIsOfNoUse(t *testing.T) {
 
 func TestCopyThatWouldOverwriteAnotherIsTriedAgain(t *testing.T) {
 	b := newBench(t)
-	_, err := b.bucket.Put(t.Context(), storage.Input{Key: b.object.Key()}, b.bucket.Checksum().Body([]byte("another")))
+	_, err := b.bucket.Put(t.Context(), storage.ObjectSpec{Key: b.object.Key()}, b.bucket.Checksum().Body([]byte("another")))
 	require.NoError(t, err)
 	in := b.input()
 	b.large()
@@ -199,7 +199,7 @@ func TestExpectedSHA256(t *testing.T) {
 func TestAbortUpload(t *testing.T) {
 	b := newBench(t)
 	for _, key := range []string{b.object.Key(), b.object.Key(), b.object.Key() + "x"} {
-		_, err := b.bucket.CreateUpload(t.Context(), storage.Input{Key: key})
+		_, err := b.bucket.CreateUpload(t.Context(), storage.ObjectSpec{Key: key})
 		require.NoError(t, err)
 	}
 	_, err := b.env.ExecuteActivity(b.AbortUpload, activities.AbortUploadInput{Source: b.source})
@@ -214,7 +214,7 @@ func TestSweepAbortsWhatNobodyOwns(t *testing.T) {
 	b := newBench(t)
 	orphan := storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/orphan"}
 	for _, key := range []string{b.object.Key(), orphan.Key(), "somebody/else's"} {
-		_, err := b.bucket.CreateUpload(t.Context(), storage.Input{Key: key})
+		_, err := b.bucket.CreateUpload(t.Context(), storage.ObjectSpec{Key: key})
 		require.NoError(t, err)
 	}
 	b.owners[b.object.Hash()] = true

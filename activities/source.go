@@ -11,8 +11,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Source is a [storage.Object] in the form in which it may stand in a workflow's history.
-type Source struct {
+// SealedObject is a [storage.Object] in the form in which it may stand in a workflow's history.
+type SealedObject struct {
 	Service string `json:"service"`
 	Region  string `json:"region"`
 	// URL is canonical and without its query.
@@ -24,7 +24,7 @@ type Source struct {
 }
 
 // Pool is the pool that the source is copied into.
-func (s Source) Pool() string { return storage.PoolID(s.Service, s.Region) }
+func (s SealedObject) Pool() string { return storage.PoolID(s.Service, s.Region) }
 
 // KeySize is the length of a sealing key in bytes.
 const KeySize = 32
@@ -65,8 +65,8 @@ func NewSealer(keys []string) (*Sealer, error) {
 }
 
 // Seal returns the object as a source.
-func (s *Sealer) Seal(o storage.Object) Source {
-	src := Source{Service: o.Service, Region: o.Region, URL: o.URL, Hash: o.Hash()}
+func (s *Sealer) Seal(o storage.Object) SealedObject {
+	src := SealedObject{Service: o.Service, Region: o.Region, URL: o.URL, Hash: o.Hash()}
 	if i := strings.IndexByte(o.URL, '?'); i >= 0 {
 		src.URL = o.URL[:i]
 		sealed := s.keys[0].Seal(nil, nil, //nolint:gosec // the AEAD makes its own nonce
@@ -77,7 +77,7 @@ func (s *Sealer) Seal(o storage.Object) Source {
 }
 
 // Open returns the object that the source stands for. It fails with [ErrSealed], or if the source was tampered with.
-func (s *Sealer) Open(src Source) (storage.Object, error) {
+func (s *Sealer) Open(src SealedObject) (storage.Object, error) {
 	o := storage.Object{Service: src.Service, Region: src.Region, URL: src.URL}
 	if src.Query != "" {
 		query, err := s.open(src)
@@ -92,7 +92,7 @@ func (s *Sealer) Open(src Source) (storage.Object, error) {
 	return o, nil
 }
 
-func (s *Sealer) open(src Source) (string, error) {
+func (s *Sealer) open(src SealedObject) (string, error) {
 	sealed, err := base64.RawStdEncoding.DecodeString(src.Query)
 	if err != nil {
 		return "", ErrSealed
@@ -106,6 +106,6 @@ func (s *Sealer) open(src Source) (string, error) {
 }
 
 // authenticated is what belongs to a sealed query and can't be exchanged: no field has a line break.
-func (s Source) authenticated() []byte {
+func (s SealedObject) authenticated() []byte {
 	return []byte(s.Service + "\n" + s.Region + "\n" + s.URL + "\n" + s.Hash)
 }

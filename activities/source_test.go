@@ -39,7 +39,7 @@ func TestSealedSourceHidesTheQueryAndOpens(t *testing.T) {
 		require.NotContains(t, string(data), "secret")
 		require.NotContains(t, src.URL, "?")
 
-		var back activities.Source
+		var back activities.SealedObject
 		require.NoError(t, json.Unmarshal(data, &back))
 		got, err := s.Open(back)
 		require.NoError(t, err)
@@ -51,12 +51,12 @@ func TestSealedSourceCannotBeExchanged(t *testing.T) {
 	key := newKey(t)
 	s := sealer(t, key)
 	src := s.Seal(storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/a?sig=secret"})
-	for name, edit := range map[string]func(*activities.Source){
-		"another URL":    func(s *activities.Source) { s.URL = "https://evil.example/a" },
-		"another region": func(s *activities.Source) { s.Region = "us-east-1" },
-		"another hash":   func(s *activities.Source) { s.Hash = "00" },
-		"another query":  func(s *activities.Source) { s.Query = "AAAA" },
-		"no query":       func(s *activities.Source) { s.Query = "" },
+	for name, edit := range map[string]func(*activities.SealedObject){
+		"another URL":    func(s *activities.SealedObject) { s.URL = "https://evil.example/a" },
+		"another region": func(s *activities.SealedObject) { s.Region = "us-east-1" },
+		"another hash":   func(s *activities.SealedObject) { s.Hash = "00" },
+		"another query":  func(s *activities.SealedObject) { s.Query = "AAAA" },
+		"no query":       func(s *activities.SealedObject) { s.Query = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := src

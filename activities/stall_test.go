@@ -18,7 +18,7 @@ import (
 
 func TestStreamCopyThatStallsIsCut(t *testing.T) {
 	b := newBench(t)
-	b.Copier.Stall = 50 * time.Millisecond
+	b.Copier.StallTimeout = 50 * time.Millisecond
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, time.Hour) }
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStalled, false)
@@ -41,14 +41,14 @@ func drip(w http.ResponseWriter, r *http.Request, pause time.Duration) {
 // stuckBucket takes nothing until its caller gives up.
 type stuckBucket struct{ *storagetest.Memory }
 
-func (stuckBucket) Put(ctx context.Context, _ storage.Input, _ storage.Body) (storage.Stored, error) {
+func (stuckBucket) Put(ctx context.Context, _ storage.ObjectSpec, _ storage.Body) (storage.Stored, error) {
 	<-ctx.Done()
 	return storage.Stored{}, ctx.Err()
 }
 
 func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 	b := newBench(t)
-	b.Copier.Stall = 50 * time.Millisecond
+	b.Copier.StallTimeout = 50 * time.Millisecond
 	b.Copier.Bucket = stuckBucket{b.bucket}
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStorage, false)
@@ -58,7 +58,7 @@ func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 func TestBucketThatHangsIsCutThoughMemoryIsShort(t *testing.T) {
 	b := newBench(t)
 	b.large()
-	b.Copier.Stall, b.Copier.Memory, b.Copier.InFlight = 50*time.Millisecond, copier.NewMemory(16<<20), parts
+	b.Copier.StallTimeout, b.Copier.Memory, b.Copier.Parts = 50*time.Millisecond, copier.NewMemory(16<<20), parts
 	b.Copier.Bucket = hangingBucket{b.bucket}
 	_, err := b.copyLarge(t, b.input())
 	requireFailure(t, err, activities.ClassStorage, false)
@@ -76,7 +76,7 @@ func (hangingBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, 
 func TestCopyThatWaitsForItsTurnIsNotCut(t *testing.T) {
 	b := newBench(t)
 	b.large()
-	b.Copier.Stall, b.Copier.Limit = 150*time.Millisecond, semaphore.NewWeighted(1)
+	b.Copier.StallTimeout, b.Copier.Limit = 150*time.Millisecond, semaphore.NewWeighted(1)
 	require.NoError(t, b.Copier.Limit.Acquire(t.Context(), 1))
 	time.AfterFunc(3*time.Second, func() { b.Copier.Limit.Release(1) })
 	_, err := b.copyLarge(t, b.input())

@@ -64,7 +64,7 @@ func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object
 	job := &copier.Job{
 		URL:  object.URL,
 		Meta: in.Meta,
-		Input: storage.Input{
+		Input: storage.ObjectSpec{
 			Key:                object.Key(),
 			ContentType:        contentType(in.Meta.ContentType),
 			ContentEncoding:    header(in.Meta.ContentEncoding),

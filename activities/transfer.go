@@ -107,7 +107,7 @@ func (t *transfer) run(ctx context.Context) error {
 		}
 		// A source that sends too little is the copier's to judge, so what takes so long is the bucket, or a connection to a
 		// source that has as many as it may.
-		if since := now.Sub(moved); since > bucketPatience*t.a.Copier.Stall {
+		if since := now.Sub(moved); since > bucketPatience*t.a.Copier.StallTimeout {
 			stalled := errBucketStalled
 			if c.Reading.Load() > 0 {
 				stalled = copier.ErrStalled

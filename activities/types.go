@@ -9,7 +9,7 @@ import (
 
 // HeadSourceInput is the input of [Activities.HeadSource].
 type HeadSourceInput struct {
-	Source Source `json:"source"`
+	Source SealedObject `json:"source"`
 }
 
 // HeadSourceResult is what is known before a copy.
@@ -27,11 +27,11 @@ type HeadSourceResult struct {
 
 // StreamCopyInput is the input of [Activities.StreamCopy].
 type StreamCopyInput struct {
-	Source     Source      `json:"source"`
-	Meta       origin.Meta `json:"meta"`
-	Generation int64       `json:"generation"`
-	Replaces   string      `json:"replaces,omitempty"`
-	CopyID     string      `json:"copyID,omitempty"`
+	Source     SealedObject `json:"source"`
+	Meta       origin.Meta  `json:"meta"`
+	Generation int64        `json:"generation"`
+	Replaces   string       `json:"replaces,omitempty"`
+	CopyID     string       `json:"copyID,omitempty"`
 	// SHA256 is what the copy must have, in hex; empty if nobody said.
 	SHA256 string `json:"sha256,omitempty"`
 	// Resume is where an earlier StreamCopy of the same CopyID left off.
@@ -57,7 +57,7 @@ type Copy struct {
 
 // AbortUploadInput is the input of [Activities.AbortUpload].
 type AbortUploadInput struct {
-	Source Source `json:"source"`
+	Source SealedObject `json:"source"`
 }
 
 // SweepInput is the input of [Activities.SweepUploads].
@@ -76,10 +76,10 @@ type SweepResult struct {
 
 // UpdateCacheInput is the input of [Activities.UpdateCache]: exactly one of Copy and Failure is set.
 type UpdateCacheInput struct {
-	Source     Source   `json:"source"`
-	Generation int64    `json:"generation"`
-	Copy       *Copy    `json:"copy,omitempty"`
-	Failure    *Failure `json:"failure,omitempty"`
+	Source     SealedObject `json:"source"`
+	Generation int64        `json:"generation"`
+	Copy       *Copy        `json:"copy,omitempty"`
+	Failure    *Failure     `json:"failure,omitempty"`
 }
 
 // Failure is why a copy failed. It is the details of every error that an activity returns.

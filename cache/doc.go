@@ -8,7 +8,7 @@
 //   - A purge leaves a new generation behind. What was begun under an older one can't be published.
 //   - An entry never outlives its deadline, whenever redis gets round to deleting the key.
 //   - An entry that can't be decoded is absent, is removed, and is counted.
-//   - What a [Layer] keeps in this process is served for 100 ms at most after it has changed in redis, and not at all
+//   - What a [NearCache] keeps in this process is served for 100 ms at most after it has changed in redis, and not at all
 //     while redis does not announce changes.
 //   - A redis that hangs costs callers in a hurry one or two timeouts, and then nothing until it is tried again.
 //   - Whoever waits for an entry through a [Watcher] is woken when it changes, and when the watcher can't tell any more.

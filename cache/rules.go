@@ -13,9 +13,9 @@ const maxText = 1024
 type Rules struct {
 	// TTL is the longest that a present entry is believed without asking the bucket again.
 	TTL time.Duration
-	// Margin is how long before the bucket deletes an object nobody is sent to it any more: the time that a client may
+	// ExpiryMargin is how long before the bucket deletes an object nobody is sent to it any more: the time that a client may
 	// take to read it.
-	Margin time.Duration
+	ExpiryMargin time.Duration
 	// Lease is how long a pending entry stands without progress, at most 60 s.
 	Lease time.Duration
 	// NegativeTTL is how long a permanent error is answered from the cache.
@@ -29,7 +29,7 @@ type Rules struct {
 func (r Rules) Present(now, expires time.Time) Entry {
 	deadline := now.Add(r.TTL)
 	if !expires.IsZero() {
-		if last := expires.Add(-r.Margin); last.Before(deadline) {
+		if last := expires.Add(-r.ExpiryMargin); last.Before(deadline) {
 			deadline = last
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestPresentNeverOutlivesTheObject(t *testing.T) {
 	now := time.Now()
-	r := cache.Rules{TTL: 24 * time.Hour, Margin: time.Hour}
+	r := cache.Rules{TTL: 24 * time.Hour, ExpiryMargin: time.Hour}
 	for name, tc := range map[string]struct {
 		expires  time.Time
 		deadline time.Time

@@ -28,7 +28,7 @@ const (
 const keyPrefix = "cm:{"
 
 // Run keeps the layer coherent until ctx is over. A redis that can't announce changes is asked again now and then.
-func (l *Layer) Run(ctx context.Context) {
+func (l *NearCache) Run(ctx context.Context) {
 	if l.entries == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (l *Layer) Run(ctx context.Context) {
 // Announcements and replies come in one stream, and a reply is read after the announcements before it: once a PING is
 // answered, all that changed before it was sent is known. A change within the same turn of the server's loop is announced
 // after the reply; it happened after the PING was sent too.
-func (l *Layer) track(ctx context.Context, up func()) error {
+func (l *NearCache) track(ctx context.Context, up func()) error {
 	opt := l.options
 	opt.ReadTimeout, opt.WriteTimeout, opt.DialTimeout = trackTimeout, trackTimeout, trackTimeout
 	client := redis.NewClient(&opt)
@@ -90,7 +90,7 @@ func (l *Layer) track(ctx context.Context, up func()) error {
 }
 
 // announcements is what redis says of changed keys: their names, or nothing for all of them (FLUSHDB and FLUSHALL).
-type announcements struct{ *Layer }
+type announcements struct{ *NearCache }
 
 func (a announcements) HandlePushNotification(_ context.Context, _ push.NotificationHandlerContext, message []any) error {
 	if len(message) < 2 {

@@ -43,7 +43,7 @@ func TestPrefer(t *testing.T) {
 		})
 	}
 	t.Run("longer than may be asked for", func(t *testing.T) {
-		h := newHouse(t, func(o *frontend.Options) { o.WaitLimit = time.Second })
+		h := newHouse(t, func(o *frontend.Options) { o.MaxWaitLimit = time.Second })
 		require.Equal(t, "wait=1", h.ask(t, "GET", path(""), "Prefer", "wait=1000").header.Get("Preference-Applied"))
 	})
 }

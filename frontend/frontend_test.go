@@ -88,7 +88,7 @@ func newHouse(t testing.TB, edit ...func(*frontend.Options)) *house {
 			{Pool: storage.Pool{Service: "s3", Region: "us-east-1"}, Bucket: h.other},
 		},
 		Cache: h.cache, Watcher: h.cache, Queue: h.queue, Admit: sources.Admit, Rules: cachetest.Rules(),
-		MaxWait: 200 * time.Millisecond, WaitLimit: time.Minute, PurgeToken: token,
+		MaxWait: 200 * time.Millisecond, MaxWaitLimit: time.Minute, PurgeToken: token,
 		MaxWaiters: 1000, MaxWaitersPerObject: 1000, Targets: 100, TargetBytes: 1 << 20,
 		Log: zerolog.New(zerolog.NewTestWriter(t)), Registry: prometheus.NewRegistry(), Name: "test",
 	}
@@ -118,7 +118,7 @@ func (h *house) put(t testing.TB, e cache.Entry) {
 
 func (h *house) store(t *testing.T, generation string) {
 	t.Helper()
-	_, err := h.bucket.Put(t.Context(), storage.Input{
+	_, err := h.bucket.Put(t.Context(), storage.ObjectSpec{
 		Key: object().Key(), Metadata: map[string]string{storage.MetadataGeneration: generation},
 	}, h.bucket.Checksum().Body([]byte("x")))
 	require.NoError(t, err)

@@ -66,7 +66,7 @@ func (s *Server) purgeObject(ctx context.Context, o storage.Object) error {
 	if err != nil {
 		return err
 	}
-	cancelCopy := queue.Request{Pool: o.PoolID(), URL: o.URL, Action: queue.Purge, Generation: generation}
+	cancelCopy := queue.Request{Pool: o.PoolID(), URL: o.URL, Action: queue.Cancel, Generation: generation}
 	if err := s.queue.Send(ctx, cancelCopy); err != nil {
 		return fmt.Errorf("cancel the running copy: %w", err)
 	}

@@ -38,7 +38,7 @@ func TestPurge(t *testing.T) {
 			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 			a := h.ask(t, "DELETE", tc.target, "Authorization", tc.authorization)
 			require.Equal(t, tc.status, a.status, a.raw)
-			require.Equal(t, tc.cancelled, h.queue.requests(queue.Purge))
+			require.Equal(t, tc.cancelled, h.queue.requests(queue.Cancel))
 			gone := tc.status == 204 && !strings.Contains(tc.target, "us-east-1")
 			_, stored := h.bucket.Body(object().Key())
 			require.Equal(t, gone, !stored)
@@ -70,7 +70,7 @@ func TestPurgeAllGoesOnAfterAFailure(t *testing.T) {
 	h := newHouse(t)
 	h.bucket.Err = errors.New("down") // the first of the two
 	other := storage.Object{Service: "s3", Region: "us-east-1", URL: source}
-	_, err := h.other.Put(t.Context(), storage.Input{Key: other.Key()}, h.other.Checksum().Body([]byte("x")))
+	_, err := h.other.Put(t.Context(), storage.ObjectSpec{Key: other.Key()}, h.other.Checksum().Body([]byte("x")))
 	require.NoError(t, err)
 	a := h.ask(t, "DELETE", "/v1/purge/s3/all/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
 	require.Equal(t, 503, a.status)

@@ -19,7 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Cache is where the state of objects is kept, see [cache.Layer]. Any error means that it is away. Remembered does no I/O,
+// Cache is where the state of objects is kept, see [cache.NearCache]. Any error means that it is away. Remembered does no I/O,
 // Get some if it must, and Read always.
 type Cache interface {
 	Remembered(key string, now time.Time) (cache.Entry, bool)
@@ -70,8 +70,8 @@ type Options struct {
 	// Admit returns a source URL's canonical form, or an error that the client may read.
 	Admit func(url string) (string, error)
 	Rules cache.Rules
-	// MaxWait is how long a client waits for a copy if it does not say; WaitLimit is the most that it may say.
-	MaxWait, WaitLimit time.Duration
+	// MaxWait is how long a client waits for a copy if it does not say; MaxWaitLimit is the most that it may say.
+	MaxWait, MaxWaitLimit time.Duration
 	// Chain is the longest that a request is held; who wants to wait longer is redirected to the front end for the rest. 0
 	// holds them as long as they want.
 	Chain time.Duration
@@ -141,7 +141,7 @@ func New(o Options) *Server {
 		regionOf:            o.RegionOf,
 		rules:               o.Rules,
 		wait:                o.MaxWait,
-		waitLimit:           o.WaitLimit,
+		waitLimit:           o.MaxWaitLimit,
 		chain:               o.Chain,
 		purgeToken:          o.PurgeToken,
 		warm:                rate.NewLimiter(rate.Inf, 1),

@@ -133,7 +133,7 @@ func TestPresignedLocationsWorkForTheirMethodAlone(t *testing.T) {
 	b := storage.Open(cfg, pool)
 	_, err := b.Setup(t.Context(), false)
 	require.NoError(t, err)
-	_, err = b.Put(t.Context(), storage.Input{Key: "a/b/c"}, b.Checksum().Body([]byte("hello")))
+	_, err = b.Put(t.Context(), storage.ObjectSpec{Key: "a/b/c"}, b.Checksum().Body([]byte("hello")))
 	require.NoError(t, err)
 	for _, signed := range []string{http.MethodGet, http.MethodHead} {
 		location, err := b.Location(t.Context(), signed, "a/b/c", time.Time{})

@@ -21,7 +21,7 @@ import (
 // attempt is one object on its way into a bucket that is seen through a spoiling proxy.
 type attempt struct {
 	*spoiled
-	in     storage.Input
+	in     storage.ObjectSpec
 	body   []byte
 	call   string // which makes the object appear
 	run    func(ctx context.Context) (storage.Stored, error)
@@ -51,8 +51,8 @@ type fault struct {
 }
 
 // copyOf is what a copy says of itself.
-func copyOf(key, copyID string) storage.Input {
-	return storage.Input{
+func copyOf(key, copyID string) storage.ObjectSpec {
+	return storage.ObjectSpec{
 		Key: key, ContentType: "text/x-test", ContentEncoding: "x-test", ContentDisposition: "attachment",
 		ContentLanguage: "de", Metadata: map[string]string{storage.MetadataCopyID: copyID},
 	}

@@ -48,7 +48,7 @@ type Part struct {
 }
 
 // CreateUpload begins a multipart upload.
-func (b *Bucket) CreateUpload(ctx context.Context, in Input) (Upload, error) {
+func (b *Bucket) CreateUpload(ctx context.Context, in ObjectSpec) (Upload, error) {
 	u, err := b.createUpload(ctx, in, b.Checksum() == ChecksumCRC64NVME)
 	if err != nil {
 		return Upload{}, b.wrap("create upload of", in.Key, err)
@@ -57,7 +57,7 @@ func (b *Bucket) CreateUpload(ctx context.Context, in Input) (Upload, error) {
 }
 
 // createUpload goes on for a while after ctx is over, and then aborts: an upload whose id nobody gets to know would stay.
-func (b *Bucket) createUpload(ctx context.Context, in Input, withCRC bool) (Upload, error) {
+func (b *Bucket) createUpload(ctx context.Context, in ObjectSpec, withCRC bool) (Upload, error) {
 	if ctx.Err() != nil {
 		return Upload{}, ctx.Err()
 	}
@@ -159,7 +159,7 @@ func sumOfETag(etag string) string {
 // compares the whole object's length and checksum with ours before it does; what it then holds is compared once more,
 // which also settles a reply that got lost. It fails with [ErrNoUpload], with [ErrConflict], with [ErrMismatch], and then
 // it will always fail, or with the server's error; the upload may then still be there.
-func (b *Bucket) CompleteUpload(ctx context.Context, in Input, u Upload, parts []Part) (Stored, error) {
+func (b *Bucket) CompleteUpload(ctx context.Context, in ObjectSpec, u Upload, parts []Part) (Stored, error) {
 	want, err := b.whole(parts)
 	if err != nil {
 		return Stored{}, b.wrap("complete upload of", in.Key, err)

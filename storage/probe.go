@@ -107,7 +107,7 @@ func (b *Bucket) remedy(ctx context.Context, refusal error) string {
 
 // try uploads a tiny object in every way in which a copy may be uploaded, and removes it.
 func (b *Bucket) try(ctx context.Context) (ignores ignored, err error) {
-	in := anotherCopy(Input{Key: probePrefix + rand.Text()})
+	in := anotherCopy(ObjectSpec{Key: probePrefix + rand.Text()})
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 		defer cancel()
@@ -121,12 +121,12 @@ func (b *Bucket) try(ctx context.Context) (ignores ignored, err error) {
 	if err := b.tryWrongSum(ctx, anotherCopy(in)); err != nil {
 		return ignores, err
 	}
-	puts := func(in Input) (Stored, error) { return b.Put(ctx, in, b.Checksum().Body([]byte("another probe"))) }
-	uploads := func(in Input) (stored Stored, err error) {
+	puts := func(in ObjectSpec) (Stored, error) { return b.Put(ctx, in, b.Checksum().Body([]byte("another probe"))) }
+	uploads := func(in ObjectSpec) (stored Stored, err error) {
 		stored, ignores.partSums, err = b.tryUpload(ctx, in)
 		return stored, err
 	}
-	for _, store := range []func(Input) (Stored, error){puts, uploads} {
+	for _, store := range []func(ObjectSpec) (Stored, error){puts, uploads} {
 		if !b.pool.Overwrite {
 			// Neither is there nothing, nor such an object.
 			for _, replaces := range []string{"", `"00000000000000000000000000000000"`} {
@@ -151,13 +151,13 @@ func (b *Bucket) try(ctx context.Context) (ignores ignored, err error) {
 }
 
 // anotherCopy is the same input as of a copy that nobody else makes.
-func anotherCopy(in Input) Input {
+func anotherCopy(in ObjectSpec) ObjectSpec {
 	in.Metadata = map[string]string{MetadataCopyID: rand.Text()}
 	return in
 }
 
 // tryPut stores an object and sees that the server keeps its checksum.
-func (b *Bucket) tryPut(ctx context.Context, in Input) (etag string, err error) {
+func (b *Bucket) tryPut(ctx context.Context, in ObjectSpec) (etag string, err error) {
 	if _, err := b.Put(ctx, in, b.Checksum().Body([]byte("probe"))); err != nil {
 		return "", err
 	}
@@ -177,7 +177,7 @@ func (b *Bucket) shows(stored Stored) error {
 }
 
 // tryWrongSum sees that the server refuses bytes that don't have their checksum.
-func (b *Bucket) tryWrongSum(ctx context.Context, in Input) error {
+func (b *Bucket) tryWrongSum(ctx context.Context, in ObjectSpec) error {
 	body := b.Checksum().Body([]byte("probe"))
 	body.Sum[0] ^= 1
 	_, err := b.Put(ctx, in, body)
@@ -191,7 +191,7 @@ func (b *Bucket) tryWrongSum(ctx context.Context, in Input) error {
 }
 
 // tryUpload stores an object of one part.
-func (b *Bucket) tryUpload(ctx context.Context, in Input) (stored Stored, noSums bool, err error) {
+func (b *Bucket) tryUpload(ctx context.Context, in ObjectSpec) (stored Stored, noSums bool, err error) {
 	u, err := b.CreateUpload(ctx, in)
 	if err != nil {
 		return Stored{}, false, err

@@ -18,8 +18,8 @@ import (
 // context is over.
 const settleTimeout = 10 * time.Second
 
-// Input is an object to store, but for its bytes.
-type Input struct {
+// ObjectSpec is an object to store, but for its bytes.
+type ObjectSpec struct {
 	Key string
 
 	ContentType        string
@@ -34,7 +34,7 @@ type Input struct {
 }
 
 // conditions are the preconditions under which an object may appear.
-func (b *Bucket) conditions(in Input) (ifMatch, ifNoneMatch *string) {
+func (b *Bucket) conditions(in ObjectSpec) (ifMatch, ifNoneMatch *string) {
 	switch {
 	case b.pool.Overwrite:
 		return nil, nil
@@ -55,7 +55,7 @@ func (b *Bucket) Checksum() Checksum {
 
 // Put stores a whole object in one request: all of it, verified, or nothing. It fails with [ErrConflict] or
 // [ErrMismatch], or with the server's error.
-func (b *Bucket) Put(ctx context.Context, in Input, body Body) (Stored, error) {
+func (b *Bucket) Put(ctx context.Context, in ObjectSpec, body Body) (Stored, error) {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return Stored{}, b.wrap("put", in.Key, err)
 	}
@@ -105,7 +105,7 @@ var errUnsettled = errors.New("what became of it is not known")
 
 // settle finds out what a call did that was to make an object appear and failed: its reply may have been lost. Only if
 // it was done is there an object with this copy's id.
-func (b *Bucket) settle(ctx context.Context, in Input, want Stored, failure error) (Stored, error) {
+func (b *Bucket) settle(ctx context.Context, in ObjectSpec, want Stored, failure error) (Stored, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	stored, err := b.Head(ctx, in.Key)
@@ -123,7 +123,7 @@ func (b *Bucket) settle(ctx context.Context, in Input, want Stored, failure erro
 }
 
 // verify compares what the bucket holds with what was sent, and removes it if it differs.
-func (b *Bucket) verify(ctx context.Context, in Input, want Stored) (Stored, error) {
+func (b *Bucket) verify(ctx context.Context, in ObjectSpec, want Stored) (Stored, error) {
 	stored, err := b.Head(ctx, in.Key)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -135,7 +135,7 @@ func (b *Bucket) verify(ctx context.Context, in Input, want Stored) (Stored, err
 }
 
 // judge removes an object that was stored as this copy and is not what was sent.
-func (b *Bucket) judge(ctx context.Context, in Input, want, stored Stored) (Stored, error) {
+func (b *Bucket) judge(ctx context.Context, in ObjectSpec, want, stored Stored) (Stored, error) {
 	switch {
 	case stored.CopyID != "" && stored.CopyID != in.Metadata[MetadataCopyID]:
 		return Stored{}, fmt.Errorf("%w: another copy has replaced this one", ErrConflict)

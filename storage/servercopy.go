@@ -29,7 +29,7 @@ var ErrNotCopied = errors.New("not copied by the server")
 // CopyFrom has the server copy the source by itself. It fails with [ErrNotCopied] where streaming may do better, and with
 // [ErrConflict] where it would not. copied is told how many bytes the server has copied since the last time, from many
 // goroutines.
-func (b *Bucket) CopyFrom(ctx context.Context, in Input, src Source, copied func(bytes int64)) (Stored, error) {
+func (b *Bucket) CopyFrom(ctx context.Context, in ObjectSpec, src CopySource, copied func(bytes int64)) (Stored, error) {
 	stored, err := b.copyFrom(ctx, in, src, copied)
 	if errors.Is(err, ErrConflict) {
 		// Which of the two objects does not meet its condition the server does not say.
@@ -46,7 +46,7 @@ func (b *Bucket) CopyFrom(ctx context.Context, in Input, src Source, copied func
 	return Stored{}, b.wrap("copy to", in.Key, err)
 }
 
-func (b *Bucket) copyFrom(ctx context.Context, in Input, src Source, copied func(int64)) (Stored, error) {
+func (b *Bucket) copyFrom(ctx context.Context, in ObjectSpec, src CopySource, copied func(int64)) (Stored, error) {
 	want, err := b.look(ctx, src)
 	if err != nil {
 		return Stored{}, err
@@ -67,7 +67,7 @@ func (b *Bucket) copyFrom(ctx context.Context, in Input, src Source, copied func
 // admits looks whether the object may appear. AWS sees to that itself, but versitygw 1.8.0 and MinIO of 2026-02 ignore the
 // conditions of CopyObject, so that what appears after this look is overwritten there. They do keep the condition on the
 // source: what is put in its place is what the source is at that moment, never an older one.
-func (b *Bucket) admits(ctx context.Context, in Input) error {
+func (b *Bucket) admits(ctx context.Context, in ObjectSpec) error {
 	if b.pool.Overwrite {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (b *Bucket) admits(ctx context.Context, in Input) error {
 }
 
 // look makes sure that the credentials can read the source, and that it is the one that is meant.
-func (b *Bucket) look(ctx context.Context, src Source) (Stored, error) {
+func (b *Bucket) look(ctx context.Context, src CopySource) (Stored, error) {
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: &src.Bucket, Key: &src.Key, ChecksumMode: types.ChecksumModeEnabled, IfMatch: optional(src.ETag),
 	}, func(o *s3.Options) {
@@ -105,7 +105,7 @@ func (b *Bucket) look(ctx context.Context, src Source) (Stored, error) {
 	return want, nil
 }
 
-func (b *Bucket) copyObject(ctx context.Context, in Input, src Source) error {
+func (b *Bucket) copyObject(ctx context.Context, in ObjectSpec, src CopySource) error {
 	copyIn := &s3.CopyObjectInput{
 		Bucket:             &b.pool.Bucket,
 		Key:                &in.Key,
@@ -129,7 +129,7 @@ func (b *Bucket) copyObject(ctx context.Context, in Input, src Source) error {
 
 // copyParts names no checksum algorithm: servers can't tell a copied part's. One that keeps checksums then computes the
 // whole object's.
-func (b *Bucket) copyParts(ctx context.Context, in Input, src Source, copied func(int64)) (err error) {
+func (b *Bucket) copyParts(ctx context.Context, in ObjectSpec, src CopySource, copied func(int64)) (err error) {
 	u, err := b.createUpload(ctx, in, false)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (b *Bucket) copyParts(ctx context.Context, in Input, src Source, copied fun
 	return err
 }
 
-func (b *Bucket) copyAll(ctx context.Context, u Upload, src Source, copied func(int64)) ([]types.CompletedPart, error) {
+func (b *Bucket) copyAll(ctx context.Context, u Upload, src CopySource, copied func(int64)) ([]types.CompletedPart, error) {
 	size, err := PartSize(src.Size, min(copyPart, b.copyLimit))
 	if err != nil {
 		return nil, err

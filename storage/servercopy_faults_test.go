@@ -50,7 +50,7 @@ func (c *copying) own(t *testing.T) {
 	t.Helper()
 	key := c.in.Key + "-source"
 	_, err := c.direct.CopyObject(t.Context(), &s3.CopyObjectInput{
-		Bucket: &c.src.Bucket, Key: &key, CopySource: aws.String(c.src.CopySource()),
+		Bucket: &c.src.Bucket, Key: &key, CopySource: aws.String(c.src.Header()),
 	})
 	require.NoError(t, err)
 	c.src.Key = key
@@ -155,7 +155,7 @@ func copyFaults() map[string]copyFault {
 			c.cfg.Credentials = credentials.NewStaticCredentialsProvider("others", "othersothers", "")
 			bucket := storage.Open(c.cfg, c.pool)
 			c.run = func(ctx context.Context) (storage.Stored, error) {
-				return bucket.CopyFrom(ctx, c.in, c.src.Source, func(int64) {})
+				return bucket.CopyFrom(ctx, c.in, c.src.CopySource, func(int64) {})
 			}
 			strike(&c.attempt)
 		}), notCopied, nothing, ""},

@@ -23,7 +23,7 @@ import (
 type sources map[string]source
 
 type source struct {
-	storage.Source
+	storage.CopySource
 	bucket *storage.Bucket
 	body   []byte
 }
@@ -42,7 +42,7 @@ func sourcesOn(t *testing.T, s server) sources {
 		src := source{bucket: bucket, body: make([]byte, size)}
 		_, _ = random.Read(src.body)
 		// Every byte of the key has to be escaped somewhere.
-		src.Source = storage.Source{
+		src.CopySource = storage.CopySource{
 			Bucket: s.Bucket, Key: call + "/a b+c%2Fd&e=f?g#h\u00fc~'()*.bin", Region: s.Pool.Region, Size: int64(size),
 		}
 		src.put(t, src.body)
@@ -54,7 +54,7 @@ func sourcesOn(t *testing.T, s server) sources {
 // put stores other bytes as the source.
 func (s *source) put(t *testing.T, body []byte) {
 	t.Helper()
-	in := storage.Input{
+	in := storage.ObjectSpec{
 		Key: s.Key, ContentType: "text/source", ContentEncoding: "source", ContentDisposition: "inline", ContentLanguage: "la",
 		Metadata: map[string]string{"source": "yes", storage.MetadataCopyID: "source"},
 	}
@@ -79,7 +79,7 @@ func (s source) copying(t *testing.T, on server, call, key string, change func(*
 	c.spoiled, c.call, c.in, c.body = spoil(t, on, change), call, copyOf(key, ours), s.body
 	c.SetCopyLimit(storage.MinPartSize)
 	c.run = func(ctx context.Context) (storage.Stored, error) {
-		return c.CopyFrom(ctx, c.in, c.src.Source, func(n int64) { c.copied.Add(n) })
+		return c.CopyFrom(ctx, c.in, c.src.CopySource, func(n int64) { c.copied.Add(n) })
 	}
 	return c
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Source is an object in an S3 bucket that the pool's own server can read.
-type Source struct {
+// CopySource is an object in an S3 bucket that the pool's own server can read.
+type CopySource struct {
 	Bucket, Key string
 	Region      string // empty if its URL does not tell
 	ETag        string // what it must have
@@ -16,16 +16,16 @@ type Source struct {
 }
 
 // header is the source in the form of x-amz-copy-source.
-func (s Source) header() string {
+func (s CopySource) header() string {
 	return strings.ReplaceAll(url.QueryEscape(s.Bucket+"/"+s.Key), "+", "%20")
 }
 
 // SourceOf tells whether the URL, which may have no query, is that of an object in an S3 that the pool belongs to: the
 // same partition of AWS, or the same endpoint.
-func (p Pool) SourceOf(rawURL string) (Source, bool) {
+func (p Pool) SourceOf(rawURL string) (CopySource, bool) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.RawQuery != "" || strings.Contains(u.EscapedPath(), "+") {
-		return Source{}, false // S3 takes a plus sign for a space in some places and not in others
+		return CopySource{}, false // S3 takes a plus sign for a space in some places and not in others
 	}
 	locate := p.onEndpoint
 	if p.Endpoint == "" {
@@ -33,7 +33,7 @@ func (p Pool) SourceOf(rawURL string) (Source, bool) {
 	}
 	bucket, region, ok := locate(u)
 	if !ok {
-		return Source{}, false
+		return CopySource{}, false
 	}
 	key := strings.TrimPrefix(u.EscapedPath(), "/")
 	if bucket == "" {
@@ -41,9 +41,9 @@ func (p Pool) SourceOf(rawURL string) (Source, bool) {
 	}
 	// An escaped slash is one to S3.
 	if key, err = url.PathUnescape(key); err != nil || key == "" || !regexp.MustCompile(bucketName).MatchString(bucket) {
-		return Source{}, false
+		return CopySource{}, false
 	}
-	return Source{Bucket: bucket, Key: key, Region: region}, true
+	return CopySource{Bucket: bucket, Key: key, Region: region}, true
 }
 
 const (

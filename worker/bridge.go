@@ -74,11 +74,11 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	}
 }
 
-func (b *Bridge) once(ctx context.Context, r queue.Request, s activities.Source) error {
+func (b *Bridge) once(ctx context.Context, r queue.Request, s activities.SealedObject) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	id := workflows.ID(s)
-	if r.Action == queue.Purge {
+	if r.Action == queue.Cancel {
 		err := b.cancel(ctx, id, r.Generation)
 		if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
 			return fmt.Errorf("cancel workflow %s: %w", id, err)

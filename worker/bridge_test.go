@@ -191,7 +191,7 @@ func TestPurge(t *testing.T) {
 				return nil
 			}}
 			b, _ := newBridge(t, d)
-			r := request(queue.Purge)
+			r := request(queue.Cancel)
 			r.Generation = tc.generation
 			require.NoError(t, b.Handle(t.Context(), r))
 			require.Equal(t, tc.cancelled, cancelled)

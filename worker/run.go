@@ -34,17 +34,17 @@ type Options struct {
 	Log zerolog.Logger
 	// Namespace is the client's.
 	Namespace string
-	// Copiers are the activities of the pools that this process copies into, by pool id. None means a bridge alone.
-	Copiers map[string]*activities.Activities
-	// Slots is how many activities run at the same time in each pool, LargeSlots how many copies of large objects besides.
-	Slots, LargeSlots int
+	// Activities are the activities of the pools that this process copies into, by pool id. None means a bridge alone.
+	Activities map[string]*activities.Activities
+	// Concurrency is how many activities run at the same time in each pool, LargeSlots how many copies of large objects besides.
+	Concurrency, LargeSlots int
 	// Bridge starts workflows for what Receivers receive. Nil means copies alone.
 	Bridge *Bridge
 	// Queue is where the bridge receives from, with so many receivers.
-	Queue      *queue.Queue
-	Receivers  int
-	Visibility time.Duration
-	Metrics    *Metrics
+	Queue             *queue.Queue
+	Receivers         int
+	VisibilityTimeout time.Duration
+	Metrics           *Metrics
 }
 
 // Worker is a worker process.
@@ -91,7 +91,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%w (%s)", ErrAttributes, strings.Join(missing, ", "))
 	}
-	fatal := make(chan error, len(w.o.Copiers))
+	fatal := make(chan error, len(w.o.Activities))
 	stop, err := startCopiers(w.client, w.o, fatal)
 	defer stop()
 	if err != nil {
@@ -106,7 +106,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	w.ready.Store(true)
-	w.o.Log.Info().Strs("pools", slices.Sorted(maps.Keys(w.o.Copiers))).Bool("bridge", w.o.Bridge != nil).
+	w.o.Log.Info().Strs("pools", slices.Sorted(maps.Keys(w.o.Activities))).Bool("bridge", w.o.Bridge != nil).
 		Msg("worker started")
 	select {
 	case <-ctx.Done():
@@ -129,9 +129,9 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		}
 		wg.Wait()
 	}
-	for pool, a := range o.Copiers {
+	for pool, a := range o.Activities {
 		options := worker.Options{
-			MaxConcurrentActivityExecutionSize: o.Slots,
+			MaxConcurrentActivityExecutionSize: o.Concurrency,
 			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 			WorkerStopTimeout:                  stopTimeout,
@@ -155,9 +155,9 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 
 func receiver(o Options) *queue.Receiver {
 	return &queue.Receiver{
-		Queue:      o.Queue,
-		Visibility: o.Visibility,
-		Handle:     o.Bridge.Handle,
+		Queue:             o.Queue,
+		VisibilityTimeout: o.VisibilityTimeout,
+		Handle:            o.Bridge.Handle,
 		Report: func(outcome queue.Outcome, r queue.Request, err error) {
 			pool := ""
 			if p, ok := o.Bridge.Pools[r.Pool]; ok {

@@ -28,7 +28,7 @@ func ErrorClassAttribute() temporal.SearchAttributeKeyKeyword {
 }
 
 // Attributes are the search attributes that a source's copy starts with.
-func Attributes(s activities.Source) temporal.SearchAttributes {
+func Attributes(s activities.SealedObject) temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(
 		ServiceAttribute().ValueSet(s.Service),
 		RegionAttribute().ValueSet(s.Region),

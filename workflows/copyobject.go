@@ -14,7 +14,7 @@ import (
 
 // CopyObjectInput is the input of [CopyObject].
 type CopyObjectInput struct {
-	Source activities.Source `json:"source"`
+	Source activities.SealedObject `json:"source"`
 	// SHA256 is what the copy must have, in hex; empty if nobody said.
 	SHA256 string `json:"sha256,omitempty"`
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func input() workflows.CopyObjectInput {
-	return workflows.CopyObjectInput{Source: activities.Source{
+	return workflows.CopyObjectInput{Source: activities.SealedObject{
 		Service: "s3", Region: "us-west-2", URL: "https://example.com/a.zip", Hash: "00",
 	}}
 }

@@ -13,7 +13,7 @@ const maxID = 255
 // ID is the workflow id of a source's copy: pool/host/tail of the path/hash. It is made to be read, since the Web UI's
 // lists show it before anything else; the hash makes it injective. It is printable ASCII whatever the URL holds, because
 // the SDK sends it as a gRPC header and any other byte would block the workflow for ever.
-func ID(s activities.Source) string {
+func ID(s activities.SealedObject) string {
 	host, path := split(s.URL)
 	prefix, suffix := s.Pool()+"/"+readable(host, 100)+"/", "/"+s.Hash
 	return prefix + readable(path, maxID-len(prefix)-len(suffix)) + suffix
@@ -26,12 +26,12 @@ func TaskQueue(pool string) string { return "copy-" + pool }
 func LargeTaskQueue(pool string) string { return TaskQueue(pool) + "-large" }
 
 // Summary says in one line what a source's copy is, for the Web UI.
-func Summary(s activities.Source) string {
+func Summary(s activities.SealedObject) string {
 	return s.Service + " " + s.Region + ": " + readable(s.URL, 150)
 }
 
 // Host is the source's host, for search attributes.
-func Host(s activities.Source) string {
+func Host(s activities.SealedObject) string {
 	host, _ := split(s.URL)
 	return readable(host, maxID)
 }

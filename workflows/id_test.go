@@ -11,7 +11,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-func source(t *testing.T, region, url string) activities.Source {
+func source(t *testing.T, region, url string) activities.SealedObject {
 	t.Helper()
 	s, err := activities.NewSealer([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
 	require.NoError(t, err)

@@ -23,8 +23,8 @@ var ErrStalled = errors.New("the source stalled")
 // its own.
 var ErrExpected = errors.New("the source does not have the digest that the request expects")
 
-// Source is where objects come from. Its errors are [*origin.Error] or the context's.
-type Source interface {
+// Fetcher is where objects come from. Its errors are [*origin.Error] or the context's.
+type Fetcher interface {
 	Get(ctx context.Context, url string, want origin.Meta) (*origin.Body, error)
 	GetRange(ctx context.Context, url string, want origin.Meta, off, n int64) (*origin.Body, error)
 }
@@ -32,16 +32,16 @@ type Source interface {
 // Objects is the bucket, as far as objects in one request go; see [storage.Bucket].
 type Objects interface {
 	Checksum() storage.Checksum
-	Put(ctx context.Context, in storage.Input, body storage.Body) (storage.Stored, error)
-	CopyFrom(ctx context.Context, in storage.Input, src storage.Source, copied func(bytes int64)) (storage.Stored, error)
+	Put(ctx context.Context, in storage.ObjectSpec, body storage.Body) (storage.Stored, error)
+	CopyFrom(ctx context.Context, in storage.ObjectSpec, src storage.CopySource, copied func(bytes int64)) (storage.Stored, error)
 }
 
 // Uploads are the bucket's multipart uploads; see [storage.Bucket].
 type Uploads interface {
-	CreateUpload(ctx context.Context, in storage.Input) (storage.Upload, error)
+	CreateUpload(ctx context.Context, in storage.ObjectSpec) (storage.Upload, error)
 	UploadPart(ctx context.Context, u storage.Upload, number int32, body storage.Body) (storage.Part, error)
 	ListParts(ctx context.Context, u storage.Upload) ([]storage.Part, error)
-	CompleteUpload(ctx context.Context, in storage.Input, u storage.Upload, parts []storage.Part) (storage.Stored, error)
+	CompleteUpload(ctx context.Context, in storage.ObjectSpec, u storage.Upload, parts []storage.Part) (storage.Stored, error)
 	Aborter
 }
 
@@ -59,34 +59,34 @@ type Bucket interface {
 
 // Copier makes the copies of one pool. Every field but Limit and Unverified must be set. It is safe for concurrent use.
 type Copier struct {
-	Source Source
+	Source Fetcher
 	Bucket Bucket
 	// SmallMemory is for objects that are one request, Memory for the parts of the others.
 	SmallMemory, Memory *Memory
 	// PartSize is that of a part, in bytes, of objects that are neither small nor huge.
 	PartSize int64
-	// InFlight is how many parts of one copy are under way at most.
-	InFlight int
+	// Parts is how many parts of one copy are under way at most.
+	Parts int
 	// Limit, if set, bounds the parts of all copies of the pool that are under way.
 	Limit *semaphore.Weighted
-	// Stall is the time in which a source must send at least MinRate bytes a second, and one byte.
-	Stall   time.Duration
-	MinRate int64
+	// StallTimeout is the time in which a source must send at least MinRate bytes a second, and one byte.
+	StallTimeout time.Duration
+	MinRate      int64
 	// SpoolDir is where parts are kept that are larger than a buffer.
 	SpoolDir string
-	// Unverified lets bodies pass of which nobody can tell whether they are whole.
-	Unverified bool
+	// AllowUnverified lets bodies pass of which nobody can tell whether they are whole.
+	AllowUnverified bool
 }
 
 // Job is one copy.
 type Job struct {
 	URL   string // canonical, allowed
 	Meta  origin.Meta
-	Input storage.Input
+	Input storage.ObjectSpec
 	// Expect are digests that the copy must have besides the source's own.
 	Expect []origin.Digest
 	// Server, if set, is the object's own place in an S3 that the bucket's server may read by itself.
-	Server *storage.Source
+	Server *storage.CopySource
 	// Resume is where an earlier try left off, as Checkpoint was told.
 	Resume State
 	// Checkpoint is told the state, from one goroutine at a time. When it returns from the first call, the state must be
@@ -213,7 +213,7 @@ func ignoredRange(err error) bool {
 type run struct {
 	*Copier
 	*Job
-	Input    storage.Input // the job's, and what comes to it
+	Input    storage.ObjectSpec // the job's, and what comes to it
 	verifier *origin.Verifier
 	result   Result
 }

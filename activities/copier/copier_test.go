@@ -194,7 +194,7 @@ func TestBodyThatNobodyCanVerify(t *testing.T) {
 		require.True(t, source.Permanent)
 		r.requireNothing(t)
 
-		r.Unverified = true
+		r.AllowUnverified = true
 		out, err := r.try(t)
 		require.NoError(t, err)
 		require.True(t, out.Unverified)

@@ -161,7 +161,7 @@ func TestSourceThatStallsIsCut(t *testing.T) {
 					r.source.header = func(h http.Header) { h.Set("Accept-Ranges", ranges) }
 				}
 				r.newJob(t)
-				r.Stall, r.MinRate = 300*time.Millisecond, 1000
+				r.StallTimeout, r.MinRate = 300*time.Millisecond, 1000
 				r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
 					if n == 1 {
 						w = &trickling{w, req, pause}
@@ -207,7 +207,7 @@ func (s *trickling) Write(p []byte) (int, error) {
 // TestASlowSourceIsNotCut is what the stall must not be: a time for the whole.
 func TestASlowSourceIsNotCut(t *testing.T) {
 	r := inMemory(t, 20)
-	r.Stall = 200 * time.Millisecond
+	r.StallTimeout = 200 * time.Millisecond
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
 		r.source.whole(&trickling{w, req, 50 * time.Millisecond}, req)
 	}
@@ -340,7 +340,7 @@ func TestUploadsOfOthersUnderTheKeyAreAborted(t *testing.T) {
 	onServers(t, 4*partSize, func(t *testing.T, r *rig) {
 		neighbour := r.job.Input
 		neighbour.Key += "-more"
-		for _, in := range []storage.Input{r.job.Input, r.job.Input, neighbour} {
+		for _, in := range []storage.ObjectSpec{r.job.Input, r.job.Input, neighbour} {
 			_, err := r.Bucket.CreateUpload(t.Context(), in)
 			require.NoError(t, err)
 		}

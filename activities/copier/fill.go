@@ -40,7 +40,7 @@ func (r *run) open(ctx context.Context, open func(context.Context) (*origin.Body
 	if err != nil {
 		return nil, err
 	}
-	if !body.Framed() && !r.Unverified {
+	if !body.Framed() && !r.AllowUnverified {
 		_ = body.Close()
 		return nil, &origin.Error{
 			Class: origin.ClassUnverifiable, Permanent: true,
@@ -91,7 +91,7 @@ func (r *run) load(
 
 // watch cuts the reading when too little came in the last stretch of time.
 func (r *run) watch(got *atomic.Int64, cut context.CancelCauseFunc, done <-chan struct{}) {
-	ticker := time.NewTicker(r.Stall)
+	ticker := time.NewTicker(r.StallTimeout)
 	defer ticker.Stop()
 	for last := int64(0); ; {
 		select {
@@ -100,8 +100,8 @@ func (r *run) watch(got *atomic.Int64, cut context.CancelCauseFunc, done <-chan 
 		case <-ticker.C:
 		}
 		now := got.Load()
-		if least := max(1, int64(r.Stall.Seconds()*float64(r.MinRate))); now-last < least {
-			cut(fmt.Errorf("%w: %d bytes came in %s, %d are the least", ErrStalled, now-last, r.Stall, least))
+		if least := max(1, int64(r.StallTimeout.Seconds()*float64(r.MinRate))); now-last < least {
+			cut(fmt.Errorf("%w: %d bytes came in %s, %d are the least", ErrStalled, now-last, r.StallTimeout, least))
 			return
 		}
 		last = now

@@ -165,7 +165,7 @@ func (r *rig) init(t *testing.T, b copier.Bucket) {
 	require.NoError(t, err)
 	r.Copier = &copier.Copier{
 		Source: r.origin, Bucket: b, SmallMemory: copier.NewMemory(64 << 20), Memory: copier.NewMemory(64 << 20),
-		PartSize: partSize, InFlight: inFlight, Stall: 30 * time.Second, MinRate: 1, SpoolDir: t.TempDir(),
+		PartSize: partSize, Parts: inFlight, StallTimeout: 30 * time.Second, MinRate: 1, SpoolDir: t.TempDir(),
 	}
 	r.newJob(t)
 }
@@ -178,7 +178,7 @@ func (r *rig) newJob(t *testing.T) {
 	key := strings.NewReplacer("/", "_", " ", "_", "#", "_").Replace(t.Name()) + "/" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	r.job = &copier.Job{
 		URL: r.source.URL + "/object", Meta: meta,
-		Input: storage.Input{
+		Input: storage.ObjectSpec{
 			Key: key, ContentType: meta.ContentType,
 			Metadata: map[string]string{storage.MetadataCopyID: key},
 		},

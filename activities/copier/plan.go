@@ -22,7 +22,7 @@ const mib = 1 << 20
 func (c *Copier) partSize(size int64) (int64, error) {
 	want := unknownParts * c.PartSize
 	if size >= 0 {
-		want = min(size/int64(c.InFlight), c.PartSize)
+		want = min(size/int64(c.Parts), c.PartSize)
 	}
 	each, err := storage.PartSize(size, want)
 	return min((each+mib-1)/mib*mib, storage.MaxPartSize), err

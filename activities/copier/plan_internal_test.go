@@ -13,7 +13,7 @@ import (
 
 func TestPartsArePlanned(t *testing.T) {
 	const tib = 1 << 40
-	c := &Copier{PartSize: 8 * mib, InFlight: 8}
+	c := &Copier{PartSize: 8 * mib, Parts: 8}
 	largest := int64(storage.MaxParts) * storage.MaxPartSize // 48.8 TiB
 	for name, tc := range map[string]struct{ size, want int64 }{
 		"a little more than small uses the connections": {Small + 1, 5 * mib},

@@ -189,9 +189,9 @@ func (u *upload) copyParts(ctx context.Context, missing []part) error {
 // slots is how many parts are under way; large ones, which are in files, take more disk than anybody expects.
 func (u *upload) slots() int64 {
 	if u.state.PartSize > u.Memory.MaxBuffer() {
-		return min(2, int64(u.InFlight))
+		return min(2, int64(u.Parts))
 	}
-	return int64(u.InFlight)
+	return int64(u.Parts)
 }
 
 // missing are the parts that have to be fetched, the first ones first.

@@ -83,10 +83,10 @@ func TestStateThatTheBucketDoesNotBearOut(t *testing.T) {
 // TestServerThatCopiesByItself is the bucket's server between success and failure; package storage has the real ones.
 func TestServerThatCopiesByItself(t *testing.T) {
 	r := inMemory(t, 4*partSize)
-	r.job.Server = &storage.Source{Bucket: "other", Key: "object", ETag: r.job.Meta.ETag, Size: r.job.Meta.Size}
+	r.job.Server = &storage.CopySource{Bucket: "other", Key: "object", ETag: r.job.Meta.ETag, Size: r.job.Meta.Size}
 	asked, fails := 0, true
 	r.memory.OnCopy = func(
-		_ context.Context, _ storage.Input, src storage.Source, copied func(int64),
+		_ context.Context, _ storage.ObjectSpec, src storage.CopySource, copied func(int64),
 	) ([]byte, error) {
 		asked++
 		require.Equal(t, *r.job.Server, src)

@@ -29,7 +29,7 @@ type Cache interface {
 // Rules are entries' times for tests, long enough to stand.
 func Rules() cache.Rules {
 	return cache.Rules{
-		TTL: time.Hour, Margin: time.Minute, Lease: time.Minute, NegativeTTL: time.Minute, RetryAfter: time.Minute,
+		TTL: time.Hour, ExpiryMargin: time.Minute, Lease: time.Minute, NegativeTTL: time.Minute, RetryAfter: time.Minute,
 		RetryMax: time.Hour,
 	}
 }

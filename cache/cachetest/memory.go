@@ -74,7 +74,7 @@ func (m *Memory) wake(key string) {
 	}
 }
 
-// Remembered is [cache.Layer.Remembered] of a layer that holds nothing.
+// Remembered is [cache.NearCache.Remembered] of a layer that holds nothing.
 func (m *Memory) Remembered(string, time.Time) (cache.Entry, bool) { return cache.Entry{}, false }
 
 // Get is [cache.Redis.Get].
@@ -87,7 +87,7 @@ func (m *Memory) Get(ctx context.Context, key string) (cache.Entry, error) {
 	return m.read(key), nil
 }
 
-// Read is [cache.Layer.Read].
+// Read is [cache.NearCache.Read].
 func (m *Memory) Read(ctx context.Context, key string) (cache.Entry, error) { return m.Get(ctx, key) }
 
 // Acquire is [cache.Redis.Acquire].

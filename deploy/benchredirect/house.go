@@ -168,5 +168,5 @@ func key(i int) string {
 // rules are the product's defaults, as far as they count here.
 func present() cache.Entry {
 	now := time.Now()
-	return cache.Rules{TTL: 24 * time.Hour, Margin: 3 * time.Hour}.Present(now, now.Add(30*24*time.Hour))
+	return cache.Rules{TTL: 24 * time.Hour, ExpiryMargin: 3 * time.Hour}.Present(now, now.Add(30*24*time.Hour))
 }

@@ -29,17 +29,17 @@ type Log struct {
 
 // Frontend is what clients meet.
 type Frontend struct {
-	Listen       string        `yaml:"listen" env:"LISTEN" doc:"address for clients"`
-	AdminListen  string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
-	MaxWait      time.Duration `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is sent to the source"`
-	MaxWaitLimit time.Duration `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"the most that a client may ask for with ?max_wait="`
-	Chain        time.Duration `yaml:"chain" env:"CHAIN" doc:"the longest that a request is held; a client that wants to wait longer is redirected to the front end itself for the rest, for load balancers that cut requests; 0 never does that"`
-	MaxWaiters   int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"clients that may wait for copies at the same time, per process; others get 503 with Retry-After"`
-	MaxPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"how many of them for one object"`
-	CacheEntries int           `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects that are kept in memory, which redis keeps current; 0 keeps none"`
-	CacheMemory  Size          `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"memory for them, about"`
-	PurgeToken   string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses them all"`
-	WarmRate     int           `yaml:"warm_rate" env:"WARM_RATE" doc:"copies a second that are asked for on behalf of lists, per process, so that clients who wait do not stand behind them in the queue; 0 is without limit"`
+	Listen              string        `yaml:"listen" env:"LISTEN" doc:"address for clients"`
+	AdminListen         string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
+	MaxWait             time.Duration `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is sent to the source"`
+	MaxWaitLimit        time.Duration `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"the most that a client may ask for with ?max_wait="`
+	Chain               time.Duration `yaml:"chain" env:"CHAIN" doc:"the longest that a request is held; a client that wants to wait longer is redirected to the front end itself for the rest, for load balancers that cut requests; 0 never does that"`
+	MaxWaiters          int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"clients that may wait for copies at the same time, per process; others get 503 with Retry-After"`
+	MaxWaitersPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"how many of them for one object"`
+	CacheEntries        int           `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects that are kept in memory, which redis keeps current; 0 keeps none"`
+	CacheMemory         Size          `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"memory for them, about"`
+	PurgeToken          string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses them all"`
+	WarmRate            int           `yaml:"warm_rate" env:"WARM_RATE" doc:"copies a second that are asked for on behalf of lists, per process, so that clients who wait do not stand behind them in the queue; 0 is without limit"`
 }
 
 // Region is how the region auto is found out.
@@ -141,7 +141,7 @@ func Default() Config {
 		Log: Log{Level: "info", Format: "json"},
 		Frontend: Frontend{
 			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
-			MaxWaiters: 20_000, MaxPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
+			MaxWaiters: 20_000, MaxWaitersPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
 		},
 		Region: Region{Reload: time.Hour},
 		Redis:  Redis{Timeout: 50 * time.Millisecond},

@@ -57,18 +57,18 @@ func (c *Config) Origin() origin.Config {
 // Rules is how long entries of the cache are true.
 func (c *Config) Rules() cache.Rules {
 	return cache.Rules{
-		TTL:         c.Cache.TTL,
-		Margin:      c.Cache.ExpiryMargin,
-		Lease:       c.Cache.Lease,
-		NegativeTTL: c.Cache.NegativeTTL,
-		RetryAfter:  c.Cache.RetryAfter,
-		RetryMax:    c.Cache.RetryMax,
+		TTL:          c.Cache.TTL,
+		ExpiryMargin: c.Cache.ExpiryMargin,
+		Lease:        c.Cache.Lease,
+		NegativeTTL:  c.Cache.NegativeTTL,
+		RetryAfter:   c.Cache.RetryAfter,
+		RetryMax:     c.Cache.RetryMax,
 	}
 }
 
-// Layer is what a front end keeps of redis: a quarter of its memory for redirects, the rest of which is theirs.
-func (c *Config) Layer() cache.LayerOptions {
-	return cache.LayerOptions{Entries: c.Frontend.CacheEntries, Bytes: int64(c.Frontend.CacheMemory) / 4}
+// NearCache is what a front end keeps of redis: a quarter of its memory for redirects, the rest of which is theirs.
+func (c *Config) NearCache() cache.NearCacheOptions {
+	return cache.NearCacheOptions{Entries: c.Frontend.CacheEntries, Bytes: int64(c.Frontend.CacheMemory) / 4}
 }
 
 // FrontendOptions are those that follow from the configuration alone.
@@ -76,12 +76,12 @@ func (c *Config) FrontendOptions() frontend.Options {
 	return frontend.Options{
 		Rules:               c.Rules(),
 		MaxWait:             c.Frontend.MaxWait,
-		WaitLimit:           c.Frontend.MaxWaitLimit,
+		MaxWaitLimit:        c.Frontend.MaxWaitLimit,
 		Chain:               c.Frontend.Chain,
 		MaxWaiters:          c.Frontend.MaxWaiters,
-		MaxWaitersPerObject: c.Frontend.MaxPerObject,
+		MaxWaitersPerObject: c.Frontend.MaxWaitersPerObject,
 		Targets:             c.Frontend.CacheEntries,
-		TargetBytes:         int64(c.Frontend.CacheMemory) - c.Layer().Bytes,
+		TargetBytes:         int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
 		PurgeToken:          c.Frontend.PurgeToken,
 		WarmRate:            c.Frontend.WarmRate,
 		LogEvery:            c.Log.Sample,
@@ -118,22 +118,22 @@ func (c *Config) Locator(report func(error)) (*region.Locator, error) {
 }
 
 // Copiers are those of all pools, in their order. They share the memory.
-func (c *Config) Copiers(source copier.Source, buckets []*storage.Bucket) []*copier.Copier {
+func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*copier.Copier {
 	small, large := copier.NewMemory(c.SmallMemory()), copier.NewMemory(c.LargeMemory())
 	copiers := make([]*copier.Copier, len(c.Pools))
 	for i, p := range c.Pools {
 		copiers[i] = &copier.Copier{
-			Source:      source,
-			Bucket:      buckets[i],
-			SmallMemory: small,
-			Memory:      large,
-			PartSize:    int64(c.S3.PartSize),
-			InFlight:    c.Worker.Parts,
-			Limit:       semaphore.NewWeighted(int64(p.MaxParts)),
-			Stall:       c.Source.StallTimeout,
-			MinRate:     int64(c.Source.MinRate),
-			SpoolDir:    c.Worker.SpoolDir,
-			Unverified:  p.AllowUnverified,
+			Source:          source,
+			Bucket:          buckets[i],
+			SmallMemory:     small,
+			Memory:          large,
+			PartSize:        int64(c.S3.PartSize),
+			Parts:           c.Worker.Parts,
+			Limit:           semaphore.NewWeighted(int64(p.MaxParts)),
+			StallTimeout:    c.Source.StallTimeout,
+			MinRate:         int64(c.Source.MinRate),
+			SpoolDir:        c.Worker.SpoolDir,
+			AllowUnverified: p.AllowUnverified,
 		}
 	}
 	return copiers

@@ -84,7 +84,7 @@ func (c *Config) validateNumbers() error {
 		value, min, max int64
 	}{
 		{"frontend.max_waiters", int64(c.Frontend.MaxWaiters), 1, 10_000_000},
-		{"frontend.max_waiters_per_object", int64(c.Frontend.MaxPerObject), 1, int64(c.Frontend.MaxWaiters)},
+		{"frontend.max_waiters_per_object", int64(c.Frontend.MaxWaitersPerObject), 1, int64(c.Frontend.MaxWaiters)},
 		{"frontend.cache_entries", int64(c.Frontend.CacheEntries), 0, 1 << 30},
 		{"frontend.cache_memory", int64(c.Frontend.CacheMemory), 0, 1 << 40},
 		{"frontend.warm_rate", int64(c.Frontend.WarmRate), 0, 1_000_000},

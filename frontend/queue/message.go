@@ -14,10 +14,10 @@ const Version = 1
 // Action is what a copy request asks for.
 type Action string
 
-// The actions. Put starts a copy if none is running, Purge cancels a running one.
+// The actions. Put starts a copy if none is running, Cancel cancels a running one.
 const (
-	Put   Action = "put"
-	Purge Action = "purge"
+	Put    Action = "put"
+	Cancel Action = "purge"
 )
 
 // Request asks for something to be done about one object.
@@ -73,8 +73,8 @@ func Decode(body string) (Request, error) {
 		return Request{}, errors.New("data.id is missing")
 	case e.Data.URL == "":
 		return Request{}, errors.New("data.url is missing")
-	case e.Data.Action != Put && e.Data.Action != Purge:
-		return Request{}, fmt.Errorf("data.action is %.20q, want %q or %q", e.Data.Action, Put, Purge)
+	case e.Data.Action != Put && e.Data.Action != Cancel:
+		return Request{}, fmt.Errorf("data.action is %.20q, want %q or %q", e.Data.Action, Put, Cancel)
 	case e.Data.SHA256 != "" && !isSHA256(e.Data.SHA256):
 		return Request{}, errors.New("data.sha256 is not a SHA-256 in hex")
 	case e.Data.Priority != "" && e.Data.Priority != Low:

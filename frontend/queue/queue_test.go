@@ -62,7 +62,7 @@ func (f fixture) receive(t *testing.T, handle func(context.Context, queue.Reques
 	t.Helper()
 	var seen reports
 	r := &queue.Receiver{
-		Queue: f.Queue, Visibility: time.Second, Handle: handle, Report: seen.add,
+		Queue: f.Queue, VisibilityTimeout: time.Second, Handle: handle, Report: seen.add,
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})

@@ -39,8 +39,8 @@ func (e *RejectError) Error() string { return "rejected: " + e.Reason }
 // Receiver receives requests and hands them to Handle.
 type Receiver struct {
 	Queue *Queue
-	// Visibility is how long a message is kept from other receivers at a time. It is renewed while Handle works.
-	Visibility time.Duration
+	// VisibilityTimeout is how long a message is kept from other receivers at a time. It is renewed while Handle works.
+	VisibilityTimeout time.Duration
 	// Handle must be safe for concurrent use: the messages of a batch are handled at the same time.
 	Handle func(context.Context, Request) error
 	// Report is told of every message, and of an error of the queue itself (outcome empty).
@@ -75,7 +75,7 @@ func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 		QueueUrl:            &url,
 		MaxNumberOfMessages: batchSize,
 		WaitTimeSeconds:     longPoll,
-		VisibilityTimeout:   int32(r.Visibility.Seconds()),
+		VisibilityTimeout:   int32(r.VisibilityTimeout.Seconds()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("receive from queue %s: %w", r.Queue.name, err)
@@ -107,7 +107,7 @@ func (r *Receiver) handle(ctx context.Context, m types.Message, req Request) err
 	defer cancel()
 	go func() {
 		for {
-			if pause(ctx, r.Visibility/2); ctx.Err() != nil {
+			if pause(ctx, r.VisibilityTimeout/2); ctx.Err() != nil {
 				return
 			}
 			r.extend(ctx, m)
@@ -122,7 +122,7 @@ func (r *Receiver) extend(ctx context.Context, m types.Message) {
 		_, err = r.Queue.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 			QueueUrl:          &url,
 			ReceiptHandle:     m.ReceiptHandle,
-			VisibilityTimeout: int32(r.Visibility.Seconds()),
+			VisibilityTimeout: int32(r.VisibilityTimeout.Seconds()),
 		})
 	}
 	if err != nil && ctx.Err() == nil {

@@ -28,7 +28,7 @@ type Memory struct {
 	// OnPart, if set, is called before a part is stored; an error is the call's.
 	OnPart func(number int32) error
 	// OnCopy, if set, is the server that copies by itself; its error is the call's.
-	OnCopy func(ctx context.Context, in storage.Input, src storage.Source, copied func(bytes int64)) ([]byte, error)
+	OnCopy func(ctx context.Context, in storage.ObjectSpec, src storage.CopySource, copied func(bytes int64)) ([]byte, error)
 
 	mu      sync.Mutex
 	serial  int // of ETags and uploads
@@ -38,7 +38,7 @@ type Memory struct {
 
 type object struct {
 	body   []byte
-	input  storage.Input
+	input  storage.ObjectSpec
 	stored storage.Stored
 }
 
@@ -66,7 +66,7 @@ func (m *Memory) Head(ctx context.Context, key string) (storage.Stored, error) {
 func (m *Memory) Checksum() storage.Checksum { return storage.ChecksumCRC64NVME }
 
 // Put is [storage.Bucket.Put].
-func (m *Memory) Put(ctx context.Context, in storage.Input, body storage.Body) (storage.Stored, error) {
+func (m *Memory) Put(ctx context.Context, in storage.ObjectSpec, body storage.Body) (storage.Stored, error) {
 	data, err := m.read(body)
 	if err != nil {
 		return storage.Stored{}, err
@@ -97,7 +97,7 @@ func (m *Memory) read(body storage.Body) ([]byte, error) {
 }
 
 // store makes an object appear.
-func (m *Memory) store(in storage.Input, data []byte) (storage.Stored, error) {
+func (m *Memory) store(in storage.ObjectSpec, data []byte) (storage.Stored, error) {
 	if m.objects[in.Key].stored.ETag != in.Replaces {
 		return storage.Stored{}, fmt.Errorf("store %s: %w", in.Key, storage.ErrConflict)
 	}
@@ -116,7 +116,7 @@ func (m *Memory) store(in storage.Input, data []byte) (storage.Stored, error) {
 }
 
 // CreateUpload is [storage.Bucket.CreateUpload].
-func (m *Memory) CreateUpload(ctx context.Context, in storage.Input) (storage.Upload, error) {
+func (m *Memory) CreateUpload(ctx context.Context, in storage.ObjectSpec) (storage.Upload, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.down(ctx); err != nil {
@@ -185,7 +185,7 @@ func (m *Memory) ListParts(ctx context.Context, u storage.Upload) ([]storage.Par
 
 // CompleteUpload is [storage.Bucket.CompleteUpload].
 func (m *Memory) CompleteUpload(
-	ctx context.Context, in storage.Input, u storage.Upload, parts []storage.Part,
+	ctx context.Context, in storage.ObjectSpec, u storage.Upload, parts []storage.Part,
 ) (storage.Stored, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -237,7 +237,7 @@ func (m *Memory) ListUploads(ctx context.Context, prefix string) ([]storage.Uplo
 
 // CopyFrom is [storage.Bucket.CopyFrom], by default of a server that can't.
 func (m *Memory) CopyFrom(
-	ctx context.Context, in storage.Input, src storage.Source, copied func(bytes int64),
+	ctx context.Context, in storage.ObjectSpec, src storage.CopySource, copied func(bytes int64),
 ) (storage.Stored, error) {
 	if m.OnCopy == nil {
 		return storage.Stored{}, storage.ErrNotCopied
@@ -274,7 +274,7 @@ func (m *Memory) down(ctx context.Context) error {
 }
 
 // Input returns what was stored under key, but for its bytes.
-func (m *Memory) Input(key string) (storage.Input, bool) {
+func (m *Memory) Input(key string) (storage.ObjectSpec, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	o, ok := m.objects[key]

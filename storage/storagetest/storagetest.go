@@ -18,11 +18,11 @@ import (
 type Bucket interface {
 	Head(ctx context.Context, key string) (storage.Stored, error)
 	Checksum() storage.Checksum
-	Put(ctx context.Context, in storage.Input, body storage.Body) (storage.Stored, error)
-	CreateUpload(ctx context.Context, in storage.Input) (storage.Upload, error)
+	Put(ctx context.Context, in storage.ObjectSpec, body storage.Body) (storage.Stored, error)
+	CreateUpload(ctx context.Context, in storage.ObjectSpec) (storage.Upload, error)
 	UploadPart(ctx context.Context, u storage.Upload, number int32, body storage.Body) (storage.Part, error)
 	ListParts(ctx context.Context, u storage.Upload) ([]storage.Part, error)
-	CompleteUpload(ctx context.Context, in storage.Input, u storage.Upload, parts []storage.Part) (storage.Stored, error)
+	CompleteUpload(ctx context.Context, in storage.ObjectSpec, u storage.Upload, parts []storage.Part) (storage.Stored, error)
 	AbortUpload(ctx context.Context, u storage.Upload) error
 	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
 	Delete(ctx context.Context, key string) error
@@ -78,8 +78,8 @@ func random(seed byte, size int) []byte {
 
 func (c *contract) body(b []byte) storage.Body { return c.Bucket.Checksum().Body(b) }
 
-func input(key, copyID string) storage.Input {
-	return storage.Input{
+func input(key, copyID string) storage.ObjectSpec {
+	return storage.ObjectSpec{
 		Key: key, ContentType: "text/x-test", ContentEncoding: "x-test", ContentDisposition: `attachment; filename="a b"`,
 		ContentLanguage: "de, en",
 		Metadata:        map[string]string{storage.MetadataGeneration: "42", storage.MetadataCopyID: copyID},
@@ -166,7 +166,7 @@ func (c *contract) refusesOtherBytes(t *testing.T, key string) {
 }
 
 // upload creates one of three parts, the last being small, and returns them.
-func (c *contract) upload(t *testing.T, key, copyID string) (storage.Input, storage.Upload, []storage.Part, []byte) {
+func (c *contract) upload(t *testing.T, key, copyID string) (storage.ObjectSpec, storage.Upload, []storage.Part, []byte) {
 	t.Helper()
 	in := input(key, copyID)
 	u, err := c.Bucket.CreateUpload(t.Context(), in)

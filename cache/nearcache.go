@@ -9,8 +9,8 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// LayerOptions bound a [Layer].
-type LayerOptions struct {
+// NearCacheOptions bound a [NearCache].
+type NearCacheOptions struct {
 	// Entries and Bytes are the most that it holds, the latter estimated. If either is 0 it holds nothing.
 	Entries int
 	Bytes   int64
@@ -18,13 +18,13 @@ type LayerOptions struct {
 	OnChange func(up bool, err error)
 }
 
-// Layer is redis, with the entries that front ends redirect by kept in this process. Redis itself keeps it coherent: it
+// NearCache is redis, with the entries that front ends redirect by kept in this process. Redis itself keeps it coherent: it
 // announces every change (CLIENT TRACKING, see track). An entry is served from here only
 //   - before its own deadline, since redis announces an expiry when it deletes the key, which may be much later, and
 //   - within maxStale of a moment up to which all changes are known, whatever becomes of the connection or the process.
 //
 // While redis does not announce changes, or can't, every read goes to redis. It is safe for concurrent use.
-type Layer struct {
+type NearCache struct {
 	*Redis
 	onChange func(up bool, err error)
 	entries  *otter.Cache[string, Entry] // nil if it holds nothing
@@ -39,9 +39,9 @@ type Layer struct {
 	loads   map[string]*load
 }
 
-// NewLayer returns a layer over r that holds nothing until [Layer.Run].
-func NewLayer(r *Redis, o LayerOptions) *Layer {
-	l := &Layer{Redis: r, onChange: o.OnChange, began: time.Now(), loads: map[string]*load{}}
+// NewNearCache returns a layer over r that holds nothing until [NearCache.Run].
+func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
+	l := &NearCache{Redis: r, onChange: o.OnChange, began: time.Now(), loads: map[string]*load{}}
 	l.reader.redis, l.reader.finish = r, l.finish
 	if l.onChange == nil {
 		l.onChange = func(bool, error) {}
@@ -65,7 +65,7 @@ func weight(key string, e Entry) uint32 {
 }
 
 // Len is how many entries are held.
-func (l *Layer) Len() int {
+func (l *NearCache) Len() int {
 	if l.entries == nil {
 		return 0
 	}
@@ -73,7 +73,7 @@ func (l *Layer) Len() int {
 }
 
 // Remembered returns the entry if it is held and to be believed now. It does no I/O and allocates nothing.
-func (l *Layer) Remembered(key string, now time.Time) (Entry, bool) {
+func (l *NearCache) Remembered(key string, now time.Time) (Entry, bool) {
 	if l.entries == nil || int64(now.Sub(l.began)) >= l.fresh.Load() {
 		return Entry{}, false
 	}
@@ -83,7 +83,7 @@ func (l *Layer) Remembered(key string, now time.Time) (Entry, bool) {
 
 // Get is [Redis.Get], without I/O if the entry is held. Reads of one entry at the same time are one, which may have begun
 // before the call.
-func (l *Layer) Get(ctx context.Context, key string) (Entry, error) {
+func (l *NearCache) Get(ctx context.Context, key string) (Entry, error) {
 	if e, ok := l.Remembered(key, l.now()); ok {
 		return e, nil
 	}
@@ -91,9 +91,11 @@ func (l *Layer) Get(ctx context.Context, key string) (Entry, error) {
 }
 
 // Read is [Redis.Get]: what it returns was read after the call. Whoever was woken must not be told what was true before.
-func (l *Layer) Read(ctx context.Context, key string) (Entry, error) { return l.load(ctx, key, false) }
+func (l *NearCache) Read(ctx context.Context, key string) (Entry, error) {
+	return l.load(ctx, key, false)
+}
 
-func (l *Layer) load(ctx context.Context, key string, join bool) (Entry, error) {
+func (l *NearCache) load(ctx context.Context, key string, join bool) (Entry, error) {
 	l.mu.Lock()
 	at := l.loads[key]
 	if at == nil || !join {
@@ -114,7 +116,7 @@ func (l *Layer) load(ctx context.Context, key string, join bool) (Entry, error) 
 }
 
 // finish keeps what was read, if it may.
-func (l *Layer) finish(at *load) {
+func (l *NearCache) finish(at *load) {
 	l.mu.Lock()
 	if l.loads[at.key] == at {
 		delete(l.loads, at.key)
@@ -130,14 +132,14 @@ func (l *Layer) finish(at *load) {
 func worthKeeping(e Entry) bool { return e.State == Present || e.State == Error && e.Permanent }
 
 // Purge is [Redis.Purge]. This process does not wait to hear of it.
-func (l *Layer) Purge(ctx context.Context, key string) (int64, error) {
+func (l *NearCache) Purge(ctx context.Context, key string) (int64, error) {
 	generation, err := l.Redis.Purge(ctx, key)
 	l.forget(key)
 	return generation, err
 }
 
 // forget drops what is held, and what is being read.
-func (l *Layer) forget(keys ...string) {
+func (l *NearCache) forget(keys ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, key := range keys {
@@ -152,7 +154,7 @@ func (l *Layer) forget(keys ...string) {
 }
 
 // forgetAll drops everything, and says whether changes are announced from now on.
-func (l *Layer) forgetAll(tracked bool) {
+func (l *NearCache) forgetAll(tracked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tracked = tracked
@@ -165,4 +167,4 @@ func (l *Layer) forgetAll(tracked bool) {
 }
 
 // freshSince notes that all changes before t are known.
-func (l *Layer) freshSince(t time.Time) { l.fresh.Store(int64(t.Add(maxStale).Sub(l.began))) }
+func (l *NearCache) freshSince(t time.Time) { l.fresh.Store(int64(t.Add(maxStale).Sub(l.began))) }

@@ -19,14 +19,14 @@ import (
 const maxStale = 100 * time.Millisecond
 
 // newLayer returns a layer that redis at url keeps current.
-func newLayer(t *testing.T, url string, edit ...func(*cache.LayerOptions)) (l *cache.Layer, down *atomic.Int64) {
+func newLayer(t *testing.T, url string, edit ...func(*cache.NearCacheOptions)) (l *cache.NearCache, down *atomic.Int64) {
 	t.Helper()
 	r, err := cache.Open(url, cache.Options{Undecodable: func() {}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
 	down = new(atomic.Int64)
 	up := make(chan struct{}, 100)
-	o := cache.LayerOptions{Entries: 100, Bytes: 1 << 20, OnChange: func(isUp bool, _ error) {
+	o := cache.NearCacheOptions{Entries: 100, Bytes: 1 << 20, OnChange: func(isUp bool, _ error) {
 		if isUp {
 			up <- struct{}{}
 		} else {
@@ -36,7 +36,7 @@ func newLayer(t *testing.T, url string, edit ...func(*cache.LayerOptions)) (l *c
 	for _, f := range edit {
 		f(&o)
 	}
-	l = cache.NewLayer(r, o)
+	l = cache.NewNearCache(r, o)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); l.Run(ctx) }()
@@ -46,7 +46,7 @@ func newLayer(t *testing.T, url string, edit ...func(*cache.LayerOptions)) (l *c
 }
 
 // hold puts an entry into redis and has the layer remember it.
-func hold(t *testing.T, l *cache.Layer, c *cache.Redis, name string) (key string) {
+func hold(t *testing.T, l *cache.NearCache, c *cache.Redis, name string) (key string) {
 	t.Helper()
 	key = cache.Key("s3_test", name+time.Now().String())
 	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
@@ -54,7 +54,7 @@ func hold(t *testing.T, l *cache.Layer, c *cache.Redis, name string) (key string
 	return key
 }
 
-func remember(t *testing.T, l *cache.Layer, key string) {
+func remember(t *testing.T, l *cache.NearCache, key string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		_, err := l.Get(t.Context(), key)
@@ -62,7 +62,7 @@ func remember(t *testing.T, l *cache.Layer, key string) {
 	}, 5*time.Second, time.Millisecond, "is not remembered")
 }
 
-func held(l *cache.Layer, key string) bool {
+func held(l *cache.NearCache, key string) bool {
 	_, ok := l.Remembered(key, time.Now())
 	return ok
 }
@@ -74,11 +74,11 @@ func TestLayerKeepsTheContract(t *testing.T) {
 }
 
 // written waits after every change until the layer must know of it.
-type written struct{ *cache.Layer }
+type written struct{ *cache.NearCache }
 
 func (w written) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
 	before, _ := w.Remembered(key, time.Now())
-	err := w.Layer.Put(ctx, key, generation, e)
+	err := w.NearCache.Put(ctx, key, generation, e)
 	for start := time.Now(); before.State != cache.Absent && time.Since(start) < maxStale; {
 		if now, _ := w.Remembered(key, time.Now()); now != before {
 			break
@@ -169,12 +169,12 @@ func TestLayerKeepsWhatAnswersAtOnce(t *testing.T) {
 }
 
 func TestLayerIsBounded(t *testing.T) {
-	for name, o := range map[string]cache.LayerOptions{
+	for name, o := range map[string]cache.NearCacheOptions{
 		"in entries": {Entries: 50, Bytes: 1 << 30},
 		"in bytes":   {Entries: 1 << 20, Bytes: 50 * 450},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, _ := newLayer(t, realRedis(t), func(to *cache.LayerOptions) { to.Entries, to.Bytes = o.Entries, o.Bytes })
+			l, _ := newLayer(t, realRedis(t), func(to *cache.NearCacheOptions) { to.Entries, to.Bytes = o.Entries, o.Bytes })
 			c, _ := open(t)
 			for i := range 500 {
 				key := cache.Key("s3_test", fmt.Sprint(t.Name(), i))
@@ -191,7 +191,7 @@ func TestLayerIsBounded(t *testing.T) {
 
 func TestLayerOfNothing(t *testing.T) {
 	c, _ := open(t)
-	l := cache.NewLayer(c, cache.LayerOptions{})
+	l := cache.NewNearCache(c, cache.NearCacheOptions{})
 	l.Run(t.Context()) // returns at once
 	require.Zero(t, l.Len())
 	cachetest.Run(t, l)
@@ -264,7 +264,7 @@ func TestLayerWithoutTracking(t *testing.T) {
 	r, err := cache.Open(realRedis(t)+"?protocol=2", cache.Options{Undecodable: func() {}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
-	l := cache.NewLayer(r, cache.LayerOptions{Entries: 10, Bytes: 1 << 20, OnChange: func(_ bool, err error) { said <- err }})
+	l := cache.NewNearCache(r, cache.NearCacheOptions{Entries: 10, Bytes: 1 << 20, OnChange: func(_ bool, err error) { said <- err }})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); l.Run(ctx) }()
@@ -281,7 +281,7 @@ func TestReadsOfOneEntryAreOne(t *testing.T) {
 	r, err := cache.Open("redis://"+f.Addr().String(), cache.Options{Undecodable: func() {}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
-	l := cache.NewLayer(r, cache.LayerOptions{})
+	l := cache.NewNearCache(r, cache.NearCacheOptions{})
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	require.NoError(t, l.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
 	f.held = make(chan struct{}, 100)
