@@ -44,6 +44,10 @@ type Entry struct {
 	Text string
 }
 
+// Final reports whether the entry already decides a request: the copy is present, or no retry
+// will make it. Other entries may change while a client waits.
+func (e Entry) Final() bool { return e.State == Present || e.State == Error && e.Permanent }
+
 // body is the JSON part of a stored entry. There are many present ones: their two times are named briefly, so that redis
 // has one of 44 bytes, the most that it keeps in one piece.
 type body struct {

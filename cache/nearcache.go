@@ -121,15 +121,12 @@ func (l *NearCache) finish(at *load) {
 	if l.loads[at.key] == at {
 		delete(l.loads, at.key)
 	}
-	if !at.stale && at.err == nil && worthKeeping(at.entry) {
+	if !at.stale && at.err == nil && at.entry.Final() {
 		l.entries.Set(at.key, at.entry)
 	}
 	l.mu.Unlock()
 	close(at.done)
 }
-
-// worthKeeping is what clients are answered by at once; a pending entry is about to change.
-func worthKeeping(e Entry) bool { return e.State == Present || e.State == Error && e.Permanent }
 
 // Purge is [Redis.Purge]. This process does not wait to hear of it.
 func (l *NearCache) Purge(ctx context.Context, key string) (int64, error) {

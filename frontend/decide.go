@@ -2,7 +2,6 @@ package frontend
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
@@ -47,10 +46,11 @@ func reasons() []reason {
 // situation is all that a decision depends on.
 type situation struct {
 	Entry cache.Entry
-	// Waited is how long the client has waited, of MaxWait at most.
-	Waited, MaxWait time.Duration
-	// Rest is how long the client would wait after it has come back, once MaxWait is over.
-	Rest time.Duration
+	// FirstLook is set while the client has not waited for the entry.
+	FirstLook bool
+	// WaitOver is set when the client's wait in this request is used up, and ComesBack if another
+	// request of its chain waits for the remainder.
+	WaitOver, ComesBack bool
 	// Full is set if as many clients wait as may.
 	Full bool
 	// Unlocated is set if the client's region is not known, though it matters.
@@ -76,7 +76,7 @@ func decide(s situation) decision {
 	switch e := s.Entry; {
 	case s.Unlocated:
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonRegion}
-	case e.State == cache.Present && s.Waited == 0:
+	case e.State == cache.Present && s.FirstLook:
 		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonHit}
 	case e.State == cache.Present:
 		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonCopied}
@@ -93,9 +93,9 @@ func decide(s situation) decision {
 		d.Reason = reasonStop
 	case s.Gone:
 		d.Reason = reasonGone
-	case s.Waited >= s.MaxWait && s.Rest > 0:
+	case s.WaitOver && s.ComesBack:
 		return decision{Status: http.StatusFound, To: toSelf, Enqueue: d.Enqueue, Reason: reasonAgain}
-	case s.Waited >= s.MaxWait:
+	case s.WaitOver:
 		d.Reason = reasonTimeout
 	default:
 		return d

@@ -94,7 +94,7 @@ func (f *flight) run(ctx context.Context) {
 	poll := firstPoll
 	for {
 		entry, cacheErr := f.look(ctx)
-		if d := decide(situation{Entry: entry, Waited: 1, MaxWait: 2}); d.Status != 0 || f.queueDown {
+		if entry.Final() || f.queueDown {
 			f.finish(entry)
 			return
 		}
@@ -134,7 +134,7 @@ func (f *flight) finish(entry cache.Entry) {
 func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	ctx = context.WithoutCancel(ctx)
 	entry, cacheErr := f.s.cache.Read(ctx, f.key)
-	if cacheErr == nil && !decide(situation{Entry: entry, MaxWait: 1}).Enqueue {
+	if cacheErr == nil && entry.State != cache.Absent {
 		return entry, nil
 	}
 	// The lease comes first: whoever has it looks into the bucket for all front ends.

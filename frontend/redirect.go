@@ -79,7 +79,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *target, path s
 	if !known {
 		entry, cacheErr = s.cache.Get(r.Context(), t.key)
 	}
-	d := decide(situation{Entry: entry, MaxWait: c.wait, Stopping: s.isStopping()})
+	d := decide(situation{Entry: entry, FirstLook: true, WaitOver: c.wait == 0, Stopping: s.isStopping()})
 	if known {
 		s.answer(r.Context(), w, &c, entry, d, c.start) // no time has passed
 		return
@@ -92,7 +92,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *target, path s
 
 // await waits with the object's flight until there is an answer or the client's wait is over.
 func (s *Server) await(ctx context.Context, c *client) (cache.Entry, decision) {
-	now := situation{Entry: cache.Entry{State: cache.Pending}, MaxWait: c.wait, Waited: 1, Rest: c.rest}
+	now := situation{Entry: cache.Entry{State: cache.Pending}, ComesBack: c.rest > 0}
 	f, leave, ok := s.join(c)
 	if !ok {
 		now.Full = true
@@ -111,7 +111,7 @@ func (s *Server) await(ctx context.Context, c *client) (cache.Entry, decision) {
 	case <-s.stopping:
 		now.Stopping = true
 	case <-timer.C:
-		now.Waited = max(c.wait, 1)
+		now.WaitOver = true
 		// Even a client that does not wait must have asked for the copy.
 		grace := time.NewTimer(askGrace)
 		defer grace.Stop()
@@ -124,9 +124,7 @@ func (s *Server) await(ctx context.Context, c *client) (cache.Entry, decision) {
 	select {
 	case <-f.done:
 		now.Entry, now.QueueDown = f.entry, f.queueDown
-		if !f.waited {
-			now.Waited = 0
-		}
+		now.FirstLook = !f.waited
 	default:
 	}
 	return now.Entry, decide(now)
