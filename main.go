@@ -28,6 +28,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/setup"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/client"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -117,9 +118,12 @@ func (c *frontendCmd) Run(ctx context.Context) error {
 		debug.SetMemoryLimit(cfg.FrontendMemoryLimit())
 	}
 	layer := sys.layer(cfg, log)
+	f := cfg.FlightOptions()
+	f.Pools, f.Cache, f.Watcher, f.Queue, f.Owner = sys.frontendPools(), layer, sys.watcher, sys.queue, fmt.Sprintf("%s/%d", host, os.Getpid())
+	f.Breakers, f.Log, f.Registry = sys.breakers, log, sys.registry
 	o := cfg.FrontendOptions()
-	o.Pools, o.Cache, o.Watcher, o.Queue, o.Admit = sys.frontendPools(), layer, sys.watcher, sys.queue, sys.origin.Admit
-	o.Log, o.Registry, o.Breakers, o.Name = log, sys.registry, sys.breakers, fmt.Sprintf("%s/%d", host, os.Getpid())
+	o.Flights, o.Entries, o.Admit = flight.NewGroup(f), layer, sys.origin.Admit
+	o.Log, o.Registry = log, sys.registry
 	locator, err := sys.locator(ctx, cfg, &o)
 	if err != nil {
 		return err
@@ -270,7 +274,7 @@ type system struct {
 	cache    *cache.Redis
 	watcher  *cache.Watcher
 	queue    *queue.Queue
-	breakers *frontend.Breakers
+	breakers *flight.Breakers
 }
 
 // How redis is asked: by front ends in a hurry, since a client waits.
@@ -300,7 +304,7 @@ func openSystem(ctx context.Context, cfg config.Config, hurry bool, log zerolog.
 		}
 	})}
 	sys.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	sys.breakers = frontend.NewBreakers(sys.registry, log)
+	sys.breakers = flight.NewBreakers(sys.registry, log)
 	undecodable := promauto.With(sys.registry).NewCounter(prometheus.CounterOpts{
 		Name: "cloud_mirror_undecodable_entries_total",
 		Help: "Cache entries that could not be decoded and were removed.",
@@ -365,10 +369,10 @@ func (s *system) layer(cfg config.Config, log zerolog.Logger) *cache.NearCache {
 
 func (s *system) close() { _ = s.cache.Close() }
 
-func (s *system) frontendPools() []*frontend.Pool {
-	pools := make([]*frontend.Pool, len(s.pools))
+func (s *system) frontendPools() []*flight.Pool {
+	pools := make([]*flight.Pool, len(s.pools))
 	for i, p := range s.pools {
-		pools[i] = &frontend.Pool{Pool: p, Bucket: s.buckets[i]}
+		pools[i] = &flight.Pool{Pool: p, Bucket: s.buckets[i]}
 	}
 	return pools
 }

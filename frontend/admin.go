@@ -38,11 +38,3 @@ func RunAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry
 	}
 	return nil
 }
-
-// Ready says whether the front end takes requests. It does so whatever it depends on is down: it has an answer then too.
-func (s *Server) Ready() error {
-	if s.isStopping() {
-		return errors.New("shutting down")
-	}
-	return nil
-}

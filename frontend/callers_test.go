@@ -13,7 +13,6 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
-	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
@@ -35,26 +34,26 @@ func TestPrefer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
-			a := h.ask(t, "GET", path(tc.query), "Prefer", tc.prefer)
+			f := newFixture(t)
+			a := f.ask(t, "GET", path(tc.query), "Prefer", tc.prefer)
 			require.Equal(t, 302, a.status)
 			require.Equal(t, tc.msg, a.body["msg"])
 			require.Equal(t, tc.applied, a.header.Get("Preference-Applied"))
 		})
 	}
 	t.Run("longer than may be asked for", func(t *testing.T) {
-		h := newHouse(t, func(o *frontend.Options) { o.MaxWaitLimit = time.Second })
-		require.Equal(t, "wait=1", h.ask(t, "GET", path(""), "Prefer", "wait=1000").header.Get("Preference-Applied"))
+		f := newFixture(t, func(o *options) { o.MaxWaitLimit = time.Second })
+		require.Equal(t, "wait=1", f.ask(t, "GET", path(""), "Prefer", "wait=1000").header.Get("Preference-Applied"))
 	})
 }
 
 func TestChain(t *testing.T) {
 	digest := strings.Repeat("0a", 32)
-	h := newHouse(t, func(o *frontend.Options) { o.Chain, o.MaxWait = 200*time.Millisecond, 500*time.Millisecond })
+	f := newFixture(t, func(o *options) { o.Chain, o.MaxWait = 200*time.Millisecond, 500*time.Millisecond })
 	// What a client does that follows redirects.
 	target, hops := path("?sha256="+digest), []string(nil)
 	for range 5 {
-		a := h.ask(t, "GET", target)
+		a := f.ask(t, "GET", target)
 		require.Equal(t, 302, a.status)
 		hops = append(hops, strings.TrimPrefix(a.location, path("")))
 		if target = a.location; target == source {
@@ -63,20 +62,20 @@ func TestChain(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"?max_wait=300ms&sha256=" + digest, "?max_wait=100ms&sha256=" + digest, source}, hops)
-	require.Equal(t, 1, h.queue.requests(queue.Put))
+	require.Equal(t, 1, f.queue.requests(queue.Put))
 
 	t.Run("the copy comes in between", func(t *testing.T) {
-		h := newHouse(t, func(o *frontend.Options) { o.Chain, o.MaxWait = 100*time.Millisecond, time.Minute })
-		a := h.ask(t, "HEAD", path(""))
+		f := newFixture(t, func(o *options) { o.Chain, o.MaxWait = 100*time.Millisecond, time.Minute })
+		a := f.ask(t, "HEAD", path(""))
 		require.Equal(t, path("?max_wait=59.9s"), a.location)
-		h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
-		require.Equal(t, copyURL("HEAD"), h.ask(t, "HEAD", a.location).location)
+		f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+		require.Equal(t, copyURL("HEAD"), f.ask(t, "HEAD", a.location).location)
 	})
 }
 
 func TestCORS(t *testing.T) {
-	h := newHouse(t)
-	h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	f := newFixture(t)
+	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 	want := map[string]string{
 		"Access-Control-Allow-Origin": "*", "Access-Control-Max-Age": "900", "Access-Control-Request-Method": "*",
 		"Access-Control-Allow-Methods": "OPTIONS,GET,HEAD,POST,PUT,DELETE,TRACE,CONNECT",
@@ -95,7 +94,7 @@ func TestCORS(t *testing.T) {
 		"what never left its own process": {"GET", path(""), "", 302},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := h.ask(t, tc.method, tc.target, "Origin", tc.origin)
+			a := f.ask(t, tc.method, tc.target, "Origin", tc.origin)
 			require.Equal(t, tc.status, a.status)
 			for name, value := range want {
 				require.Equal(t, value, a.header.Get(name), name)
@@ -104,15 +103,15 @@ func TestCORS(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodGet, path(""), nil)
 	w := httptest.NewRecorder()
-	h.handler.ServeHTTP(w, r)
+	f.handler.ServeHTTP(w, r)
 	require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), "nobody asked")
 }
 
 func TestHEADEverywhere(t *testing.T) {
-	h := newHouse(t)
+	f := newFixture(t)
 	status := strings.Replace(path(""), "/redirect/", "/status/", 1)
 	for _, target := range []string{"/v1/ping", "/v1/api-reference", status, path("?max_wait=0")} {
-		get, head := h.ask(t, "GET", target), h.ask(t, "HEAD", target)
+		get, head := f.ask(t, "GET", target), f.ask(t, "HEAD", target)
 		require.Equal(t, get.status, head.status, target)
 		require.Equal(t, get.header.Get("Content-Type"), head.header.Get("Content-Type"), target)
 	}
@@ -120,41 +119,41 @@ func TestHEADEverywhere(t *testing.T) {
 
 func TestAutoRegion(t *testing.T) {
 	regions := map[string]string{"west": "us-west-2", "east": "us-east-1"}
-	h := newHouse(t, func(o *frontend.Options) {
+	f := newFixture(t, func(o *options) {
 		o.RegionOf = func(r *http.Request) (string, bool) {
 			region, ok := regions[r.Header.Get("From")]
 			return region, ok
 		}
 	})
-	h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 	auto := strings.Replace(path(""), "/us-west-2/", "/auto/", 1)
 	for range 2 { // whatever was kept of the first time
-		a := h.ask(t, "GET", auto, "From", "west")
+		a := f.ask(t, "GET", auto, "From", "west")
 		require.Equal(t, copyURL("GET"), a.location)
 		require.Equal(t, "us-west-2", a.header.Get("Cloud-Mirror-Region"))
 
-		a = h.ask(t, "GET", auto+"?max_wait=0", "From", "east")
+		a = f.ask(t, "GET", auto+"?max_wait=0", "From", "east")
 		require.Equal(t, source, a.location, "there is no copy there yet")
 		require.Equal(t, "us-east-1", a.header.Get("Cloud-Mirror-Region"))
 
-		a = h.ask(t, "GET", auto, "From", "nowhere")
+		a = f.ask(t, "GET", auto, "From", "nowhere")
 		require.Equal(t, source, a.location)
 		require.Equal(t, "The region that you call from is not known", a.body["msg"])
 		require.Empty(t, a.header.Get("Cloud-Mirror-Region"))
 	}
-	require.Equal(t, 1, h.queue.requests(queue.Put))
-	require.Equal(t, "s3_us-east-1", h.queue.sent[0].Pool)
+	require.Equal(t, 1, f.queue.requests(queue.Put))
+	require.Equal(t, "s3_us-east-1", f.queue.sent[0].Pool)
 
 	// What is wrong with a request is wrong whoever asks.
 	bad := strings.Replace(auto, "example.com", "evil.example", 1)
-	require.Equal(t, 403, h.ask(t, "GET", bad, "From", "nowhere").status)
-	require.Equal(t, 400, h.ask(t, "GET", auto+"?x=y", "From", "nowhere").status)
-	require.Equal(t, 404, h.ask(t, "GET", strings.Replace(auto, "/s3/", "/gcs/", 1), "From", "west").status)
+	require.Equal(t, 403, f.ask(t, "GET", bad, "From", "nowhere").status)
+	require.Equal(t, 400, f.ask(t, "GET", auto+"?x=y", "From", "nowhere").status)
+	require.Equal(t, 404, f.ask(t, "GET", strings.Replace(auto, "/s3/", "/gcs/", 1), "From", "west").status)
 
 	status := strings.Replace(auto, "/redirect/", "/status/", 1)
-	require.Equal(t, "present", h.ask(t, "GET", status, "From", "west").body["status"])
-	require.Equal(t, 404, h.ask(t, "GET", status, "From", "nowhere").status)
-	require.Equal(t, 404, newHouse(t).ask(t, "GET", auto).status, "it is not configured")
+	require.Equal(t, "present", f.ask(t, "GET", status, "From", "west").body["status"])
+	require.Equal(t, 404, f.ask(t, "GET", status, "From", "nowhere").status)
+	require.Equal(t, 404, newFixture(t).ask(t, "GET", auto).status, "it is not configured")
 }
 
 func TestStatus(t *testing.T) {
@@ -179,24 +178,24 @@ func TestStatus(t *testing.T) {
 		"absent": {cache.Entry{}, map[string]any{"status": "absent"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			f := newFixture(t)
 			if tc.entry.State != cache.Absent {
-				h.put(t, tc.entry)
+				f.put(t, tc.entry)
 			}
-			a := h.ask(t, "GET", status)
+			a := f.ask(t, "GET", status)
 			require.Equal(t, 200, a.status)
 			require.Equal(t, tc.want, a.body)
 			require.NotContains(t, a.raw, "private")
-			require.Zero(t, h.queue.requests(queue.Put))
+			require.Zero(t, f.queue.requests(queue.Put))
 		})
 	}
 	t.Run("only the bucket knows", func(t *testing.T) {
-		h := newHouse(t)
-		h.store(t, "0")
-		require.Equal(t, map[string]any{"status": "present"}, h.ask(t, "GET", status).body)
+		f := newFixture(t)
+		f.store(t, "0")
+		require.Equal(t, map[string]any{"status": "present"}, f.ask(t, "GET", status).body)
 	})
 	t.Run("no such region", func(t *testing.T) {
-		require.Equal(t, 404, newHouse(t).ask(t, "GET", "/v1/status/s3/mars-1/x").status)
+		require.Equal(t, 404, newFixture(t).ask(t, "GET", "/v1/status/s3/mars-1/x").status)
 	})
 }
 
@@ -206,15 +205,15 @@ func TestCapsOnWaiters(t *testing.T) {
 		"per object": {100, 2, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, func(o *frontend.Options) {
-				o.MaxWaiters, o.MaxWaitersPerObject, o.MaxWait = tc.inAll, tc.perObject, time.Minute
+			f := newFixture(t, func(o *options) {
+				o.flight.MaxWaiters, o.flight.MaxWaitersPerObject, o.MaxWait = tc.inAll, tc.perObject, time.Minute
 			})
 			answers := make(chan int, 10)
 			var all sync.WaitGroup
 			for range cap(answers) {
 				all.Go(func() {
 					w := httptest.NewRecorder()
-					h.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
+					f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
 					answers <- w.Code
 					if w.Code == http.StatusServiceUnavailable {
 						require.NotEmpty(t, w.Header().Get("Retry-After"))
@@ -224,17 +223,17 @@ func TestCapsOnWaiters(t *testing.T) {
 			for range cap(answers) - tc.fit {
 				require.Equal(t, 503, <-answers)
 			}
-			require.Eventually(t, func() bool { return h.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
-			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
+			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 			for range tc.fit {
 				require.Equal(t, 302, <-answers)
 			}
 			all.Wait()
-			require.Equal(t, 1, h.queue.requests(queue.Put))
+			require.Equal(t, 1, f.queue.requests(queue.Put))
 			// Those who left have made room.
-			_, err := h.cache.Purge(t.Context(), key())
+			_, err := f.cache.Purge(t.Context(), key())
 			require.NoError(t, err)
-			require.Equal(t, 302, h.ask(t, "GET", path("?max_wait=0")).status)
+			require.Equal(t, 302, f.ask(t, "GET", path("?max_wait=0")).status)
 		})
 	}
 }
@@ -250,11 +249,11 @@ func (q hungQueue) Send(ctx context.Context, _ queue.Request) error {
 
 func TestHungQueueCostsOneClient(t *testing.T) {
 	q := hungQueue{make(chan struct{}, 1000)}
-	h := newHouse(t, func(o *frontend.Options) { o.Queue, o.MaxWait = q, time.Minute })
+	f := newFixture(t, func(o *options) { o.flight.Queue, o.MaxWait = q, time.Minute })
 	start := time.Now()
 	for i := range 50 {
 		object := strings.Replace(path(""), "b.zip", strings.Repeat("b", i+1), 1)
-		a := h.ask(t, "GET", object)
+		a := f.ask(t, "GET", object)
 		require.Equal(t, 302, a.status)
 		require.Equal(t, "Cached copy could not be requested", a.body["msg"])
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
-	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
@@ -28,12 +27,12 @@ type warmed struct {
 }
 
 // warm sends a list and returns the answer, by line of the list and region.
-func (h *house) warm(t *testing.T, list, token string) (status int, answers map[string]warmed) {
+func (f *fixture) warm(t *testing.T, list, token string) (status int, answers map[string]warmed) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/copies", strings.NewReader(list))
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
-	h.handler.ServeHTTP(w, r)
+	f.handler.ServeHTTP(w, r)
 	answers = map[string]warmed{}
 	for lines := bufio.NewScanner(w.Body); lines.Scan(); {
 		var a warmed
@@ -44,10 +43,10 @@ func (h *house) warm(t *testing.T, list, token string) (status int, answers map[
 }
 
 func TestListOfCopies(t *testing.T) {
-	h := newHouse(t)
-	h.store(t, "0") // of the source, in us-west-2
+	f := newFixture(t)
+	f.store(t, "0") // of the source, in us-west-2
 	failed := "https://example.com/gone"
-	require.NoError(t, h.cache.Put(t.Context(), cacheKey("us-west-2", failed), 0, cachetest.Rules().Failed(time.Now(), "BadHTTPStatus", 404, "private")))
+	require.NoError(t, f.cache.Put(t.Context(), cacheKey("us-west-2", failed), 0, cachetest.Rules().Failed(time.Now(), "BadHTTPStatus", 404, "private")))
 	list := strings.Join([]string{
 		`{"url":"` + source + `","regions":["us-west-2","us-east-1"]}`,
 		`{"urls":["https://example.com/1","https://example.com/2"],"regions":["all"]}`,
@@ -62,7 +61,7 @@ func TestListOfCopies(t *testing.T) {
 		`{"url":"https://example.com/4","service":"gcs","regions":["us-west-2"]}`,
 		`{"url":"https://example.com/last","regions":["us-west-2"]}`,
 	}, "\n")
-	status, answers := h.warm(t, list, token)
+	status, answers := f.warm(t, list, token)
 	require.Equal(t, 200, status)
 	summary := map[string]string{}
 	for name, a := range answers {
@@ -71,7 +70,7 @@ func TestListOfCopies(t *testing.T) {
 			summary[name] += " " + a.Error.Code
 		}
 		if a.Status != "" {
-			require.Equal(t, 200, h.ask(t, "GET", a.StatusURL).status, a.StatusURL)
+			require.Equal(t, 200, f.ask(t, "GET", a.StatusURL).status, a.StatusURL)
 		}
 	}
 	require.Equal(t, map[string]string{
@@ -92,26 +91,26 @@ func TestListOfCopies(t *testing.T) {
 		"11 https://example.com/4 us-west-2":    " ResourceNotFound",
 		"12 https://example.com/last us-west-2": "pending",
 	}, summary)
-	require.Equal(t, 7, h.queue.requests(queue.Put))
-	for _, r := range h.queue.sent {
+	require.Equal(t, 7, f.queue.requests(queue.Put))
+	for _, r := range f.queue.sent {
 		require.Equal(t, queue.Low, r.Priority)
 	}
 	// A client who asks for one of them waits for the same copy.
-	require.Equal(t, 302, h.ask(t, "GET", "/v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2F2?max_wait=0").status)
-	require.Equal(t, 7, h.queue.requests(queue.Put))
+	require.Equal(t, 302, f.ask(t, "GET", "/v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2F2?max_wait=0").status)
+	require.Equal(t, 7, f.queue.requests(queue.Put))
 }
 
 func TestListOfCopiesNeedsTheToken(t *testing.T) {
-	h := newHouse(t)
+	f := newFixture(t)
 	for _, wrong := range []string{"", "nope"} {
-		status, _ := h.warm(t, `{"url":"`+source+`","regions":["us-west-2"]}`, wrong)
+		status, _ := f.warm(t, `{"url":"`+source+`","regions":["us-west-2"]}`, wrong)
 		require.Equal(t, 401, status)
 	}
-	require.Zero(t, h.queue.requests(queue.Put))
+	require.Zero(t, f.queue.requests(queue.Put))
 }
 
 func TestListOfCopiesIsLimited(t *testing.T) {
-	h := newHouse(t)
+	f := newFixture(t)
 	line := func(i int) string {
 		return fmt.Sprintf(`{"url":"https://example.com/%d","regions":["us-west-2"]}`+"\n", i)
 	}
@@ -119,20 +118,20 @@ func TestListOfCopiesIsLimited(t *testing.T) {
 	for i := range 10_001 {
 		list.WriteString(line(i))
 	}
-	_, answers := h.warm(t, list.String(), token)
+	_, answers := f.warm(t, list.String(), token)
 	require.Len(t, answers, 10_001)
 	require.Equal(t, "InputError", answers["10001  "].Error.Code)
-	require.Equal(t, 10_000, h.queue.requests(queue.Put))
+	require.Equal(t, 10_000, f.queue.requests(queue.Put))
 
-	_, answers = h.warm(t, line(20_000)+`{"url":"`+strings.Repeat("x", 5<<20)+`"}`, token)
+	_, answers = f.warm(t, line(20_000)+`{"url":"`+strings.Repeat("x", 5<<20)+`"}`, token)
 	require.Equal(t, "pending", answers["1 https://example.com/20000 us-west-2"].Status)
 	require.Contains(t, answers["2  "].Error.Message, "longer than 4 MiB")
 }
 
 func TestListOfCopiesIsPaced(t *testing.T) {
-	h := newHouse(t, func(o *frontend.Options) { o.WarmRate = 50 })
+	f := newFixture(t, func(o *options) { o.flight.WarmRate = 50 })
 	start := time.Now()
-	_, answers := h.warm(t, `{"urls":["https://example.com/`+strings.Join(strings.Split("abcdefghijk", ""), `","https://example.com/`)+`"],"regions":["us-west-2"]}`, token)
+	_, answers := f.warm(t, `{"urls":["https://example.com/`+strings.Join(strings.Split("abcdefghijk", ""), `","https://example.com/`)+`"],"regions":["us-west-2"]}`, token)
 	require.Len(t, answers, 11)
 	require.GreaterOrEqual(t, time.Since(start), 10*time.Second/50)
 }
@@ -142,33 +141,33 @@ func TestListOfCopiesWithoutDependencies(t *testing.T) {
 	const list = `{"url":"` + source + `","regions":["us-west-2"]}`
 	const name = "1 " + source + " us-west-2"
 	t.Run("SQS", func(t *testing.T) {
-		h := newHouse(t)
-		h.queue.err = down
-		_, answers := h.warm(t, list, token)
+		f := newFixture(t)
+		f.queue.err = down
+		_, answers := f.warm(t, list, token)
 		require.Equal(t, "ServiceUnavailable", answers[name].Error.Code)
-		e, err := h.cache.Get(t.Context(), key())
+		e, err := f.cache.Get(t.Context(), key())
 		require.NoError(t, err)
 		require.Equal(t, cache.Absent, e.State, "a pending is left behind")
 	})
 	t.Run("redis", func(t *testing.T) {
-		h := newHouse(t)
-		h.cache.Fail(down)
-		_, answers := h.warm(t, list, token)
+		f := newFixture(t)
+		f.cache.Fail(down)
+		_, answers := f.warm(t, list, token)
 		require.Equal(t, "pending", answers[name].Status)
-		require.Equal(t, 1, h.queue.requests(queue.Put))
+		require.Equal(t, 1, f.queue.requests(queue.Put))
 	})
 	t.Run("S3", func(t *testing.T) {
-		h := newHouse(t)
-		h.bucket.Err = down
-		_, answers := h.warm(t, list, token)
+		f := newFixture(t)
+		f.bucket.Err = down
+		_, answers := f.warm(t, list, token)
 		require.Equal(t, "pending", answers[name].Status)
 	})
 }
 
 // A client sees each answer as it is there, while it sends the list.
 func TestListOfCopiesIsStreamed(t *testing.T) {
-	h := newHouse(t)
-	server := httptest.NewServer(h.handler)
+	f := newFixture(t)
+	server := httptest.NewServer(f.handler)
 	t.Cleanup(server.Close)
 	list, lines := io.Pipe()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/copies", list)

@@ -6,7 +6,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
-// destination is where a redirect goes.
+// destination is the target of a redirect.
 type destination int
 
 const (
@@ -16,26 +16,26 @@ const (
 	toSelf
 )
 
-// reason is why an answer is what it is, for metrics and logs.
+// reason explains a decision, for metrics and logs.
 type reason string
 
 const (
-	reasonHit     reason = "hit"     // the copy was there
-	reasonCopied  reason = "copied"  // the copy came within the wait
-	reasonWait    reason = "wait"    // no answer yet
-	reasonTimeout reason = "timeout" // the copy did not come within the wait
-	reasonNoQueue reason = "noqueue" // the copy could not be asked for
-	reasonSource  reason = "source"  // the source's own answer
-	reasonRefused reason = "refused" // the URL, or a hop of its redirects, is not allowed
-	reasonFailed  reason = "failed"  // the object can't be copied
-	reasonStop    reason = "stop"    // the front end is shutting down
-	reasonFull    reason = "full"    // too many clients wait
-	reasonAgain   reason = "again"   // the client comes back for the rest of its wait
-	reasonRegion  reason = "region"  // the client's region is not known
-	reasonGone    reason = "gone"    // the client left, as far as can be seen
+	reasonHit     reason = "hit"     // The copy existed.
+	reasonCopied  reason = "copied"  // The copy was made within the wait.
+	reasonWait    reason = "wait"    // No answer yet.
+	reasonTimeout reason = "timeout" // The copy was not made within the wait.
+	reasonNoQueue reason = "noqueue" // The copy could not be requested.
+	reasonSource  reason = "source"  // The source's own answer.
+	reasonRefused reason = "refused" // The URL, or a hop of its redirects, is not allowed.
+	reasonFailed  reason = "failed"  // The object can't be copied.
+	reasonStop    reason = "stop"    // The front end is shutting down.
+	reasonFull    reason = "full"    // Too many clients wait.
+	reasonAgain   reason = "again"   // The next request of the chain waits for the remainder.
+	reasonRegion  reason = "region"  // The client's region is unknown.
+	reasonGone    reason = "gone"    // The client seems to have left.
 )
 
-// reasons are all of them.
+// reasons lists all reasons, for metrics that start at zero.
 func reasons() []reason {
 	return []reason{
 		reasonHit, reasonCopied, reasonWait, reasonTimeout, reasonNoQueue, reasonSource, reasonRefused, reasonFailed, reasonStop,
@@ -43,35 +43,35 @@ func reasons() []reason {
 	}
 }
 
-// situation is all that a decision depends on.
+// situation holds everything that a decision depends on.
 type situation struct {
 	Entry cache.Entry
 	// FirstLook is set while the client has not waited for the entry.
 	FirstLook bool
-	// WaitOver is set when the client's wait in this request is used up, and ComesBack if another
-	// request of its chain waits for the remainder.
+	// WaitOver is set when this request's wait has run out, and ComesBack if the next request of its
+	// chain waits for the remainder.
 	WaitOver, ComesBack bool
-	// Full is set if as many clients wait as may.
+	// Full is set if too many clients wait.
 	Full bool
-	// Unlocated is set if the client's region is not known, though it matters.
+	// Unlocated is set if the client's region matters and is unknown.
 	Unlocated bool
-	// QueueDown is set if the copy could not be asked for.
+	// QueueDown is set if the copy could not be requested.
 	QueueDown bool
 	// Stopping is set if the front end is shutting down, Gone if the client seems to have left.
 	Stopping, Gone bool
 }
 
-// decision is what is to be done.
+// decision is the result of [decide].
 type decision struct {
-	// Status is the answer's; 0 means that there is none yet and the client waits.
+	// Status is the answer's status. Zero means that the client waits.
 	Status int
 	To     destination
-	// Enqueue asks for the copy to be requested, before any answer is given.
-	Enqueue bool
+	// Request is set if a copy must be requested before any answer.
+	Request bool
 	Reason  reason
 }
 
-// decide is the redirect decision, and the only place of it.
+// decide is the redirect decision. No other code decides a redirect.
 func decide(s situation) decision {
 	switch e := s.Entry; {
 	case s.Unlocated:
@@ -80,10 +80,10 @@ func decide(s situation) decision {
 		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonHit}
 	case e.State == cache.Present:
 		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonCopied}
-	case e.State == cache.Error && e.Permanent:
+	case e.Final():
 		return decideFailed(e)
 	}
-	d := decision{Enqueue: s.Entry.State == cache.Absent && !s.QueueDown, Reason: reasonWait}
+	d := decision{Request: s.Entry.State == cache.Absent && !s.QueueDown, Reason: reasonWait}
 	switch {
 	case s.Full:
 		return decision{Status: http.StatusServiceUnavailable, Reason: reasonFull}
@@ -94,7 +94,7 @@ func decide(s situation) decision {
 	case s.Gone:
 		d.Reason = reasonGone
 	case s.WaitOver && s.ComesBack:
-		return decision{Status: http.StatusFound, To: toSelf, Enqueue: d.Enqueue, Reason: reasonAgain}
+		return decision{Status: http.StatusFound, To: toSelf, Request: d.Request, Reason: reasonAgain}
 	case s.WaitOver:
 		d.Reason = reasonTimeout
 	default:
@@ -112,7 +112,7 @@ func decideFailed(e cache.Entry) decision {
 	case e.Status >= 400 && e.Status <= 499:
 		return decision{Status: e.Status, Reason: reasonSource}
 	default:
-		// The client may be able to read what we can't copy.
+		// The client may be able to read a source that workers can't copy.
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonFailed}
 	}
 }

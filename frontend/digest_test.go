@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
-	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
@@ -21,9 +20,9 @@ func TestExpectedDigestIsAskedFor(t *testing.T) {
 		"?sha256=" + strings.ToUpper(digest) + "&max_wait=0": digest,
 	} {
 		t.Run(query, func(t *testing.T) {
-			h := newHouse(t)
-			require.Equal(t, source, h.ask(t, "GET", path(query)).location)
-			require.Equal(t, []queue.Request{{Pool: "s3_us-west-2", URL: source, Action: queue.Put, SHA256: want}}, h.queue.sent)
+			f := newFixture(t)
+			require.Equal(t, source, f.ask(t, "GET", path(query)).location)
+			require.Equal(t, []queue.Request{{Pool: "s3_us-west-2", URL: source, Action: queue.Put, SHA256: want}}, f.queue.sent)
 		})
 	}
 }
@@ -32,21 +31,21 @@ func TestDigestOfTheFirstClientCounts(t *testing.T) {
 	first, later := strings.Repeat("0a", 32), strings.Repeat("0b", 32)
 	for name, query := range map[string]string{"a digest": "?sha256=" + first, "no digest": ""} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, func(o *frontend.Options) { o.MaxWait = time.Minute })
+			f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
 			rules := cachetest.Rules()
 			rules.RetryAfter = 50 * time.Millisecond
-			h.queue.copy = func(queue.Request) {
+			f.queue.copy = func(queue.Request) {
 				entry := rules.Present(time.Now(), time.Time{})
-				if h.queue.requests(queue.Put) == 1 {
+				if f.queue.requests(queue.Put) == 1 {
 					// Another client joins before the copy fails and has to be asked for again.
-					h.leave(t, "GET", path("?sha256="+later))
+					f.leave(t, "GET", path("?sha256="+later))
 					entry = rules.Transient(time.Now(), 1, "SourceUnreachable", 0, "")
 				}
-				_ = h.cache.Put(context.Background(), key(), 0, entry)
+				_ = f.cache.Put(context.Background(), key(), 0, entry)
 			}
-			require.Equal(t, copyURL("GET"), h.ask(t, "GET", path(query)).location)
+			require.Equal(t, copyURL("GET"), f.ask(t, "GET", path(query)).location)
 			want := queue.Request{Pool: "s3_us-west-2", URL: source, Action: queue.Put, SHA256: strings.TrimPrefix(query, "?sha256=")}
-			require.Equal(t, []queue.Request{want, want}, h.queue.sent)
+			require.Equal(t, []queue.Request{want, want}, f.queue.sent)
 		})
 	}
 }

@@ -10,67 +10,66 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
-	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
 func TestDependenciesThatAreDown(t *testing.T) {
 	down := errors.New("down")
 	for name, tc := range map[string]struct {
-		prepare  func(*testing.T, *house)
+		prepare  func(*testing.T, *fixture)
 		location string
 		msg      string
 		puts     int
 	}{
-		"redis, the copy is there": {func(t *testing.T, h *house) { h.store(t, "0"); h.cache.Fail(down) }, copyURL("GET"), "", 0},
+		"redis, the copy is there": {func(t *testing.T, f *fixture) { f.store(t, "0"); f.cache.Fail(down) }, copyURL("GET"), "", 0},
 		"redis, no copy": {
-			func(_ *testing.T, h *house) { h.cache.Fail(down) }, source, "Cached copy did not show up in 200ms", 1,
+			func(_ *testing.T, f *fixture) { f.cache.Fail(down) }, source, "Cached copy did not show up in 200ms", 1,
 		},
-		"redis, the copy comes": {func(t *testing.T, h *house) {
-			h.cache.Fail(down)
-			h.queue.copy = func(queue.Request) { h.store(t, "0") }
+		"redis, the copy comes": {func(t *testing.T, f *fixture) {
+			f.cache.Fail(down)
+			f.queue.copy = func(queue.Request) { f.store(t, "0") }
 		}, copyURL("GET"), "", 1},
-		"redis, from the lease on": {func(_ *testing.T, h *house) { h.cache.FailAfter(2, down) }, source, "Cached copy did not show up in 200ms", 1},
-		"SQS":                      {func(_ *testing.T, h *house) { h.queue.err = down }, source, "Cached copy could not be requested", 0},
+		"redis, from the lease on": {func(_ *testing.T, f *fixture) { f.cache.FailAfter(2, down) }, source, "Cached copy did not show up in 200ms", 1},
+		"SQS":                      {func(_ *testing.T, f *fixture) { f.queue.err = down }, source, "Cached copy could not be requested", 0},
 		"SQS and redis": {
-			func(_ *testing.T, h *house) { h.queue.err = down; h.cache.Fail(down) }, source,
+			func(_ *testing.T, f *fixture) { f.queue.err = down; f.cache.Fail(down) }, source,
 			"Cached copy could not be requested", 0,
 		},
-		"S3, the entry says that the copy is there": {func(t *testing.T, h *house) {
-			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
-			h.bucket.Err = down
+		"S3, the entry says that the copy is there": {func(t *testing.T, f *fixture) {
+			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			f.bucket.Err = down
 		}, copyURL("GET"), "", 0},
 		"S3, no entry": {
-			func(_ *testing.T, h *house) { h.bucket.Err = down }, source, "Cached copy did not show up in 200ms", 1,
+			func(_ *testing.T, f *fixture) { f.bucket.Err = down }, source, "Cached copy did not show up in 200ms", 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			tc.prepare(t, h)
+			f := newFixture(t)
+			tc.prepare(t, f)
 			start := time.Now()
-			a := h.ask(t, "GET", path(""))
+			a := f.ask(t, "GET", path(""))
 			require.Less(t, time.Since(start), 10*time.Second, "stuck")
 			require.Equal(t, 302, a.status)
 			require.Equal(t, tc.location, a.location)
 			if tc.msg != "" {
 				require.Equal(t, tc.msg, a.body["msg"])
 			}
-			require.Equal(t, tc.puts, h.queue.requests(queue.Put))
+			require.Equal(t, tc.puts, f.queue.requests(queue.Put))
 		})
 	}
 }
 
 func TestSQSDownLeavesNoPendingBehind(t *testing.T) {
-	h := newHouse(t)
-	h.queue.err = errors.New("down")
-	require.Equal(t, source, h.ask(t, "GET", path("")).location)
-	e, err := h.cache.Get(t.Context(), key())
+	f := newFixture(t)
+	f.queue.err = errors.New("down")
+	require.Equal(t, source, f.ask(t, "GET", path("")).location)
+	e, err := f.cache.Get(t.Context(), key())
 	require.NoError(t, err)
 	require.Equal(t, cache.Absent, e.State)
 
-	h.queue.err = nil
-	h.ask(t, "GET", path(""))
-	require.Equal(t, 1, h.queue.requests(queue.Put))
+	f.queue.err = nil
+	f.ask(t, "GET", path(""))
+	require.Equal(t, 1, f.queue.requests(queue.Put))
 }
 
 func TestErrors(t *testing.T) {
@@ -112,26 +111,26 @@ func TestErrors(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			h.put(t, tc.entry)
-			a := h.ask(t, "GET", path(""))
+			f := newFixture(t)
+			f.put(t, tc.entry)
+			a := f.ask(t, "GET", path(""))
 			require.Equal(t, tc.status, a.status)
 			require.Equal(t, tc.body, a.body)
 			require.Equal(t, tc.location, a.location)
 			require.Equal(t, "cloud-mirror; fwd=miss", a.header.Get("Cache-Status"))
-			require.Zero(t, h.queue.requests(queue.Put), "asked for again before its time")
+			require.Zero(t, f.queue.requests(queue.Put), "asked for again before its time")
 		})
 	}
 }
 
 func TestTransientErrorIsRetriedWhileAClientWaits(t *testing.T) {
-	h := newHouse(t, func(o *frontend.Options) { o.MaxWait = time.Minute })
+	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
 	rules := cachetest.Rules()
 	rules.RetryAfter = 50 * time.Millisecond
-	h.put(t, rules.Transient(time.Now(), 1, "SourceUnreachable", 0, ""))
-	h.queue.copy = func(queue.Request) {
-		_ = h.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), time.Time{}))
+	f.put(t, rules.Transient(time.Now(), 1, "SourceUnreachable", 0, ""))
+	f.queue.copy = func(queue.Request) {
+		_ = f.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), time.Time{}))
 	}
-	require.Equal(t, copyURL("GET"), h.ask(t, "GET", path("")).location)
-	require.Equal(t, 1, h.queue.requests(queue.Put))
+	require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
+	require.Equal(t, 1, f.queue.requests(queue.Put))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -65,8 +66,8 @@ func (q *queueDouble) requests(action queue.Action) (n int) {
 	return n
 }
 
-// house is a front end with doubles around it.
-type house struct {
+// fixture is a front end with doubles around it.
+type fixture struct {
 	handler http.Handler
 	cache   *cachetest.Memory
 	queue   *queueDouble
@@ -74,30 +75,48 @@ type house struct {
 	other   *storagetest.Memory // of us-east-1
 }
 
-func newHouse(t testing.TB, edit ...func(*frontend.Options)) *house {
+// options configures a fixture.
+type options struct {
+	frontend.Options
+	flight flight.Options
+}
+
+// share makes the fixture use the redis of another.
+func (o *options) share(f *fixture) {
+	o.Entries, o.flight.Cache, o.flight.Watcher = f.cache, f.cache, f.cache
+}
+
+func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 	t.Helper()
 	sources, err := origin.New(origin.Config{AllowedPatterns: []string{`https://example\.com/`}, EnsureSSL: true})
 	require.NoError(t, err)
-	h := &house{
+	f := &fixture{
 		cache: &cachetest.Memory{}, queue: &queueDouble{},
 		bucket: &storagetest.Memory{}, other: &storagetest.Memory{},
 	}
-	o := frontend.Options{
-		Pools: []*frontend.Pool{
-			{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: h.bucket},
-			{Pool: storage.Pool{Service: "s3", Region: "us-east-1"}, Bucket: h.other},
+	log, registry := zerolog.New(zerolog.NewTestWriter(t)), prometheus.NewRegistry()
+	o := options{
+		Options: frontend.Options{
+			Entries: f.cache, Admit: sources.Admit,
+			MaxWait: 200 * time.Millisecond, MaxWaitLimit: time.Minute, PurgeToken: token,
+			CacheEntries: 100, CacheMemory: 1 << 20, Log: log, Registry: registry,
 		},
-		Cache: h.cache, Watcher: h.cache, Queue: h.queue, Admit: sources.Admit, Rules: cachetest.Rules(),
-		MaxWait: 200 * time.Millisecond, MaxWaitLimit: time.Minute, PurgeToken: token,
-		MaxWaiters: 1000, MaxWaitersPerObject: 1000, Targets: 100, TargetBytes: 1 << 20,
-		Log: zerolog.New(zerolog.NewTestWriter(t)), Registry: prometheus.NewRegistry(), Name: "test",
+		flight: flight.Options{
+			Pools: []*flight.Pool{
+				{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket},
+				{Pool: storage.Pool{Service: "s3", Region: "us-east-1"}, Bucket: f.other},
+			},
+			Cache: f.cache, Watcher: f.cache, Queue: f.queue, Rules: cachetest.Rules(),
+			MaxWaiters: 1000, MaxWaitersPerObject: 1000,
+			Breakers: flight.NewBreakers(registry, log), Log: log, Registry: registry, Owner: "test",
+		},
 	}
-	o.Breakers = frontend.NewBreakers(o.Registry, o.Log)
-	for _, f := range edit {
-		f(&o)
+	for _, e := range edit {
+		e(&o)
 	}
-	h.handler = frontend.New(o)
-	return h
+	o.Flights = flight.NewGroup(o.flight)
+	f.handler = frontend.New(o.Options)
+	return f
 }
 
 func object() storage.Object {
@@ -111,16 +130,16 @@ func cacheKey(region, url string) string {
 	return cache.Key(o.PoolID(), o.Hash())
 }
 
-func (h *house) put(t testing.TB, e cache.Entry) {
+func (f *fixture) put(t testing.TB, e cache.Entry) {
 	t.Helper()
-	require.NoError(t, h.cache.Put(t.Context(), key(), cache.AnyGeneration, e))
+	require.NoError(t, f.cache.Put(t.Context(), key(), cache.AnyGeneration, e))
 }
 
-func (h *house) store(t *testing.T, generation string) {
+func (f *fixture) store(t *testing.T, generation string) {
 	t.Helper()
-	_, err := h.bucket.Put(t.Context(), storage.ObjectSpec{
+	_, err := f.bucket.Put(t.Context(), storage.ObjectSpec{
 		Key: object().Key(), Metadata: map[string]string{storage.MetadataGeneration: generation},
-	}, h.bucket.Checksum().Body([]byte("x")))
+	}, f.bucket.Checksum().Body([]byte("x")))
 	require.NoError(t, err)
 }
 
@@ -133,14 +152,14 @@ type answer struct {
 	raw      string
 }
 
-func (h *house) ask(t testing.TB, method, target string, header ...string) answer {
+func (f *fixture) ask(t testing.TB, method, target string, header ...string) answer {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	h.handler.ServeHTTP(w, r)
+	f.handler.ServeHTTP(w, r)
 	raw, err := io.ReadAll(w.Result().Body)
 	require.NoError(t, err)
 	a := answer{status: w.Code, location: w.Header().Get("Location"), header: w.Header(), raw: string(raw)}
@@ -160,15 +179,15 @@ func copyURL(method string) string {
 }
 
 func TestPing(t *testing.T) {
-	a := newHouse(t).ask(t, "GET", "/v1/ping")
+	a := newFixture(t).ask(t, "GET", "/v1/ping")
 	require.Equal(t, 200, a.status)
 	require.Equal(t, true, a.body["alive"])
 	require.IsType(t, 1.5, a.body["uptime"])
 }
 
 func TestAPIReferenceNamesEveryRoute(t *testing.T) {
-	h := newHouse(t)
-	a := h.ask(t, "GET", "/v1/api-reference")
+	f := newFixture(t)
+	a := f.ask(t, "GET", "/v1/api-reference")
 	require.Equal(t, 200, a.status)
 	require.Equal(t, "3.1.0", a.body["openapi"])
 	// Whatever it names must be there: a route that is not answers with the router's own 404 or 405.
@@ -178,7 +197,7 @@ func TestAPIReferenceNamesEveryRoute(t *testing.T) {
 		target := strings.NewReplacer("{service}", "s3", "{region}", "us-west-2", "{url}", url.QueryEscape(source)).Replace(path)
 		for method := range operations.(map[string]any) {
 			if method != "parameters" {
-				got := h.ask(t, strings.ToUpper(method), target)
+				got := f.ask(t, strings.ToUpper(method), target)
 				require.NotContains(t, []int{404, 405}, got.status, "%s %s", method, path)
 			}
 		}
@@ -186,8 +205,8 @@ func TestAPIReferenceNamesEveryRoute(t *testing.T) {
 }
 
 func TestAPIReferenceNamesTheQueryParameters(t *testing.T) {
-	h := newHouse(t)
-	h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	f := newFixture(t)
+	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 	var reference struct {
 		Paths map[string]struct {
 			Parameters []struct {
@@ -196,7 +215,7 @@ func TestAPIReferenceNamesTheQueryParameters(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(h.ask(t, "GET", "/v1/api-reference").raw), &reference))
+	require.NoError(t, json.Unmarshal([]byte(f.ask(t, "GET", "/v1/api-reference").raw), &reference))
 	var names []string
 	for _, p := range reference.Paths["/v1/redirect/{service}/{region}/{url}"].Parameters {
 		if p.In != "query" {
@@ -204,63 +223,63 @@ func TestAPIReferenceNamesTheQueryParameters(t *testing.T) {
 		}
 		names = append(names, p.Name)
 		for _, example := range p.Schema.Examples {
-			require.Equal(t, 302, h.ask(t, "GET", path("?"+p.Name+"="+example)).status, "%s=%s", p.Name, example)
+			require.Equal(t, 302, f.ask(t, "GET", path("?"+p.Name+"="+example)).status, "%s=%s", p.Name, example)
 		}
 	}
 	require.Equal(t, []string{"max_wait", "sha256"}, names)
 }
 
 func TestCopyThatIsMadeWhileTheClientWaits(t *testing.T) {
-	h := newHouse(t, func(o *frontend.Options) { o.MaxWait = time.Minute })
-	h.queue.copy = func(queue.Request) {
-		_ = h.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}))
+	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
+	f.queue.copy = func(queue.Request) {
+		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}))
 	}
-	a := h.ask(t, "GET", path(""))
+	a := f.ask(t, "GET", path(""))
 	require.Equal(t, 302, a.status)
 	require.Equal(t, copyURL("GET"), a.location)
 	require.Equal(t, "cloud-mirror; fwd=miss", a.header.Get("Cache-Status"))
-	require.Equal(t, []queue.Request{{Pool: "s3_us-west-2", URL: source, Action: queue.Put}}, h.queue.sent)
+	require.Equal(t, []queue.Request{{Pool: "s3_us-west-2", URL: source, Action: queue.Put}}, f.queue.sent)
 }
 
 func TestCopyThatDoesNotCome(t *testing.T) {
-	h := newHouse(t)
+	f := newFixture(t)
 	for _, tc := range []struct{ query, msg string }{
 		{"?max_wait=0", "Cached copy did not show up in 0s"},
 		{"", "Cached copy did not show up in 200ms"},
 		{"?max_wait=1s", "Cached copy did not show up in 1s"},
 	} {
 		start := time.Now()
-		a := h.ask(t, "GET", path(tc.query))
+		a := f.ask(t, "GET", path(tc.query))
 		require.Equal(t, 302, a.status)
 		require.Equal(t, source, a.location)
 		require.Equal(t, map[string]any{"url": source, "msg": tc.msg}, a.body)
 		require.Less(t, time.Since(start), 10*time.Second)
 		// One message for all of them: they wait for the same lease.
-		require.Equal(t, 1, h.queue.requests(queue.Put), tc.query)
+		require.Equal(t, 1, f.queue.requests(queue.Put), tc.query)
 	}
 }
 
 func TestManyClientsMakeOneRequest(t *testing.T) {
-	h := newHouse(t, func(o *frontend.Options) { o.MaxWait = time.Minute })
+	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
 	release := make(chan struct{})
-	h.queue.copy = func(queue.Request) {
+	f.queue.copy = func(queue.Request) {
 		<-release
-		_ = h.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}))
+		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}))
 	}
 	// The first client leaves while the others wait.
 	ctx, leave := context.WithCancel(t.Context())
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		h.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", path(""), nil))
+		f.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", path(""), nil))
 	}()
-	require.Eventually(t, func() bool { return h.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
 
 	locations := make(chan string, 50)
 	for range cap(locations) {
 		go func() {
 			w := httptest.NewRecorder()
-			h.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
+			f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
 			locations <- w.Header().Get("Location")
 		}()
 	}
@@ -270,58 +289,58 @@ func TestManyClientsMakeOneRequest(t *testing.T) {
 	for range cap(locations) {
 		require.Equal(t, copyURL("GET"), <-locations)
 	}
-	require.Equal(t, 1, h.queue.requests(queue.Put))
+	require.Equal(t, 1, f.queue.requests(queue.Put))
 }
 
 func TestBackfill(t *testing.T) {
-	h := newHouse(t)
-	h.store(t, "0")
-	a := h.ask(t, "GET", path(""))
+	f := newFixture(t)
+	f.store(t, "0")
+	a := f.ask(t, "GET", path(""))
 	require.Equal(t, copyURL("GET"), a.location)
 	require.Equal(t, "cloud-mirror; hit", a.header.Get("Cache-Status"))
-	require.Zero(t, h.queue.requests(queue.Put))
-	require.Equal(t, 1, h.bucket.Heads)
+	require.Zero(t, f.queue.requests(queue.Put))
+	require.Equal(t, 1, f.bucket.Heads)
 
 	// The entry is back.
-	require.Equal(t, copyURL("GET"), h.ask(t, "GET", path("")).location)
-	require.Equal(t, 1, h.bucket.Heads)
+	require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
+	require.Equal(t, 1, f.bucket.Heads)
 }
 
 func TestWhatWasPurgedIsNotFoundInTheBucket(t *testing.T) {
-	h := newHouse(t)
-	generation, err := h.cache.Purge(t.Context(), key())
+	f := newFixture(t)
+	generation, err := f.cache.Purge(t.Context(), key())
 	require.NoError(t, err)
-	h.store(t, "0") // begun before the purge, finished after it
-	require.Equal(t, source, h.ask(t, "GET", path("")).location)
-	require.Equal(t, 1, h.queue.requests(queue.Put))
+	f.store(t, "0") // begun before the purge, finished after it
+	require.Equal(t, source, f.ask(t, "GET", path("")).location)
+	require.Equal(t, 1, f.queue.requests(queue.Put))
 
-	h2 := newHouse(t, func(o *frontend.Options) { o.Cache, o.Watcher = h.cache, h.cache })
-	require.NoError(t, h.cache.Abandon(t.Context(), key()))
+	other := newFixture(t, func(o *options) { o.share(f) })
+	require.NoError(t, f.cache.Abandon(t.Context(), key()))
 	require.Positive(t, generation)
-	h2.store(t, "99999999999999") // begun after it
-	require.Equal(t, copyURL("GET"), h2.ask(t, "GET", path("")).location)
+	other.store(t, "99999999999999") // begun after it
+	require.Equal(t, copyURL("GET"), other.ask(t, "GET", path("")).location)
 }
 
 // leave asks and leaves at once.
-func (h *house) leave(t *testing.T, method, target string) *httptest.ResponseRecorder {
+func (f *fixture) leave(t *testing.T, method, target string) *httptest.ResponseRecorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := httptest.NewRequestWithContext(ctx, method, target, nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
-	h.handler.ServeHTTP(w, r)
+	f.handler.ServeHTTP(w, r)
 	return w
 }
 
 func TestClientThatLeaves(t *testing.T) {
-	h := newHouse(t, func(o *frontend.Options) { o.MaxWait = time.Minute })
-	w := h.leave(t, "GET", path(""))
+	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
+	w := f.leave(t, "GET", path(""))
 	require.Equal(t, 302, w.Code, "a client that only closed its side gets nothing")
 	require.Equal(t, source, w.Header().Get("Location"))
 	// What it began is finished, and nothing waits on.
-	require.Eventually(t, func() bool { return h.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return h.cache.Waiting(key()) == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.cache.Waiting(key()) == 0 }, 5*time.Second, time.Millisecond)
 }
 
 // slowBucket answers Head when it is let go.
@@ -338,24 +357,25 @@ func (b slowBucket) Head(ctx context.Context, key string) (storage.Stored, error
 func TestTwoFrontEndsLookAndAskOnce(t *testing.T) {
 	for name, there := range map[string]bool{"the bucket has it": true, "there is no copy": false} {
 		t.Run(name, func(t *testing.T) {
-			first := newHouse(t)
+			first := newFixture(t)
 			if there {
 				first.store(t, "0")
 			}
 			free := make(chan struct{})
-			share := func(o *frontend.Options) {
-				o.Cache, o.Watcher, o.Queue = first.cache, first.cache, first.queue
-				o.Pools[0].Bucket = slowBucket{first.bucket, free}
+			share := func(o *options) {
+				o.share(first)
+				o.flight.Queue = first.queue
+				o.flight.Pools[0].Bucket = slowBucket{first.bucket, free}
 				o.MaxWait = 700 * time.Millisecond
 			}
 			var clients sync.WaitGroup
 			locations := make(chan string, 6)
 			for range 2 {
-				h := newHouse(t, share)
+				f := newFixture(t, share)
 				for range 3 {
 					clients.Go(func() {
 						w := httptest.NewRecorder()
-						h.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
+						f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
 						locations <- w.Header().Get("Location")
 					})
 				}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
-	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
@@ -48,10 +47,10 @@ func TestLocationsAreReused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &signer{Memory: &storagetest.Memory{}, works: tc.works}
-			h := newHouse(t, func(o *frontend.Options) { o.Pools[0].Bucket, o.Targets = s, tc.targets })
-			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket, o.CacheEntries = s, tc.targets })
+			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 			for i := range 5 {
-				a := h.ask(t, "GET", path(""))
+				a := f.ask(t, "GET", path(""))
 				want := fmt.Sprintf("https://bucket.example/GET/%d?X-Amz-Signature=a&b=<>", min(i+1, tc.made))
 				require.Equal(t, want, a.location)
 				require.Equal(t, map[string]any{"status": "present", "url": want}, a.body)
@@ -63,29 +62,29 @@ func TestLocationsAreReused(t *testing.T) {
 
 func TestLocationsAreOfTheirMethodAndTheirCopy(t *testing.T) {
 	s := &signer{Memory: &storagetest.Memory{}, works: time.Hour}
-	h := newHouse(t, func(o *frontend.Options) { o.Pools[0].Bucket = s })
+	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket = s })
 	expires := time.Now().Add(5 * time.Hour)
-	h.put(t, cachetest.Rules().Present(time.Now(), expires))
-	get, head := h.ask(t, "GET", path("")).location, h.ask(t, "HEAD", path("")).location
+	f.put(t, cachetest.Rules().Present(time.Now(), expires))
+	get, head := f.ask(t, "GET", path("")).location, f.ask(t, "HEAD", path("")).location
 	require.Contains(t, get, "/GET/1")
 	require.Contains(t, head, "/HEAD/2")
-	require.Equal(t, get, h.ask(t, "GET", path("?max_wait=3s")).location, "known by its path")
-	require.Equal(t, head, h.ask(t, "HEAD", path("")).location)
+	require.Equal(t, get, f.ask(t, "GET", path("?max_wait=3s")).location, "known by its path")
+	require.Equal(t, head, f.ask(t, "HEAD", path("")).location)
 
 	// The copy was made again, and expires at another time.
-	h.put(t, cachetest.Rules().Present(time.Now(), expires.Add(-time.Hour)))
-	require.Contains(t, h.ask(t, "GET", path("")).location, "/GET/3")
+	f.put(t, cachetest.Rules().Present(time.Now(), expires.Add(-time.Hour)))
+	require.Contains(t, f.ask(t, "GET", path("")).location, "/GET/3")
 }
 
 func TestHitThatIsPurged(t *testing.T) {
-	h := newHouse(t)
-	h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	f := newFixture(t)
+	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 	for range 3 {
-		require.Equal(t, copyURL("GET"), h.ask(t, "GET", path("")).location)
+		require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
 	}
-	_, err := h.cache.Purge(t.Context(), key())
+	_, err := f.cache.Purge(t.Context(), key())
 	require.NoError(t, err)
-	require.Equal(t, source, h.ask(t, "GET", path("")).location)
+	require.Equal(t, source, f.ask(t, "GET", path("")).location)
 }
 
 // discard is a client that reads nothing.
@@ -106,31 +105,31 @@ type remembering struct {
 func (r remembering) Remembered(string, time.Time) (cache.Entry, bool) { return r.entry, true }
 
 func TestHitAllocatesNothing(t *testing.T) {
-	h := newHouse(t, func(o *frontend.Options) {
+	f := newFixture(t, func(o *options) {
 		o.Log = zerolog.Nop()
-		o.Cache = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
+		o.Entries = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
 	})
 	r := httptest.NewRequest(http.MethodGet, path(""), nil)
 	w := discard{http.Header{}}
-	h.handler.ServeHTTP(w, r)
+	f.handler.ServeHTTP(w, r)
 	require.Equal(t, copyURL("GET"), w.header.Get("Location"))
-	require.Zero(t, testing.AllocsPerRun(100, func() { h.handler.ServeHTTP(w, r) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { f.handler.ServeHTTP(w, r) }))
 }
 
 // BenchmarkHit is the handler alone, with an entry that is in memory, beside a router that answers the same.
 func BenchmarkHit(b *testing.B) {
-	h := newHouse(b, func(o *frontend.Options) {
+	f := newFixture(b, func(o *options) {
 		o.Log = zerolog.Nop()
-		o.Cache = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
+		o.Entries = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
 	})
-	body := []byte(h.ask(b, "GET", path("")).raw)
+	body := []byte(f.ask(b, "GET", path("")).raw)
 	bare := httprouter.New()
 	bare.GET("/v1/redirect/:service/:region/*url", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
 		w.Header().Set("Location", copyURL("GET"))
 		w.WriteHeader(http.StatusFound)
 		_, _ = w.Write(body)
 	})
-	for name, handler := range map[string]http.Handler{"front end": h.handler, "bare router": bare} {
+	for name, handler := range map[string]http.Handler{"front end": f.handler, "bare router": bare} {
 		b.Run(name, func(b *testing.B) {
 			r := httptest.NewRequest(http.MethodGet, path(""), nil)
 			w := discard{http.Header{}}

@@ -1,7 +1,7 @@
 package frontend
 
 import (
-	_ "embed" // the API reference
+	_ "embed" // The API reference.
 	"net/http"
 
 	"github.com/julienschmidt/httprouter"
@@ -10,7 +10,7 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
-func (s *Server) apiReference(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+func apiReference(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(openAPI)
+	_, _ = w.Write(openAPI) // An error means that the client is gone.
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// code is what a client's program can act on.
+// code is an error code that a client's program can act on.
 type code string
 
 const (
@@ -21,7 +21,7 @@ const (
 	codeBadStatus   code = "BadHTTPStatus"
 )
 
-// statusOf is the one table from codes to statuses. [codeBadStatus] has the source's own.
+// statusOf maps codes to statuses. An error with [codeBadStatus] has the source's own status instead.
 func statusOf(c code) int {
 	switch c {
 	case codeInput:
@@ -39,7 +39,7 @@ func statusOf(c code) int {
 	}
 }
 
-// requestError is an answer that is not what the client wanted. Its text is for the client.
+// requestError is an error answer. Clients read its text.
 type requestError struct {
 	code   code
 	status int
@@ -52,7 +52,8 @@ func problem(c code, text string) *requestError {
 	return &requestError{code: c, status: statusOf(c), text: text}
 }
 
-// The bodies are the original's: {msg, err} for what is about the source, {code, message} for what is about the request.
+// The bodies are the original's: {msg, err} for errors of the source, {code, message} for errors of the
+// request.
 type (
 	sourceBody struct {
 		Msg string `json:"msg"`
@@ -64,7 +65,7 @@ type (
 	}
 )
 
-// asProblem is what a client may know of an error. Whatever is not a [*requestError] is nothing that it may read.
+// asProblem hides the text of every error that is not a [*requestError] from the client.
 func asProblem(err error) *requestError {
 	if p, ok := errors.AsType[*requestError](err); ok {
 		return p
@@ -72,7 +73,7 @@ func asProblem(err error) *requestError {
 	return problem(codeUnavailable, "Something that is needed for this does not answer, try again")
 }
 
-// writeError answers with what went wrong.
+// writeError answers with an error.
 func writeError(w http.ResponseWriter, err error) {
 	p := asProblem(err)
 	switch p.status {
@@ -94,10 +95,10 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	commonHeaders(h)
 	h["Content-Length"] = decimal(len(body))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client is gone, if this fails
+	_, _ = w.Write(body) // An error means that the client is gone.
 }
 
-// render is for bodies of ours, which all can be.
+// render encodes our own bodies, which never fail to encode.
 func render(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -106,17 +107,18 @@ func render(v any) []byte {
 	return b.Bytes()
 }
 
-// Header values that all answers share, as header maps have them.
+// Header values that all answers share, as header maps hold them.
 var (
 	contentType = []string{"application/json; charset=utf-8"}
 	noStore     = []string{"no-store"}
 	noSniff     = []string{"nosniff"}
 )
 
-// commonHeaders are those of every answer. None is stored: no redirect may outlive its copy or its signature.
+// commonHeaders sets the headers of every answer. Clients may store none of them: no redirect may
+// outlive its copy or its signature.
 func commonHeaders(h http.Header) {
 	h["Content-Type"], h["Cache-Control"], h["X-Content-Type-Options"] = contentType, noStore, noSniff
 }
 
-// decimal is a number as a header's value.
+// decimal returns a number as a header's value.
 func decimal(n int) []string { return []string{strconv.Itoa(n)} }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
-	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
@@ -33,33 +32,33 @@ func TestPurge(t *testing.T) {
 		"not encoded":         {"/v1/purge/s3/us-west-2/https://example.com/x", "Bearer " + token, 400, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			h.store(t, "0")
-			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
-			a := h.ask(t, "DELETE", tc.target, "Authorization", tc.authorization)
+			f := newFixture(t)
+			f.store(t, "0")
+			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			a := f.ask(t, "DELETE", tc.target, "Authorization", tc.authorization)
 			require.Equal(t, tc.status, a.status, a.raw)
-			require.Equal(t, tc.cancelled, h.queue.requests(queue.Cancel))
+			require.Equal(t, tc.cancelled, f.queue.requests(queue.Cancel))
 			gone := tc.status == 204 && !strings.Contains(tc.target, "us-east-1")
-			_, stored := h.bucket.Body(object().Key())
+			_, stored := f.bucket.Body(object().Key())
 			require.Equal(t, gone, !stored)
-			e, err := h.cache.Get(t.Context(), key())
+			e, err := f.cache.Get(t.Context(), key())
 			require.NoError(t, err)
 			require.Equal(t, gone, e.State == cache.Absent)
 		})
 	}
 	t.Run("no token is configured", func(t *testing.T) {
-		h := newHouse(t, func(o *frontend.Options) { o.PurgeToken = "" })
-		require.Equal(t, 401, h.ask(t, "DELETE", purge("all"), "Authorization", "Bearer ").status)
+		f := newFixture(t, func(o *options) { o.PurgeToken = "" })
+		require.Equal(t, 401, f.ask(t, "DELETE", purge("all"), "Authorization", "Bearer ").status)
 	})
-	for name, fail := range map[string]func(*house){
-		"redis is down": func(h *house) { h.cache.Fail(errors.New("down")) },
-		"SQS is down":   func(h *house) { h.queue.err = errors.New("down") },
-		"S3 is down":    func(h *house) { h.bucket.Err = errors.New("down") },
+	for name, fail := range map[string]func(*fixture){
+		"redis is down": func(f *fixture) { f.cache.Fail(errors.New("down")) },
+		"SQS is down":   func(f *fixture) { f.queue.err = errors.New("down") },
+		"S3 is down":    func(f *fixture) { f.bucket.Err = errors.New("down") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			fail(h)
-			a := h.ask(t, "DELETE", purge("us-west-2"), "Authorization", "Bearer "+token)
+			f := newFixture(t)
+			fail(f)
+			a := f.ask(t, "DELETE", purge("us-west-2"), "Authorization", "Bearer "+token)
 			require.Equal(t, 503, a.status)
 			require.NotEmpty(t, a.header.Get("Retry-After"))
 		})
@@ -67,36 +66,36 @@ func TestPurge(t *testing.T) {
 }
 
 func TestPurgeAllGoesOnAfterAFailure(t *testing.T) {
-	h := newHouse(t)
-	h.bucket.Err = errors.New("down") // the first of the two
+	f := newFixture(t)
+	f.bucket.Err = errors.New("down") // the first of the two
 	other := storage.Object{Service: "s3", Region: "us-east-1", URL: source}
-	_, err := h.other.Put(t.Context(), storage.ObjectSpec{Key: other.Key()}, h.other.Checksum().Body([]byte("x")))
+	_, err := f.other.Put(t.Context(), storage.ObjectSpec{Key: other.Key()}, f.other.Checksum().Body([]byte("x")))
 	require.NoError(t, err)
-	a := h.ask(t, "DELETE", "/v1/purge/s3/all/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
+	a := f.ask(t, "DELETE", "/v1/purge/s3/all/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
 	require.Equal(t, 503, a.status)
-	_, stored := h.other.Body(other.Key())
+	_, stored := f.other.Body(other.Key())
 	require.False(t, stored)
 }
 
 func TestCopyThatLandsInTheMiddleOfAPurgeIsForgotten(t *testing.T) {
-	h := newHouse(t)
-	h.bucket.OnDelete = func() {
+	f := newFixture(t)
+	f.bucket.OnDelete = func() {
 		// Begun after the purge began, and done before it deletes.
-		generation, err := h.cache.Generation(t.Context(), key())
+		generation, err := f.cache.Generation(t.Context(), key())
 		require.NoError(t, err)
-		require.NoError(t, h.cache.Put(t.Context(), key(), generation, cachetest.Rules().Present(time.Now(), time.Time{})))
+		require.NoError(t, f.cache.Put(t.Context(), key(), generation, cachetest.Rules().Present(time.Now(), time.Time{})))
 	}
-	a := h.ask(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
+	a := f.ask(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
 	require.Equal(t, 204, a.status)
-	e, err := h.cache.Get(t.Context(), key())
+	e, err := f.cache.Get(t.Context(), key())
 	require.NoError(t, err)
 	require.Equal(t, cache.Absent, e.State, "clients are sent to what was deleted")
 }
 
 func TestPurgeIsFinishedWithoutItsClient(t *testing.T) {
-	h := newHouse(t)
-	h.store(t, "0")
-	require.Equal(t, 204, h.leave(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source)).Code)
-	_, stored := h.bucket.Body(object().Key())
+	f := newFixture(t)
+	f.store(t, "0")
+	require.Equal(t, 204, f.leave(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source)).Code)
+	_, stored := f.bucket.Body(object().Key())
 	require.False(t, stored)
 }

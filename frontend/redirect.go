@@ -2,6 +2,7 @@ package frontend
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -9,141 +10,141 @@ import (
 	"time"
 
 	"github.com/julienschmidt/httprouter"
+	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
-// askGrace is how long a client whose wait is over still waits for the copy to be asked for.
-const askGrace = 700 * time.Millisecond
+// redirects serves /v1/redirect.
+type redirects struct {
+	paths   paths
+	waits   waits
+	entries Entries
+	flights *flight.Group
+	known   known
+	metrics metrics
+	log     zerolog.Logger
+	sampled redirectLog
+	now     func() time.Time
+}
 
-// client is one redirect request.
-type client struct {
-	*target
-	wish
+// redirectRequest is one redirect request.
+type redirectRequest struct {
+	*knownTarget
+	params
 	method string
-	path   string // as it was sent, without the query
+	path   string // As it was sent, without the query.
 	start  time.Time
 }
 
-// serveKnown answers for a target that was worked out before, without the router: the path says all that it would find.
-func (s *Server) serveKnown(w http.ResponseWriter, r *http.Request) bool {
+// serveKnown serves a path that was redirected lately, without the router. It returns false for any
+// other request.
+func (s *redirects) serveKnown(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	t, ok := s.targets.get(path)
+	t, ok := s.known.get(path)
 	if ok {
 		s.serve(w, r, t, path)
 	}
 	return ok
 }
 
-// redirect answers for a target that is met for the first time, or was forgotten.
-func (s *Server) redirect(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	p, auto, located := s.locate(w, r, p)
-	if !located {
+// redirect serves a path that is new, or was evicted.
+func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+	target, auto, err := s.paths.target(w, r, p)
+	if errors.Is(err, errUnlocated) {
 		s.redirectUnlocated(w, r, p)
 		return
 	}
-	objects, err := s.objects(p, false)
 	if err != nil {
-		s.refuse(w, err)
+		s.metrics.refuse(w, err)
 		return
 	}
-	o := objects[0]
-	t := newTarget(s.pools[o.PoolID()], o)
+	t := &knownTarget{Target: target}
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if !auto { // which names another region for another client
-		s.targets.keep(path, t)
+	if !auto { // Another client's auto is another region.
+		s.known.keep(path, t)
 	}
 	s.serve(w, r, t, path)
 }
 
-func (s *Server) refuse(w http.ResponseWriter, err error) {
-	s.metrics.refused(err)
-	writeError(w, err)
+// redirectUnlocated redirects a client whose region is unknown to the source.
+func (s *redirects) redirectUnlocated(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+	canonical, err := s.paths.source(p)
+	if err == nil {
+		_, err = s.waits.params(r)
+	}
+	if err != nil {
+		s.metrics.refuse(w, err)
+		return
+	}
+	d := decide(situation{Unlocated: true})
+	s.metrics.answered(noPool, d.Reason, 0)
+	w.Header()["Cache-Status"] = statusMiss
+	w.Header().Set("Location", canonical)
+	writeJSON(w, d.Status, sourceRedirectBody{URL: canonical, Msg: errUnlocated.text})
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *target, path string) {
-	c := client{target: t, method: r.Method, path: path, start: s.now()}
+func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget, path string) {
+	c := redirectRequest{knownTarget: t, method: r.Method, path: path, start: s.now()}
 	var err error
-	if c.wish, err = s.wish(r); err != nil {
-		s.refuse(w, err)
+	if c.params, err = s.waits.params(r); err != nil {
+		s.metrics.refuse(w, err)
 		return
 	}
 	if c.preferred {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(c.wait/time.Second)))
 	}
-	var cacheErr error
-	entry, known := s.cache.Remembered(t.key, c.start)
-	if !known {
-		entry, cacheErr = s.cache.Get(r.Context(), t.key)
+	var redisErr error
+	entry, remembered := s.entries.Remembered(t.Key, c.start)
+	if !remembered {
+		entry, redisErr = s.entries.Get(r.Context(), t.Key)
 	}
-	d := decide(situation{Entry: entry, FirstLook: true, WaitOver: c.wait == 0, Stopping: s.isStopping()})
-	if known {
-		s.answer(r.Context(), w, &c, entry, d, c.start) // no time has passed
+	d := decide(situation{Entry: entry, FirstLook: true, WaitOver: c.wait == 0, Stopping: s.flights.Stopping()})
+	if remembered {
+		s.answer(r.Context(), w, &c, entry, d, c.start) // No time has passed.
 		return
 	}
-	if cacheErr != nil || d.Status == 0 || d.Enqueue {
+	if redisErr != nil || d.Status == 0 || d.Request {
 		entry, d = s.await(r.Context(), &c)
 	}
 	s.answer(r.Context(), w, &c, entry, d, s.now())
 }
 
-// await waits with the object's flight until there is an answer or the client's wait is over.
-func (s *Server) await(ctx context.Context, c *client) (cache.Entry, decision) {
-	now := situation{Entry: cache.Entry{State: cache.Pending}, ComesBack: c.rest > 0}
-	f, leave, ok := s.join(c)
-	if !ok {
-		now.Full = true
-		return now.Entry, decide(now)
-	}
-	defer leave()
-	s.metrics.waiting.Inc()
-	defer s.metrics.waiting.Dec()
-
-	timer := time.NewTimer(c.start.Add(c.wait).Sub(s.now()))
-	defer timer.Stop()
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		now.Gone = true
-	case <-s.stopping:
-		now.Stopping = true
-	case <-timer.C:
-		now.WaitOver = true
-		// Even a client that does not wait must have asked for the copy.
-		grace := time.NewTimer(askGrace)
-		defer grace.Stop()
-		select {
-		case <-f.asked:
-		case <-f.done:
-		case <-grace.C:
-		}
-	}
-	select {
-	case <-f.done:
-		now.Entry, now.QueueDown = f.entry, f.queueDown
-		now.FirstLook = !f.waited
-	default:
-	}
-	return now.Entry, decide(now)
+// await waits for the copy and decides again.
+func (s *redirects) await(ctx context.Context, c *redirectRequest) (cache.Entry, decision) {
+	out := s.flights.Await(ctx, c.Target, c.digest, c.start.Add(c.wait))
+	return out.Entry, decide(situation{
+		Entry:     out.Entry,
+		FirstLook: out.FirstLook,
+		WaitOver:  out.TimedOut,
+		ComesBack: c.rest > 0,
+		Full:      out.Full,
+		QueueDown: out.QueueDown,
+		Stopping:  out.Stopping,
+		Gone:      out.Gone,
+	})
 }
 
-// answer writes what was decided. A copy that can't be signed for is answered with the source.
-func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e cache.Entry, d decision, now time.Time) {
-	var copied *hit
+// answer writes the decision. If a copy's URL can't be presigned, it redirects to the source.
+func (s *redirects) answer(
+	ctx context.Context, w http.ResponseWriter, c *redirectRequest, e cache.Entry, d decision, now time.Time,
+) {
+	var copied *copyAnswer
 	if d.To == toCopy {
 		var err error
-		if copied, err = c.hit(ctx, c.method, e.Expires, now); err != nil {
-			s.log.Error().Err(err).Str("pool", c.pool.ID()).Msg("no location, client is sent to the source")
+		if copied, err = c.answers.prepare(ctx, c.Target, c.method, e.Expires, now); err != nil {
+			s.log.Error().Err(err).Str("pool", c.Pool.ID()).Msg("presign failed; redirecting to the source")
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	}
 	took := now.Sub(c.start)
-	s.metrics.answered(c.pool.ID(), d.Reason, took)
-	if event := s.redirectLog.event(); event.Enabled() {
-		event.Str("object", c.object.Key()).Str("pool", c.pool.ID()).Str("reason", string(d.Reason)).
+	s.metrics.answered(c.Pool.ID(), d.Reason, took)
+	if event := s.sampled.event(); event.Enabled() {
+		event.Str("object", c.Object.Key()).Str("pool", c.Pool.ID()).Str("reason", string(d.Reason)).
 			Int("status", d.Status).Dur("took_ms", took).Msg("redirect")
 	}
 	h := w.Header()
@@ -156,12 +157,12 @@ func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e
 	case toCopy:
 		h["Location"], h["Content-Type"], h["Cache-Control"] = copied.location, contentType, noStore
 		w.WriteHeader(d.Status)
-		_, _ = io.WriteString(w, copied.body) // the client is gone, if this fails
+		_, _ = io.WriteString(w, copied.body) // An error means that the client is gone.
 	case toSource:
-		h.Set("Location", c.object.URL)
-		writeJSON(w, d.Status, sourceRedirectBody{URL: c.object.URL, Msg: s.why(c, e, d.Reason)})
+		h.Set("Location", c.Object.URL)
+		writeJSON(w, d.Status, sourceRedirectBody{URL: c.Object.URL, Msg: why(d.Reason, e, c.total)})
 	case toSelf:
-		again := c.again()
+		again := c.path + c.chained()
 		h.Set("Location", again)
 		writeJSON(w, d.Status, sourceRedirectBody{URL: again, Msg: "Cached copy is still being made, ask again"})
 	case nowhere:
@@ -169,7 +170,7 @@ func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *client, e
 	}
 }
 
-// Values of Cache-Status (RFC 9211), as header maps have them.
+// Values of Cache-Status (RFC 9211), as header maps hold them.
 var (
 	statusHit  = []string{"cloud-mirror; hit"}
 	statusMiss = []string{"cloud-mirror; fwd=miss"}
@@ -186,8 +187,8 @@ type (
 	}
 )
 
-// why tells a client roughly why it is sent to the source. The entry's text is for operators alone.
-func (s *Server) why(c *client, e cache.Entry, r reason) string {
+// why tells a client roughly why it is redirected to the source. The entry's text is for operators.
+func why(r reason, e cache.Entry, waited time.Duration) string {
 	switch r {
 	case reasonNoQueue:
 		return "Cached copy could not be requested"
@@ -196,7 +197,7 @@ func (s *Server) why(c *client, e cache.Entry, r reason) string {
 	case reasonFailed:
 		return "Object could not be copied: " + e.Class
 	default:
-		return "Cached copy did not show up in " + c.asked.String()
+		return "Cached copy did not show up in " + waited.String()
 	}
 }
 

@@ -69,13 +69,13 @@ func TestRequests(t *testing.T) {
 		"no such path":   {"GET /v1/nothing", 404, "ResourceNotFound", "No such resource, see /v1/api-reference"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			h.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			f := newFixture(t)
+			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 			method, target, _ := strings.Cut(tc.request, " ")
-			a := h.ask(t, method, target)
+			a := f.ask(t, method, target)
 			require.Equal(t, tc.status, a.status, a.raw)
 			require.NotContains(t, strings.ReplaceAll(a.raw, source, ""), "secret")
-			require.Zero(t, h.queue.requests(queue.Put))
+			require.Zero(t, f.queue.requests(queue.Put))
 			require.Equal(t, "no-store", a.header.Get("Cache-Control"), "a client might keep it longer than the copy is there")
 			if tc.status == 302 {
 				// Every form of one URL is one object, and the signature is for the method.

@@ -6,40 +6,42 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
-// statusBody is what is known of a copy.
+// statuses serves /v1/status: the state of a copy. It requests nothing.
+type statuses struct {
+	paths   paths
+	entries Entries
+	flights *flight.Group
+	metrics metrics
+}
+
+// statusBody is the state of a copy.
 type statusBody struct {
 	Status cache.State `json:"status"`
-	// Done and Total are a pending copy's bytes. They are left out where they are not known.
+	// Done and Total are a pending copy's bytes. They are omitted while unknown.
 	Done  *int64 `json:"done,omitempty"`
 	Total *int64 `json:"total,omitempty"`
-	// Error and HTTPStatus are a failed copy's class, and the source's status if that is what failed it. Retried says that
-	// the next request after some seconds tries again.
+	// Error is a failed copy's class, and HTTPStatus the source's status if that caused the failure.
+	// Retried reports that a request after the back-off tries again.
 	Error      string `json:"error,omitempty"`
 	HTTPStatus int    `json:"httpStatus,omitempty"`
 	Retried    *bool  `json:"retried,omitempty"`
 }
 
-// absentStatus is what clients are told of objects of which nothing is known.
+// absentStatus is the status of an object without an entry and without a copy.
 const absentStatus cache.State = "absent"
 
-// status tells where an object stands, and asks for nothing. What redis does not know, the bucket may have.
-func (s *Server) status(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	p, _, located := s.locate(w, r, p)
-	if !located {
-		s.refuse(w, problem(codeNotFound, "The region that you call from is not known"))
-		return
-	}
-	objects, err := s.objects(p, false)
+func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+	t, _, err := s.paths.target(w, r, p)
 	if err != nil {
-		s.refuse(w, err)
+		s.metrics.refuse(w, err)
 		return
 	}
-	t := newTarget(s.pools[objects[0].PoolID()], objects[0])
-	entry, err := s.cache.Get(r.Context(), t.key)
+	entry, err := s.entries.Get(r.Context(), t.Key)
 	if err != nil || entry.State == cache.Absent {
-		if found, ok := s.backfill(r.Context(), t, err == nil); ok {
+		if found, ok := s.flights.Backfill(r.Context(), t, err == nil); ok {
 			entry = found
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -71,20 +72,26 @@ func (c *Config) NearCache() cache.NearCacheOptions {
 	return cache.NearCacheOptions{Entries: c.Frontend.CacheEntries, Bytes: int64(c.Frontend.CacheMemory) / 4}
 }
 
-// FrontendOptions are those that follow from the configuration alone.
+// FrontendOptions returns the options that follow from the configuration alone.
 func (c *Config) FrontendOptions() frontend.Options {
 	return frontend.Options{
+		MaxWait:      c.Frontend.MaxWait,
+		MaxWaitLimit: c.Frontend.MaxWaitLimit,
+		Chain:        c.Frontend.Chain,
+		CacheEntries: c.Frontend.CacheEntries,
+		CacheMemory:  int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
+		PurgeToken:   c.Frontend.PurgeToken,
+		LogSample:    c.Log.Sample,
+	}
+}
+
+// FlightOptions returns the options that follow from the configuration alone.
+func (c *Config) FlightOptions() flight.Options {
+	return flight.Options{
 		Rules:               c.Rules(),
-		MaxWait:             c.Frontend.MaxWait,
-		MaxWaitLimit:        c.Frontend.MaxWaitLimit,
-		Chain:               c.Frontend.Chain,
 		MaxWaiters:          c.Frontend.MaxWaiters,
 		MaxWaitersPerObject: c.Frontend.MaxWaitersPerObject,
-		Targets:             c.Frontend.CacheEntries,
-		TargetBytes:         int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
-		PurgeToken:          c.Frontend.PurgeToken,
 		WarmRate:            c.Frontend.WarmRate,
-		LogEvery:            c.Log.Sample,
 	}
 }
 

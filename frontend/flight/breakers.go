@@ -1,4 +1,4 @@
-package frontend
+package flight
 
 import (
 	"context"
@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	// hangAfter is how long one look at the bucket or one message may take, with the retries of the SDK. A dependency that
-	// takes longer is not asked for openFor, so that only the first ones to meet it pay for that.
+	// hangAfter bounds one HEAD or send, SDK retries included. A call that exceeds it opens the circuit
+	// breaker for openFor, so that only the first callers pay.
 	hangAfter = 900 * time.Millisecond
 	openFor   = 500 * time.Millisecond
 )
 
-// errHung is a failure that cost its caller hangAfter. Others cost nothing, and need no breaker.
+// errHung marks a call that exceeded hangAfter. Other failures return at once and need no breaker.
 var errHung = errors.New("no answer in time")
 
-// Breakers tells operators which dependencies are not asked at the moment.
+// Breakers reports to operators which circuit breakers are open.
 type Breakers struct {
 	open *prometheus.GaugeVec
 	log  zerolog.Logger
@@ -35,25 +35,25 @@ type Breakers struct {
 func NewBreakers(r *prometheus.Registry, log zerolog.Logger) *Breakers {
 	return &Breakers{log: log, open: promauto.With(r).NewGaugeVec(prometheus.GaugeOpts{
 		Name: "cloud_mirror_breaker_open",
-		Help: "1 while a dependency that hangs is not asked, by dependency: redis, sqs, or the pool's id.",
+		Help: "1 while the circuit breaker of a dependency is open, by dependency: redis, sqs, or the pool's id.",
 	}, []string{"dependency"})}
 }
 
-// Changed returns the function that is to be told when a dependency's breaker opens and closes.
+// Changed returns a function to call when the dependency's breaker opens or closes.
 func (b *Breakers) Changed(dependency string) func(open bool) {
 	gauge := b.open.WithLabelValues(dependency)
 	return func(open bool) {
 		if open {
 			gauge.Set(1)
-			b.log.Warn().Str("dependency", dependency).Msg("hangs, and is not asked for the moment")
+			b.log.Warn().Str("dependency", dependency).Msg("circuit breaker open: dependency timed out")
 		} else {
 			gauge.Set(0)
-			b.log.Info().Str("dependency", dependency).Msg("answers again")
+			b.log.Info().Str("dependency", dependency).Msg("circuit breaker closed: dependency answers again")
 		}
 	}
 }
 
-// breaker guards calls that have hangAfter to answer.
+// breaker is a circuit breaker for calls that must answer within hangAfter.
 type breaker[T any] struct{ circuit *gobreaker.CircuitBreaker[T] }
 
 func newBreaker[T any](onChange func(open bool)) breaker[T] {

@@ -1,0 +1,117 @@
+package flight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+// ErrNotRequested is returned when a copy could not be requested. A later try may succeed.
+var ErrNotRequested = errors.New("copy not requested")
+
+// demand says how a copy is requested.
+type demand struct {
+	// digest is the SHA-256 that the copy must have, in hex; empty accepts any content.
+	digest   string
+	priority queue.Priority
+	// pace delays the message. Nil sends at once.
+	pace func(context.Context) error
+	// sent is set if an earlier demand of the same flight sent the message. It counts only without a
+	// lease: a new lease always needs a new message.
+	sent bool
+}
+
+// answer is the result of [Group.ask].
+type answer struct {
+	// entry is the object's entry now; Absent if redis is down and the bucket has no copy.
+	entry cache.Entry
+	// redis is redis's error.
+	redis error
+	// sent is set if the message was sent. A message that could not be sent is [ErrNotRequested].
+	sent  bool
+	queue error
+}
+
+// ask requests the copy of an object whose entry is absent, or unknown because of redisErr. The lease
+// holder HEADs the bucket on behalf of all front ends, then sends the message, or else releases the
+// lease so that the next request can retry at once.
+//
+// Cancelling ctx ends pacing and nothing else: a client that leaves between Acquire and Send must not
+// leave a lease without a message.
+func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) answer {
+	kept := context.WithoutCancel(ctx)
+	var lease cache.Entry
+	leased := false
+	if redisErr == nil {
+		lease, leased, redisErr = g.cache.Acquire(kept, t.Key, g.owner, g.rules.Lease)
+		if redisErr == nil && !leased {
+			return answer{entry: lease}
+		}
+	}
+	if entry, ok := g.Backfill(kept, t, redisErr == nil); ok {
+		return answer{entry: entry, redis: redisErr}
+	}
+	a := answer{redis: redisErr}
+	if leased {
+		a.entry = lease
+	} else if d.sent {
+		return a
+	}
+	a.queue = g.send(ctx, t, d)
+	a.sent = a.queue == nil
+	if leased && !a.sent {
+		g.release(kept, t, lease)
+	}
+	return a
+}
+
+// send paces and sends the message. Its errors are [ErrNotRequested].
+func (g *Group) send(ctx context.Context, t *Target, d demand) error {
+	if d.pace != nil {
+		if err := d.pace(ctx); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotRequested, err)
+		}
+	}
+	err := g.queue.Send(context.WithoutCancel(ctx), queue.Request{
+		Pool: t.Pool.ID(), URL: t.Object.URL, Action: queue.Put, SHA256: d.digest, Priority: d.priority,
+	})
+	if err != nil {
+		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("copy request not sent")
+		return fmt.Errorf("%w: %w", ErrNotRequested, err)
+	}
+	return nil
+}
+
+func (g *Group) release(ctx context.Context, t *Target, lease cache.Entry) {
+	if err := g.cache.Release(ctx, t.Key, lease); err != nil {
+		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("lease not released; it will expire")
+	}
+}
+
+// Backfill HEADs the bucket for a copy that redis has lost and restores its entry. It returns false
+// if there is no copy that clients may use, or the bucket doesn't answer.
+//
+// While redis is down purges are unknown too: then any copy is accepted, and no entry is restored.
+func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.Entry, bool) {
+	stored, err := t.Pool.Bucket.Head(ctx, t.Object.Key())
+	if err != nil {
+		if !errors.Is(err, storage.ErrNotFound) {
+			g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("bucket HEAD failed")
+		}
+		return cache.Entry{}, false
+	}
+	entry := g.rules.Present(g.now(), stored.Expires)
+	if entry.State != cache.Present {
+		return cache.Entry{}, false
+	}
+	// Put rejects a copy that was started before a purge.
+	if redisUp && errors.Is(g.cache.Put(ctx, t.Key, stored.Generation, entry), cache.ErrPurged) {
+		return cache.Entry{}, false
+	}
+	g.metrics.backfills.WithLabelValues(t.Pool.ID()).Inc()
+	return entry, true
+}

@@ -1,0 +1,26 @@
+// Package flight gets copies on behalf of clients. It requests each copy once, waits for it, and
+// purges objects. It knows redis, the buckets and the queue by small interfaces, and nothing of HTTP.
+//
+// # Guarantees
+//
+//   - Any number of clients and front ends make one copy request for an object: only the lease
+//     holder HEADs the bucket and sends to the queue. Without redis there are no leases; then each
+//     process sends one message per flight, and Temporal starts one workflow for all of them.
+//   - A lease is always followed by a message, by an entry for a copy found in the bucket, or by its
+//     release. A client that leaves can't prevent that.
+//   - A waiting client is woken by redis. The flight polls the bucket only while redis is down.
+//   - At most MaxWaiters clients wait, and at most MaxWaitersPerObject of them for one object. The
+//     others are reported as [Outcome].Full at once.
+//   - A dependency that hangs costs its first callers under a second. Then its circuit breaker opens
+//     and later callers skip it.
+//   - A purge hides copies that were started before it, from readers and from the queue alike.
+//
+// # Decisions
+//
+// 2026-11-25: flights, lists and purges share one type, [Group]. The order "lease, HEAD, queue" was
+// written twice before, in different orders; it is [Group.ask] now. A list takes the lease before it
+// is paced, so that a client never requests a copy that a list is about to request.
+//
+// 2026-11-24: one flight per object and process, rather than one wait per client. Ten thousand
+// clients of an object then cost one redis subscription and one timer.
+package flight

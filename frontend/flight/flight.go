@@ -1,0 +1,135 @@
+package flight
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+)
+
+// firstPoll and maxPoll space the HEADs of the bucket while redis can't wake a flight.
+const (
+	firstPoll = 100 * time.Millisecond
+	maxPoll   = 2 * time.Second
+)
+
+// A flight waits for one object on behalf of all its clients in this process. It reads the entry,
+// requests the copy if there is none, and sleeps until it is woken. It ends with a final entry, with
+// a failed request, or with its last client.
+type flight struct {
+	group  *Group
+	target *Target
+	digest string // The first client's; clients that join later are not consulted.
+
+	cancel  context.CancelFunc
+	clients int // Guarded by Group.mu.
+
+	// requested is closed when the copy is known to be requested, or can't be. No client is answered
+	// before that.
+	requested     chan struct{}
+	requestedOnce sync.Once
+	// done is closed when the following fields are final.
+	done      chan struct{}
+	entry     cache.Entry
+	queueDown bool // The copy could not be requested.
+	waited    bool // The entry was not final at the first look.
+
+	sent bool // A message was sent; only run uses it.
+}
+
+// join adds a client to its object's flight, and starts the flight if there is none. It returns nil
+// if too many clients wait. The caller calls leave once.
+func (g *Group) join(t *Target, digest string) *flight {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f := g.flights[t.Key]
+	if g.clients >= g.limits.all || f != nil && f.clients >= g.limits.perObject {
+		return nil
+	}
+	if f == nil {
+		// The flight has a context of its own: the first client's leaving must not disturb the others.
+		ctx, cancel := context.WithCancel(context.Background())
+		f = &flight{
+			group: g, target: t, digest: digest, cancel: cancel,
+			requested: make(chan struct{}), done: make(chan struct{}),
+		}
+		g.flights[t.Key] = f
+		g.running.Go(func() { f.run(ctx) })
+	}
+	f.clients++
+	g.clients++
+	return f
+}
+
+func (f *flight) leave() {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	f.group.clients--
+	if f.clients--; f.clients == 0 {
+		f.cancel()
+		f.remove()
+	}
+}
+
+// remove unlists the flight, unless a newer one has taken its place. Group.mu is held.
+func (f *flight) remove() {
+	if f.group.flights[f.target.Key] == f {
+		delete(f.group.flights, f.target.Key)
+	}
+}
+
+func (f *flight) run(ctx context.Context) {
+	watcher := f.group.watcher
+	changed, stop := watcher.Wait(f.target.Key)
+	defer stop()
+	poll := firstPoll
+	for {
+		entry, redisErr := f.look(ctx)
+		if entry.Final() || f.queueDown {
+			f.finish(entry)
+			return
+		}
+		f.requestedOnce.Do(func() { close(f.requested) })
+		f.waited = true
+
+		// Redis says when to look again, by a wake-up or by the entry's deadline. Without it, poll.
+		wait := time.Until(entry.Deadline)
+		if redisErr != nil || !watcher.Up() {
+			wait, poll = poll, min(2*poll, maxPoll)
+		}
+		timer := time.NewTimer(max(wait, firstPoll))
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			f.finish(entry)
+			return
+		}
+	}
+}
+
+func (f *flight) finish(entry cache.Entry) {
+	f.group.mu.Lock()
+	f.remove()
+	f.group.mu.Unlock()
+	f.entry = entry
+	f.requestedOnce.Do(func() { close(f.requested) })
+	close(f.done)
+}
+
+// look reads the object's entry and requests a copy if there is none. It ignores cancellation, as
+// [Group.ask] does. The error is redis's.
+func (f *flight) look(ctx context.Context) (cache.Entry, error) {
+	ctx = context.WithoutCancel(ctx)
+	entry, redisErr := f.group.cache.Read(ctx, f.target.Key)
+	if redisErr == nil && entry.State != cache.Absent {
+		return entry, nil
+	}
+	a := f.group.ask(ctx, f.target, redisErr, demand{digest: f.digest, sent: f.sent})
+	f.queueDown, f.sent = a.queue != nil, f.sent || a.sent
+	return a.entry, a.redis
+}

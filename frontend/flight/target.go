@@ -1,0 +1,19 @@
+package flight
+
+import (
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+// A Target identifies one object in one pool, with the cache key of its entry.
+type Target struct {
+	Pool   *Pool
+	Object storage.Object
+	Key    string
+}
+
+// NewTarget returns the target of a canonical source URL; see [storage.Object].
+func NewTarget(p *Pool, url string) *Target {
+	o := storage.Object{Service: p.Service, Region: p.Region, URL: url}
+	return &Target{Pool: p, Object: o, Key: cache.Key(o.PoolID(), o.Hash())}
+}

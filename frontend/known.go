@@ -1,0 +1,50 @@
+package frontend
+
+import (
+	"github.com/maypok86/otter/v2"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+)
+
+// known keeps the targets of recent redirects by path. The target of a path never changes, so entries
+// are only evicted for room.
+type known struct {
+	targets *otter.Cache[string, *knownTarget]
+}
+
+// A knownTarget is a target with its prepared answers.
+type knownTarget struct {
+	*flight.Target
+	answers answers
+}
+
+// knownSize estimates a known target without its texts, in bytes: the structs, the table's nodes, and
+// two presigned answers.
+const knownSize = 1700
+
+// newKnown bounds the table by entries and by estimated bytes. It keeps none if either is zero.
+func newKnown(entries int, bytes int64) known {
+	if entries <= 0 || bytes <= 0 {
+		return known{}
+	}
+	share := uint32(min(bytes/int64(entries), 1<<30)) //nolint:gosec // It is bounded.
+	return known{otter.Must(&otter.Options[string, *knownTarget]{
+		MaximumWeight: uint64(bytes),
+		Weigher: func(path string, t *knownTarget) uint32 {
+			return max(share, uint32(min(knownSize+len(path)+len(t.Object.URL)+len(t.Key), 1<<30)))
+		},
+	})}
+}
+
+func (k known) get(path string) (*knownTarget, bool) {
+	if k.targets == nil {
+		return nil, false
+	}
+	return k.targets.GetIfPresent(path)
+}
+
+func (k known) keep(path string, t *knownTarget) {
+	if k.targets != nil {
+		k.targets.Set(path, t)
+	}
+}

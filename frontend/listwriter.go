@@ -1,0 +1,51 @@
+package frontend
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// lineTimeout is how long a client may take to send a line, or to read an answer.
+const lineTimeout = time.Minute
+
+// listWriter streams the answer to a list. It is safe for concurrent use.
+type listWriter struct {
+	mu      sync.Mutex
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func newListWriter(w http.ResponseWriter) *listWriter {
+	o := &listWriter{w: w, control: http.NewResponseController(w)}
+	// The first answers are written while the list is still being read.
+	_ = o.control.EnableFullDuplex()
+	commonHeaders(w.Header())
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	o.extend()
+	return o
+}
+
+// extend gives the client time for another line.
+func (o *listWriter) extend() {
+	deadline := time.Now().Add(lineTimeout)
+	_ = o.control.SetReadDeadline(deadline)
+	_ = o.control.SetWriteDeadline(deadline)
+}
+
+// end reads the rest of the list. Otherwise the client could lose the last answers to a connection
+// reset.
+func (o *listWriter) end(list io.Reader) {
+	o.extend()
+	_, _ = io.Copy(io.Discard, io.LimitReader(list, 16*maxLine))
+}
+
+func (o *listWriter) write(line listAnswer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.extend()
+	_, _ = o.w.Write(render(line))
+	_ = o.control.Flush()
+}
