@@ -1,0 +1,49 @@
+package frontend
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+)
+
+func TestDecide(t *testing.T) {
+	present := cache.Entry{State: cache.Present}
+	pending := cache.Entry{State: cache.Pending}
+	transient := cache.Entry{State: cache.Error, Class: "SourceUnreachable"}
+	gone := cache.Entry{State: cache.Error, Permanent: true, Class: "BadHTTPStatus", Status: 404}
+	refused := cache.Entry{State: cache.Error, Permanent: true, Class: "InvalidUrl"}
+	mismatch := cache.Entry{State: cache.Error, Permanent: true, Class: "DigestMismatch"}
+	unavailable := cache.Entry{State: cache.Error, Permanent: true, Class: "BadHTTPStatus", Status: 503}
+	for name, tc := range map[string]struct {
+		situation situation
+		want      decision
+	}{
+		"present at the first look": {situation{Entry: present, FirstLook: true}, decision{302, toCopy, false, reasonHit}},
+		"present after a wait":      {situation{Entry: present}, decision{302, toCopy, false, reasonCopied}},
+		"present while the process stops, the queue is down and the wait is over": {
+			situation{Entry: present, QueueDown: true, Stopping: true, Gone: true, Full: true, WaitOver: true},
+			decision{302, toCopy, false, reasonCopied},
+		},
+		"region unknown":                 {situation{Unlocated: true}, decision{302, toSource, false, reasonRegion}},
+		"absent at the first look":       {situation{FirstLook: true}, decision{0, nowhere, true, reasonWait}},
+		"absent, without a wait":         {situation{FirstLook: true, WaitOver: true}, decision{302, toSource, true, reasonTimeout}},
+		"absent, not requested":          {situation{QueueDown: true}, decision{302, toSource, false, reasonNoQueue}},
+		"pending":                        {situation{Entry: pending}, decision{0, nowhere, false, reasonWait}},
+		"pending, wait over":             {situation{Entry: pending, WaitOver: true}, decision{302, toSource, false, reasonTimeout}},
+		"pending, wait over, chained":    {situation{Entry: pending, WaitOver: true, ComesBack: true}, decision{302, toSelf, false, reasonAgain}},
+		"pending, chained, wait left":    {situation{Entry: pending, ComesBack: true}, decision{0, nowhere, false, reasonWait}},
+		"pending, stopping":              {situation{Entry: pending, Stopping: true, ComesBack: true}, decision{302, toSource, false, reasonStop}},
+		"pending, client gone":           {situation{Entry: pending, Gone: true}, decision{302, toSource, false, reasonGone}},
+		"too many waiters":               {situation{Entry: pending, Full: true, WaitOver: true}, decision{503, nowhere, false, reasonFull}},
+		"transient error":                {situation{Entry: transient}, decision{0, nowhere, false, reasonWait}},
+		"transient error, wait over":     {situation{Entry: transient, WaitOver: true}, decision{302, toSource, false, reasonTimeout}},
+		"the source's 404":               {situation{Entry: gone, FirstLook: true}, decision{404, nowhere, false, reasonSource}},
+		"the source's 503, permanent":    {situation{Entry: unavailable}, decision{302, toSource, false, reasonFailed}},
+		"a URL that is not allowed":      {situation{Entry: refused, WaitOver: true}, decision{403, nowhere, false, reasonRefused}},
+		"an object that can't be copied": {situation{Entry: mismatch}, decision{302, toSource, false, reasonFailed}},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, decide(tc.situation)) })
+	}
+}

@@ -1,0 +1,226 @@
+package flight_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+const source = "https://example.com/a/b.zip"
+
+// queueDouble records requests, or fails.
+type queueDouble struct {
+	mu   sync.Mutex
+	err  error
+	sent []queue.Request
+}
+
+func (q *queueDouble) Send(_ context.Context, r queue.Request) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.sent = append(q.sent, r)
+	}
+	return q.err
+}
+
+func (q *queueDouble) requests() []queue.Request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return append([]queue.Request(nil), q.sent...)
+}
+
+// fixture is a group with doubles around it.
+type fixture struct {
+	*flight.Group
+	cache  *cachetest.Memory
+	queue  *queueDouble
+	bucket *storagetest.Memory
+	target *flight.Target
+}
+
+func newFixture(t *testing.T, edit ...func(*flight.Options)) *fixture {
+	t.Helper()
+	f := &fixture{cache: &cachetest.Memory{}, queue: &queueDouble{}, bucket: &storagetest.Memory{}}
+	log, registry := zerolog.New(zerolog.NewTestWriter(t)), prometheus.NewRegistry()
+	o := flight.Options{
+		Pools: []*flight.Pool{{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket}},
+		Cache: f.cache, Watcher: f.cache, Queue: f.queue, Rules: cachetest.Rules(), Owner: "test",
+		MaxWaiters: 10, MaxWaitersPerObject: 10,
+		Breakers: flight.NewBreakers(registry, log), Log: log, Registry: registry,
+	}
+	for _, e := range edit {
+		e(&o)
+	}
+	f.Group = flight.NewGroup(o)
+	f.target = flight.NewTarget(f.Pools()[0], source)
+	return f
+}
+
+func (f *fixture) entry(t *testing.T, target *flight.Target) cache.Entry {
+	t.Helper()
+	e, err := f.cache.Get(t.Context(), target.Key)
+	require.NoError(t, err)
+	return e
+}
+
+func (f *fixture) store(t *testing.T) {
+	t.Helper()
+	_, err := f.bucket.Put(t.Context(), storage.ObjectSpec{Key: f.target.Object.Key()}, f.bucket.Checksum().Body([]byte("x")))
+	require.NoError(t, err)
+}
+
+func put(priority queue.Priority) queue.Request {
+	return queue.Request{Pool: "s3_us-west-2", URL: source, Action: queue.Put, Priority: priority}
+}
+
+func TestWarm(t *testing.T) {
+	down := errors.New("down")
+	for name, tc := range map[string]struct {
+		prepare  func(*testing.T, *fixture)
+		redisErr error
+		want     cache.State // of the result
+		left     cache.State // in redis
+		sent     []queue.Request
+		heads    int
+	}{
+		"requests a copy at low priority": {
+			want: cache.Pending, left: cache.Pending, sent: []queue.Request{put(queue.Low)}, heads: 1,
+		},
+		"finds a copy in the bucket": {
+			prepare: func(t *testing.T, f *fixture) { f.store(t) },
+			want:    cache.Present, left: cache.Present, heads: 1,
+		},
+		"leaves another front end's lease alone": {
+			prepare: func(t *testing.T, f *fixture) {
+				_, leased, err := f.cache.Acquire(t.Context(), f.target.Key, "another", time.Minute)
+				require.NoError(t, err)
+				require.True(t, leased)
+			},
+			want: cache.Pending, left: cache.Pending,
+		},
+		"releases the lease if the queue fails": {
+			prepare: func(_ *testing.T, f *fixture) { f.queue.err = down },
+			want:    cache.Absent, left: cache.Absent, heads: 1,
+		},
+		"requests without a lease while redis is down": {
+			redisErr: down, want: cache.Pending, left: cache.Absent, sent: []queue.Request{put(queue.Low)}, heads: 1,
+		},
+		"requests a copy while the bucket is down": {
+			prepare: func(_ *testing.T, f *fixture) { f.bucket.Err = down },
+			want:    cache.Pending, left: cache.Pending, sent: []queue.Request{put(queue.Low)}, heads: 1,
+		},
+		"requests nothing while the group stops": {
+			prepare: func(_ *testing.T, f *fixture) { f.Stop() },
+			want:    cache.Absent, left: cache.Absent, heads: 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			if tc.prepare != nil {
+				tc.prepare(t, f)
+			}
+			e, err := f.Warm(t.Context(), f.target, tc.redisErr)
+			require.Equal(t, tc.want, e.State)
+			require.Equal(t, tc.want == cache.Absent, errors.Is(err, flight.ErrNotRequested), err)
+			require.Equal(t, tc.sent, f.queue.requests())
+			require.Equal(t, tc.left, f.entry(t, f.target).State)
+			require.Equal(t, tc.heads, f.bucket.Heads)
+		})
+	}
+}
+
+// A client that leaves its list while a request is paced leaves no lease behind.
+func TestWarmReleasesTheLeaseOfACancelledList(t *testing.T) {
+	f := newFixture(t, func(o *flight.Options) { o.WarmRate = 1 })
+	_, err := f.Warm(t.Context(), f.target, nil) // Takes the first turn.
+	require.NoError(t, err)
+	ctx, leave := context.WithCancel(t.Context())
+	paced := flight.NewTarget(f.Pools()[0], source+"2")
+	failed := make(chan error)
+	go func() {
+		_, err := f.Warm(ctx, paced, nil)
+		failed <- err
+	}()
+	require.Eventually(t, func() bool { return f.entry(t, paced).State == cache.Pending }, 5*time.Second, time.Millisecond,
+		"the lease is taken before the request is paced")
+	leave()
+	require.ErrorIs(t, <-failed, flight.ErrNotRequested)
+	require.Equal(t, cache.Absent, f.entry(t, paced).State)
+	require.Len(t, f.queue.requests(), 1)
+}
+
+func TestAwait(t *testing.T) {
+	present := cachetest.Rules().Present(time.Now(), time.Time{})
+	for name, tc := range map[string]struct {
+		prepare func(*testing.T, *fixture)
+		wait    time.Duration
+		want    flight.Outcome
+		sent    []queue.Request
+	}{
+		"a final entry ends the wait at the first look": {
+			prepare: func(t *testing.T, f *fixture) {
+				require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, present))
+			},
+			wait: time.Minute,
+			want: flight.Outcome{Entry: present, FirstLook: true},
+		},
+		"a client that does not wait is held until its copy is requested": {
+			want: flight.Outcome{Entry: cache.Entry{State: cache.Pending}, TimedOut: true},
+			sent: []queue.Request{put("")},
+		},
+		"a failed request ends the wait": {
+			prepare: func(_ *testing.T, f *fixture) { f.queue.err = errors.New("down") },
+			wait:    time.Minute,
+			want:    flight.Outcome{Entry: cache.Entry{State: cache.Pending}, QueueDown: true, FirstLook: true},
+		},
+		"a stopping group ends the wait": {
+			prepare: func(_ *testing.T, f *fixture) { f.Stop() },
+			wait:    time.Minute,
+			want:    flight.Outcome{Entry: cache.Entry{State: cache.Pending}, Stopping: true},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			if tc.prepare != nil {
+				tc.prepare(t, f)
+			}
+			out := f.Await(t.Context(), f.target, "", time.Now().Add(tc.wait))
+			f.Drain()
+			out.Entry = cache.Entry{State: out.Entry.State}
+			tc.want.Entry = cache.Entry{State: tc.want.Entry.State}
+			if out.Stopping { // The flight may have ended first.
+				out.FirstLook, out.QueueDown = false, false
+			} else {
+				require.Equal(t, tc.sent, f.queue.requests())
+			}
+			require.Equal(t, tc.want, out)
+		})
+	}
+}
+
+func TestAwaitTurnsAwayTooManyWaiters(t *testing.T) {
+	f := newFixture(t, func(o *flight.Options) { o.MaxWaiters = 1 })
+	ctx, leave := context.WithCancel(t.Context())
+	waiting := make(chan flight.Outcome)
+	go func() { waiting <- f.Await(ctx, f.target, "", time.Now().Add(time.Minute)) }()
+	require.Eventually(t, func() bool { return f.cache.Waiting(f.target.Key) == 1 }, 5*time.Second, time.Millisecond)
+	other := flight.NewTarget(f.Pools()[0], source+"2")
+	require.True(t, f.Await(t.Context(), other, "", time.Now().Add(time.Minute)).Full)
+	leave()
+	require.True(t, (<-waiting).Gone)
+	require.True(t, f.Await(t.Context(), other, "", time.Now()).TimedOut, "the client that left made room")
+}
