@@ -23,14 +23,14 @@ func TestPrefer(t *testing.T) {
 		msg     string
 		applied string
 	}{
-		"a wait":                   {"wait=1", "", "Cached copy did not show up in 1s", "wait=1"},
-		"none":                     {"", "", "Cached copy did not show up in 200ms", ""},
-		"no wait":                  {"wait=0", "", "Cached copy did not show up in 0s", "wait=0"},
-		"among others":             {`respond-async, Wait = "1"; x=y, wait=9`, "", "Cached copy did not show up in 1s", "wait=1"},
-		"too long, as far as may":  {"wait=1000", "?max_wait=0", "Cached copy did not show up in 0s", ""},
-		"the query says otherwise": {"wait=9", "?max_wait=1s", "Cached copy did not show up in 1s", ""},
-		"no number":                {"wait=soon", "", "Cached copy did not show up in 200ms", ""},
-		"another preference":       {"waiting=9", "", "Cached copy did not show up in 200ms", ""},
+		"a wait":                     {"wait=1", "", "Cached copy did not show up in 1s", "wait=1"},
+		"none":                       {"", "", "Cached copy did not show up in 200ms", ""},
+		"no wait":                    {"wait=0", "", "Cached copy did not show up in 0s", "wait=0"},
+		"among others":               {`respond-async, Wait = "1"; x=y, wait=9`, "", "Cached copy did not show up in 1s", "wait=1"},
+		"too long: capped":           {"wait=1000", "?max_wait=0", "Cached copy did not show up in 0s", ""},
+		"the query takes precedence": {"wait=9", "?max_wait=1s", "Cached copy did not show up in 1s", ""},
+		"not a number":               {"wait=soon", "", "Cached copy did not show up in 200ms", ""},
+		"another preference":         {"waiting=9", "", "Cached copy did not show up in 200ms", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +41,7 @@ func TestPrefer(t *testing.T) {
 			require.Equal(t, tc.applied, a.header.Get("Preference-Applied"))
 		})
 	}
-	t.Run("longer than may be asked for", func(t *testing.T) {
+	t.Run("longer than the limit", func(t *testing.T) {
 		f := newFixture(t, func(o *options) { o.MaxWaitLimit = time.Second })
 		require.Equal(t, "wait=1", f.ask(t, "GET", path(""), "Prefer", "wait=1000").header.Get("Preference-Applied"))
 	})
@@ -50,7 +50,7 @@ func TestPrefer(t *testing.T) {
 func TestChain(t *testing.T) {
 	digest := strings.Repeat("0a", 32)
 	f := newFixture(t, func(o *options) { o.Chain, o.MaxWait = 200*time.Millisecond, 500*time.Millisecond })
-	// What a client does that follows redirects.
+	// Follow the redirects as a client does.
 	target, hops := path("?sha256="+digest), []string(nil)
 	for range 5 {
 		a := f.ask(t, "GET", target)
@@ -64,7 +64,7 @@ func TestChain(t *testing.T) {
 	require.Equal(t, []string{"?max_wait=300ms&sha256=" + digest, "?max_wait=100ms&sha256=" + digest, source}, hops)
 	require.Equal(t, 1, f.queue.requests(queue.Put))
 
-	t.Run("the copy comes in between", func(t *testing.T) {
+	t.Run("the copy is made between two requests", func(t *testing.T) {
 		f := newFixture(t, func(o *options) { o.Chain, o.MaxWait = 100*time.Millisecond, time.Minute })
 		a := f.ask(t, "HEAD", path(""))
 		require.Equal(t, path("?max_wait=59.9s"), a.location)
@@ -85,13 +85,13 @@ func TestCORS(t *testing.T) {
 		method, target, origin string
 		status                 int
 	}{
-		"a redirect from a script":        {"GET", path(""), "https://app.example", 302},
-		"and again, known by its path":    {"GET", path(""), "https://app.example", 302},
-		"a refusal":                       {"GET", "/v1/redirect/s3/mars-1/x", "https://app.example", 404},
-		"a purge without a token":         {"DELETE", "/v1/purge/s3/us-west-2/x", "https://app.example", 401},
-		"a preflight":                     {"OPTIONS", path(""), "https://app.example", 204},
-		"a preflight of a purge":          {"OPTIONS", "/v1/purge/s3/us-west-2/x", "", 204},
-		"what never left its own process": {"GET", path(""), "", 302},
+		"a redirect from a script":      {"GET", path(""), "https://app.example", 302},
+		"the same redirect from memory": {"GET", path(""), "https://app.example", 302},
+		"a refusal":                     {"GET", "/v1/redirect/s3/mars-1/x", "https://app.example", 404},
+		"a purge without a token":       {"DELETE", "/v1/purge/s3/us-west-2/x", "https://app.example", 401},
+		"a preflight":                   {"OPTIONS", path(""), "https://app.example", 204},
+		"a preflight of a purge":        {"OPTIONS", "/v1/purge/s3/us-west-2/x", "", 204},
+		"an empty Origin":               {"GET", path(""), "", 302},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := f.ask(t, tc.method, tc.target, "Origin", tc.origin)
@@ -104,7 +104,7 @@ func TestCORS(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, path(""), nil)
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)
-	require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), "nobody asked")
+	require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), "the request had no Origin")
 }
 
 func TestHEADEverywhere(t *testing.T) {
@@ -127,13 +127,13 @@ func TestAutoRegion(t *testing.T) {
 	})
 	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 	auto := strings.Replace(path(""), "/us-west-2/", "/auto/", 1)
-	for range 2 { // whatever was kept of the first time
+	for range 2 { // The second time from memory, if anything was kept.
 		a := f.ask(t, "GET", auto, "From", "west")
 		require.Equal(t, copyURL("GET"), a.location)
 		require.Equal(t, "us-west-2", a.header.Get("Cloud-Mirror-Region"))
 
 		a = f.ask(t, "GET", auto+"?max_wait=0", "From", "east")
-		require.Equal(t, source, a.location, "there is no copy there yet")
+		require.Equal(t, source, a.location, "us-east-1 has no copy yet")
 		require.Equal(t, "us-east-1", a.header.Get("Cloud-Mirror-Region"))
 
 		a = f.ask(t, "GET", auto, "From", "nowhere")
@@ -144,7 +144,7 @@ func TestAutoRegion(t *testing.T) {
 	require.Equal(t, 1, f.queue.requests(queue.Put))
 	require.Equal(t, "s3_us-east-1", f.queue.sent[0].Pool)
 
-	// What is wrong with a request is wrong whoever asks.
+	// An invalid request is refused, whatever its client's region.
 	bad := strings.Replace(auto, "example.com", "evil.example", 1)
 	require.Equal(t, 403, f.ask(t, "GET", bad, "From", "nowhere").status)
 	require.Equal(t, 400, f.ask(t, "GET", auto+"?x=y", "From", "nowhere").status)
@@ -153,7 +153,7 @@ func TestAutoRegion(t *testing.T) {
 	status := strings.Replace(auto, "/redirect/", "/status/", 1)
 	require.Equal(t, "present", f.ask(t, "GET", status, "From", "west").body["status"])
 	require.Equal(t, 404, f.ask(t, "GET", status, "From", "nowhere").status)
-	require.Equal(t, 404, newFixture(t).ask(t, "GET", auto).status, "it is not configured")
+	require.Equal(t, 404, newFixture(t).ask(t, "GET", auto).status, "auto is not configured")
 }
 
 func TestStatus(t *testing.T) {
@@ -189,7 +189,7 @@ func TestStatus(t *testing.T) {
 			require.Zero(t, f.queue.requests(queue.Put))
 		})
 	}
-	t.Run("only the bucket knows", func(t *testing.T) {
+	t.Run("only the bucket has it", func(t *testing.T) {
 		f := newFixture(t)
 		f.store(t, "0")
 		require.Equal(t, map[string]any{"status": "present"}, f.ask(t, "GET", status).body)
@@ -230,7 +230,7 @@ func TestCapsOnWaiters(t *testing.T) {
 			}
 			all.Wait()
 			require.Equal(t, 1, f.queue.requests(queue.Put))
-			// Those who left have made room.
+			// Clients that left made room.
 			_, err := f.cache.Purge(t.Context(), key())
 			require.NoError(t, err)
 			require.Equal(t, 302, f.ask(t, "GET", path("?max_wait=0")).status)
@@ -257,7 +257,7 @@ func TestHungQueueCostsOneClient(t *testing.T) {
 		require.Equal(t, 302, a.status)
 		require.Equal(t, "Cached copy could not be requested", a.body["msg"])
 	}
-	// A second for the first, and for each try half a second later.
+	// The first client pays a second, and so does each try half a second later.
 	require.Less(t, time.Since(start), 10*time.Second)
 	require.Less(t, len(q.calls), 10)
 }

@@ -26,7 +26,7 @@ type warmed struct {
 	Error                          *struct{ Code, Message string }
 }
 
-// warm sends a list and returns the answer, by line of the list and region.
+// warm sends a list and returns its answers, by line of the list and region.
 func (f *fixture) warm(t *testing.T, list, token string) (status int, answers map[string]warmed) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/copies", strings.NewReader(list))
@@ -44,7 +44,7 @@ func (f *fixture) warm(t *testing.T, list, token string) (status int, answers ma
 
 func TestListOfCopies(t *testing.T) {
 	f := newFixture(t)
-	f.store(t, "0") // of the source, in us-west-2
+	f.store(t, "0") // The source, in us-west-2.
 	failed := "https://example.com/gone"
 	require.NoError(t, f.cache.Put(t.Context(), cacheKey("us-west-2", failed), 0, cachetest.Rules().Failed(time.Now(), "BadHTTPStatus", 404, "private")))
 	list := strings.Join([]string{
@@ -86,7 +86,7 @@ func TestListOfCopies(t *testing.T) {
 		"6 https://evil.example/x?sig=secret us-west-2": " InvalidUrl",
 		"7  ":                                   " InputError",
 		"8  ":                                   " InputError",
-		"9 https://example.com/1 us-west-2":     "pending", // twice in the list, copied once
+		"9 https://example.com/1 us-west-2":     "pending", // Twice in the list, copied once.
 		"10 https://example.com/gone us-west-2": "error BadHTTPStatus",
 		"11 https://example.com/4 us-west-2":    " ResourceNotFound",
 		"12 https://example.com/last us-west-2": "pending",
@@ -95,7 +95,7 @@ func TestListOfCopies(t *testing.T) {
 	for _, r := range f.queue.sent {
 		require.Equal(t, queue.Low, r.Priority)
 	}
-	// A client who asks for one of them waits for the same copy.
+	// A client's request for one of them joins the same copy.
 	require.Equal(t, 302, f.ask(t, "GET", "/v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2F2?max_wait=0").status)
 	require.Equal(t, 7, f.queue.requests(queue.Put))
 }
@@ -147,7 +147,7 @@ func TestListOfCopiesWithoutDependencies(t *testing.T) {
 		require.Equal(t, "ServiceUnavailable", answers[name].Error.Code)
 		e, err := f.cache.Get(t.Context(), key())
 		require.NoError(t, err)
-		require.Equal(t, cache.Absent, e.State, "a pending is left behind")
+		require.Equal(t, cache.Absent, e.State, "a lease was left behind")
 	})
 	t.Run("redis", func(t *testing.T) {
 		f := newFixture(t)
@@ -164,7 +164,7 @@ func TestListOfCopiesWithoutDependencies(t *testing.T) {
 	})
 }
 
-// A client sees each answer as it is there, while it sends the list.
+// A client reads each answer while it still sends the list.
 func TestListOfCopiesIsStreamed(t *testing.T) {
 	f := newFixture(t)
 	server := httptest.NewServer(f.handler)

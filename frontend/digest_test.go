@@ -12,7 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-func TestExpectedDigestIsAskedFor(t *testing.T) {
+func TestExpectedDigestIsRequested(t *testing.T) {
 	digest := strings.Repeat("0a", 32)
 	for query, want := range map[string]string{
 		"?max_wait=0":                  "",
@@ -37,7 +37,7 @@ func TestDigestOfTheFirstClientCounts(t *testing.T) {
 			f.queue.copy = func(queue.Request) {
 				entry := rules.Present(time.Now(), time.Time{})
 				if f.queue.requests(queue.Put) == 1 {
-					// Another client joins before the copy fails and has to be asked for again.
+					// Another client joins before the copy fails and must be requested again.
 					f.leave(t, "GET", path("?sha256="+later))
 					entry = rules.Transient(time.Now(), 1, "SourceUnreachable", 0, "")
 				}

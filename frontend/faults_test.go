@@ -21,11 +21,11 @@ func TestDependenciesThatAreDown(t *testing.T) {
 		msg      string
 		puts     int
 	}{
-		"redis, the copy is there": {func(t *testing.T, f *fixture) { f.store(t, "0"); f.cache.Fail(down) }, copyURL("GET"), "", 0},
+		"redis, the copy exists": {func(t *testing.T, f *fixture) { f.store(t, "0"); f.cache.Fail(down) }, copyURL("GET"), "", 0},
 		"redis, no copy": {
 			func(_ *testing.T, f *fixture) { f.cache.Fail(down) }, source, "Cached copy did not show up in 200ms", 1,
 		},
-		"redis, the copy comes": {func(t *testing.T, f *fixture) {
+		"redis, the copy is made": {func(t *testing.T, f *fixture) {
 			f.cache.Fail(down)
 			f.queue.copy = func(queue.Request) { f.store(t, "0") }
 		}, copyURL("GET"), "", 1},
@@ -35,7 +35,7 @@ func TestDependenciesThatAreDown(t *testing.T) {
 			func(_ *testing.T, f *fixture) { f.queue.err = down; f.cache.Fail(down) }, source,
 			"Cached copy could not be requested", 0,
 		},
-		"S3, the entry says that the copy is there": {func(t *testing.T, f *fixture) {
+		"S3, the entry is present": {func(t *testing.T, f *fixture) {
 			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
 			f.bucket.Err = down
 		}, copyURL("GET"), "", 0},
@@ -59,7 +59,7 @@ func TestDependenciesThatAreDown(t *testing.T) {
 	}
 }
 
-func TestSQSDownLeavesNoPendingBehind(t *testing.T) {
+func TestSQSDownLeavesNoLeaseBehind(t *testing.T) {
 	f := newFixture(t)
 	f.queue.err = errors.New("down")
 	require.Equal(t, source, f.ask(t, "GET", path("")).location)
@@ -93,15 +93,15 @@ func TestErrors(t *testing.T) {
 			r.Failed(now, "InvalidUrl", 0, "private"), 403,
 			map[string]any{"msg": "The URL, or a hop of its redirects, is not allowed", "err": "InvalidUrl"}, "",
 		},
-		"what can't be copied": {
+		"an object that can't be copied": {
 			r.Failed(now, "TooManyRedirects", 0, "private"), 302,
 			map[string]any{"msg": "Object could not be copied: TooManyRedirects", "url": source}, source,
 		},
-		"what has another digest than its request's": {
+		"an object with another digest than requested": {
 			r.Failed(now, "DigestMismatch", 0, "private"), 302,
 			map[string]any{"msg": "Object could not be copied: DigestMismatch", "url": source}, source,
 		},
-		"what may work later": {
+		"a transient error": {
 			r.Transient(now, 1, "SourceUnreachable", 0, "private"), 302,
 			map[string]any{"msg": "Cached copy did not show up in 200ms", "url": source}, source,
 		},
@@ -118,7 +118,7 @@ func TestErrors(t *testing.T) {
 			require.Equal(t, tc.body, a.body)
 			require.Equal(t, tc.location, a.location)
 			require.Equal(t, "cloud-mirror; fwd=miss", a.header.Get("Cache-Status"))
-			require.Zero(t, f.queue.requests(queue.Put), "asked for again before its time")
+			require.Zero(t, f.queue.requests(queue.Put), "requested before its back-off ended")
 		})
 	}
 }

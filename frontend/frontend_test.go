@@ -31,7 +31,7 @@ const (
 	token  = "s3cret"
 )
 
-// queueDouble stands for SQS and, if copy is set, for everything behind it.
+// queueDouble stands in for SQS and, if copy is set, for everything behind it.
 type queueDouble struct {
 	mu   sync.Mutex
 	err  error
@@ -169,7 +169,7 @@ func (f *fixture) ask(t testing.TB, method, target string, header ...string) ans
 	return a
 }
 
-// path is the redirect path of the source, with a query to follow.
+// path returns the redirect path of the source with a suffix, such as a query.
 func path(suffix string) string {
 	return "/v1/redirect/s3/us-west-2/" + url.QueryEscape(source) + suffix
 }
@@ -190,7 +190,7 @@ func TestAPIReferenceNamesEveryRoute(t *testing.T) {
 	a := f.ask(t, "GET", "/v1/api-reference")
 	require.Equal(t, 200, a.status)
 	require.Equal(t, "3.1.0", a.body["openapi"])
-	// Whatever it names must be there: a route that is not answers with the router's own 404 or 405.
+	// Every route that it names must exist: the router answers a missing one with 404 or 405.
 	paths, _ := a.body["paths"].(map[string]any)
 	require.Len(t, paths, 6)
 	for path, operations := range paths {
@@ -241,7 +241,7 @@ func TestCopyThatIsMadeWhileTheClientWaits(t *testing.T) {
 	require.Equal(t, []queue.Request{{Pool: "s3_us-west-2", URL: source, Action: queue.Put}}, f.queue.sent)
 }
 
-func TestCopyThatDoesNotCome(t *testing.T) {
+func TestCopyThatIsNotMade(t *testing.T) {
 	f := newFixture(t)
 	for _, tc := range []struct{ query, msg string }{
 		{"?max_wait=0", "Cached copy did not show up in 0s"},
@@ -301,27 +301,27 @@ func TestBackfill(t *testing.T) {
 	require.Zero(t, f.queue.requests(queue.Put))
 	require.Equal(t, 1, f.bucket.Heads)
 
-	// The entry is back.
+	// The entry is restored.
 	require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
 	require.Equal(t, 1, f.bucket.Heads)
 }
 
-func TestWhatWasPurgedIsNotFoundInTheBucket(t *testing.T) {
+func TestPurgedCopyInTheBucketIsIgnored(t *testing.T) {
 	f := newFixture(t)
 	generation, err := f.cache.Purge(t.Context(), key())
 	require.NoError(t, err)
-	f.store(t, "0") // begun before the purge, finished after it
+	f.store(t, "0") // Started before the purge, finished after it.
 	require.Equal(t, source, f.ask(t, "GET", path("")).location)
 	require.Equal(t, 1, f.queue.requests(queue.Put))
 
 	other := newFixture(t, func(o *options) { o.share(f) })
 	require.NoError(t, f.cache.Abandon(t.Context(), key()))
 	require.Positive(t, generation)
-	other.store(t, "99999999999999") // begun after it
+	other.store(t, "99999999999999") // Started after it.
 	require.Equal(t, copyURL("GET"), other.ask(t, "GET", path("")).location)
 }
 
-// leave asks and leaves at once.
+// leave sends a request whose client has already left.
 func (f *fixture) leave(t *testing.T, method, target string) *httptest.ResponseRecorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -336,14 +336,14 @@ func (f *fixture) leave(t *testing.T, method, target string) *httptest.ResponseR
 func TestClientThatLeaves(t *testing.T) {
 	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
 	w := f.leave(t, "GET", path(""))
-	require.Equal(t, 302, w.Code, "a client that only closed its side gets nothing")
+	require.Equal(t, 302, w.Code, "a client that half-closed its connection got no answer")
 	require.Equal(t, source, w.Header().Get("Location"))
-	// What it began is finished, and nothing waits on.
+	// Its copy is requested, and no flight is left waiting.
 	require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return f.cache.Waiting(key()) == 0 }, 5*time.Second, time.Millisecond)
 }
 
-// slowBucket answers Head when it is let go.
+// slowBucket blocks Head until free is closed.
 type slowBucket struct {
 	*storagetest.Memory
 	free chan struct{}
@@ -354,11 +354,11 @@ func (b slowBucket) Head(ctx context.Context, key string) (storage.Stored, error
 	return b.Memory.Head(ctx, key)
 }
 
-func TestTwoFrontEndsLookAndAskOnce(t *testing.T) {
-	for name, there := range map[string]bool{"the bucket has it": true, "there is no copy": false} {
+func TestTwoFrontEndsHeadAndRequestOnce(t *testing.T) {
+	for name, exists := range map[string]bool{"the bucket has it": true, "there is no copy": false} {
 		t.Run(name, func(t *testing.T) {
 			first := newFixture(t)
-			if there {
+			if exists {
 				first.store(t, "0")
 			}
 			free := make(chan struct{})
@@ -384,7 +384,7 @@ func TestTwoFrontEndsLookAndAskOnce(t *testing.T) {
 			close(free)
 			clients.Wait()
 			want, puts := source, 1
-			if there {
+			if exists {
 				want, puts = copyURL("GET"), 0
 			}
 			for range cap(locations) {

@@ -18,7 +18,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// signer numbers the locations that it makes, and says how long they work.
+// signer numbers its locations and bounds their validity.
 type signer struct {
 	*storagetest.Memory
 	made  int
@@ -38,12 +38,12 @@ func TestLocationsAreReused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		works   time.Duration
 		targets int
-		made    int // for five requests
+		made    int // For five requests.
 	}{
-		"signed for an hour":        {time.Hour, 100, 1},
-		"public, for ever":          {0, 100, 1},
-		"that have just ceased":     {time.Nanosecond, 100, 5},
-		"not kept by configuration": {time.Hour, 0, 5},
+		"signed for an hour":     {time.Hour, 100, 1},
+		"public, without expiry": {0, 100, 1},
+		"already expired":        {time.Nanosecond, 100, 5},
+		"caching disabled":       {time.Hour, 0, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &signer{Memory: &storagetest.Memory{}, works: tc.works}
@@ -60,7 +60,7 @@ func TestLocationsAreReused(t *testing.T) {
 	}
 }
 
-func TestLocationsAreOfTheirMethodAndTheirCopy(t *testing.T) {
+func TestLocationsBelongToTheirMethodAndCopy(t *testing.T) {
 	s := &signer{Memory: &storagetest.Memory{}, works: time.Hour}
 	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket = s })
 	expires := time.Now().Add(5 * time.Hour)
@@ -68,7 +68,7 @@ func TestLocationsAreOfTheirMethodAndTheirCopy(t *testing.T) {
 	get, head := f.ask(t, "GET", path("")).location, f.ask(t, "HEAD", path("")).location
 	require.Contains(t, get, "/GET/1")
 	require.Contains(t, head, "/HEAD/2")
-	require.Equal(t, get, f.ask(t, "GET", path("?max_wait=3s")).location, "known by its path")
+	require.Equal(t, get, f.ask(t, "GET", path("?max_wait=3s")).location, "from memory")
 	require.Equal(t, head, f.ask(t, "HEAD", path("")).location)
 
 	// The copy was made again, and expires at another time.
@@ -116,7 +116,7 @@ func TestHitAllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { f.handler.ServeHTTP(w, r) }))
 }
 
-// BenchmarkHit is the handler alone, with an entry that is in memory, beside a router that answers the same.
+// BenchmarkHit compares the handler, with the entry in memory, to a bare router with the same answer.
 func BenchmarkHit(b *testing.B) {
 	f := newFixture(b, func(o *options) {
 		o.Log = zerolog.Nop()

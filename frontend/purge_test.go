@@ -65,9 +65,9 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-func TestPurgeAllGoesOnAfterAFailure(t *testing.T) {
+func TestPurgeOfAllRegionsContinuesAfterAFailure(t *testing.T) {
 	f := newFixture(t)
-	f.bucket.Err = errors.New("down") // the first of the two
+	f.bucket.Err = errors.New("down") // The first of two pools.
 	other := storage.Object{Service: "s3", Region: "us-east-1", URL: source}
 	_, err := f.other.Put(t.Context(), storage.ObjectSpec{Key: other.Key()}, f.other.Checksum().Body([]byte("x")))
 	require.NoError(t, err)
@@ -77,10 +77,10 @@ func TestPurgeAllGoesOnAfterAFailure(t *testing.T) {
 	require.False(t, stored)
 }
 
-func TestCopyThatLandsInTheMiddleOfAPurgeIsForgotten(t *testing.T) {
+func TestCopyPublishedDuringAPurgeIsDropped(t *testing.T) {
 	f := newFixture(t)
 	f.bucket.OnDelete = func() {
-		// Begun after the purge began, and done before it deletes.
+		// Started after the purge, and published before its deletion.
 		generation, err := f.cache.Generation(t.Context(), key())
 		require.NoError(t, err)
 		require.NoError(t, f.cache.Put(t.Context(), key(), generation, cachetest.Rules().Present(time.Now(), time.Time{})))
@@ -89,10 +89,10 @@ func TestCopyThatLandsInTheMiddleOfAPurgeIsForgotten(t *testing.T) {
 	require.Equal(t, 204, a.status)
 	e, err := f.cache.Get(t.Context(), key())
 	require.NoError(t, err)
-	require.Equal(t, cache.Absent, e.State, "clients are sent to what was deleted")
+	require.Equal(t, cache.Absent, e.State, "clients are redirected to a deleted copy")
 }
 
-func TestPurgeIsFinishedWithoutItsClient(t *testing.T) {
+func TestPurgeContinuesWithoutItsClient(t *testing.T) {
 	f := newFixture(t)
 	f.store(t, "0")
 	require.Equal(t, 204, f.leave(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source)).Code)

@@ -18,10 +18,10 @@ func TestRequests(t *testing.T) {
 	digest := strings.Repeat("0a", 32)
 	std := base64.StdEncoding.EncodeToString([]byte(source))
 	for name, tc := range map[string]struct {
-		request string // method and target
+		request string // Method and target.
 		status  int
-		code    string // of the body: code or err
-		message string // of the body: message or msg
+		code    string // Of the body: code or err.
+		message string // Of the body: message or msg.
 	}{
 		"percent-encoded":               {"GET " + path(""), 302, "", ""},
 		"percent-encoded in lower case": {"GET /v1/redirect/s3/us-west-2/" + strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(source), "%3A", "%3a"), "%2F", "%2f"), 302, "", ""},
@@ -33,7 +33,7 @@ func TestRequests(t *testing.T) {
 		"max_wait":                      {"GET " + path("?max_wait=5s"), 302, "", ""},
 		"not encoded":                   {"GET /v1/redirect/s3/us-west-2/https://example.com/a/b.zip", 400, "InputError", "URL Must be URL Encoded!"},
 		"not encoded, with its query":   {"GET /v1/redirect/s3/us-west-2/https://example.com/a/b.zip?sig=x", 400, "InputError", "URL Must be URL Encoded!"},
-		"encoded but for its query":     {"GET /v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2Fa?sig=x", 400, "InputError", "URL Must be URL Encoded!"},
+		"encoded, except its query":     {"GET /v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2Fa?sig=x", 400, "InputError", "URL Must be URL Encoded!"},
 		"a bare question mark":          {"GET " + path("?"), 400, "InputError", "URL Must be URL Encoded!"},
 		"sha256":                        {"GET " + path("?sha256="+digest), 302, "", ""},
 		"sha256 in upper case":          {"HEAD " + path("?sha256="+strings.ToUpper(digest)), 302, "", ""},
@@ -76,7 +76,7 @@ func TestRequests(t *testing.T) {
 			require.Equal(t, tc.status, a.status, a.raw)
 			require.NotContains(t, strings.ReplaceAll(a.raw, source, ""), "secret")
 			require.Zero(t, f.queue.requests(queue.Put))
-			require.Equal(t, "no-store", a.header.Get("Cache-Control"), "a client might keep it longer than the copy is there")
+			require.Equal(t, "no-store", a.header.Get("Cache-Control"), "a client could cache it for longer than the copy exists")
 			if tc.status == 302 {
 				// Every form of one URL is one object, and the signature is for the method.
 				require.Equal(t, copyURL(method), a.location)
