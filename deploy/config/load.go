@@ -16,8 +16,17 @@ import (
 // Prefix of the environment variables that are settings.
 const Prefix = "CLOUD_MIRROR_"
 
-// Load reads the configuration: the defaults, then the file, if one is named, then the environment.
+// Load reads the configuration: the defaults, then the file, if one is named, then the environment. Without a file an error
+// also reminds of the ways to name one.
 func Load(file string, environ []string) (Config, error) {
+	c, err := load(file, environ)
+	if err != nil && file == "" {
+		err = fmt.Errorf("%w (no file was given with --config or %sCONFIG)", err, Prefix)
+	}
+	return c, err
+}
+
+func load(file string, environ []string) (Config, error) {
 	c := Default()
 	if file != "" {
 		data, err := os.ReadFile(file)

@@ -1,4 +1,4 @@
-package frontend
+package system
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// RunAdmin serves /healthz, /readyz and /metrics on l until ctx is over. It is for operators, on a listener of its own,
-// and for workers as well as front ends. ready says why the process can't work now, if it can't.
-func RunAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry, ready func() error) error {
+// runAdmin serves /healthz, /readyz and /metrics on l until ctx ends. Operators use it, on a listener separate from the
+// clients'; workers have one too. ready returns the reason why the process can't work now, or nil.
+func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry, ready func() error) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -31,7 +31,7 @@ func RunAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
-	// What is under way when it ends is of no use to anybody.
+	// Close, not Shutdown: no caller needs the answers that are in flight.
 	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve admin: %w", err)

@@ -1,0 +1,103 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+)
+
+// RunFrontend serves redirects until ctx ends.
+func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, version string) error {
+	s, err := Open(ctx, cfg, cfg.Redis.Timeout, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // the process ends
+	setFrontendGC(cfg)
+	near, watcher := s.nearCache(), s.watcher()
+	o := cfg.FrontendOptions()
+	o.Flights, o.Entries, o.Admit = s.flights(near, watcher), near, s.Origin.Admit
+	o.Log, o.Registry = log, s.Registry
+	runLocator, err := s.locator(ctx, &o)
+	if err != nil {
+		return err
+	}
+	server := frontend.New(o)
+	clients, err := listen(ctx, "frontend.listen", cfg.Frontend.Listen)
+	if err != nil {
+		return err
+	}
+	admin, err := listen(ctx, "frontend.admin_listen", cfg.Frontend.AdminListen)
+	if err != nil {
+		_ = clients.Close()
+		return err
+	}
+	log.Info().Str("version", version).Int("pid", os.Getpid()).
+		Stringer("listen", clients.Addr()).Stringer("admin", admin.Addr()).Msg("frontend started")
+	defer func() { log.Info().Msg("frontend stopped") }()
+	return runAll(ctx,
+		func(ctx context.Context) error { return runAdmin(ctx, admin, s.Registry, server.Ready) },
+		func(ctx context.Context) error { return server.Run(ctx, clients) },
+		func(ctx context.Context) error { watcher.Run(ctx, s.Cache); return nil },
+		func(ctx context.Context) error { near.Run(ctx); return nil },
+		func(ctx context.Context) error { runLocator(ctx); return nil },
+	)
+}
+
+func (s *System) flights(near *cache.NearCache, watcher *cache.Watcher) *flight.Group {
+	host, _ := os.Hostname() // Only part of a name.
+	o := s.cfg.FlightOptions()
+	for i, p := range s.Pools {
+		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i]})
+	}
+	o.Cache, o.Watcher, o.Queue, o.Owner = near, watcher, s.Queue, fmt.Sprintf("%s/%d", host, os.Getpid())
+	o.Breakers, o.Log, o.Registry = s.Breakers, s.log, s.Registry
+	return flight.NewGroup(o)
+}
+
+func (s *System) nearCache() *cache.NearCache {
+	o := s.cfg.NearCache()
+	o.OnChange = func(up bool, err error) {
+		if up {
+			s.log.Info().Msg("redis notifies of changes; redirects are served from memory")
+		} else {
+			s.log.Warn().Err(err).Msg("redis does not notify of changes; every redirect reads redis")
+		}
+	}
+	c := cache.NewNearCache(s.Cache, o)
+	registerNearCache(s.Registry, c)
+	return c
+}
+
+func (s *System) watcher() *cache.Watcher {
+	return cache.NewWatcher(func(up bool) {
+		if up {
+			s.log.Info().Msg("redis is up")
+		} else {
+			s.log.Warn().Msg("redis is down; clients are redirected after a HEAD of the bucket")
+		}
+	})
+}
+
+// locator sets o.RegionOf if region.ip_ranges is set, and returns the function that keeps the list current. It loads a list
+// from a file and fails without one. A list from a URL loads in the background.
+func (s *System) locator(ctx context.Context, o *frontend.Options) (run func(context.Context), err error) {
+	l, err := s.cfg.Locator(func(err error) { s.log.Warn().Err(err).Msg("region.ip_ranges") })
+	if l == nil || err != nil {
+		return func(context.Context) {}, err
+	}
+	o.RegionOf = l.Locate
+	if _, err := os.Stat(s.cfg.Region.IPRanges); err == nil {
+		if err := l.Load(ctx); err != nil {
+			return nil, fmt.Errorf("region.ip_ranges: %w", err)
+		}
+	}
+	return l.Run, nil
+}

@@ -1,0 +1,31 @@
+package system
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+)
+
+// newRegistry returns a registry with the metrics of the Go runtime and of the process.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// undecodable registers a counter and returns the function that increments it.
+func undecodable(r *prometheus.Registry) func() {
+	return promauto.With(r).NewCounter(prometheus.CounterOpts{
+		Name: "cloud_mirror_undecodable_entries_total",
+		Help: "Cache entries that could not be decoded and were deleted.",
+	}).Inc
+}
+
+func registerNearCache(r *prometheus.Registry, c *cache.NearCache) {
+	promauto.With(r).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cloud_mirror_entries_in_memory",
+		Help: "Cache entries held in memory.",
+	}, func() float64 { return float64(c.Len()) })
+}

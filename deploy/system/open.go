@@ -1,0 +1,65 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/transfer"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+)
+
+// System is what front end, worker and set-up share.
+type System struct {
+	*transfer.Ends
+	Registry *prometheus.Registry
+	Cache    *cache.Redis
+	Queue    *queue.Queue
+	Breakers *flight.Breakers
+
+	cfg config.Config
+	log zerolog.Logger
+}
+
+// Open opens the parts of cfg. It does no I/O beyond what the AWS SDK does to find its configuration. redisTimeout bounds
+// each step of a call of redis and adds a circuit breaker; 0 is the cache's default timeout, without a breaker.
+//
+// It also makes log the logger of the redis library, for the whole process.
+func Open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, log zerolog.Logger) (*System, error) {
+	redis.SetLogger(redisLogger{log})
+	aws, err := cfg.AWS(ctx, log)
+	if err != nil {
+		return nil, fmt.Errorf("AWS configuration: %w", err)
+	}
+	s := &System{Registry: newRegistry(), cfg: cfg, log: log}
+	s.Breakers = flight.NewBreakers(s.Registry, log)
+	if s.Ends, err = transfer.Open(cfg, aws); err != nil {
+		return nil, err
+	}
+	o := cache.Options{Timeout: redisTimeout, Undecodable: undecodable(s.Registry)}
+	if redisTimeout > 0 {
+		o.OnBreaker = s.Breakers.Changed("redis")
+	}
+	if s.Cache, err = cache.Open(cfg.Redis.URL, o); err != nil {
+		return nil, fmt.Errorf("redis.url: %w", err)
+	}
+	s.Queue = queue.Open(aws, cfg.SQS.Region, cfg.SQS.Endpoint, cfg.SQS.Queue)
+	return s, nil
+}
+
+// Close releases the connections to redis.
+func (s *System) Close() error { return s.Cache.Close() }
+
+// redisLogger demotes the redis library's messages to debug: the watcher reports once that redis is down.
+type redisLogger struct{ log zerolog.Logger }
+
+func (l redisLogger) Printf(_ context.Context, format string, args ...any) {
+	l.log.Debug().Str("library", "redis").Msgf(format, args...)
+}

@@ -1,0 +1,49 @@
+package system
+
+import (
+	"context"
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/setup"
+	"github.com/cloud-mirror/cloud-mirror/worker"
+)
+
+// RunSetup creates the buckets, the queues, and Temporal's search attributes and schedules. It writes what it did to w,
+// or with dryRun what it would do.
+func RunSetup(ctx context.Context, cfg config.Config, log zerolog.Logger, w io.Writer, dryRun bool) error {
+	s, err := Open(ctx, cfg, 0, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // the process ends
+	var steps []setup.Step
+	for _, b := range s.Buckets {
+		steps = append(steps, b.Setup)
+	}
+	return setup.Run(ctx, w, dryRun, append(steps, s.setupQueue, s.setupTemporal)...)
+}
+
+func (s *System) setupQueue(ctx context.Context, dryRun bool) ([]string, error) {
+	return s.Queue.Setup(ctx, s.cfg.SQS.VisibilityTimeout, s.cfg.SQS.MaxReceives, dryRun)
+}
+
+func (s *System) setupTemporal(ctx context.Context, dryRun bool) ([]string, error) {
+	temporal, namespace, err := worker.Dial(ctx, s.log)
+	if err != nil {
+		return nil, err
+	}
+	defer temporal.Close()
+	lines, err := worker.SetupAttributes(ctx, temporal, namespace, dryRun)
+	if err != nil {
+		return lines, err
+	}
+	var pools []string
+	for _, p := range s.Pools {
+		pools = append(pools, p.ID())
+	}
+	swept, err := worker.SetupSweeps(ctx, temporal.ScheduleClient(), pools, dryRun)
+	return append(lines, swept...), err
+}

@@ -1,0 +1,89 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/worker"
+)
+
+// RunWorker makes copies and starts workflows, each if cfg says so, until ctx ends.
+func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, version string) error {
+	s, err := Open(ctx, cfg, 0, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // the process ends
+	sealer, err := activities.NewSealer(cfg.Worker.QueryKeys)
+	if err != nil {
+		return fmt.Errorf("worker.query_keys: %w", err)
+	}
+	temporal, namespace, err := worker.Dial(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	admin, err := listen(ctx, "worker.admin_listen", cfg.Worker.AdminListen)
+	if err != nil {
+		return err
+	}
+	setWorkerGC(cfg)
+	metrics := worker.NewMetrics(s.Registry)
+	o := worker.Options{
+		Log:       log,
+		Namespace: namespace,
+		Activities: s.activities(activities.Activities{
+			Owners:   worker.Owners{Temporal: temporal, Namespace: namespace},
+			Sealer:   sealer,
+			Observer: metrics,
+		}),
+		Concurrency:       cfg.Worker.Concurrency,
+		LargeSlots:        cfg.LargeSlots(),
+		Queue:             s.Queue,
+		Receivers:         cfg.Worker.Receivers,
+		VisibilityTimeout: cfg.SQS.VisibilityTimeout,
+		Metrics:           metrics,
+	}
+	if cfg.Worker.Bridge {
+		o.Bridge = s.bridge(temporal, sealer)
+	}
+	log.Info().Str("version", version).Int("pid", os.Getpid()).Stringer("admin", admin.Addr()).Msg("worker starts")
+	running := worker.New(temporal, o)
+	defer func() { log.Info().Msg("worker stopped") }()
+	return runAll(ctx,
+		func(ctx context.Context) error { return runAdmin(ctx, admin, s.Registry, running.Ready) },
+		running.Run,
+	)
+}
+
+// activities returns the activities of each pool that this worker copies into, by pool id. They share the fields of shared.
+func (s *System) activities(shared activities.Activities) map[string]*activities.Activities {
+	all := map[string]*activities.Activities{}
+	copiers := s.Copiers()
+	for i, p := range s.Pools {
+		if !s.cfg.Copies(p.ID()) {
+			continue
+		}
+		a := shared
+		a.Pool, a.Origin, a.Bucket, a.Copier, a.Cache = p, s.Origin, s.Buckets[i], copiers[i], s.Cache
+		a.Rules, a.Now = s.cfg.Rules(), time.Now
+		all[p.ID()] = &a
+	}
+	return all
+}
+
+func (s *System) bridge(temporal worker.Starter, sealer *activities.Sealer) *worker.Bridge {
+	b := &worker.Bridge{Temporal: temporal, Sealer: sealer, Admit: s.Origin.Admit, Pools: map[string]storage.Pool{}}
+	b.Waiting = func(err error) { s.log.Warn().Err(err).Msg("Temporal did not accept a copy request; retrying") }
+	for _, p := range s.Pools {
+		b.Pools[p.ID()] = p
+	}
+	return b
+}
