@@ -14,6 +14,11 @@
 //
 // When and how often an activity runs is the workflow's business.
 //
+// 2026-11-25: every key of a history is lowerCamelCase, since a history keeps its keys for ever. origin.Meta had underscores
+// (content_type) before; both spellings decode, so recorded histories and open runs work. A rollback to a build before this
+// date does not decode the new spelling. It would store copies without their Content-* headers, so terminate open runs
+// before such a rollback. No release has the old spelling.
+//
 // 2026-11-22: a source's query may be a signature, but the workflow must carry it to be retried from its history alone.
 // So it is sealed (see [Sealer]) and nothing but an activity can read it.
 //

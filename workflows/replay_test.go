@@ -1,13 +1,10 @@
 package workflows_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/cloud-mirror/cloud-mirror/workflows"
@@ -17,20 +14,16 @@ import (
 // `temporal workflow show --output json`, after an edit of its text.
 func replay(t *testing.T, file string, edit func(string) string) error {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", file))
-	require.NoError(t, err)
-	history, err := client.HistoryFromJSON(strings.NewReader(edit(string(data))), client.HistoryJSONOptions{})
-	require.NoError(t, err)
 	r := worker.NewWorkflowReplayer()
 	r.RegisterWorkflow(workflows.CopyObject)
-	return r.ReplayWorkflowHistory(nil, history)
+	return r.ReplayWorkflowHistory(nil, recorded(t, file, edit))
 }
 
 // A history that no longer replays is a workflow that is stuck after a deployment: use workflow.GetVersion.
 func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range []string{"completed.json", "failed.json"} {
 		t.Run(file, func(t *testing.T) {
-			require.NoError(t, replay(t, file, func(s string) string { return s }))
+			require.NoError(t, replay(t, file, unchanged))
 		})
 	}
 }

@@ -20,13 +20,13 @@ type Meta struct {
 	// Size is the length of the body in bytes, as sent (a content coding is not undone); -1 if the source does not say.
 	Size               int64  `json:"size"`
 	ETag               string `json:"etag,omitempty"`
-	LastModified       string `json:"last_modified,omitempty"`
-	ContentType        string `json:"content_type,omitempty"`
-	ContentEncoding    string `json:"content_encoding,omitempty"`
-	ContentDisposition string `json:"content_disposition,omitempty"`
-	ContentLanguage    string `json:"content_language,omitempty"`
+	LastModified       string `json:"lastModified,omitempty"`
+	ContentType        string `json:"contentType,omitempty"`
+	ContentEncoding    string `json:"contentEncoding,omitempty"`
+	ContentDisposition string `json:"contentDisposition,omitempty"`
+	ContentLanguage    string `json:"contentLanguage,omitempty"`
 	// AcceptRanges tells whether the source says, or has shown, that it serves ranges of bytes.
-	AcceptRanges bool `json:"accept_ranges,omitempty"`
+	AcceptRanges bool `json:"acceptRanges,omitempty"`
 	// Digests are the checksums that the source gave for the object, at most one per algorithm, the strongest first.
 	Digests []Digest `json:"digests,omitempty"`
 	// Addresses are the hops of the redirect chain, the last being the one that serves the object.
