@@ -83,12 +83,11 @@ func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
 	}
 }
 
+// run judges the copy at every beat, until its context ends or the verdict ends it.
 func (t *transfer) run(ctx context.Context) error {
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
-	moved, renewed := t.a.Now(), t.a.Now()
-	var last int64
-	var purged time.Time // since when it is known to be
+	r := record{MovedAt: t.a.Now(), RenewedAt: t.a.Now()}
 	for beats := 1; ; beats++ {
 		select {
 		case <-ctx.Done():
@@ -100,35 +99,40 @@ func (t *transfer) run(ctx context.Context) error {
 		if t.state.Load() != nil || beats > quietBeats || copier.IsSmall(t.in.Meta) {
 			activity.RecordHeartbeat(ctx, t.progress())
 		}
-		now, c := t.a.Now(), &t.job.Counters
-		waits := c.Waiting.Load() > 0 && c.Held.Load() == 0
-		if n := c.Fetched.Load() + c.Read.Load() + c.Stored.Load(); n != last || waits {
-			last, moved = n, now
-		}
-		// A source that sends too little is the copier's to judge, so what takes so long is the bucket, or a connection to a
-		// source that has as many as it may.
-		if since := now.Sub(moved); since > bucketPatience*t.a.Copier.StallTimeout {
-			stalled := errBucketStalled
-			if c.Reading.Load() > 0 {
-				stalled = copier.ErrStalled
-			}
-			return fmt.Errorf("%w: for %s, after %d of %d bytes", stalled, since.Round(time.Second), c.Stored.Load(), t.in.Meta.Size)
-		}
-		// Renewed as long as something moved since or the bucket has the last word: to complete a large object takes it
-		// minutes.
-		if now.Sub(renewed) < min(news, t.a.Rules.Lease/3) || moved.Before(renewed) && c.Reading.Load() > 0 {
-			continue
-		}
-		renewed = now
-		if err := t.renew(ctx, now); err == nil {
-			purged = time.Time{}
-		} else if purged.IsZero() {
-			// The purge cancels the workflow as well, which is the better end; but its message may be lost.
-			purged = now
-		} else if now.Sub(purged) >= t.a.Rules.Lease/3 {
+		var err error
+		if r, err = t.check(ctx, r); err != nil {
 			return err
 		}
 	}
+}
+
+// check acts on the judgement of the copy. Its error ends the copy.
+func (t *transfer) check(ctx context.Context, r record) (record, error) {
+	now, l := t.a.Now(), t.limits()
+	v, r := judge(now, snapshotOf(&t.job.Counters), r, l)
+	switch v {
+	case sourceStalled:
+		return r, t.stalled(copier.ErrStalled, now.Sub(r.MovedAt))
+	case bucketStalled:
+		return r, t.stalled(errBucketStalled, now.Sub(r.MovedAt))
+	case renewLease:
+		err := t.renew(ctx, now)
+		if v, r = judgeRenewal(now, err != nil, r, l); v == copyPurged {
+			return r, err
+		}
+	default:
+	}
+	return r, nil
+}
+
+func (t *transfer) limits() limits {
+	third := t.a.Rules.Lease / 3
+	return limits{Stall: bucketPatience * t.a.Copier.StallTimeout, Renew: min(news, third), Grace: third}
+}
+
+func (t *transfer) stalled(cause error, since time.Duration) error {
+	return fmt.Errorf("%w: for %s, after %d of %d bytes",
+		cause, since.Round(time.Second), t.job.Counters.Stored.Load(), t.in.Meta.Size)
 }
 
 // renew fails only with [cache.ErrPurged]: redis being down is no reason to stop a copy.

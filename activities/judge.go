@@ -1,0 +1,94 @@
+package activities
+
+import (
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+)
+
+// verdict is what to do with a running copy.
+type verdict int
+
+const (
+	proceed       verdict = iota
+	renewLease            // renew the lease, and proceed unless judgeRenewal objects
+	sourceStalled         // end the copy: the source sends nothing
+	bucketStalled         // end the copy: the bucket takes nothing
+	copyPurged            // end the copy: its object was purged
+)
+
+// snapshot is a running copy at one moment.
+type snapshot struct {
+	// Moved counts every byte that the copy has fetched, read from a buffer, or stored.
+	Moved int64
+	// Waiting is set if the copy waits for its turn or for memory and holds no buffer. It can do nothing then.
+	Waiting bool
+	// Reading is set while a read of the source is in flight.
+	Reading bool
+}
+
+// snapshotOf reads the counters of a running copy.
+func snapshotOf(c *copier.Counters) snapshot {
+	return snapshot{
+		Moved:   c.Fetched.Load() + c.Read.Load() + c.Stored.Load(),
+		Waiting: c.Waiting.Load() > 0 && c.Held.Load() == 0,
+		Reading: c.Reading.Load() > 0,
+	}
+}
+
+// record is what earlier judgements leave for the next one.
+type record struct {
+	Moved     int64     // bytes, at the last judgement
+	MovedAt   time.Time // when a byte moved last, or the copy waited last
+	RenewedAt time.Time // when the lease was renewed last, or a renewal tried
+	RefusedAt time.Time // when a purge first refused a renewal; zero if the last renewal was not refused
+}
+
+// limits are the times that a copy is judged by.
+type limits struct {
+	Stall time.Duration // a copy may move nothing for this long
+	Renew time.Duration // the lease is renewed this often
+	Grace time.Duration // a purge gets this long to cancel the workflow itself
+}
+
+// judge decides what to do with a running copy, from a snapshot of it and the record of earlier judgements, and returns
+// the record for the next one. It does no I/O and reads no clock.
+//
+// The copier judges a source that sends too little. A copy that moves nothing for the stall limit has therefore a bucket
+// that takes nothing, unless a read of the source is in flight: then it waits for a connection to a source that has as
+// many as it may.
+//
+// The lease is renewed if a byte moved since the last renewal, or if no read is in flight: the bucket has the last word
+// then, and takes minutes to complete a large object.
+func judge(now time.Time, s snapshot, r record, l limits) (verdict, record) {
+	if s.Moved != r.Moved || s.Waiting {
+		r.Moved, r.MovedAt = s.Moved, now
+	}
+	switch {
+	case now.Sub(r.MovedAt) > l.Stall && s.Reading:
+		return sourceStalled, r
+	case now.Sub(r.MovedAt) > l.Stall:
+		return bucketStalled, r
+	case now.Sub(r.RenewedAt) < l.Renew:
+		return proceed, r
+	case r.MovedAt.Before(r.RenewedAt) && s.Reading:
+		return proceed, r
+	}
+	r.RenewedAt = now
+	return renewLease, r
+}
+
+// judgeRenewal decides what to do after a renewal, which a purge may have refused. The purge cancels the workflow as
+// well, which is the better end, but its message may be lost: the copy ends if a later renewal is refused after the
+// grace.
+func judgeRenewal(now time.Time, refused bool, r record, l limits) (verdict, record) {
+	switch {
+	case !refused:
+		r.RefusedAt = time.Time{}
+	case r.RefusedAt.IsZero():
+		r.RefusedAt = now
+	case now.Sub(r.RefusedAt) >= l.Grace:
+		return copyPurged, r
+	}
+	return proceed, r
+}
