@@ -64,7 +64,7 @@ func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object
 	job := &copier.Job{
 		URL:  object.URL,
 		Meta: in.Meta,
-		Input: storage.ObjectSpec{
+		Spec: storage.ObjectSpec{
 			Key:                object.Key(),
 			ContentType:        contentType(in.Meta.ContentType),
 			ContentEncoding:    header(in.Meta.ContentEncoding),
@@ -94,10 +94,10 @@ func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object
 func (a *Activities) there(ctx context.Context, t *transfer) (_ Copy, found bool, _ error) {
 	looking, cancel := context.WithTimeout(ctx, bucketTimeout)
 	defer cancel()
-	stored, err := a.Bucket.Head(looking, t.job.Input.Key)
+	stored, err := a.Bucket.Head(looking, t.job.Spec.Key)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		t.job.Input.Replaces = ""
+		t.job.Spec.Replaces = ""
 		return Copy{}, false, nil
 	case err != nil:
 		return Copy{}, false, fmt.Errorf("%w: %w", errStorage, err)
@@ -107,7 +107,7 @@ func (a *Activities) there(ctx context.Context, t *transfer) (_ Copy, found bool
 		t.in.SHA256 == "" && a.usable(stored, t.in.Generation):
 		return Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires, Way: WayFound}, true, nil
 	}
-	t.job.Input.Replaces = stored.ETag
+	t.job.Spec.Replaces = stored.ETag
 	return Copy{}, false, nil
 }
 

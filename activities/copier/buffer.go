@@ -22,25 +22,25 @@ type buffer struct {
 	mem []byte // nil once it is released
 }
 
-// buffer waits for memory for n bytes. The file of a large part has no name, and goes with the process.
-func (r *run) buffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
+// newBuffer waits for memory for n bytes. The file of a large part has no name, and goes with the process.
+func (r *run) newBuffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
 	if n > m.MaxBuffer() {
-		f, err := os.CreateTemp(r.SpoolDir, "cloud-mirror-part-*")
+		f, err := os.CreateTemp(r.copier.SpoolDir, "cloud-mirror-part-*")
 		if err != nil {
 			return nil, fmt.Errorf("make a file for a part: %w", err)
 		}
 		_ = os.Remove(f.Name())
-		r.Counters.Held.Add(1)
-		return &buffer{counters: &r.Counters, file: f, size: n}, nil
+		r.job.Counters.Held.Add(1)
+		return &buffer{counters: &r.job.Counters, file: f, size: n}, nil
 	}
-	r.Counters.Waiting.Add(1)
-	defer r.Counters.Waiting.Add(-1)
+	r.job.Counters.Waiting.Add(1)
+	defer r.job.Counters.Waiting.Add(-1)
 	mem, err := m.take(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	r.Counters.Held.Add(1)
-	return &buffer{counters: &r.Counters, memory: m, mem: mem, size: n}, nil
+	r.job.Counters.Held.Add(1)
+	return &buffer{counters: &r.job.Counters, memory: m, mem: mem, size: n}, nil
 }
 
 // release gives the memory back. Package net/http may go on reading a request's body for a while after the request was

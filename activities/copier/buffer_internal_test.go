@@ -22,10 +22,10 @@ func TestReleasedBuffer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &Copier{SpoolDir: t.TempDir()}
-			r := &run{Copier: c, Job: &Job{}}
+			r := &run{copier: c, job: &Job{}}
 			m := NewMemory(tc.memory)
 			load := func(s string) (*buffer, storage.Body) {
-				buf, err := r.buffer(t.Context(), m, int64(len(s)))
+				buf, err := r.newBuffer(t.Context(), m, int64(len(s)))
 				require.NoError(t, err)
 				body, err := buf.load(strings.NewReader(s), storage.ChecksumCRC64NVME, func(int) {})
 				require.NoError(t, err)

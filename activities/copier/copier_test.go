@@ -79,12 +79,12 @@ func TestMetadataHasTheChecksum(t *testing.T) {
 	r := inMemory(t, 1234)
 	_, err := r.try(t)
 	require.NoError(t, err)
-	in, ok := r.memory.Input(r.job.Input.Key)
+	in, ok := r.memory.Input(r.job.Spec.Key)
 	require.True(t, ok)
 	sum := r.memory.Checksum().Body(r.source.body).Sum
 	require.Equal(t, base64.StdEncoding.EncodeToString(sum), in.Metadata["cloud-mirror-crc64nvme"])
-	require.Equal(t, r.job.Input.Key, in.Metadata[storage.MetadataCopyID])
-	require.NotContains(t, r.job.Input.Metadata, "cloud-mirror-crc64nvme", "the job was changed")
+	require.Equal(t, r.job.Spec.Key, in.Metadata[storage.MetadataCopyID])
+	require.NotContains(t, r.job.Spec.Metadata, "cloud-mirror-crc64nvme", "the job was changed")
 }
 
 func TestRangesAreReadInParallel(t *testing.T) {

@@ -273,7 +273,7 @@ func TestBucketThatFails(t *testing.T) {
 			r.proxy.Request = func(req *http.Request) bool {
 				if id := req.URL.Query().Get("uploadId"); id != "" && is(req) {
 					_, _ = r.direct.AbortMultipartUpload(req.Context(), &s3.AbortMultipartUploadInput{
-						Bucket: &r.pool.Bucket, Key: &r.job.Input.Key, UploadId: &id,
+						Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key, UploadId: &id,
 					})
 				}
 				return true
@@ -315,7 +315,7 @@ func TestBucketThatFails(t *testing.T) {
 					case name == "the upload is gone":
 						// versitygw brings an upload back to life, crippled, for a part that is on its way: it is gone on with, and found to be
 						// of no use at its end, or left for the sweep.
-						require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Input.Key}))
+						require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Spec.Key}))
 						most = 2 * int64(size)
 					case call == storagetest.CallComplete && name == "a byte of it is flipped":
 						most = int64(size)
@@ -331,16 +331,16 @@ func TestBucketThatFails(t *testing.T) {
 // replaces looks at the bucket before another try, as StreamCopy does.
 func (r *rig) replaces(t *testing.T) {
 	t.Helper()
-	if out, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key}); err == nil {
-		r.job.Input.Replaces = *out.ETag
+	if out, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key}); err == nil {
+		r.job.Spec.Replaces = *out.ETag
 	}
 }
 
 func TestUploadsOfOthersUnderTheKeyAreAborted(t *testing.T) {
 	onServers(t, 4*partSize, func(t *testing.T, r *rig) {
-		neighbour := r.job.Input
+		neighbour := r.job.Spec
 		neighbour.Key += "-more"
-		for _, in := range []storage.ObjectSpec{r.job.Input, r.job.Input, neighbour} {
+		for _, in := range []storage.ObjectSpec{r.job.Spec, r.job.Spec, neighbour} {
 			_, err := r.Bucket.CreateUpload(t.Context(), in)
 			require.NoError(t, err)
 		}

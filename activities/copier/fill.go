@@ -34,13 +34,13 @@ func (r *run) fill(
 }
 
 func (r *run) open(ctx context.Context, open func(context.Context) (*origin.Body, error)) (*origin.Body, error) {
-	r.Counters.Reading.Add(1)
-	defer r.Counters.Reading.Add(-1)
+	r.job.Counters.Reading.Add(1)
+	defer r.job.Counters.Reading.Add(-1)
 	body, err := open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !body.Framed() && !r.AllowUnverified {
+	if !body.Framed() && !r.copier.AllowUnverified {
 		_ = body.Close()
 		return nil, &origin.Error{
 			Class: origin.ClassUnverifiable, Permanent: true,
@@ -59,7 +59,7 @@ func end(ctx context.Context, src io.Reader) error {
 	case errors.Is(err, io.EOF) && n == 0:
 		return nil
 	case err != nil:
-		return because(ctx, err)
+		return orStall(ctx, err)
 	default:
 		return &origin.Error{Class: origin.ClassTruncated, Text: "the source sent more than it declared"}
 	}
@@ -69,8 +69,8 @@ func end(ctx context.Context, src io.Reader) error {
 func (r *run) load(
 	ctx context.Context, cut context.CancelCauseFunc, buf *buffer, src io.Reader,
 ) (storage.Body, error) {
-	r.Counters.Reading.Add(1)
-	defer r.Counters.Reading.Add(-1)
+	r.job.Counters.Reading.Add(1)
+	defer r.job.Counters.Reading.Add(-1)
 	var got atomic.Int64
 	watched := make(chan struct{})
 	done := make(chan struct{})
@@ -82,16 +82,16 @@ func (r *run) load(
 		close(done)
 		<-watched
 	}()
-	body, err := buf.load(src, r.Bucket.Checksum(), func(n int) {
+	body, err := buf.load(src, r.copier.Bucket.Checksum(), func(n int) {
 		got.Add(int64(n))
-		r.Counters.Fetched.Add(int64(n))
+		r.job.Counters.Fetched.Add(int64(n))
 	})
-	return body, because(ctx, err)
+	return body, orStall(ctx, err)
 }
 
 // watch cuts the reading when too little came in the last stretch of time.
 func (r *run) watch(got *atomic.Int64, cut context.CancelCauseFunc, done <-chan struct{}) {
-	ticker := time.NewTicker(r.StallTimeout)
+	ticker := time.NewTicker(r.copier.StallTimeout)
 	defer ticker.Stop()
 	for last := int64(0); ; {
 		select {
@@ -100,16 +100,16 @@ func (r *run) watch(got *atomic.Int64, cut context.CancelCauseFunc, done <-chan 
 		case <-ticker.C:
 		}
 		now := got.Load()
-		if least := max(1, int64(r.StallTimeout.Seconds()*float64(r.MinRate))); now-last < least {
-			cut(fmt.Errorf("%w: %d bytes came in %s, %d are the least", ErrStalled, now-last, r.StallTimeout, least))
+		if least := max(1, int64(r.copier.StallTimeout.Seconds()*float64(r.copier.MinRate))); now-last < least {
+			cut(fmt.Errorf("%w: %d bytes came in %s, %d are the least", ErrStalled, now-last, r.copier.StallTimeout, least))
 			return
 		}
 		last = now
 	}
 }
 
-// because is why ctx was ended from here, if that is why a call failed.
-func because(ctx context.Context, err error) error {
+// orStall is why ctx was ended from here, if that is why a call failed.
+func orStall(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, ErrStalled) {
 		return cause
 	}

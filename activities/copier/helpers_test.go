@@ -178,7 +178,7 @@ func (r *rig) newJob(t *testing.T) {
 	key := strings.NewReplacer("/", "_", " ", "_", "#", "_").Replace(t.Name()) + "/" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	r.job = &copier.Job{
 		URL: r.source.URL + "/object", Meta: meta,
-		Input: storage.ObjectSpec{
+		Spec: storage.ObjectSpec{
 			Key: key, ContentType: meta.ContentType,
 			Metadata: map[string]string{storage.MetadataCopyID: key},
 		},
@@ -189,7 +189,7 @@ func (r *rig) newJob(t *testing.T) {
 func (r *rig) try(t *testing.T) (copier.Result, error) {
 	t.Helper()
 	next := &copier.Job{
-		URL: r.job.URL, Meta: r.job.Meta, Input: r.job.Input, Expect: r.job.Expect, Server: r.job.Server,
+		URL: r.job.URL, Meta: r.job.Meta, Spec: r.job.Spec, Expect: r.job.Expect, Server: r.job.Server,
 		Checkpoint: func(s copier.State) {
 			r.states.Add(1)
 			r.saved.Store(&s)
@@ -204,7 +204,7 @@ func (r *rig) try(t *testing.T) (copier.Result, error) {
 // open counts the uploads under the key.
 func (r *rig) open(t *testing.T) int {
 	t.Helper()
-	uploads, err := r.Bucket.ListUploads(t.Context(), r.job.Input.Key)
+	uploads, err := r.Bucket.ListUploads(t.Context(), r.job.Spec.Key)
 	require.NoError(t, err)
 	return len(uploads)
 }
@@ -212,7 +212,7 @@ func (r *rig) open(t *testing.T) int {
 // stored is what a real server has.
 func (r *rig) stored(t *testing.T) *s3.GetObjectOutput {
 	t.Helper()
-	out, err := r.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key})
+	out, err := r.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key})
 	require.NoError(t, err)
 	return out
 }
@@ -220,7 +220,7 @@ func (r *rig) stored(t *testing.T) *s3.GetObjectOutput {
 func (r *rig) body(t *testing.T) []byte {
 	t.Helper()
 	if r.memory != nil {
-		body, ok := r.memory.Body(r.job.Input.Key)
+		body, ok := r.memory.Body(r.job.Spec.Key)
 		require.True(t, ok, "there is no object")
 		return body
 	}
@@ -241,9 +241,9 @@ func (r *rig) requireAbsent(t *testing.T) {
 	t.Helper()
 	var err error
 	if r.memory != nil {
-		_, err = r.memory.Head(t.Context(), r.job.Input.Key)
+		_, err = r.memory.Head(t.Context(), r.job.Spec.Key)
 	} else {
-		_, err = r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Input.Key})
+		_, err = r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key})
 	}
 	require.Error(t, err, "there is an object")
 }
@@ -252,7 +252,7 @@ func (r *rig) requireAbsent(t *testing.T) {
 func (r *rig) requireNothing(t *testing.T) {
 	t.Helper()
 	r.requireAbsent(t)
-	require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Input.Key}))
+	require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Spec.Key}))
 	require.Zero(t, r.open(t))
 }
 

@@ -119,7 +119,7 @@ func (t task) copyOne(ctx context.Context, engine *copier.Copier, source *origin
 	}
 	j := &copier.Job{
 		URL: c.URL, Meta: meta,
-		Input:      storage.ObjectSpec{Key: c.Key, ContentType: meta.ContentType, Metadata: map[string]string{storage.MetadataCopyID: c.Key}},
+		Spec:       storage.ObjectSpec{Key: c.Key, ContentType: meta.ContentType, Metadata: map[string]string{storage.MetadataCopyID: c.Key}},
 		Checkpoint: func(copier.State) {},
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -1,0 +1,61 @@
+package copier
+
+import (
+	"context"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// part is a piece of the object.
+type part struct {
+	number int32 // from 1
+	off, n int64 // bytes
+}
+
+// parts cuts an object of a known size.
+func parts(size, each int64) []part {
+	var all []part
+	for off := int64(0); off < size; off += each {
+		all = append(all, part{number: int32(len(all)) + 1, off: off, n: min(each, size-off)}) //nolint:gosec // 10,000 at most
+	}
+	return all
+}
+
+// slots is how many parts are under way; large ones, which are in files, take more disk than anybody expects.
+func (u *upload) slots() int64 {
+	c := u.run.copier
+	if u.state.PartSize > c.Memory.MaxBuffer() {
+		return min(2, int64(c.Parts))
+	}
+	return int64(c.Parts)
+}
+
+// acquireSlot waits for the part's turn and for memory, in the order of parts, so that the first ones never wait for memory
+// that later ones have. done is to be called in any case.
+func (u *upload) acquireSlot(
+	ctx context.Context, slots *semaphore.Weighted, n int64,
+) (buf *buffer, done func(), err error) {
+	r := u.run
+	var undo []func()
+	done = func() {
+		for _, f := range undo {
+			f()
+		}
+	}
+	r.job.Counters.Waiting.Add(1)
+	defer r.job.Counters.Waiting.Add(-1)
+	for _, limit := range []*semaphore.Weighted{slots, r.copier.Limit} {
+		if limit == nil {
+			continue
+		}
+		if err := limit.Acquire(ctx, 1); err != nil {
+			return nil, done, err
+		}
+		undo = append(undo, func() { limit.Release(1) })
+	}
+	if buf, err = r.newBuffer(ctx, r.copier.Memory, n); err != nil {
+		return nil, done, err
+	}
+	undo = append(undo, buf.release)
+	return buf, done, nil
+}
