@@ -15,8 +15,18 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// WayFound is the way of a copy that another attempt or another copy had made.
-const WayFound = "found"
+// StreamCopyInput is the input of [Activities.StreamCopy].
+type StreamCopyInput struct {
+	Source     SealedObject `json:"source"`
+	Meta       origin.Meta  `json:"meta"`
+	Generation int64        `json:"generation"`
+	Replaces   string       `json:"replaces,omitempty"`
+	CopyID     string       `json:"copyID,omitempty"`
+	// SHA256 is what the copy must have, in hex; empty if nobody said.
+	SHA256 string `json:"sha256,omitempty"`
+	// Resume is where an earlier StreamCopy of the same CopyID left off.
+	Resume copier.State `json:"resume,omitzero"`
+}
 
 // StreamCopy copies the source's bytes into the bucket. What is stored is exactly what HeadSource saw, or nothing. It goes
 // on where an earlier attempt left off, and leaves the upload to the next one if it fails itself: AbortUpload is for when
@@ -45,8 +55,8 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (Copy, error) 
 	ctx, stop := t.watch(ctx)
 	defer stop()
 	if t.job.Resume.Upload != "" || activity.GetInfo(ctx).Attempt > 1 {
-		if there, found, err := a.there(ctx, t); err != nil || found {
-			return there, cause(ctx, err)
+		if existing, found, err := a.existing(ctx, t); err != nil || found {
+			return existing, cause(ctx, err)
 		}
 	}
 	r, err := a.Copier.Run(ctx, t.job)
@@ -90,8 +100,8 @@ func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object
 	return job, nil
 }
 
-// there looks what the bucket has: an earlier attempt may have come to its end, and somebody else to another one.
-func (a *Activities) there(ctx context.Context, t *transfer) (_ Copy, found bool, _ error) {
+// existing looks what the bucket has: an earlier attempt may have come to its end, and somebody else to another one.
+func (a *Activities) existing(ctx context.Context, t *transfer) (_ Copy, found bool, _ error) {
 	looking, cancel := context.WithTimeout(ctx, bucketTimeout)
 	defer cancel()
 	stored, err := a.Bucket.Head(looking, t.job.Spec.Key)
@@ -119,16 +129,4 @@ func cause(ctx context.Context, err error) error {
 		return c
 	}
 	return err
-}
-
-// AbortUpload frees what a copy has stored in parts that will never be an object.
-func (a *Activities) AbortUpload(ctx context.Context, in AbortUploadInput) error {
-	object, err := a.Sealer.Open(in.Source)
-	if err != nil {
-		return outcome(ctx, err)
-	}
-	if err := copier.AbortUploads(ctx, a.Bucket, storage.Upload{Key: object.Key()}); err != nil {
-		return outcome(ctx, fmt.Errorf("%w: %w", errStorage, err))
-	}
-	return nil
 }

@@ -47,22 +47,6 @@ func newTransfer(ctx context.Context, a *Activities, in StreamCopyInput) *transf
 	return t
 }
 
-// progress is where the copy is now.
-func (t *transfer) progress() Progress {
-	p := Progress{Total: t.in.Meta.Size, Resume: t.last.Resume}
-	if t.job != nil {
-		p.Done = t.job.Counters.Stored.Load()
-	}
-	if s := t.state.Load(); s != nil {
-		p.Resume = *s
-	}
-	if p.Resume.Upload != "" && p.Resume.Upload == t.last.Resume.Upload {
-		// Of an attempt that did not come to look at the parts, they are there all the same.
-		p.Done = max(p.Done, t.last.Done)
-	}
-	return p
-}
-
 // checkpoint sends a heartbeat, the first one of an attempt at once.
 func (t *transfer) checkpoint(ctx context.Context, s copier.State) {
 	t.state.Store(&s)

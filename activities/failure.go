@@ -14,6 +14,28 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
+// Failure is why a copy failed. It is the details of every error that an activity returns.
+type Failure struct {
+	Class     string `json:"class"`
+	Status    int    `json:"status,omitempty"`
+	Permanent bool   `json:"permanent"`
+	Text      string `json:"text"`
+}
+
+// The error classes that do not come from [origin.Class], and the one of it that the workflow acts on.
+const (
+	ClassChanged   = string(origin.ClassChanged) // the source is no longer what HeadSource saw
+	ClassPurged    = "Purged"                    // the object was purged while it was copied
+	ClassStalled   = "SourceStalled"             // the source sent nothing, or next to nothing, for too long
+	ClassDigest    = "DigestMismatch"            // the source is not what the request expects
+	ClassHandover  = "HandedOver"                // the worker was stopped
+	ClassStorage   = "StorageFailed"             // the bucket refused or did not answer
+	ClassCache     = "CacheFailed"               // redis did not answer
+	ClassSealed    = "SealedQuery"               // the worker can't read the URL's query
+	ClassCancelled = "Cancelled"                 // somebody cancelled the copy
+	ClassInternal  = "InternalError"             // anything else
+)
+
 // maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable, in bytes.
 const maxErrorText = 1024
 

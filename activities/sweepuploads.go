@@ -5,9 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 )
+
+// SweepInput is the input of [Activities.SweepUploads].
+type SweepInput struct {
+	// OlderThan spares uploads that were begun since.
+	OlderThan time.Duration `json:"olderThan"`
+}
+
+// SweepResult is how many uploads there were.
+type SweepResult struct {
+	Aborted int `json:"aborted"`
+	Owned   int `json:"owned"`   // a running workflow's
+	Young   int `json:"young"`   // begun too recently to tell
+	Foreign int `json:"foreign"` // of keys that are not ours
+}
 
 // SweepUploads aborts the pool's multipart uploads that no running workflow owns: those of workflows that were terminated,
 // or whose worker was frozen for longer than its copy lived. Uploads under keys that are not of our form are left alone.
