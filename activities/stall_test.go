@@ -38,6 +38,10 @@ func drip(w http.ResponseWriter, r *http.Request, pause time.Duration) {
 	}
 }
 
+// sourceTimeout is the stall timeout of tests whose source does not stall. On a busy machine a good source sends nothing
+// for 50 ms. A bucket may hang for 10 times as long.
+const sourceTimeout = 300 * time.Millisecond
+
 // stuckBucket takes nothing until its caller gives up.
 type stuckBucket struct{ *storagetest.Memory }
 
@@ -48,7 +52,7 @@ func (stuckBucket) Put(ctx context.Context, _ storage.ObjectSpec, _ storage.Body
 
 func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 	b := newBench(t)
-	b.Copier.StallTimeout = 50 * time.Millisecond
+	b.Copier.StallTimeout = sourceTimeout
 	b.Copier.Bucket = stuckBucket{b.bucket}
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStorage, false)
@@ -58,7 +62,7 @@ func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 func TestBucketThatHangsIsCutThoughMemoryIsShort(t *testing.T) {
 	b := newBench(t)
 	b.large()
-	b.Copier.StallTimeout, b.Copier.Memory, b.Copier.Parts = 50*time.Millisecond, copier.NewMemory(16<<20), parts
+	b.Copier.StallTimeout, b.Copier.Memory, b.Copier.Parts = sourceTimeout, copier.NewMemory(16<<20), parts
 	b.Copier.Bucket = hangingBucket{b.bucket}
 	_, err := b.copyLarge(t, b.input())
 	requireFailure(t, err, activities.ClassStorage, false)
