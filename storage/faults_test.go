@@ -41,9 +41,9 @@ var errAny = errors.New("any error")
 
 // fault is what goes wrong and what comes of it.
 type fault struct {
-	spoil func(a *attempt)
-	err   error
-	there string
+	spoil    func(a *attempt)
+	err      error
+	existing string
 	// open is set if the upload, where there is one, is still there.
 	open bool
 	// only is the call that it can happen to, or empty.
@@ -70,8 +70,8 @@ func (a *attempt) another() error {
 	return err
 }
 
-// there says what the bucket holds.
-func (a *attempt) there(t *testing.T) string {
+// existing says what the bucket holds.
+func (a *attempt) existing(t *testing.T) string {
 	t.Helper()
 	body := a.read(t, a.in.Key)
 	if body == nil {
@@ -197,21 +197,21 @@ func faults() map[string]fault {
 	none := func(a *attempt) { a.after(func(*http.Response) error { return nil }) }
 	const only = storagetest.CallComplete
 	return map[string]fault{
-		"nothing":                      {spoil: none, there: ours},
-		"requests are lost":            {spoil: dropRequests, err: errAny, there: nothing, open: true},
-		"replies are lost":             {spoil: dropReplies, there: ours},
-		"a byte of the object is lost": {spoil: flip(storagetest.CallPut), err: errAny, there: nothing, only: storagetest.CallPut},
-		"a byte of the part is lost":   {spoil: flip(storagetest.CallPart), err: errAny, there: nothing, open: true, only: only},
-		"a byte of the list is lost":   {spoil: flip(storagetest.CallComplete), err: errAny, there: nothing, open: true, only: only},
-		"half of the reply comes":      {spoil: func(a *attempt) { a.after(half) }, there: ours, only: only},
-		"busy":                         {spoil: beBusy, err: errAny, there: nothing, open: true},
-		"a late error":                 {spoil: beLate, err: errAny, there: nothing, open: true, only: only},
+		"nothing":                      {spoil: none, existing: ours},
+		"requests are lost":            {spoil: dropRequests, err: errAny, existing: nothing, open: true},
+		"replies are lost":             {spoil: dropReplies, existing: ours},
+		"a byte of the object is lost": {spoil: flip(storagetest.CallPut), err: errAny, existing: nothing, only: storagetest.CallPut},
+		"a byte of the part is lost":   {spoil: flip(storagetest.CallPart), err: errAny, existing: nothing, open: true, only: only},
+		"a byte of the list is lost":   {spoil: flip(storagetest.CallComplete), err: errAny, existing: nothing, open: true, only: only},
+		"half of the reply comes":      {spoil: func(a *attempt) { a.after(half) }, existing: ours, only: only},
+		"busy":                         {spoil: beBusy, err: errAny, existing: nothing, open: true},
+		"a late error":                 {spoil: beLate, err: errAny, existing: nothing, open: true, only: only},
 		"a late error, though it is done": {spoil: func(a *attempt) {
 			a.after(func(r *http.Response) error { return replace(r, http.StatusOK, lateError) })
-		}, there: ours, only: only},
+		}, existing: ours, only: only},
 		"a gateway gives up, though it is done": {spoil: func(a *attempt) {
 			a.after(func(r *http.Response) error { return replace(r, http.StatusGatewayTimeout, "") })
-		}, there: ours},
+		}, existing: ours},
 		"HEAD fails as well": {spoil: func(a *attempt) {
 			a.after(lose)
 			a.Reply = func(w http.ResponseWriter, r *http.Request) bool {
@@ -221,23 +221,23 @@ func faults() map[string]fault {
 				refuse(w, http.StatusInternalServerError, "InternalError")
 				return true
 			}
-		}, err: errAny, there: ours},
-		"another copy is there":                    {spoil: facing(none), err: storage.ErrConflict, there: others, open: true},
-		"another copy, requests are lost":          {spoil: facing(dropRequests), err: errAny, there: others, open: true},
-		"another copy, replies are lost":           {spoil: facing(dropReplies), err: errAny, there: others, open: true},
-		"another copy, busy":                       {spoil: facing(beBusy), err: errAny, there: others, open: true},
-		"another copy, HEAD lies of the bytes":     {spoil: facing(lieOf("bytes")), err: storage.ErrConflict, there: others, open: true},
-		"HEAD lies of the bytes":                   {spoil: lieOf("bytes"), err: storage.ErrMismatch, there: nothing},
-		"HEAD lies of their number":                {spoil: lieOf("number"), err: storage.ErrMismatch, there: nothing},
-		"HEAD lies, after the replies are lost":    {spoil: loseAndLie, err: storage.ErrMismatch, there: nothing},
-		"another copy comes before we look":        {spoil: overtake, err: storage.ErrConflict, there: others},
-		"another copy comes, and replies are lost": {spoil: overtakeUnseen, err: errAny, there: others},
+		}, err: errAny, existing: ours},
+		"another copy is there":                    {spoil: facing(none), err: storage.ErrConflict, existing: others, open: true},
+		"another copy, requests are lost":          {spoil: facing(dropRequests), err: errAny, existing: others, open: true},
+		"another copy, replies are lost":           {spoil: facing(dropReplies), err: errAny, existing: others, open: true},
+		"another copy, busy":                       {spoil: facing(beBusy), err: errAny, existing: others, open: true},
+		"another copy, HEAD lies of the bytes":     {spoil: facing(lieOf("bytes")), err: storage.ErrConflict, existing: others, open: true},
+		"HEAD lies of the bytes":                   {spoil: lieOf("bytes"), err: storage.ErrMismatch, existing: nothing},
+		"HEAD lies of their number":                {spoil: lieOf("number"), err: storage.ErrMismatch, existing: nothing},
+		"HEAD lies, after the replies are lost":    {spoil: loseAndLie, err: storage.ErrMismatch, existing: nothing},
+		"another copy comes before we look":        {spoil: overtake, err: storage.ErrConflict, existing: others},
+		"another copy comes, and replies are lost": {spoil: overtakeUnseen, err: errAny, existing: others},
 		"the caller leaves before": {spoil: func(a *attempt) {
 			a.instead(func(http.ResponseWriter) { a.cancel(); panic(http.ErrAbortHandler) })
-		}, err: context.Canceled, there: nothing, open: true},
+		}, err: context.Canceled, existing: nothing, open: true},
 		"the caller leaves after": {spoil: func(a *attempt) {
 			a.after(func(*http.Response) error { a.cancel(); return io.ErrUnexpectedEOF })
-		}, there: ours},
+		}, existing: ours},
 	}
 }
 
@@ -326,7 +326,7 @@ func (a *attempt) suffer(t *testing.T, tc fault) {
 	}
 	require.Equal(t, tc.err != nil, err != nil, "error: %v", err)
 	require.Positive(t, a.struck.Load(), "the fault did not strike")
-	require.Equal(t, tc.there, a.there(t))
+	require.Equal(t, tc.existing, a.existing(t))
 	if err == nil {
 		head, err := a.past.Head(t.Context(), a.in.Key)
 		require.NoError(t, err)

@@ -47,7 +47,7 @@ func spoil(t *testing.T, s server, change func(*storage.Pool)) *spoiled {
 			LocationConstraint: types.BucketLocationConstraint(f.pool.Region),
 		},
 	})
-	if _, there := errors.AsType[*types.BucketAlreadyOwnedByYou](err); !there {
+	if _, owned := errors.AsType[*types.BucketAlreadyOwnedByYou](err); !owned {
 		require.NoError(t, err)
 	}
 	f.Bucket = storage.Open(f.cfg, f.pool)

@@ -160,7 +160,7 @@ func sumOfETag(etag string) string {
 // which also settles a reply that got lost. It fails with [ErrNoUpload], with [ErrConflict], with [ErrMismatch], and then
 // it will always fail, or with the server's error; the upload may then still be there.
 func (b *Bucket) CompleteUpload(ctx context.Context, in ObjectSpec, u Upload, parts []Part) (Stored, error) {
-	want, err := b.whole(parts)
+	want, err := b.expected(parts)
 	if err != nil {
 		return Stored{}, b.wrap("complete upload of", in.Key, err)
 	}
@@ -183,7 +183,7 @@ func (b *Bucket) CompleteUpload(ctx context.Context, in ObjectSpec, u Upload, pa
 	}
 	var stored Stored
 	if _, err = b.client.CompleteMultipartUpload(ctx, complete); err != nil {
-		if hasCode(err, unfit()...) {
+		if hasCode(err, unrepairable()...) {
 			err = fmt.Errorf("%w: the server can't make the object of these parts: %w", ErrMismatch, err)
 		}
 		stored, err = b.settle(ctx, in, want, err)
@@ -196,17 +196,17 @@ func (b *Bucket) CompleteUpload(ctx context.Context, in ObjectSpec, u Upload, pa
 	return stored, nil
 }
 
-// unfit are the errors of parts that will never be the object
+// unrepairable are the errors of parts that will never be the object
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
-func unfit() []string {
+func unrepairable() []string {
 	return []string{
 		"BadDigest", "EntityTooLarge", "EntityTooSmall", "InvalidArgument", "InvalidDigest", "InvalidPart", "InvalidPartOrder",
 		"InvalidRequest", "MalformedXML", "XAmzContentChecksumMismatch",
 	}
 }
 
-// whole is what the bucket will hold when the parts are one object.
-func (b *Bucket) whole(parts []Part) (Stored, error) {
+// expected is what the bucket will hold when the parts are one object.
+func (b *Bucket) expected(parts []Part) (Stored, error) {
 	var want Stored
 	for i, p := range parts {
 		if int(p.Number) != i+1 {

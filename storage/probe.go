@@ -26,7 +26,7 @@ type ignored struct {
 
 // probe tries out what the pool declares by uploading as a copy does. It fails with what to set instead.
 func (b *Bucket) probe(ctx context.Context, name string) ([]string, error) {
-	ignores, err := b.try(ctx)
+	ignores, err := b.probeOnce(ctx)
 	if err != nil {
 		if settings := b.remedy(ctx, err); settings != "" {
 			return nil, fmt.Errorf("%s: set %s: the server can't do what the pool declares: %w", name, settings, err)
@@ -98,15 +98,15 @@ func (b *Bucket) remedy(ctx context.Context, refusal error) string {
 				texts = append(texts, s.text)
 			}
 		}
-		if _, err := Open(b.cfg, pool).try(ctx); err == nil {
+		if _, err := Open(b.cfg, pool).probeOnce(ctx); err == nil {
 			return strings.Join(texts, " and ")
 		}
 	}
 	return ""
 }
 
-// try uploads a tiny object in every way in which a copy may be uploaded, and removes it.
-func (b *Bucket) try(ctx context.Context) (ignores ignored, err error) {
+// probeOnce uploads a tiny object in every way in which a copy may be uploaded, and removes it.
+func (b *Bucket) probeOnce(ctx context.Context) (ignores ignored, err error) {
 	in := anotherCopy(ObjectSpec{Key: probePrefix + rand.Text()})
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
@@ -165,11 +165,11 @@ func (b *Bucket) tryPut(ctx context.Context, in ObjectSpec) (etag string, err er
 	if err != nil {
 		return "", err
 	}
-	return stored.ETag, b.shows(stored)
+	return stored.ETag, b.requireChecksum(stored)
 }
 
-// shows fails if the checksum of a stored object, which was compared where there is one, is missing.
-func (b *Bucket) shows(stored Stored) error {
+// requireChecksum fails if the checksum of a stored object, which was compared where there is one, is missing.
+func (b *Bucket) requireChecksum(stored Stored) error {
 	if b.Checksum() == ChecksumCRC64NVME && stored.CRC64NVME == "" {
 		return fmt.Errorf("%s of a whole object: %w", b.Checksum(), errUnverified)
 	}
@@ -215,5 +215,5 @@ func (b *Bucket) tryUpload(ctx context.Context, in ObjectSpec) (stored Stored, n
 	if stored, err = b.CompleteUpload(ctx, in, u, []Part{part}); err != nil {
 		return Stored{}, noSums, err
 	}
-	return stored, noSums, b.shows(stored)
+	return stored, noSums, b.requireChecksum(stored)
 }

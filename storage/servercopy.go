@@ -33,7 +33,7 @@ func (b *Bucket) CopyFrom(ctx context.Context, in ObjectSpec, src CopySource, co
 	stored, err := b.copyFrom(ctx, in, src, copied)
 	if errors.Is(err, ErrConflict) {
 		// Which of the two objects does not meet its condition the server does not say.
-		if _, changed := b.look(ctx, src); changed != nil {
+		if _, changed := b.headSource(ctx, src); changed != nil {
 			err = changed
 		}
 	}
@@ -47,7 +47,7 @@ func (b *Bucket) CopyFrom(ctx context.Context, in ObjectSpec, src CopySource, co
 }
 
 func (b *Bucket) copyFrom(ctx context.Context, in ObjectSpec, src CopySource, copied func(int64)) (Stored, error) {
-	want, err := b.look(ctx, src)
+	want, err := b.headSource(ctx, src)
 	if err != nil {
 		return Stored{}, err
 	}
@@ -81,8 +81,8 @@ func (b *Bucket) admits(ctx context.Context, in ObjectSpec) error {
 	return err
 }
 
-// look makes sure that the credentials can read the source, and that it is the one that is meant.
-func (b *Bucket) look(ctx context.Context, src CopySource) (Stored, error) {
+// headSource makes sure that the credentials can read the source, and that it is the one that is meant.
+func (b *Bucket) headSource(ctx context.Context, src CopySource) (Stored, error) {
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: &src.Bucket, Key: &src.Key, ChecksumMode: types.ChecksumModeEnabled, IfMatch: optional(src.ETag),
 	}, func(o *s3.Options) {

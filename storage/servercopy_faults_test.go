@@ -22,9 +22,9 @@ import (
 type copyFault struct {
 	spoil func(t *testing.T, c *copying)
 	// err is the error, which is the only one of ErrNotCopied, ErrConflict and Canceled, or errAny for neither of them.
-	err   error
-	there string
-	only  string
+	err      error
+	existing string
+	only     string
 }
 
 // first is the call by which the server first reads the source.
@@ -109,9 +109,9 @@ func copyFaults() map[string]copyFault {
 		"the copy to replace is there": {func(t *testing.T, c *copying) {
 			t.Helper()
 			facing(strike)(&c.attempt)
-			there, err := c.past.Head(t.Context(), c.in.Key)
+			existing, err := c.past.Head(t.Context(), c.in.Key)
 			require.NoError(t, err)
-			c.in.Replaces = there.ETag
+			c.in.Replaces = existing.ETag
 		}, nil, ours, ""},
 		"the copy to replace is not there": {simple(func(c *copying) {
 			c.in.Replaces = `"00000000000000000000000000000000"`
@@ -269,10 +269,10 @@ func (c *copying) suffer(t *testing.T, tc copyFault) {
 		require.Equal(t, errors.Is(tc.err, known), errors.Is(err, known), "error: %v", err)
 	}
 	require.Positive(t, c.struck.Load(), "the fault did not strike")
-	if tc.there == ours {
+	if tc.existing == ours {
 		c.requireOurs(t)
 	} else {
-		require.Equal(t, tc.there, c.there(t))
+		require.Equal(t, tc.existing, c.existing(t))
 	}
 	require.Empty(t, c.uploads(t, c.in.Key))
 	require.Less(t, c.Largest(), int64(8<<10), "its bytes came here")

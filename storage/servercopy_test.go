@@ -58,8 +58,8 @@ func (s *source) put(t *testing.T, body []byte) {
 		Key: s.Key, ContentType: "text/source", ContentEncoding: "source", ContentDisposition: "inline", ContentLanguage: "la",
 		Metadata: map[string]string{"source": "yes", storage.MetadataCopyID: "source"},
 	}
-	if there, err := s.bucket.Head(t.Context(), s.Key); err == nil {
-		in.Replaces = there.ETag
+	if existing, err := s.bucket.Head(t.Context(), s.Key); err == nil {
+		in.Replaces = existing.ETag
 	}
 	stored, err := s.bucket.Put(t.Context(), in, s.bucket.Checksum().Body(body))
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func (s source) copying(t *testing.T, on server, call, key string, change func(*
 // requireOurs checks what is there, and that nothing of the source is but its bytes.
 func (c *copying) requireOurs(t *testing.T) {
 	t.Helper()
-	require.Equal(t, ours, c.there(t))
+	require.Equal(t, ours, c.existing(t))
 	out, err := c.direct.HeadObject(t.Context(), &s3.HeadObjectInput{
 		Bucket: &c.pool.Bucket, Key: &c.in.Key, ChecksumMode: "ENABLED",
 	})
