@@ -31,7 +31,7 @@ func TestStreamCopy(t *testing.T) {
 	head, err := b.bucket.Head(t.Context(), b.object.Key())
 	require.NoError(t, err)
 	require.EqualValues(t, 7, head.Generation)
-	in, _ := b.bucket.Input(b.object.Key())
+	in, _ := b.bucket.Spec(b.object.Key())
 	require.Equal(t, "application/octet-stream", in.ContentType)
 	require.Equal(t, b.origin.served.URL+"/a", in.Metadata["cloud-mirror-upstream-url"], "without its query")
 	require.Equal(t, `t?"?`, in.Metadata["cloud-mirror-upstream-etag"], "printable ASCII")
@@ -59,7 +59,7 @@ func TestMetadataStaysWithinWhatS3Takes(t *testing.T) {
 		},
 	})
 	require.NoError(t, err)
-	in, ok := b.bucket.Input(b.object.Key())
+	in, ok := b.bucket.Spec(b.object.Key())
 	require.True(t, ok)
 	size := 0
 	for name, value := range in.Metadata {
@@ -101,7 +101,7 @@ func TestHeadersAreKeptWholeOrNotAtAll(t *testing.T) {
 			Source: b.source, CopyID: "run/1", Meta: origin.Meta{Size: int64(len(body)), ContentDisposition: sent},
 		})
 		require.NoError(t, err)
-		in, ok := b.bucket.Input(b.object.Key())
+		in, ok := b.bucket.Spec(b.object.Key())
 		require.True(t, ok)
 		require.Equal(t, want, in.ContentDisposition)
 	}

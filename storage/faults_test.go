@@ -21,7 +21,7 @@ import (
 // attempt is one object on its way into a bucket that is seen through a spoiling proxy.
 type attempt struct {
 	*spoiled
-	in     storage.ObjectSpec
+	spec   storage.ObjectSpec
 	body   []byte
 	call   string // which makes the object appear
 	run    func(ctx context.Context) (storage.Stored, error)
@@ -41,9 +41,9 @@ var errAny = errors.New("any error")
 
 // fault is what goes wrong and what comes of it.
 type fault struct {
-	spoil    func(a *attempt)
-	err      error
-	existing string
+	spoil func(a *attempt)
+	err   error
+	holds string
 	// open is set if the upload, where there is one, is still there.
 	open bool
 	// only is the call that it can happen to, or empty.
@@ -64,7 +64,7 @@ func (a *attempt) same() []byte { return a.body[:min(len(a.body), 100_000)] }
 // another stores another copy, past the faults.
 func (a *attempt) another() error {
 	_, err := a.direct.PutObject(context.Background(), &s3.PutObjectInput{
-		Bucket: &a.pool.Bucket, Key: &a.in.Key, Body: bytes.NewReader(a.same()),
+		Bucket: &a.pool.Bucket, Key: &a.spec.Key, Body: bytes.NewReader(a.same()),
 		Metadata: map[string]string{storage.MetadataCopyID: others},
 	})
 	return err
@@ -73,11 +73,11 @@ func (a *attempt) another() error {
 // existing says what the bucket holds.
 func (a *attempt) existing(t *testing.T) string {
 	t.Helper()
-	body := a.read(t, a.in.Key)
+	body := a.read(t, a.spec.Key)
 	if body == nil {
 		return nothing
 	}
-	out, err := a.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &a.pool.Bucket, Key: &a.in.Key})
+	out, err := a.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &a.pool.Bucket, Key: &a.spec.Key})
 	require.NoError(t, err)
 	want := a.same()
 	if out.Metadata[storage.MetadataCopyID] == ours {
@@ -197,21 +197,21 @@ func faults() map[string]fault {
 	none := func(a *attempt) { a.after(func(*http.Response) error { return nil }) }
 	const only = storagetest.CallComplete
 	return map[string]fault{
-		"nothing":                      {spoil: none, existing: ours},
-		"requests are lost":            {spoil: dropRequests, err: errAny, existing: nothing, open: true},
-		"replies are lost":             {spoil: dropReplies, existing: ours},
-		"a byte of the object is lost": {spoil: flip(storagetest.CallPut), err: errAny, existing: nothing, only: storagetest.CallPut},
-		"a byte of the part is lost":   {spoil: flip(storagetest.CallPart), err: errAny, existing: nothing, open: true, only: only},
-		"a byte of the list is lost":   {spoil: flip(storagetest.CallComplete), err: errAny, existing: nothing, open: true, only: only},
-		"half of the reply comes":      {spoil: func(a *attempt) { a.after(half) }, existing: ours, only: only},
-		"busy":                         {spoil: beBusy, err: errAny, existing: nothing, open: true},
-		"a late error":                 {spoil: beLate, err: errAny, existing: nothing, open: true, only: only},
+		"nothing":                      {spoil: none, holds: ours},
+		"requests are lost":            {spoil: dropRequests, err: errAny, holds: nothing, open: true},
+		"replies are lost":             {spoil: dropReplies, holds: ours},
+		"a byte of the object is lost": {spoil: flip(storagetest.CallPut), err: errAny, holds: nothing, only: storagetest.CallPut},
+		"a byte of the part is lost":   {spoil: flip(storagetest.CallPart), err: errAny, holds: nothing, open: true, only: only},
+		"a byte of the list is lost":   {spoil: flip(storagetest.CallComplete), err: errAny, holds: nothing, open: true, only: only},
+		"half of the reply comes":      {spoil: func(a *attempt) { a.after(half) }, holds: ours, only: only},
+		"busy":                         {spoil: beBusy, err: errAny, holds: nothing, open: true},
+		"a late error":                 {spoil: beLate, err: errAny, holds: nothing, open: true, only: only},
 		"a late error, though it is done": {spoil: func(a *attempt) {
 			a.after(func(r *http.Response) error { return replace(r, http.StatusOK, lateError) })
-		}, existing: ours, only: only},
+		}, holds: ours, only: only},
 		"a gateway gives up, though it is done": {spoil: func(a *attempt) {
 			a.after(func(r *http.Response) error { return replace(r, http.StatusGatewayTimeout, "") })
-		}, existing: ours},
+		}, holds: ours},
 		"HEAD fails as well": {spoil: func(a *attempt) {
 			a.after(lose)
 			a.Reply = func(w http.ResponseWriter, r *http.Request) bool {
@@ -221,23 +221,23 @@ func faults() map[string]fault {
 				refuse(w, http.StatusInternalServerError, "InternalError")
 				return true
 			}
-		}, err: errAny, existing: ours},
-		"another copy is there":                    {spoil: facing(none), err: storage.ErrConflict, existing: others, open: true},
-		"another copy, requests are lost":          {spoil: facing(dropRequests), err: errAny, existing: others, open: true},
-		"another copy, replies are lost":           {spoil: facing(dropReplies), err: errAny, existing: others, open: true},
-		"another copy, busy":                       {spoil: facing(beBusy), err: errAny, existing: others, open: true},
-		"another copy, HEAD lies of the bytes":     {spoil: facing(lieOf("bytes")), err: storage.ErrConflict, existing: others, open: true},
-		"HEAD lies of the bytes":                   {spoil: lieOf("bytes"), err: storage.ErrMismatch, existing: nothing},
-		"HEAD lies of their number":                {spoil: lieOf("number"), err: storage.ErrMismatch, existing: nothing},
-		"HEAD lies, after the replies are lost":    {spoil: loseAndLie, err: storage.ErrMismatch, existing: nothing},
-		"another copy comes before we look":        {spoil: overtake, err: storage.ErrConflict, existing: others},
-		"another copy comes, and replies are lost": {spoil: overtakeUnseen, err: errAny, existing: others},
+		}, err: errAny, holds: ours},
+		"another copy is there":                    {spoil: facing(none), err: storage.ErrConflict, holds: others, open: true},
+		"another copy, requests are lost":          {spoil: facing(dropRequests), err: errAny, holds: others, open: true},
+		"another copy, replies are lost":           {spoil: facing(dropReplies), err: errAny, holds: others, open: true},
+		"another copy, busy":                       {spoil: facing(beBusy), err: errAny, holds: others, open: true},
+		"another copy, HEAD lies of the bytes":     {spoil: facing(lieOf("bytes")), err: storage.ErrConflict, holds: others, open: true},
+		"HEAD lies of the bytes":                   {spoil: lieOf("bytes"), err: storage.ErrMismatch, holds: nothing},
+		"HEAD lies of their number":                {spoil: lieOf("number"), err: storage.ErrMismatch, holds: nothing},
+		"HEAD lies, after the replies are lost":    {spoil: loseAndLie, err: storage.ErrMismatch, holds: nothing},
+		"another copy comes before we look":        {spoil: overtake, err: storage.ErrConflict, holds: others},
+		"another copy comes, and replies are lost": {spoil: overtakeUnseen, err: errAny, holds: others},
 		"the caller leaves before": {spoil: func(a *attempt) {
 			a.instead(func(http.ResponseWriter) { a.cancel(); panic(http.ErrAbortHandler) })
-		}, err: context.Canceled, existing: nothing, open: true},
+		}, err: context.Canceled, holds: nothing, open: true},
 		"the caller leaves after": {spoil: func(a *attempt) {
 			a.after(func(*http.Response) error { a.cancel(); return io.ErrUnexpectedEOF })
-		}, existing: ours},
+		}, holds: ours},
 	}
 }
 
@@ -272,11 +272,11 @@ func overtakeUnseen(a *attempt) {
 
 // put is an attempt in one request, upload one in parts.
 func (a *attempt) put(ctx context.Context) (storage.Stored, error) {
-	return a.Put(ctx, a.in, a.Checksum().Body(a.body))
+	return a.Put(ctx, a.spec, a.Checksum().Body(a.body))
 }
 
 func (a *attempt) upload(ctx context.Context) (storage.Stored, error) {
-	u, err := a.CreateUpload(ctx, a.in)
+	u, err := a.CreateUpload(ctx, a.spec)
 	if err != nil {
 		return storage.Stored{}, err
 	}
@@ -284,7 +284,7 @@ func (a *attempt) upload(ctx context.Context) (storage.Stored, error) {
 	if err != nil {
 		return storage.Stored{}, err
 	}
-	return a.CompleteUpload(ctx, a.in, u, []storage.Part{part})
+	return a.CompleteUpload(ctx, a.spec, u, []storage.Part{part})
 }
 
 func TestFaults(t *testing.T) {
@@ -297,10 +297,10 @@ func TestFaults(t *testing.T) {
 						continue
 					}
 					keys++
-					in := copyOf("host/"+strconv.Itoa(keys)+"/name", ours)
+					spec := copyOf("host/"+strconv.Itoa(keys)+"/name", ours)
 					t.Run(strings.Join([]string{s.name, string(sum), call, name}, ", "), func(t *testing.T) {
 						f := spoil(t, s, func(p *storage.Pool) { p.Checksum = sum })
-						a := &attempt{spoiled: f, in: in, body: []byte("the bytes of a copy"), call: call}
+						a := &attempt{spoiled: f, spec: spec, body: []byte("the bytes of a copy"), call: call}
 						a.run = a.put
 						if call == storagetest.CallComplete {
 							a.run = a.upload
@@ -326,9 +326,9 @@ func (a *attempt) suffer(t *testing.T, tc fault) {
 	}
 	require.Equal(t, tc.err != nil, err != nil, "error: %v", err)
 	require.Positive(t, a.struck.Load(), "the fault did not strike")
-	require.Equal(t, tc.existing, a.existing(t))
+	require.Equal(t, tc.holds, a.existing(t))
 	if err == nil {
-		head, err := a.past.Head(t.Context(), a.in.Key)
+		head, err := a.past.Head(t.Context(), a.spec.Key)
 		require.NoError(t, err)
 		require.Equal(t, head, stored)
 	}
@@ -336,5 +336,5 @@ func (a *attempt) suffer(t *testing.T, tc fault) {
 	if tc.open && a.call == storagetest.CallComplete {
 		want = 1
 	}
-	require.Len(t, a.uploads(t, a.in.Key), want)
+	require.Len(t, a.uploads(t, a.spec.Key), want)
 }

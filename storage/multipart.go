@@ -48,27 +48,27 @@ type Part struct {
 }
 
 // CreateUpload begins a multipart upload.
-func (b *Bucket) CreateUpload(ctx context.Context, in ObjectSpec) (Upload, error) {
-	u, err := b.createUpload(ctx, in, b.Checksum() == ChecksumCRC64NVME)
+func (b *Bucket) CreateUpload(ctx context.Context, spec ObjectSpec) (Upload, error) {
+	u, err := b.createUpload(ctx, spec, b.Checksum() == ChecksumCRC64NVME)
 	if err != nil {
-		return Upload{}, b.wrap("create upload of", in.Key, err)
+		return Upload{}, b.wrap("create upload of", spec.Key, err)
 	}
 	return u, nil
 }
 
 // createUpload goes on for a while after ctx is over, and then aborts: an upload whose id nobody gets to know would stay.
-func (b *Bucket) createUpload(ctx context.Context, in ObjectSpec, withCRC bool) (Upload, error) {
+func (b *Bucket) createUpload(ctx context.Context, spec ObjectSpec, withCRC bool) (Upload, error) {
 	if ctx.Err() != nil {
 		return Upload{}, ctx.Err()
 	}
 	create := &s3.CreateMultipartUploadInput{
 		Bucket:             &b.pool.Bucket,
-		Key:                &in.Key,
-		ContentType:        optional(in.ContentType),
-		ContentEncoding:    optional(in.ContentEncoding),
-		ContentDisposition: optional(in.ContentDisposition),
-		ContentLanguage:    optional(in.ContentLanguage),
-		Metadata:           in.Metadata,
+		Key:                &spec.Key,
+		ContentType:        optional(spec.ContentType),
+		ContentEncoding:    optional(spec.ContentEncoding),
+		ContentDisposition: optional(spec.ContentDisposition),
+		ContentLanguage:    optional(spec.ContentLanguage),
+		Metadata:           spec.Metadata,
 	}
 	if withCRC {
 		create.ChecksumAlgorithm, create.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
@@ -79,7 +79,7 @@ func (b *Bucket) createUpload(ctx context.Context, in ObjectSpec, withCRC bool) 
 	if err != nil {
 		return Upload{}, err
 	}
-	u := Upload{Key: in.Key, ID: aws.ToString(out.UploadId)}
+	u := Upload{Key: spec.Key, ID: aws.ToString(out.UploadId)}
 	if ctx.Err() != nil {
 		return Upload{}, errors.Join(ctx.Err(), b.AbortUpload(longer, u))
 	}
@@ -159,19 +159,19 @@ func sumOfETag(etag string) string {
 // compares the whole object's length and checksum with ours before it does; what it then holds is compared once more,
 // which also settles a reply that got lost. It fails with [ErrNoUpload], with [ErrConflict], with [ErrMismatch], and then
 // it will always fail, or with the server's error; the upload may then still be there.
-func (b *Bucket) CompleteUpload(ctx context.Context, in ObjectSpec, u Upload, parts []Part) (Stored, error) {
+func (b *Bucket) CompleteUpload(ctx context.Context, spec ObjectSpec, u Upload, parts []Part) (Stored, error) {
 	want, err := b.expected(parts)
 	if err != nil {
-		return Stored{}, b.wrap("complete upload of", in.Key, err)
+		return Stored{}, b.wrap("complete upload of", spec.Key, err)
 	}
 	complete := &s3.CompleteMultipartUploadInput{
 		Bucket:          &b.pool.Bucket,
-		Key:             &in.Key,
+		Key:             &spec.Key,
 		UploadId:        &u.ID,
 		MpuObjectSize:   &want.Size,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: make([]types.CompletedPart, len(parts))},
 	}
-	complete.IfMatch, complete.IfNoneMatch = b.conditions(in)
+	complete.IfMatch, complete.IfNoneMatch = b.conditions(spec)
 	for i, p := range parts {
 		complete.MultipartUpload.Parts[i] = types.CompletedPart{ETag: &p.ETag, PartNumber: &p.Number}
 		if b.Checksum() == ChecksumCRC64NVME {
@@ -186,9 +186,9 @@ func (b *Bucket) CompleteUpload(ctx context.Context, in ObjectSpec, u Upload, pa
 		if hasCode(err, unrepairable()...) {
 			err = fmt.Errorf("%w: the server can't make the object of these parts: %w", ErrMismatch, err)
 		}
-		stored, err = b.settle(ctx, in, want, err)
+		stored, err = b.settle(ctx, spec, want, err)
 	} else {
-		stored, err = b.verify(ctx, in, want)
+		stored, err = b.verify(ctx, spec, want)
 	}
 	if err != nil {
 		return Stored{}, b.uploadError("complete", u, err)

@@ -107,61 +107,63 @@ func (b *Bucket) remedy(ctx context.Context, refusal error) string {
 
 // probeOnce uploads a tiny object in every way in which a copy may be uploaded, and removes it.
 func (b *Bucket) probeOnce(ctx context.Context) (ignores ignored, err error) {
-	in := anotherCopy(ObjectSpec{Key: probePrefix + rand.Text()})
+	spec := anotherCopy(ObjectSpec{Key: probePrefix + rand.Text()})
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 		defer cancel()
-		if left := b.Delete(ctx, in.Key); left != nil {
+		if left := b.Delete(ctx, spec.Key); left != nil {
 			err = errors.Join(err, fmt.Errorf("%w: %w", errLeft, left))
 		}
 	}()
-	if in.Replaces, err = b.tryPut(ctx, in); err != nil {
+	if spec.Replaces, err = b.tryPut(ctx, spec); err != nil {
 		return ignores, err
 	}
-	if err := b.tryWrongSum(ctx, anotherCopy(in)); err != nil {
+	if err := b.tryWrongSum(ctx, anotherCopy(spec)); err != nil {
 		return ignores, err
 	}
-	puts := func(in ObjectSpec) (Stored, error) { return b.Put(ctx, in, b.Checksum().Body([]byte("another probe"))) }
-	uploads := func(in ObjectSpec) (stored Stored, err error) {
-		stored, ignores.partSums, err = b.tryUpload(ctx, in)
+	puts := func(spec ObjectSpec) (Stored, error) {
+		return b.Put(ctx, spec, b.Checksum().Body([]byte("another probe")))
+	}
+	uploads := func(spec ObjectSpec) (stored Stored, err error) {
+		stored, ignores.partSums, err = b.tryUpload(ctx, spec)
 		return stored, err
 	}
 	for _, store := range []func(ObjectSpec) (Stored, error){puts, uploads} {
 		if !b.pool.Overwrite {
 			// Neither is there nothing, nor such an object.
 			for _, replaces := range []string{"", `"00000000000000000000000000000000"`} {
-				conflicting := anotherCopy(in)
+				conflicting := anotherCopy(spec)
 				conflicting.Replaces = replaces
 				stored, err := store(conflicting)
 				switch {
 				case err == nil:
-					ignores.conditions, in.Replaces = true, stored.ETag
+					ignores.conditions, spec.Replaces = true, stored.ETag
 				case !errors.Is(err, ErrConflict):
 					return ignores, err
 				}
 			}
 		}
-		stored, err := store(anotherCopy(in))
+		stored, err := store(anotherCopy(spec))
 		if err != nil {
 			return ignores, err
 		}
-		in.Replaces = stored.ETag
+		spec.Replaces = stored.ETag
 	}
 	return ignores, nil
 }
 
 // anotherCopy is the same input as of a copy that nobody else makes.
-func anotherCopy(in ObjectSpec) ObjectSpec {
-	in.Metadata = map[string]string{MetadataCopyID: rand.Text()}
-	return in
+func anotherCopy(spec ObjectSpec) ObjectSpec {
+	spec.Metadata = map[string]string{MetadataCopyID: rand.Text()}
+	return spec
 }
 
 // tryPut stores an object and sees that the server keeps its checksum.
-func (b *Bucket) tryPut(ctx context.Context, in ObjectSpec) (etag string, err error) {
-	if _, err := b.Put(ctx, in, b.Checksum().Body([]byte("probe"))); err != nil {
+func (b *Bucket) tryPut(ctx context.Context, spec ObjectSpec) (etag string, err error) {
+	if _, err := b.Put(ctx, spec, b.Checksum().Body([]byte("probe"))); err != nil {
 		return "", err
 	}
-	stored, err := b.Head(ctx, in.Key)
+	stored, err := b.Head(ctx, spec.Key)
 	if err != nil {
 		return "", err
 	}
@@ -177,10 +179,10 @@ func (b *Bucket) requireChecksum(stored Stored) error {
 }
 
 // tryWrongSum sees that the server refuses bytes that don't have their checksum.
-func (b *Bucket) tryWrongSum(ctx context.Context, in ObjectSpec) error {
+func (b *Bucket) tryWrongSum(ctx context.Context, spec ObjectSpec) error {
 	body := b.Checksum().Body([]byte("probe"))
 	body.Sum[0] ^= 1
-	_, err := b.Put(ctx, in, body)
+	_, err := b.Put(ctx, spec, body)
 	switch status := statusOf(err); {
 	case err == nil, errors.Is(err, ErrMismatch):
 		return fmt.Errorf("%s of what is sent: %w", b.Checksum(), errUnverified)
@@ -191,8 +193,8 @@ func (b *Bucket) tryWrongSum(ctx context.Context, in ObjectSpec) error {
 }
 
 // tryUpload stores an object of one part.
-func (b *Bucket) tryUpload(ctx context.Context, in ObjectSpec) (stored Stored, noSums bool, err error) {
-	u, err := b.CreateUpload(ctx, in)
+func (b *Bucket) tryUpload(ctx context.Context, spec ObjectSpec) (stored Stored, noSums bool, err error) {
+	u, err := b.CreateUpload(ctx, spec)
 	if err != nil {
 		return Stored{}, false, err
 	}
@@ -212,7 +214,7 @@ func (b *Bucket) tryUpload(ctx context.Context, in ObjectSpec) (stored Stored, n
 		return Stored{}, false, err
 	}
 	noSums = len(listed) != 1 || listed[0].Sum != part.Sum
-	if stored, err = b.CompleteUpload(ctx, in, u, []Part{part}); err != nil {
+	if stored, err = b.CompleteUpload(ctx, spec, u, []Part{part}); err != nil {
 		return Stored{}, noSums, err
 	}
 	return stored, noSums, b.requireChecksum(stored)

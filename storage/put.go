@@ -34,12 +34,12 @@ type ObjectSpec struct {
 }
 
 // conditions are the preconditions under which an object may appear.
-func (b *Bucket) conditions(in ObjectSpec) (ifMatch, ifNoneMatch *string) {
+func (b *Bucket) conditions(spec ObjectSpec) (ifMatch, ifNoneMatch *string) {
 	switch {
 	case b.pool.Overwrite:
 		return nil, nil
-	case in.Replaces != "":
-		return &in.Replaces, nil
+	case spec.Replaces != "":
+		return &spec.Replaces, nil
 	default:
 		return nil, aws.String("*")
 	}
@@ -55,22 +55,22 @@ func (b *Bucket) Checksum() Checksum {
 
 // Put stores a whole object in one request: all of it, verified, or nothing. It fails with [ErrConflict] or
 // [ErrMismatch], or with the server's error.
-func (b *Bucket) Put(ctx context.Context, in ObjectSpec, body Body) (Stored, error) {
+func (b *Bucket) Put(ctx context.Context, spec ObjectSpec, body Body) (Stored, error) {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
-		return Stored{}, b.wrap("put", in.Key, err)
+		return Stored{}, b.wrap("put", spec.Key, err)
 	}
 	put := &s3.PutObjectInput{
 		Bucket:             &b.pool.Bucket,
-		Key:                &in.Key,
+		Key:                &spec.Key,
 		Body:               body.ReadSeeker,
 		ContentLength:      &body.Size,
-		ContentType:        optional(in.ContentType),
-		ContentEncoding:    optional(in.ContentEncoding),
-		ContentDisposition: optional(in.ContentDisposition),
-		ContentLanguage:    optional(in.ContentLanguage),
-		Metadata:           in.Metadata,
+		ContentType:        optional(spec.ContentType),
+		ContentEncoding:    optional(spec.ContentEncoding),
+		ContentDisposition: optional(spec.ContentDisposition),
+		ContentLanguage:    optional(spec.ContentLanguage),
+		Metadata:           spec.Metadata,
 	}
-	put.IfMatch, put.IfNoneMatch = b.conditions(in)
+	put.IfMatch, put.IfNoneMatch = b.conditions(spec)
 	sum := base64.StdEncoding.EncodeToString(body.Sum)
 	want := Stored{Size: body.Size, CRC64NVME: sum}
 	if b.Checksum() == ChecksumMD5 {
@@ -82,21 +82,21 @@ func (b *Bucket) Put(ctx context.Context, in ObjectSpec, body Body) (Stored, err
 	out, err := b.client.PutObject(ctx, put)
 	switch {
 	case err != nil:
-		stored, err := b.settle(ctx, in, want, err)
-		return stored, b.wrapNonNil("put", in.Key, err)
+		stored, err := b.settle(ctx, spec, want, err)
+		return stored, b.wrapNonNil("put", spec.Key, err)
 	case b.Checksum() == ChecksumCRC64NVME && aws.ToString(out.ChecksumCRC64NVME) == sum:
 		return Stored{
 			Size:       body.Size,
 			ETag:       aws.ToString(out.ETag),
 			CRC64NVME:  sum,
 			Expires:    expiry(out.Expiration, b.now(), b.pool.Lifespan),
-			Generation: Generation(in.Metadata),
-			CopyID:     in.Metadata[MetadataCopyID],
+			Generation: Generation(spec.Metadata),
+			CopyID:     spec.Metadata[MetadataCopyID],
 		}, nil
 	default:
 		// The server did not say that it checked: look at what it has.
-		stored, err := b.verify(ctx, in, want)
-		return stored, b.wrapNonNil("put", in.Key, err)
+		stored, err := b.verify(ctx, spec, want)
+		return stored, b.wrapNonNil("put", spec.Key, err)
 	}
 }
 
@@ -105,13 +105,13 @@ var errUnsettled = errors.New("what became of it is not known")
 
 // settle finds out what a call did that was to make an object appear and failed: its reply may have been lost. Only if
 // it was done is there an object with this copy's id.
-func (b *Bucket) settle(ctx context.Context, in ObjectSpec, want Stored, failure error) (Stored, error) {
+func (b *Bucket) settle(ctx context.Context, spec ObjectSpec, want Stored, failure error) (Stored, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	stored, err := b.Head(ctx, in.Key)
+	stored, err := b.Head(ctx, spec.Key)
 	switch {
-	case err == nil && stored.CopyID != "" && stored.CopyID == in.Metadata[MetadataCopyID]:
-		return b.judge(ctx, in, want, stored)
+	case err == nil && stored.CopyID != "" && stored.CopyID == spec.Metadata[MetadataCopyID]:
+		return b.judge(ctx, spec, want, stored)
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return Stored{}, fmt.Errorf("%w; %w: %w", failure, errUnsettled, err)
 	}
@@ -123,21 +123,21 @@ func (b *Bucket) settle(ctx context.Context, in ObjectSpec, want Stored, failure
 }
 
 // verify compares what the bucket holds with what was sent, and removes it if it differs.
-func (b *Bucket) verify(ctx context.Context, in ObjectSpec, want Stored) (Stored, error) {
-	stored, err := b.Head(ctx, in.Key)
+func (b *Bucket) verify(ctx context.Context, spec ObjectSpec, want Stored) (Stored, error) {
+	stored, err := b.Head(ctx, spec.Key)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return Stored{}, err
 	case err != nil:
 		return Stored{}, fmt.Errorf("%w: %w", errUnsettled, err)
 	}
-	return b.judge(ctx, in, want, stored)
+	return b.judge(ctx, spec, want, stored)
 }
 
 // judge removes an object that was stored as this copy and is not what was sent.
-func (b *Bucket) judge(ctx context.Context, in ObjectSpec, want, stored Stored) (Stored, error) {
+func (b *Bucket) judge(ctx context.Context, spec ObjectSpec, want, stored Stored) (Stored, error) {
 	switch {
-	case stored.CopyID != "" && stored.CopyID != in.Metadata[MetadataCopyID]:
+	case stored.CopyID != "" && stored.CopyID != spec.Metadata[MetadataCopyID]:
 		return Stored{}, fmt.Errorf("%w: another copy has replaced this one", ErrConflict)
 	case agree(stored, want):
 		return stored, nil
@@ -145,7 +145,7 @@ func (b *Bucket) judge(ctx context.Context, in ObjectSpec, want, stored Stored) 
 	err := fmt.Errorf("%w: sent %s, stored %s", ErrMismatch, describe(want), describe(stored))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	return Stored{}, errors.Join(err, b.Delete(ctx, in.Key))
+	return Stored{}, errors.Join(err, b.Delete(ctx, spec.Key))
 }
 
 // agree compares an object with what is known of it. A server that shows no checksum has verified it as it came.

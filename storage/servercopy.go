@@ -29,8 +29,8 @@ var ErrNotCopied = errors.New("not copied by the server")
 // CopyFrom has the server copy the source by itself. It fails with [ErrNotCopied] where streaming may do better, and with
 // [ErrConflict] where it would not. copied is told how many bytes the server has copied since the last time, from many
 // goroutines.
-func (b *Bucket) CopyFrom(ctx context.Context, in ObjectSpec, src CopySource, copied func(bytes int64)) (Stored, error) {
-	stored, err := b.copyFrom(ctx, in, src, copied)
+func (b *Bucket) CopyFrom(ctx context.Context, spec ObjectSpec, src CopySource, copied func(bytes int64)) (Stored, error) {
+	stored, err := b.copyFrom(ctx, spec, src, copied)
 	if errors.Is(err, ErrConflict) {
 		// Which of the two objects does not meet its condition the server does not say.
 		if _, changed := b.headSource(ctx, src); changed != nil {
@@ -43,37 +43,37 @@ func (b *Bucket) CopyFrom(ctx context.Context, in ObjectSpec, src CopySource, co
 	case ctx.Err() == nil && !errors.Is(err, ErrConflict) && !errors.Is(err, errUnsettled):
 		err = fmt.Errorf("%w: %w", ErrNotCopied, err)
 	}
-	return Stored{}, b.wrap("copy to", in.Key, err)
+	return Stored{}, b.wrap("copy to", spec.Key, err)
 }
 
-func (b *Bucket) copyFrom(ctx context.Context, in ObjectSpec, src CopySource, copied func(int64)) (Stored, error) {
+func (b *Bucket) copyFrom(ctx context.Context, spec ObjectSpec, src CopySource, copied func(int64)) (Stored, error) {
 	want, err := b.headSource(ctx, src)
 	if err != nil {
 		return Stored{}, err
 	}
-	if err = b.admits(ctx, in); err == nil {
+	if err = b.admits(ctx, spec); err == nil {
 		if src.Size <= b.copyLimit {
-			err = b.copyObject(ctx, in, src)
+			err = b.copyObject(ctx, spec, src)
 		} else {
-			err = b.copyParts(ctx, in, src, copied)
+			err = b.copyParts(ctx, spec, src, copied)
 		}
 	}
 	if err != nil {
-		return b.settle(ctx, in, want, err)
+		return b.settle(ctx, spec, want, err)
 	}
-	return b.verify(ctx, in, want)
+	return b.verify(ctx, spec, want)
 }
 
 // admits looks whether the object may appear. AWS sees to that itself, but versitygw 1.8.0 and MinIO of 2026-02 ignore the
 // conditions of CopyObject, so that what appears after this look is overwritten there. They do keep the condition on the
 // source: what is put in its place is what the source is at that moment, never an older one.
-func (b *Bucket) admits(ctx context.Context, in ObjectSpec) error {
+func (b *Bucket) admits(ctx context.Context, spec ObjectSpec) error {
 	if b.pool.Overwrite {
 		return nil
 	}
-	stored, err := b.Head(ctx, in.Key)
+	stored, err := b.Head(ctx, spec.Key)
 	switch {
-	case errors.Is(err, ErrNotFound) && in.Replaces == "", err == nil && stored.ETag == in.Replaces:
+	case errors.Is(err, ErrNotFound) && spec.Replaces == "", err == nil && stored.ETag == spec.Replaces:
 		return nil
 	case err == nil || errors.Is(err, ErrNotFound):
 		return ErrConflict
@@ -105,32 +105,32 @@ func (b *Bucket) headSource(ctx context.Context, src CopySource) (Stored, error)
 	return want, nil
 }
 
-func (b *Bucket) copyObject(ctx context.Context, in ObjectSpec, src CopySource) error {
+func (b *Bucket) copyObject(ctx context.Context, spec ObjectSpec, src CopySource) error {
 	copyIn := &s3.CopyObjectInput{
 		Bucket:             &b.pool.Bucket,
-		Key:                &in.Key,
+		Key:                &spec.Key,
 		CopySource:         aws.String(src.header()),
 		CopySourceIfMatch:  &src.ETag,
 		MetadataDirective:  types.MetadataDirectiveReplace,
 		TaggingDirective:   types.TaggingDirectiveReplace, // else it would take another permission to read them
-		ContentType:        optional(in.ContentType),
-		ContentEncoding:    optional(in.ContentEncoding),
-		ContentDisposition: optional(in.ContentDisposition),
-		ContentLanguage:    optional(in.ContentLanguage),
-		Metadata:           in.Metadata,
+		ContentType:        optional(spec.ContentType),
+		ContentEncoding:    optional(spec.ContentEncoding),
+		ContentDisposition: optional(spec.ContentDisposition),
+		ContentLanguage:    optional(spec.ContentLanguage),
+		Metadata:           spec.Metadata,
 	}
 	if b.Checksum() == ChecksumCRC64NVME {
 		copyIn.ChecksumAlgorithm = types.ChecksumAlgorithmCrc64nvme
 	}
-	copyIn.IfMatch, copyIn.IfNoneMatch = b.conditions(in)
+	copyIn.IfMatch, copyIn.IfNoneMatch = b.conditions(spec)
 	_, err := b.client.CopyObject(ctx, copyIn)
 	return err
 }
 
 // copyParts names no checksum algorithm: servers can't tell a copied part's. One that keeps checksums then computes the
 // whole object's.
-func (b *Bucket) copyParts(ctx context.Context, in ObjectSpec, src CopySource, copied func(int64)) (err error) {
-	u, err := b.createUpload(ctx, in, false)
+func (b *Bucket) copyParts(ctx context.Context, spec ObjectSpec, src CopySource, copied func(int64)) (err error) {
+	u, err := b.createUpload(ctx, spec, false)
 	if err != nil {
 		return err
 	}
@@ -147,12 +147,12 @@ func (b *Bucket) copyParts(ctx context.Context, in ObjectSpec, src CopySource, c
 	}
 	complete := &s3.CompleteMultipartUploadInput{
 		Bucket:          &b.pool.Bucket,
-		Key:             &in.Key,
+		Key:             &spec.Key,
 		UploadId:        &u.ID,
 		MpuObjectSize:   &src.Size,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	}
-	complete.IfMatch, complete.IfNoneMatch = b.conditions(in)
+	complete.IfMatch, complete.IfNoneMatch = b.conditions(spec)
 	_, err = b.client.CompleteMultipartUpload(ctx, complete)
 	return err
 }

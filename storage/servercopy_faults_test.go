@@ -22,9 +22,9 @@ import (
 type copyFault struct {
 	spoil func(t *testing.T, c *copying)
 	// err is the error, which is the only one of ErrNotCopied, ErrConflict and Canceled, or errAny for neither of them.
-	err      error
-	existing string
-	only     string
+	err   error
+	holds string
+	only  string
 }
 
 // first is the call by which the server first reads the source.
@@ -48,7 +48,7 @@ func (c *copying) before(hook func()) {
 // own makes a source of its own, which may be changed.
 func (c *copying) own(t *testing.T) {
 	t.Helper()
-	key := c.in.Key + "-source"
+	key := c.spec.Key + "-source"
 	_, err := c.direct.CopyObject(t.Context(), &s3.CopyObjectInput{
 		Bucket: &c.src.Bucket, Key: &key, CopySource: aws.String(c.src.Header()),
 	})
@@ -62,7 +62,7 @@ func (c *copying) own(t *testing.T) {
 // at has the named call, of the copy and not of its source, answered by hook.
 func (c *copying) at(call string, hook func(w http.ResponseWriter)) {
 	c.Reply = func(w http.ResponseWriter, r *http.Request) bool {
-		if storagetest.Call(r) != call || !strings.HasSuffix(r.URL.Path, c.in.Key) {
+		if storagetest.Call(r) != call || !strings.HasSuffix(r.URL.Path, c.spec.Key) {
 			return false
 		}
 		c.struck.Add(1)
@@ -74,7 +74,7 @@ func (c *copying) at(call string, hook func(w http.ResponseWriter)) {
 // replies of the named call go through hook.
 func (c *copying) replies(call string, hook func(r *http.Response) error) {
 	c.Response = func(r *http.Response) error {
-		if storagetest.Call(r.Request) != call || !strings.HasSuffix(r.Request.URL.Path, c.in.Key) {
+		if storagetest.Call(r.Request) != call || !strings.HasSuffix(r.Request.URL.Path, c.spec.Key) {
 			return nil
 		}
 		c.struck.Add(1)
@@ -103,18 +103,18 @@ func copyFaults() map[string]copyFault {
 		"another copy is there": {plain(facing(strike)), conflict, others, ""},
 		"another copy than the one to replace is there": {func(t *testing.T, c *copying) {
 			t.Helper()
-			c.in.Replaces = `"00000000000000000000000000000000"`
+			c.spec.Replaces = `"00000000000000000000000000000000"`
 			facing(strike)(&c.attempt)
 		}, conflict, others, ""},
 		"the copy to replace is there": {func(t *testing.T, c *copying) {
 			t.Helper()
 			facing(strike)(&c.attempt)
-			existing, err := c.past.Head(t.Context(), c.in.Key)
+			existing, err := c.past.Head(t.Context(), c.spec.Key)
 			require.NoError(t, err)
-			c.in.Replaces = existing.ETag
+			c.spec.Replaces = existing.ETag
 		}, nil, ours, ""},
 		"the copy to replace is not there": {simple(func(c *copying) {
-			c.in.Replaces = `"00000000000000000000000000000000"`
+			c.spec.Replaces = `"00000000000000000000000000000000"`
 			strike(&c.attempt)
 		}), conflict, nothing, ""},
 		"another copy comes": {simple(func(c *copying) {
@@ -143,7 +143,7 @@ func copyFaults() map[string]copyFault {
 		}, notCopied, nothing, ""},
 		"the source may not be read": {simple(func(c *copying) {
 			c.Reply = func(w http.ResponseWriter, r *http.Request) bool {
-				if strings.HasSuffix(r.URL.Path, c.in.Key) {
+				if strings.HasSuffix(r.URL.Path, c.spec.Key) {
 					return false
 				}
 				c.struck.Add(1)
@@ -155,7 +155,7 @@ func copyFaults() map[string]copyFault {
 			c.cfg.Credentials = credentials.NewStaticCredentialsProvider("others", "othersothers", "")
 			bucket := storage.Open(c.cfg, c.pool)
 			c.run = func(ctx context.Context) (storage.Stored, error) {
-				return bucket.CopyFrom(ctx, c.in, c.src.CopySource, func(int64) {})
+				return bucket.CopyFrom(ctx, c.spec, c.src.CopySource, func(int64) {})
 			}
 			strike(&c.attempt)
 		}), notCopied, nothing, ""},
@@ -269,11 +269,11 @@ func (c *copying) suffer(t *testing.T, tc copyFault) {
 		require.Equal(t, errors.Is(tc.err, known), errors.Is(err, known), "error: %v", err)
 	}
 	require.Positive(t, c.struck.Load(), "the fault did not strike")
-	if tc.existing == ours {
+	if tc.holds == ours {
 		c.requireOurs(t)
 	} else {
-		require.Equal(t, tc.existing, c.existing(t))
+		require.Equal(t, tc.holds, c.existing(t))
 	}
-	require.Empty(t, c.uploads(t, c.in.Key))
+	require.Empty(t, c.uploads(t, c.spec.Key))
 	require.Less(t, c.Largest(), int64(8<<10), "its bytes came here")
 }

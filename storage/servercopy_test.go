@@ -54,14 +54,14 @@ func sourcesOn(t *testing.T, s server) sources {
 // put stores other bytes as the source.
 func (s *source) put(t *testing.T, body []byte) {
 	t.Helper()
-	in := storage.ObjectSpec{
+	spec := storage.ObjectSpec{
 		Key: s.Key, ContentType: "text/source", ContentEncoding: "source", ContentDisposition: "inline", ContentLanguage: "la",
 		Metadata: map[string]string{"source": "yes", storage.MetadataCopyID: "source"},
 	}
 	if existing, err := s.bucket.Head(t.Context(), s.Key); err == nil {
-		in.Replaces = existing.ETag
+		spec.Replaces = existing.ETag
 	}
-	stored, err := s.bucket.Put(t.Context(), in, s.bucket.Checksum().Body(body))
+	stored, err := s.bucket.Put(t.Context(), spec, s.bucket.Checksum().Body(body))
 	require.NoError(t, err)
 	s.ETag = stored.ETag
 }
@@ -76,10 +76,10 @@ type copying struct {
 func (s source) copying(t *testing.T, on server, call, key string, change func(*storage.Pool)) *copying {
 	t.Helper()
 	c := &copying{src: s}
-	c.spoiled, c.call, c.in, c.body = spoil(t, on, change), call, copyOf(key, ours), s.body
+	c.spoiled, c.call, c.spec, c.body = spoil(t, on, change), call, copyOf(key, ours), s.body
 	c.SetCopyLimit(storage.MinPartSize)
 	c.run = func(ctx context.Context) (storage.Stored, error) {
-		return c.CopyFrom(ctx, c.in, c.src.CopySource, func(n int64) { c.copied.Add(n) })
+		return c.CopyFrom(ctx, c.spec, c.src.CopySource, func(n int64) { c.copied.Add(n) })
 	}
 	return c
 }
@@ -89,14 +89,14 @@ func (c *copying) requireOurs(t *testing.T) {
 	t.Helper()
 	require.Equal(t, ours, c.existing(t))
 	out, err := c.direct.HeadObject(t.Context(), &s3.HeadObjectInput{
-		Bucket: &c.pool.Bucket, Key: &c.in.Key, ChecksumMode: "ENABLED",
+		Bucket: &c.pool.Bucket, Key: &c.spec.Key, ChecksumMode: "ENABLED",
 	})
 	require.NoError(t, err)
-	require.Equal(t, c.in.ContentType, aws.ToString(out.ContentType))
-	require.Equal(t, c.in.ContentEncoding, aws.ToString(out.ContentEncoding))
-	require.Equal(t, c.in.ContentDisposition, aws.ToString(out.ContentDisposition))
-	require.Equal(t, c.in.ContentLanguage, aws.ToString(out.ContentLanguage))
-	require.Equal(t, c.in.Metadata, out.Metadata)
+	require.Equal(t, c.spec.ContentType, aws.ToString(out.ContentType))
+	require.Equal(t, c.spec.ContentEncoding, aws.ToString(out.ContentEncoding))
+	require.Equal(t, c.spec.ContentDisposition, aws.ToString(out.ContentDisposition))
+	require.Equal(t, c.spec.ContentLanguage, aws.ToString(out.ContentLanguage))
+	require.Equal(t, c.spec.Metadata, out.Metadata)
 	if out.ChecksumCRC64NVME != nil {
 		sum := base64.StdEncoding.EncodeToString(storage.ChecksumCRC64NVME.Body(c.body).Sum)
 		require.Equal(t, sum, *out.ChecksumCRC64NVME)
@@ -123,10 +123,10 @@ func TestServerCopies(t *testing.T) {
 					stored, err := c.run(t.Context())
 					require.NoError(t, err)
 					c.requireOurs(t)
-					head, err := c.past.Head(t.Context(), c.in.Key)
+					head, err := c.past.Head(t.Context(), c.spec.Key)
 					require.NoError(t, err)
 					require.Equal(t, head, stored)
-					require.Empty(t, c.uploads(t, c.in.Key))
+					require.Empty(t, c.uploads(t, c.spec.Key))
 					require.Less(t, c.Largest(), int64(8<<10), "its bytes came here")
 					want := map[string]int{storagetest.CallCopy: 1}
 					if call == storagetest.CallComplete {

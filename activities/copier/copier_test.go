@@ -79,7 +79,7 @@ func TestMetadataHasTheChecksum(t *testing.T) {
 	r := inMemory(t, 1234)
 	_, err := r.try(t)
 	require.NoError(t, err)
-	in, ok := r.memory.Input(r.job.Spec.Key)
+	in, ok := r.memory.Spec(r.job.Spec.Key)
 	require.True(t, ok)
 	sum := r.memory.Checksum().Body(r.source.body).Sum
 	require.Equal(t, base64.StdEncoding.EncodeToString(sum), in.Metadata["cloud-mirror-crc64nvme"])

@@ -28,7 +28,7 @@ type Memory struct {
 	// OnPart, if set, is called before a part is stored; an error is the call's.
 	OnPart func(number int32) error
 	// OnCopy, if set, is the server that copies by itself; its error is the call's.
-	OnCopy func(ctx context.Context, in storage.ObjectSpec, src storage.CopySource, copied func(bytes int64)) ([]byte, error)
+	OnCopy func(ctx context.Context, spec storage.ObjectSpec, src storage.CopySource, copied func(bytes int64)) ([]byte, error)
 
 	mu      sync.Mutex
 	serial  int // of ETags and uploads
@@ -38,7 +38,7 @@ type Memory struct {
 
 type object struct {
 	body   []byte
-	input  storage.ObjectSpec
+	spec   storage.ObjectSpec
 	stored storage.Stored
 }
 
@@ -66,7 +66,7 @@ func (m *Memory) Head(ctx context.Context, key string) (storage.Stored, error) {
 func (m *Memory) Checksum() storage.Checksum { return storage.ChecksumCRC64NVME }
 
 // Put is [storage.Bucket.Put].
-func (m *Memory) Put(ctx context.Context, in storage.ObjectSpec, body storage.Body) (storage.Stored, error) {
+func (m *Memory) Put(ctx context.Context, spec storage.ObjectSpec, body storage.Body) (storage.Stored, error) {
 	data, err := m.read(body)
 	if err != nil {
 		return storage.Stored{}, err
@@ -76,7 +76,7 @@ func (m *Memory) Put(ctx context.Context, in storage.ObjectSpec, body storage.Bo
 	if err := m.down(ctx); err != nil {
 		return storage.Stored{}, err
 	}
-	return m.store(in, data)
+	return m.store(spec, data)
 }
 
 // read is the server's side of a request with a body.
@@ -97,33 +97,33 @@ func (m *Memory) read(body storage.Body) ([]byte, error) {
 }
 
 // store makes an object appear.
-func (m *Memory) store(in storage.ObjectSpec, data []byte) (storage.Stored, error) {
-	if m.objects[in.Key].stored.ETag != in.Replaces {
-		return storage.Stored{}, fmt.Errorf("store %s: %w", in.Key, storage.ErrConflict)
+func (m *Memory) store(spec storage.ObjectSpec, data []byte) (storage.Stored, error) {
+	if m.objects[spec.Key].stored.ETag != spec.Replaces {
+		return storage.Stored{}, fmt.Errorf("store %s: %w", spec.Key, storage.ErrConflict)
 	}
 	sum := m.Checksum().New()
 	sum.Write(data)
 	m.serial++
 	stored := storage.Stored{
 		Size: int64(len(data)), ETag: fmt.Sprintf(`"%d"`, m.serial), CRC64NVME: base64.StdEncoding.EncodeToString(sum.Sum(nil)),
-		Generation: storage.Generation(in.Metadata), CopyID: in.Metadata[storage.MetadataCopyID],
+		Generation: storage.Generation(spec.Metadata), CopyID: spec.Metadata[storage.MetadataCopyID],
 	}
 	if m.objects == nil {
 		m.objects = map[string]object{}
 	}
-	m.objects[in.Key] = object{body: data, input: in, stored: stored}
+	m.objects[spec.Key] = object{body: data, spec: spec, stored: stored}
 	return stored, nil
 }
 
 // CreateUpload is [storage.Bucket.CreateUpload].
-func (m *Memory) CreateUpload(ctx context.Context, in storage.ObjectSpec) (storage.Upload, error) {
+func (m *Memory) CreateUpload(ctx context.Context, spec storage.ObjectSpec) (storage.Upload, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.down(ctx); err != nil {
 		return storage.Upload{}, err
 	}
 	m.serial++
-	u := storage.Upload{Key: in.Key, ID: strconv.Itoa(m.serial)}
+	u := storage.Upload{Key: spec.Key, ID: strconv.Itoa(m.serial)}
 	if m.uploads == nil {
 		m.uploads = map[storage.Upload]*upload{}
 	}
@@ -185,7 +185,7 @@ func (m *Memory) ListParts(ctx context.Context, u storage.Upload) ([]storage.Par
 
 // CompleteUpload is [storage.Bucket.CompleteUpload].
 func (m *Memory) CompleteUpload(
-	ctx context.Context, in storage.ObjectSpec, u storage.Upload, parts []storage.Part,
+	ctx context.Context, spec storage.ObjectSpec, u storage.Upload, parts []storage.Part,
 ) (storage.Stored, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -200,7 +200,7 @@ func (m *Memory) CompleteUpload(
 		}
 		data = append(data, open.bodies[p.Number]...)
 	}
-	stored, err := m.store(in, data)
+	stored, err := m.store(spec, data)
 	if err == nil {
 		delete(m.uploads, u)
 	}
@@ -237,18 +237,18 @@ func (m *Memory) ListUploads(ctx context.Context, prefix string) ([]storage.Uplo
 
 // CopyFrom is [storage.Bucket.CopyFrom], by default of a server that can't.
 func (m *Memory) CopyFrom(
-	ctx context.Context, in storage.ObjectSpec, src storage.CopySource, copied func(bytes int64),
+	ctx context.Context, spec storage.ObjectSpec, src storage.CopySource, copied func(bytes int64),
 ) (storage.Stored, error) {
 	if m.OnCopy == nil {
 		return storage.Stored{}, storage.ErrNotCopied
 	}
-	body, err := m.OnCopy(ctx, in, src, copied)
+	body, err := m.OnCopy(ctx, spec, src, copied)
 	if err != nil {
 		return storage.Stored{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.store(in, body)
+	return m.store(spec, body)
 }
 
 // Delete is [storage.Bucket.Delete].
@@ -273,12 +273,12 @@ func (m *Memory) down(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Input returns what was stored under key, but for its bytes.
-func (m *Memory) Input(key string) (storage.ObjectSpec, bool) {
+// Spec returns what was stored under key, but for its bytes.
+func (m *Memory) Spec(key string) (storage.ObjectSpec, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	o, ok := m.objects[key]
-	return o.input, ok
+	return o.spec, ok
 }
 
 // Location is [storage.Bucket.Location]; the URL says what it was made from. Like signing, it works while the bucket is

@@ -18,11 +18,11 @@ import (
 type Bucket interface {
 	Head(ctx context.Context, key string) (storage.Stored, error)
 	Checksum() storage.Checksum
-	Put(ctx context.Context, in storage.ObjectSpec, body storage.Body) (storage.Stored, error)
-	CreateUpload(ctx context.Context, in storage.ObjectSpec) (storage.Upload, error)
+	Put(ctx context.Context, spec storage.ObjectSpec, body storage.Body) (storage.Stored, error)
+	CreateUpload(ctx context.Context, spec storage.ObjectSpec) (storage.Upload, error)
 	UploadPart(ctx context.Context, u storage.Upload, number int32, body storage.Body) (storage.Part, error)
 	ListParts(ctx context.Context, u storage.Upload) ([]storage.Part, error)
-	CompleteUpload(ctx context.Context, in storage.ObjectSpec, u storage.Upload, parts []storage.Part) (storage.Stored, error)
+	CompleteUpload(ctx context.Context, spec storage.ObjectSpec, u storage.Upload, parts []storage.Part) (storage.Stored, error)
 	AbortUpload(ctx context.Context, u storage.Upload) error
 	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
 	Delete(ctx context.Context, key string) error
@@ -78,7 +78,7 @@ func random(seed byte, size int) []byte {
 
 func (c *contract) body(b []byte) storage.Body { return c.Bucket.Checksum().Body(b) }
 
-func input(key, copyID string) storage.ObjectSpec {
+func specOf(key, copyID string) storage.ObjectSpec {
 	return storage.ObjectSpec{
 		Key: key, ContentType: "text/x-test", ContentEncoding: "x-test", ContentDisposition: `attachment; filename="a b"`,
 		ContentLanguage: "de, en",
@@ -118,7 +118,7 @@ func (c *contract) puts(t *testing.T, key string) {
 		sent := c.body(body)
 		_, err := io.Copy(io.Discard, sent) // wherever it stands, it is sent from its start
 		require.NoError(t, err)
-		said, err := c.Bucket.Put(t.Context(), input(key, "a"), sent)
+		said, err := c.Bucket.Put(t.Context(), specOf(key, "a"), sent)
 		require.NoError(t, err)
 		c.requireStored(t, key, body, said)
 		require.Equal(t, "a", said.CopyID)
@@ -126,12 +126,12 @@ func (c *contract) puts(t *testing.T, key string) {
 }
 
 func (c *contract) putsConditionally(t *testing.T, key string) {
-	first, err := c.Bucket.Put(t.Context(), input(key, "a"), c.body(random(1, 10)))
+	first, err := c.Bucket.Put(t.Context(), specOf(key, "a"), c.body(random(1, 10)))
 	require.NoError(t, err)
 	put := func(replaces string) (storage.Stored, error) {
-		in := input(key, "b")
-		in.Replaces = replaces
-		return c.Bucket.Put(t.Context(), in, c.body(random(2, 20)))
+		spec := specOf(key, "b")
+		spec.Replaces = replaces
+		return c.Bucket.Put(t.Context(), spec, c.body(random(2, 20)))
 	}
 	for _, replaces := range []string{"", `"00000000000000000000000000000000"`} {
 		_, err = put(replaces)
@@ -151,11 +151,11 @@ func (c *contract) putsConditionally(t *testing.T, key string) {
 func (c *contract) refusesOtherBytes(t *testing.T, key string) {
 	body := c.body(random(1, 1000))
 	body.ReadSeeker = c.body(random(2, 1000))
-	_, err := c.Bucket.Put(t.Context(), input(key, "a"), body)
+	_, err := c.Bucket.Put(t.Context(), specOf(key, "a"), body)
 	require.Error(t, err)
 	c.requireNothing(t, key)
 
-	u, err := c.Bucket.CreateUpload(t.Context(), input(key, "a"))
+	u, err := c.Bucket.CreateUpload(t.Context(), specOf(key, "a"))
 	require.NoError(t, err)
 	_, err = c.Bucket.UploadPart(t.Context(), u, 1, body)
 	require.Error(t, err)
@@ -168,8 +168,8 @@ func (c *contract) refusesOtherBytes(t *testing.T, key string) {
 // upload creates one of three parts, the last being small, and returns them.
 func (c *contract) upload(t *testing.T, key, copyID string) (storage.ObjectSpec, storage.Upload, []storage.Part, []byte) {
 	t.Helper()
-	in := input(key, copyID)
-	u, err := c.Bucket.CreateUpload(t.Context(), in)
+	spec := specOf(key, copyID)
+	u, err := c.Bucket.CreateUpload(t.Context(), spec)
 	require.NoError(t, err)
 	require.Equal(t, key, u.Key)
 	var parts []storage.Part
@@ -185,12 +185,12 @@ func (c *contract) upload(t *testing.T, key, copyID string) (storage.ObjectSpec,
 		require.EqualValues(t, size, p.Size)
 		parts, body = append(parts, p), append(body, bytes...)
 	}
-	return in, u, parts, body
+	return spec, u, parts, body
 }
 
 func (c *contract) uploads(t *testing.T, key string) {
-	in, u, parts, body := c.upload(t, key, "a")
-	said, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	spec, u, parts, body := c.upload(t, key, "a")
+	said, err := c.Bucket.CompleteUpload(t.Context(), spec, u, parts)
 	require.NoError(t, err)
 	c.requireStored(t, key, body, said)
 	require.Equal(t, "a", said.CopyID)
@@ -198,24 +198,24 @@ func (c *contract) uploads(t *testing.T, key string) {
 }
 
 func (c *contract) uploadsConditionally(t *testing.T, key string) {
-	in, u, parts, body := c.upload(t, key, "a")
-	first, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	spec, u, parts, body := c.upload(t, key, "a")
+	first, err := c.Bucket.CompleteUpload(t.Context(), spec, u, parts)
 	require.NoError(t, err)
 
-	in, u, parts, _ = c.upload(t, key, "b")
-	_, err = c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	spec, u, parts, _ = c.upload(t, key, "b")
+	_, err = c.Bucket.CompleteUpload(t.Context(), spec, u, parts)
 	require.ErrorIs(t, err, storage.ErrConflict)
 	c.requireStored(t, key, body, first)
 	require.Len(t, c.open(t, key), 1)
-	in.Replaces = first.ETag
-	second, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	spec.Replaces = first.ETag
+	second, err := c.Bucket.CompleteUpload(t.Context(), spec, u, parts)
 	require.NoError(t, err)
 	c.requireStored(t, key, body, second)
 	require.Equal(t, "b", second.CopyID)
 }
 
 func (c *contract) listsParts(t *testing.T, key string) {
-	in, u, parts, _ := c.upload(t, key, "a")
+	spec, u, parts, _ := c.upload(t, key, "a")
 	listed, err := c.Bucket.ListParts(t.Context(), u)
 	require.NoError(t, err)
 	require.Equal(t, parts, listed)
@@ -225,31 +225,31 @@ func (c *contract) listsParts(t *testing.T, key string) {
 	listed, err = c.Bucket.ListParts(t.Context(), u)
 	require.NoError(t, err)
 	require.Equal(t, []storage.Part{replaced, parts[1], parts[2]}, listed)
-	said, err := c.Bucket.CompleteUpload(t.Context(), in, u, listed)
+	said, err := c.Bucket.CompleteUpload(t.Context(), spec, u, listed)
 	require.NoError(t, err)
 	want := append(append(random(9, c.PartSize+5), random(1, c.PartSize+1)...), random(2, 1)...)
 	c.requireStored(t, key, want, said)
 }
 
 func (c *contract) refusesOtherParts(t *testing.T, key string) {
-	in, u, parts, body := c.upload(t, key, "a")
+	spec, u, parts, body := c.upload(t, key, "a")
 	lied := append([]storage.Part(nil), parts...)
 	lied[1].Sum = parts[0].Sum
 	for name, wrong := range map[string][]storage.Part{
 		"the first is missing": parts[1:], "the second is missing": {parts[0], parts[2]},
 		"another checksum": lied,
 	} {
-		_, err := c.Bucket.CompleteUpload(t.Context(), in, u, wrong)
+		_, err := c.Bucket.CompleteUpload(t.Context(), spec, u, wrong)
 		require.Error(t, err, name)
 		c.requireNothing(t, key)
 	}
-	said, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	said, err := c.Bucket.CompleteUpload(t.Context(), spec, u, parts)
 	require.NoError(t, err)
 	c.requireStored(t, key, body, said)
 }
 
 func (c *contract) aborts(t *testing.T, key string) {
-	in, u, parts, _ := c.upload(t, key, "a")
+	spec, u, parts, _ := c.upload(t, key, "a")
 	open := c.open(t, key)
 	require.Len(t, open, 1)
 	require.Equal(t, u.ID, open[0].ID)
@@ -261,7 +261,7 @@ func (c *contract) aborts(t *testing.T, key string) {
 	require.ErrorIs(t, err, storage.ErrNoUpload)
 	_, err = c.Bucket.UploadPart(t.Context(), u, 1, c.body(random(1, 10)))
 	require.ErrorIs(t, err, storage.ErrNoUpload)
-	_, err = c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	_, err = c.Bucket.CompleteUpload(t.Context(), spec, u, parts)
 	require.ErrorIs(t, err, storage.ErrNoUpload)
 	c.requireNothing(t, key)
 }
@@ -274,8 +274,8 @@ func (c *contract) showsNothing(t *testing.T, key string) {
 }
 
 func (c *contract) completesOnce(t *testing.T, key string) {
-	in, u, parts, body := c.upload(t, key, "a")
-	said, err := c.Bucket.CompleteUpload(t.Context(), in, u, parts)
+	spec, u, parts, body := c.upload(t, key, "a")
+	said, err := c.Bucket.CompleteUpload(t.Context(), spec, u, parts)
 	require.NoError(t, err)
 	_, err = c.Bucket.ListParts(t.Context(), u)
 	require.ErrorIs(t, err, storage.ErrNoUpload)
@@ -287,7 +287,7 @@ func (c *contract) completesOnce(t *testing.T, key string) {
 
 func (c *contract) deletes(t *testing.T, key string) {
 	require.NoError(t, c.Bucket.Delete(t.Context(), key))
-	_, err := c.Bucket.Put(t.Context(), input(key, "a"), c.body(random(1, 3)))
+	_, err := c.Bucket.Put(t.Context(), specOf(key, "a"), c.body(random(1, 3)))
 	require.NoError(t, err)
 	for range 2 {
 		require.NoError(t, c.Bucket.Delete(t.Context(), key))
@@ -298,14 +298,14 @@ func (c *contract) deletes(t *testing.T, key string) {
 func (c *contract) notices(t *testing.T, key string) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := c.Bucket.Put(gone, input(key, "a"), c.body(random(1, 10)))
+	_, err := c.Bucket.Put(gone, specOf(key, "a"), c.body(random(1, 10)))
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = c.Bucket.CreateUpload(gone, input(key, "a"))
+	_, err = c.Bucket.CreateUpload(gone, specOf(key, "a"))
 	require.ErrorIs(t, err, context.Canceled)
-	in, u, parts, _ := c.upload(t, key, "a")
+	spec, u, parts, _ := c.upload(t, key, "a")
 	_, err = c.Bucket.UploadPart(gone, u, 1, c.body(random(1, c.PartSize)))
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = c.Bucket.CompleteUpload(gone, in, u, parts)
+	_, err = c.Bucket.CompleteUpload(gone, spec, u, parts)
 	require.ErrorIs(t, err, context.Canceled)
 	c.requireNothing(t, key)
 	require.NoError(t, c.Bucket.AbortUpload(t.Context(), u))
