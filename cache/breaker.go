@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// breakAfter failures in a row redis is not asked any more, for breakFor; then by one caller, as a try.
-	breakAfter = 2
-	breakFor   = 500 * time.Millisecond
+	// openAfter failures in a row redis is not asked any more, for openFor; then by one caller, as a try.
+	openAfter = 2
+	openFor   = 500 * time.Millisecond
 )
 
 // breaker keeps callers from waiting for a redis that hangs: a few pay its timeout, and no others. Those who wait for a
@@ -26,7 +26,7 @@ type breaker struct {
 
 type calls struct {
 	context.Context
-	end context.CancelFunc
+	cancel context.CancelFunc
 }
 
 // newBreaker returns a closed one. onChange is told when it opens and closes.
@@ -34,12 +34,12 @@ func newBreaker(onChange func(open bool)) *breaker {
 	b := &breaker{}
 	b.renew()
 	b.circuit = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Timeout:      breakFor,
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakAfter },
+		Timeout:      openFor,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= openAfter },
 		IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, redis.Nil) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
-				b.calls.Load().end()
+				b.calls.Load().cancel()
 			} else {
 				b.renew()
 			}

@@ -30,9 +30,9 @@ type NearCache struct {
 	entries  *otter.Cache[string, Entry] // nil if it holds nothing
 	reader   reader
 
-	// fresh is until when entries are to be believed, in nanoseconds since began.
-	fresh atomic.Int64
-	began time.Time
+	// freshUntil is until when entries are to be believed, in nanoseconds since started.
+	freshUntil atomic.Int64
+	started    time.Time
 
 	mu      sync.Mutex
 	tracked bool // changes are announced to this process
@@ -41,20 +41,20 @@ type NearCache struct {
 
 // NewNearCache returns a layer over r that holds nothing until [NearCache.Run].
 func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
-	l := &NearCache{Redis: r, onChange: o.OnChange, began: time.Now(), loads: map[string]*load{}}
-	l.reader.redis, l.reader.finish = r, l.finish
-	if l.onChange == nil {
-		l.onChange = func(bool, error) {}
+	n := &NearCache{Redis: r, onChange: o.OnChange, started: time.Now(), loads: map[string]*load{}}
+	n.reader.redis, n.reader.finish = r, n.finish
+	if n.onChange == nil {
+		n.onChange = func(bool, error) {}
 	}
 	if o.Entries > 0 && o.Bytes > 0 {
 		share := uint32(min(o.Bytes/int64(o.Entries), 1<<30)) //nolint:gosec // it is bounded
-		l.entries = otter.Must(&otter.Options[string, Entry]{
+		n.entries = otter.Must(&otter.Options[string, Entry]{
 			MaximumWeight: uint64(o.Bytes),
 			// No entry weighs less than its share of all bytes, so that the number of entries is bounded as well.
 			Weigher: func(key string, e Entry) uint32 { return max(share, weight(key, e)) },
 		})
 	}
-	return l
+	return n
 }
 
 // overhead of an entry beyond its texts, in bytes: the struct, and the table's nodes.
@@ -65,48 +65,48 @@ func weight(key string, e Entry) uint32 {
 }
 
 // Len is how many entries are held.
-func (l *NearCache) Len() int {
-	if l.entries == nil {
+func (n *NearCache) Len() int {
+	if n.entries == nil {
 		return 0
 	}
-	return l.entries.EstimatedSize()
+	return n.entries.EstimatedSize()
 }
 
 // Remembered returns the entry if it is held and to be believed now. It does no I/O and allocates nothing.
-func (l *NearCache) Remembered(key string, now time.Time) (Entry, bool) {
-	if l.entries == nil || int64(now.Sub(l.began)) >= l.fresh.Load() {
+func (n *NearCache) Remembered(key string, now time.Time) (Entry, bool) {
+	if n.entries == nil || int64(now.Sub(n.started)) >= n.freshUntil.Load() {
 		return Entry{}, false
 	}
-	e, ok := l.entries.GetIfPresent(key)
+	e, ok := n.entries.GetIfPresent(key)
 	return e, ok && e.Deadline.After(now)
 }
 
 // Get is [Redis.Get], without I/O if the entry is held. Reads of one entry at the same time are one, which may have begun
 // before the call.
-func (l *NearCache) Get(ctx context.Context, key string) (Entry, error) {
-	if e, ok := l.Remembered(key, l.now()); ok {
+func (n *NearCache) Get(ctx context.Context, key string) (Entry, error) {
+	if e, ok := n.Remembered(key, n.now()); ok {
 		return e, nil
 	}
-	return l.load(ctx, key, true)
+	return n.load(ctx, key, true)
 }
 
 // Read is [Redis.Get]: what it returns was read after the call. Whoever was woken must not be told what was true before.
-func (l *NearCache) Read(ctx context.Context, key string) (Entry, error) {
-	return l.load(ctx, key, false)
+func (n *NearCache) Read(ctx context.Context, key string) (Entry, error) {
+	return n.load(ctx, key, false)
 }
 
-func (l *NearCache) load(ctx context.Context, key string, join bool) (Entry, error) {
-	l.mu.Lock()
-	at := l.loads[key]
+func (n *NearCache) load(ctx context.Context, key string, join bool) (Entry, error) {
+	n.mu.Lock()
+	at := n.loads[key]
 	if at == nil || !join {
-		at = &load{key: key, done: make(chan struct{}), stale: !l.tracked}
-		if replaced := l.loads[key]; replaced != nil {
+		at = &load{key: key, done: make(chan struct{}), stale: !n.tracked}
+		if replaced := n.loads[key]; replaced != nil {
 			replaced.stale = true // since announcements find only the latest
 		}
-		l.loads[key] = at
-		l.reader.read(at)
+		n.loads[key] = at
+		n.reader.read(at)
 	}
-	l.mu.Unlock()
+	n.mu.Unlock()
 	select {
 	case <-at.done: // which is as soon as redis answers or its time is up
 		return at.entry, at.err
@@ -116,52 +116,54 @@ func (l *NearCache) load(ctx context.Context, key string, join bool) (Entry, err
 }
 
 // finish keeps what was read, if it may.
-func (l *NearCache) finish(at *load) {
-	l.mu.Lock()
-	if l.loads[at.key] == at {
-		delete(l.loads, at.key)
+func (n *NearCache) finish(at *load) {
+	n.mu.Lock()
+	if n.loads[at.key] == at {
+		delete(n.loads, at.key)
 	}
 	if !at.stale && at.err == nil && at.entry.Final() {
-		l.entries.Set(at.key, at.entry)
+		n.entries.Set(at.key, at.entry)
 	}
-	l.mu.Unlock()
+	n.mu.Unlock()
 	close(at.done)
 }
 
 // Purge is [Redis.Purge]. This process does not wait to hear of it.
-func (l *NearCache) Purge(ctx context.Context, key string) (int64, error) {
-	generation, err := l.Redis.Purge(ctx, key)
-	l.forget(key)
+func (n *NearCache) Purge(ctx context.Context, key string) (int64, error) {
+	generation, err := n.Redis.Purge(ctx, key)
+	n.forget(key)
 	return generation, err
 }
 
 // forget drops what is held, and what is being read.
-func (l *NearCache) forget(keys ...string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (n *NearCache) forget(keys ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, key := range keys {
-		if at := l.loads[key]; at != nil {
+		if at := n.loads[key]; at != nil {
 			at.stale = true
-			delete(l.loads, key) // whoever comes now must not be told what was true before
+			delete(n.loads, key) // whoever comes now must not be told what was true before
 		}
-		if l.entries != nil {
-			l.entries.Invalidate(key)
+		if n.entries != nil {
+			n.entries.Invalidate(key)
 		}
 	}
 }
 
 // forgetAll drops everything, and says whether changes are announced from now on.
-func (l *NearCache) forgetAll(tracked bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.tracked = tracked
-	l.fresh.Store(0)
-	for _, at := range l.loads {
+func (n *NearCache) forgetAll(tracked bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tracked = tracked
+	n.freshUntil.Store(0)
+	for _, at := range n.loads {
 		at.stale = true
 	}
-	clear(l.loads)
-	l.entries.InvalidateAll()
+	clear(n.loads)
+	n.entries.InvalidateAll()
 }
 
 // freshSince notes that all changes before t are known.
-func (l *NearCache) freshSince(t time.Time) { l.fresh.Store(int64(t.Add(maxStale).Sub(l.began))) }
+func (n *NearCache) freshSince(t time.Time) {
+	n.freshUntil.Store(int64(t.Add(maxStale).Sub(n.started)))
+}

@@ -35,7 +35,7 @@ type Redis struct {
 
 // Options say how redis is asked.
 type Options struct {
-	// Timeout bounds each step of a call; patience if zero. With one, callers are in a hurry: a redis that hangs is not
+	// Timeout bounds each step of a call; defaultTimeout if zero. With one, callers are in a hurry: a redis that hangs is not
 	// asked for a while, at the cost of one or two of them, but for purges.
 	Timeout time.Duration
 	// OnBreaker is told when redis is not asked any more, and when it is again; nil is told nothing.
@@ -45,10 +45,10 @@ type Options struct {
 }
 
 const (
-	// patience is the timeout of those who are in no hurry.
-	patience = time.Second
-	// poolPatience bounds the wait for a connection of the pool, which is busy and not hung: see breaker.
-	poolPatience = 2 * time.Second
+	// defaultTimeout is the timeout of those who are in no hurry.
+	defaultTimeout = time.Second
+	// poolTimeout bounds the wait for a connection of the pool, which is busy and not hung: see breaker.
+	poolTimeout = 2 * time.Second
 )
 
 // Open returns a cache for the redis at url (redis://, rediss:// or unix://). It does no I/O.
@@ -62,11 +62,11 @@ func Open(url string, o Options) (*Redis, error) {
 	// caller here has a better answer than trying again.
 	opt.MaxRetries = -1
 	opt.DialerRetries = 1
-	timeout := cmp.Or(o.Timeout, patience)
+	timeout := cmp.Or(o.Timeout, defaultTimeout)
 	opt.DialTimeout = timeout
 	opt.ReadTimeout = timeout
 	opt.WriteTimeout = timeout
-	opt.PoolTimeout = poolPatience
+	opt.PoolTimeout = poolTimeout
 	r := &Redis{options: *opt, client: redis.NewClient(opt), scripts: newScripts(), now: time.Now, undecodable: o.Undecodable}
 	if o.Timeout > 0 {
 		if o.OnBreaker == nil {
@@ -218,7 +218,7 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 // Purge forgets the object and returns its new generation.
 func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
 	// A purge is worth a wait, and must not be given up because others are in a hurry.
-	client := r.client.WithTimeout(max(patience, r.client.Options().ReadTimeout))
+	client := r.client.WithTimeout(max(defaultTimeout, r.client.Options().ReadTimeout))
 	text, err := r.scripts.purge.Run(ctx, client, keys(key),
 		r.now().UnixMilli(), generationTTL.Milliseconds(), channel).Text()
 	if err != nil {

@@ -19,29 +19,29 @@ const (
 	// trackTimeout is how long it may take to answer before the connection is given up. Entries are not believed long
 	// before that.
 	trackTimeout = time.Second
-	// trackBackoff and cantBackoff are how long after a connection was lost, or a server refused, it is tried again.
-	trackBackoff = 100 * time.Millisecond
-	cantBackoff  = 30 * time.Second
+	// trackBackoff and refusedBackoff are how long after a connection was lost, or a server refused, it is tried again.
+	trackBackoff   = 100 * time.Millisecond
+	refusedBackoff = 30 * time.Second
 )
 
 // keyPrefix is what the names of all entries begin with.
 const keyPrefix = "cm:{"
 
 // Run keeps the layer coherent until ctx is over. A redis that can't announce changes is asked again now and then.
-func (l *NearCache) Run(ctx context.Context) {
-	if l.entries == nil {
+func (n *NearCache) Run(ctx context.Context) {
+	if n.entries == nil {
 		return
 	}
 	up, said := false, false
 	for ctx.Err() == nil {
-		err := l.track(ctx, func() { up = true; l.onChange(true, nil) })
-		l.forgetAll(false)
+		err := n.track(ctx, func() { up = true; n.onChange(true, nil) })
+		n.forgetAll(false)
 		backoff := trackBackoff
 		if _, refused := errors.AsType[redis.Error](err); refused {
-			backoff = cantBackoff
+			backoff = refusedBackoff
 		}
 		if ctx.Err() == nil && (up || !said) {
-			l.onChange(false, err)
+			n.onChange(false, err)
 		}
 		up, said = false, true
 		pause(ctx, backoff)
@@ -54,8 +54,8 @@ func (l *NearCache) Run(ctx context.Context) {
 // Announcements and replies come in one stream, and a reply is read after the announcements before it: once a PING is
 // answered, all that changed before it was sent is known. A change within the same turn of the server's loop is announced
 // after the reply; it happened after the PING was sent too.
-func (l *NearCache) track(ctx context.Context, up func()) error {
-	opt := l.options
+func (n *NearCache) track(ctx context.Context, up func()) error {
+	opt := n.options
 	opt.ReadTimeout, opt.WriteTimeout, opt.DialTimeout = trackTimeout, trackTimeout, trackTimeout
 	client := redis.NewClient(&opt)
 	defer client.Close() //nolint:errcheck // nothing to do about it
@@ -64,14 +64,14 @@ func (l *NearCache) track(ctx context.Context, up func()) error {
 	// Replies are not waited for beyond the end of ctx.
 	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
 
-	if err := conn.RegisterPushNotificationHandler("invalidate", announcements{l}, false); err != nil {
+	if err := conn.RegisterPushNotificationHandler("invalidate", invalidations{n}, false); err != nil {
 		return fmt.Errorf("listen to announcements: %w", err)
 	}
 	// Not before the connection has its reader: what is announced is lost without.
 	if err := conn.ClientTrackingOn(ctx, &redis.ClientTrackingOptions{Bcast: true, Prefixes: []string{keyPrefix}}).Err(); err != nil {
 		return fmt.Errorf("ask for announcements: %w", err)
 	}
-	l.forgetAll(true)
+	n.forgetAll(true)
 	up()
 	ticker := time.NewTicker(trackInterval)
 	defer ticker.Stop()
@@ -80,7 +80,7 @@ func (l *NearCache) track(ctx context.Context, up func()) error {
 		if err := conn.Ping(ctx).Err(); err != nil {
 			return fmt.Errorf("listen to announcements: %w", err)
 		}
-		l.freshSince(sent)
+		n.freshSince(sent)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -89,16 +89,16 @@ func (l *NearCache) track(ctx context.Context, up func()) error {
 	}
 }
 
-// announcements is what redis says of changed keys: their names, or nothing for all of them (FLUSHDB and FLUSHALL).
-type announcements struct{ *NearCache }
+// invalidations is what redis says of changed keys: their names, or nothing for all of them (FLUSHDB and FLUSHALL).
+type invalidations struct{ *NearCache }
 
-func (a announcements) HandlePushNotification(_ context.Context, _ push.NotificationHandlerContext, message []any) error {
+func (i invalidations) HandlePushNotification(_ context.Context, _ push.NotificationHandlerContext, message []any) error {
 	if len(message) < 2 {
 		return fmt.Errorf("announcement of %d parts", len(message))
 	}
 	names, ok := message[1].([]any)
 	if !ok {
-		a.forgetAll(true)
+		i.forgetAll(true)
 		return nil
 	}
 	keys := make([]string, 0, len(names))
@@ -107,6 +107,6 @@ func (a announcements) HandlePushNotification(_ context.Context, _ push.Notifica
 			keys = append(keys, key)
 		}
 	}
-	a.forget(keys...)
+	i.forget(keys...)
 	return nil
 }
