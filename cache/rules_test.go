@@ -57,14 +57,3 @@ func TestTransientErrorsBackOffWithJitter(t *testing.T) {
 		require.Greater(t, len(seen), 100, "no jitter")
 	}
 }
-
-func TestKeyIsInjective(t *testing.T) {
-	seen := map[string]bool{}
-	for _, pool := range []string{"s3_us-west-2", "s3_us-west", "s3_us-west-21"} {
-		for _, hash := range []string{"2/a", "a", "1", "aa"} {
-			key := cache.Key(pool, hash)
-			require.False(t, seen[key], key)
-			seen[key] = true
-		}
-	}
-}

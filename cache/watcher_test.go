@@ -1,0 +1,71 @@
+package cache_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+)
+
+func TestWatcherNoticesARedisThatHangs(t *testing.T) {
+	f := newFreezer(t, raw(t).Options().Addr)
+	c, err := cache.Open("redis://"+f.Addr().String(), cache.Options{Undecodable: func() {}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	w := cache.NewWatcher(func(bool) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.Run(ctx, c) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+	changed, stop := w.Wait("key")
+	defer stop()
+
+	f.frozen.Store(true)
+	receive(t, changed) // so that waiters look for themselves
+	require.False(t, w.Up())
+	f.frozen.Store(false)
+	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+}
+
+func TestWatcherWakes(t *testing.T) {
+	c, _ := open(t)
+	var changes atomic.Int64
+	w := cache.NewWatcher(func(bool) { changes.Add(1) })
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.Run(ctx, c) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+
+	present := cachetest.Rules().Present(time.Now(), time.Time{})
+	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	changed, stop := w.Wait(key)
+	defer stop()
+	other, stopOther := w.Wait(key + "other")
+	defer stopOther()
+
+	// Pending would only send them back to wait; what follows it in the same connection's order must be what wakes.
+	require.NoError(t, c.Put(ctx, key, 0, cachetest.Rules().Pending(time.Now(), "a", 0, -1)))
+	require.NoError(t, c.Put(ctx, key, 0, present))
+	receive(t, changed)
+	require.Equal(t, cache.Present, func() cache.State { e, _ := c.Get(ctx, key); return e.State }())
+	_, err := c.Purge(ctx, key)
+	require.NoError(t, err)
+	receive(t, changed)
+	require.Empty(t, other, "woken for somebody else's object")
+
+	// A connection that is cut wakes everybody, for what may have been missed, and comes back.
+	require.NoError(t, raw(t).ClientKillByFilter(ctx, "TYPE", "pubsub").Err())
+	receive(t, other)
+	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+	require.EqualValues(t, 3, changes.Load(), "up, down, up")
+	stopOther()
+	require.NoError(t, c.Put(ctx, key, cache.AnyGeneration, present))
+	receive(t, changed)
+}
