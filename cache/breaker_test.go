@@ -12,7 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
-func TestBreaker(t *testing.T) {
+func TestBreakerOpens(t *testing.T) {
 	hung, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, hung.Close()) })
@@ -42,7 +42,7 @@ func TestBreaker(t *testing.T) {
 	require.Less(t, time.Since(start), 10*time.Second, "each paid for itself")
 }
 
-func TestBreakerClosesWhenRedisIsBack(t *testing.T) {
+func TestBreakerClosesWhenRedisAnswers(t *testing.T) {
 	f := newFreezer(t, raw(t).Options().Addr)
 	open := make(chan bool, 100)
 	c, err := cache.Open("redis://"+f.Addr().String(), cache.Options{

@@ -17,8 +17,8 @@ import (
 // maxStale is what the layer promises.
 const maxStale = 100 * time.Millisecond
 
-// newLayer returns a layer that redis at url keeps current.
-func newLayer(t *testing.T, url string, edit ...func(*cache.NearCacheOptions)) (l *cache.NearCache, down *atomic.Int64) {
+// newNearCache returns a layer that redis at url keeps current.
+func newNearCache(t *testing.T, url string, edit ...func(*cache.NearCacheOptions)) (n *cache.NearCache, down *atomic.Int64) {
 	t.Helper()
 	r, err := cache.Open(url, cache.Options{Undecodable: func() {}})
 	require.NoError(t, err)
@@ -35,47 +35,47 @@ func newLayer(t *testing.T, url string, edit ...func(*cache.NearCacheOptions)) (
 	for _, f := range edit {
 		f(&o)
 	}
-	l = cache.NewNearCache(r, o)
+	n = cache.NewNearCache(r, o)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); l.Run(ctx) }()
+	go func() { defer close(ended); n.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	receive(t, up)
-	return l, down
+	return n, down
 }
 
 // hold puts an entry into redis and has the layer remember it.
-func hold(t *testing.T, l *cache.NearCache, c *cache.Redis, name string) (key string) {
+func hold(t *testing.T, n *cache.NearCache, c *cache.Redis, name string) (key string) {
 	t.Helper()
 	key = cache.Key("s3_test", name+time.Now().String())
 	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
-	remember(t, l, key)
+	remember(t, n, key)
 	return key
 }
 
-func remember(t *testing.T, l *cache.NearCache, key string) {
+func remember(t *testing.T, n *cache.NearCache, key string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		_, err := l.Get(t.Context(), key)
-		return err == nil && held(l, key)
+		_, err := n.Get(t.Context(), key)
+		return err == nil && held(n, key)
 	}, 5*time.Second, time.Millisecond, "is not remembered")
 }
 
-func held(l *cache.NearCache, key string) bool {
-	_, ok := l.Remembered(key, time.Now())
+func held(n *cache.NearCache, key string) bool {
+	_, ok := n.Remembered(key, time.Now())
 	return ok
 }
 
-func TestLayerKeepsTheContract(t *testing.T) {
-	l, _ := newLayer(t, realRedis(t))
+func TestNearCacheContract(t *testing.T) {
+	n, _ := newNearCache(t, realRedis(t))
 	// As its own writes are announced to it like everybody's, it may show for a moment what was: the contract allows none.
-	cachetest.Run(t, written{l})
+	cachetest.Run(t, delayed{n})
 }
 
-// written waits after every change until the layer must know of it.
-type written struct{ *cache.NearCache }
+// delayed waits after every change until the layer must know of it.
+type delayed struct{ *cache.NearCache }
 
-func (w written) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
+func (w delayed) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
 	before, _ := w.Remembered(key, time.Now())
 	err := w.NearCache.Put(ctx, key, generation, e)
 	for start := time.Now(); before.State != cache.Absent && time.Since(start) < maxStale; {
@@ -86,8 +86,8 @@ func (w written) Put(ctx context.Context, key string, generation int64, e cache.
 	return err
 }
 
-func TestLayerForgetsWhatChanges(t *testing.T) {
-	l, _ := newLayer(t, realRedis(t))
+func TestNearCacheDropsChangedEntries(t *testing.T) {
+	n, _ := newNearCache(t, realRedis(t))
 	c, _ := open(t)
 	r := raw(t)
 	for name, change := range map[string]func(key string) error{
@@ -102,12 +102,12 @@ func TestLayerForgetsWhatChanges(t *testing.T) {
 		"EXPIRE": func(key string) error { return r.PExpire(t.Context(), key, -1).Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			key := hold(t, l, c, t.Name())
-			before, _ := l.Remembered(key, time.Now())
+			key := hold(t, n, c, t.Name())
+			before, _ := n.Remembered(key, time.Now())
 			require.NoError(t, change(key))
 			changed := time.Now()
 			for {
-				e, ok := l.Remembered(key, time.Now())
+				e, ok := n.Remembered(key, time.Now())
 				if !ok || e != before {
 					return
 				}
@@ -117,34 +117,34 @@ func TestLayerForgetsWhatChanges(t *testing.T) {
 	}
 }
 
-func TestLayerForgetsWhatThisProcessPurges(t *testing.T) {
-	l, _ := newLayer(t, realRedis(t))
+func TestNearCacheDropsOwnPurgesAtOnce(t *testing.T) {
+	n, _ := newNearCache(t, realRedis(t))
 	c, _ := open(t)
-	key := hold(t, l, c, t.Name())
-	_, err := l.Purge(t.Context(), key)
+	key := hold(t, n, c, t.Name())
+	_, err := n.Purge(t.Context(), key)
 	require.NoError(t, err)
-	require.False(t, held(l, key), "not even for a moment")
+	require.False(t, held(n, key), "not even for a moment")
 }
 
-func TestLayerKeepsDeadlines(t *testing.T) {
-	l, _ := newLayer(t, realRedis(t))
+func TestNearCacheHonoursDeadlines(t *testing.T) {
+	n, _ := newNearCache(t, realRedis(t))
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	deadline := time.Now().Add(time.Second).Truncate(time.Millisecond)
 	// In redis it stays for ever: nobody announces its end.
 	require.NoError(t, raw(t).Set(t.Context(), key, fmt.Sprintf(`present {"d":%d}`, deadline.UnixMilli()), 0).Err())
-	remember(t, l, key)
+	remember(t, n, key)
 	for now := time.Now(); now.Before(deadline.Add(maxStale)); now = time.Now() {
-		if _, ok := l.Remembered(key, now); ok {
+		if _, ok := n.Remembered(key, now); ok {
 			require.True(t, now.Before(deadline), "served after its deadline")
 		}
 	}
-	e, err := l.Get(t.Context(), key)
+	e, err := n.Get(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, cache.Absent, e.State)
 }
 
-func TestLayerKeepsWhatAnswersAtOnce(t *testing.T) {
-	l, _ := newLayer(t, realRedis(t))
+func TestNearCacheKeepsFinalEntries(t *testing.T) {
+	n, _ := newNearCache(t, realRedis(t))
 	now := time.Now()
 	for name, tc := range map[string]struct {
 		entry cache.Entry
@@ -156,49 +156,49 @@ func TestLayerKeepsWhatAnswersAtOnce(t *testing.T) {
 		"pending":         {cachetest.Rules().Pending(now, "a", 0, -1), false},
 	} {
 		key := cache.Key("s3_test", t.Name()+name+now.String())
-		require.NoError(t, l.Put(t.Context(), key, 0, tc.entry))
+		require.NoError(t, n.Put(t.Context(), key, 0, tc.entry))
 		if tc.kept {
-			remember(t, l, key)
+			remember(t, n, key)
 			continue
 		}
-		_, err := l.Get(t.Context(), key)
+		_, err := n.Get(t.Context(), key)
 		require.NoError(t, err)
-		require.False(t, held(l, key), name)
+		require.False(t, held(n, key), name)
 	}
 }
 
-func TestLayerIsBounded(t *testing.T) {
+func TestNearCacheIsBounded(t *testing.T) {
 	for name, o := range map[string]cache.NearCacheOptions{
 		"in entries": {Entries: 50, Bytes: 1 << 30},
 		"in bytes":   {Entries: 1 << 20, Bytes: 50 * 450},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, _ := newLayer(t, realRedis(t), func(to *cache.NearCacheOptions) { to.Entries, to.Bytes = o.Entries, o.Bytes })
+			n, _ := newNearCache(t, realRedis(t), func(to *cache.NearCacheOptions) { to.Entries, to.Bytes = o.Entries, o.Bytes })
 			c, _ := open(t)
 			for i := range 500 {
 				key := cache.Key("s3_test", fmt.Sprint(t.Name(), i))
 				require.NoError(t, c.Put(t.Context(), key, cache.AnyGeneration, cachetest.Rules().Present(time.Now(), time.Time{})))
-				_, err := l.Get(t.Context(), key)
+				_, err := n.Get(t.Context(), key)
 				require.NoError(t, err)
 			}
 			// It makes room soon after, not before.
-			require.Eventually(t, func() bool { return l.Len() <= 60 }, 5*time.Second, time.Millisecond, l.Len())
-			hold(t, l, c, t.Name())
+			require.Eventually(t, func() bool { return n.Len() <= 60 }, 5*time.Second, time.Millisecond, n.Len())
+			hold(t, n, c, t.Name())
 		})
 	}
 }
 
-func TestLayerOfNothing(t *testing.T) {
+func TestNearCacheDisabled(t *testing.T) {
 	c, _ := open(t)
-	l := cache.NewNearCache(c, cache.NearCacheOptions{})
-	l.Run(t.Context()) // returns at once
-	require.Zero(t, l.Len())
-	cachetest.Run(t, l)
+	n := cache.NewNearCache(c, cache.NearCacheOptions{})
+	n.Run(t.Context()) // returns at once
+	require.Zero(t, n.Len())
+	cachetest.Run(t, n)
 }
 
 // What is read before a change and arrives after it must not be kept: the proxy holds the reply until the change is
 // announced.
-func TestLayerDoesNotKeepWhatChangedWhileItWasRead(t *testing.T) {
+func TestNearCacheDropsReadsThatAChangeOvertook(t *testing.T) {
 	c, _ := open(t)
 	for name, change := range map[string]func(t *testing.T, key string) error{
 		"purge":   func(t *testing.T, key string) error { _, err := c.Purge(t.Context(), key); return err },
@@ -207,50 +207,50 @@ func TestLayerDoesNotKeepWhatChangedWhileItWasRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFreezer(t, raw(t).Options().Addr)
 			f.only = "present {"
-			l, _ := newLayer(t, "redis://"+f.Addr().String())
-			witness := hold(t, l, c, t.Name())
+			n, _ := newNearCache(t, "redis://"+f.Addr().String())
+			witness := hold(t, n, c, t.Name())
 			key := cache.Key("s3_test", t.Name()+"key"+time.Now().String())
 			require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
 			f.held = make(chan struct{}, 1)
 			f.frozen.Store(true)
 			var read sync.WaitGroup
 			var late cache.Entry
-			read.Go(func() { late, _ = l.Get(context.Background(), key) })
+			read.Go(func() { late, _ = n.Get(context.Background(), key) })
 			receive(t, f.held)
 			require.NoError(t, change(t, key))
 			if name == "purge" {
 				_, err := c.Purge(t.Context(), witness)
 				require.NoError(t, err)
 			}
-			require.Eventually(t, func() bool { return !held(l, witness) }, time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return !held(n, witness) }, time.Second, time.Millisecond)
 			f.thaw()
 			read.Wait()
 			require.Equal(t, cache.Present, late.State, "the reply came in time: this test proves nothing")
-			require.False(t, held(l, key))
-			e, err := l.Get(t.Context(), key)
+			require.False(t, held(n, key))
+			e, err := n.Get(t.Context(), key)
 			require.NoError(t, err)
 			require.Equal(t, cache.Absent, e.State)
 		})
 	}
 }
 
-func TestLayerBelievesNothingWithoutItsConnection(t *testing.T) {
+func TestNearCacheServesNothingWithoutItsConnection(t *testing.T) {
 	c, _ := open(t)
 	r := raw(t)
 	t.Run("cut", func(t *testing.T) {
-		l, down := newLayer(t, realRedis(t))
-		key := hold(t, l, c, t.Name())
+		n, down := newNearCache(t, realRedis(t))
+		key := hold(t, n, c, t.Name())
 		require.NoError(t, r.ClientKillByFilter(t.Context(), "TYPE", "normal").Err())
-		require.Eventually(t, func() bool { return down.Load() == 1 && l.Len() == 0 }, 5*time.Second, time.Millisecond, "not emptied")
-		remember(t, l, key)
+		require.Eventually(t, func() bool { return down.Load() == 1 && n.Len() == 0 }, 5*time.Second, time.Millisecond, "not emptied")
+		remember(t, n, key)
 	})
 	t.Run("hung", func(t *testing.T) {
 		f := newFreezer(t, r.Options().Addr)
-		l, _ := newLayer(t, "redis://"+f.Addr().String())
-		key := hold(t, l, c, t.Name())
+		n, _ := newNearCache(t, "redis://"+f.Addr().String())
+		key := hold(t, n, c, t.Name())
 		f.frozen.Store(true)
 		at := time.Now()
-		require.Eventually(t, func() bool { return !held(l, key) }, time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return !held(n, key) }, time.Second, time.Millisecond)
 		// It must be bypassed within its time; that it was believed before is the control.
 		require.Less(t, time.Since(at), maxStale+50*time.Millisecond)
 		f.frozen.Store(false)
@@ -258,38 +258,38 @@ func TestLayerBelievesNothingWithoutItsConnection(t *testing.T) {
 }
 
 // A server that can't track, such as one that speaks no RESP3, is no reason not to work.
-func TestLayerWithoutTracking(t *testing.T) {
+func TestNearCacheWithoutTracking(t *testing.T) {
 	said := make(chan error, 10)
 	r, err := cache.Open(realRedis(t)+"?protocol=2", cache.Options{Undecodable: func() {}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
-	l := cache.NewNearCache(r, cache.NearCacheOptions{Entries: 10, Bytes: 1 << 20, OnChange: func(_ bool, err error) { said <- err }})
+	n := cache.NewNearCache(r, cache.NearCacheOptions{Entries: 10, Bytes: 1 << 20, OnChange: func(_ bool, err error) { said <- err }})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); l.Run(ctx) }()
+	go func() { defer close(ended); n.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	require.Error(t, <-said)
-	cachetest.Run(t, l)
-	require.Zero(t, l.Len())
+	cachetest.Run(t, n)
+	require.Zero(t, n.Len())
 	require.Empty(t, said, "said once")
 }
 
-func TestReadsOfOneEntryAreOne(t *testing.T) {
+func TestConcurrentReadsAreShared(t *testing.T) {
 	f := newFreezer(t, raw(t).Options().Addr)
 	f.only = "present {"
 	r, err := cache.Open("redis://"+f.Addr().String(), cache.Options{Undecodable: func() {}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
-	l := cache.NewNearCache(r, cache.NearCacheOptions{})
+	n := cache.NewNearCache(r, cache.NearCacheOptions{})
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
-	require.NoError(t, l.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, n.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
 	f.held = make(chan struct{}, 100)
 	f.frozen.Store(true)
 	var all sync.WaitGroup
 	var present atomic.Int64
 	for range 100 {
 		all.Go(func() {
-			if e, err := l.Get(context.Background(), key); err == nil && e.State == cache.Present {
+			if e, err := n.Get(context.Background(), key); err == nil && e.State == cache.Present {
 				present.Add(1)
 			}
 		})
@@ -302,25 +302,25 @@ func TestReadsOfOneEntryAreOne(t *testing.T) {
 }
 
 // A read that began before a change must not be what somebody is told who was woken by it.
-func TestReadIsNotAnEarlierOne(t *testing.T) {
+func TestReadStartsAfterTheCall(t *testing.T) {
 	c, _ := open(t)
 	f := newFreezer(t, raw(t).Options().Addr)
 	f.only = "pending {"
-	l, _ := newLayer(t, "redis://"+f.Addr().String())
+	n, _ := newNearCache(t, "redis://"+f.Addr().String())
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Pending(time.Now(), "a", 0, -1)))
 	f.held = make(chan struct{}, 10)
 	f.frozen.Store(true)
 	var early sync.WaitGroup
 	var before cache.Entry
-	early.Go(func() { before, _ = l.Get(context.Background(), key) })
+	early.Go(func() { before, _ = n.Get(context.Background(), key) })
 	receive(t, f.held)
 	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
-	e, err := l.Read(t.Context(), key)
+	e, err := n.Read(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, cache.Present, e.State)
 	f.thaw()
 	early.Wait()
 	require.Equal(t, cache.Pending, before.State, "the reply came in time: this test proves nothing")
-	remember(t, l, key)
+	remember(t, n, key)
 }

@@ -59,7 +59,7 @@ func TestKeysInRedisExpire(t *testing.T) {
 	require.LessOrEqual(t, ttl, time.Hour)
 }
 
-func TestDeadlineIsTheEntrysOwn(t *testing.T) {
+func TestDeadlineHoldsWithoutRedisExpiry(t *testing.T) {
 	c, _ := open(t)
 	// Redis may keep a key beyond its time, or for ever: here it does.
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
@@ -73,7 +73,7 @@ func TestDeadlineIsTheEntrysOwn(t *testing.T) {
 	}
 }
 
-func TestPurgesAreRememberedLongerThanCopiesTake(t *testing.T) {
+func TestPurgeGenerationOutlivesCopies(t *testing.T) {
 	c, _ := open(t)
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	_, err := c.Purge(t.Context(), key)
@@ -81,7 +81,7 @@ func TestPurgesAreRememberedLongerThanCopiesTake(t *testing.T) {
 	require.Greater(t, raw(t).PTTL(t.Context(), key+":generation").Val(), 6*24*time.Hour)
 }
 
-func TestBadURLIsNotRepeated(t *testing.T) {
+func TestBadURLIsKeptOutOfTheError(t *testing.T) {
 	for _, url := range []string{"redis://:hunter2/x@localhost:6379/0", "redis://:hunter2%zz@localhost/", "hunter2://x"} {
 		_, err := cache.Open(url, cache.Options{Undecodable: func() {}})
 		require.Error(t, err)
@@ -89,7 +89,7 @@ func TestBadURLIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestRedisThatIsAwayCostsLittle(t *testing.T) {
+func TestUnavailableRedisFailsFast(t *testing.T) {
 	hung, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, hung.Close()) })

@@ -31,7 +31,7 @@ func TestPresentNeverOutlivesTheObject(t *testing.T) {
 	}
 }
 
-func TestErrorsHaveTheirOwnTimes(t *testing.T) {
+func TestPermanentErrorDeadline(t *testing.T) {
 	now := time.Now()
 	r := cache.Rules{NegativeTTL: time.Minute}
 	require.Equal(t, now.Add(time.Minute), r.Failed(now, "BadHTTPStatus", 404, "").Deadline)

@@ -12,7 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 )
 
-func TestWatcherNoticesARedisThatHangs(t *testing.T) {
+func TestWatcherDetectsHungRedis(t *testing.T) {
 	f := newFreezer(t, raw(t).Options().Addr)
 	c, err := cache.Open("redis://"+f.Addr().String(), cache.Options{Undecodable: func() {}})
 	require.NoError(t, err)

@@ -43,15 +43,15 @@ func Run(t *testing.T, c Cache) {
 		"an entry comes back as it was put":                roundTrip,
 		"an entry is absent after its deadline":            deadline,
 		"one of many callers gets the lease":               oneLease,
-		"a released lease can be acquired":                 release,
-		"a lease that is over can be acquired":             lapse,
-		"a lease that somebody else has is not released":   releaseOther,
-		"abandon removes pending and nothing else":         abandon,
-		"present is not overwritten by pending or error":   presentStands,
-		"pending takes the place of an error":              retried,
-		"a purge removes the entry":                        purged,
-		"what was begun before a purge can't be published": begunBefore,
-		"generations grow":                                 grow,
+		"a released lease can be acquired":                 releasedLease,
+		"a lease that is over can be acquired":             expiredLease,
+		"a lease that somebody else has is not released":   foreignLease,
+		"abandon removes pending and nothing else":         abandonPending,
+		"present is not overwritten by pending or error":   presentKept,
+		"pending takes the place of an error":              retry,
+		"a purge removes the entry":                        purge,
+		"what was begun before a purge can't be published": staleGeneration,
+		"generations grow":                                 generationsGrow,
 		"failures are counted until there is a copy":       failures,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c, cache.Key("s3_test", prefix+name)) })
@@ -108,13 +108,13 @@ func oneLease(t *testing.T, c Cache, key string) {
 	require.Equal(t, 1, owners)
 }
 
-func release(t *testing.T, c Cache, key string) {
+func releasedLease(t *testing.T, c Cache, key string) {
 	lease := acquire(t, c, key, "a", time.Minute)
 	require.NoError(t, c.Release(t.Context(), key, lease))
 	acquire(t, c, key, "b", time.Minute)
 }
 
-func lapse(t *testing.T, c Cache, key string) {
+func expiredLease(t *testing.T, c Cache, key string) {
 	acquire(t, c, key, "a", 50*time.Millisecond)
 	require.Eventually(t, func() bool {
 		_, mine, err := c.Acquire(t.Context(), key, "b", time.Minute)
@@ -122,14 +122,14 @@ func lapse(t *testing.T, c Cache, key string) {
 	}, 5*time.Second, 5*time.Millisecond)
 }
 
-func releaseOther(t *testing.T, c Cache, key string) {
+func foreignLease(t *testing.T, c Cache, key string) {
 	lease := acquire(t, c, key, "a", time.Minute)
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "b", 0, -1)))
 	require.NoError(t, c.Release(t.Context(), key, lease))
 	require.Equal(t, "b", get(t, c, key).Owner)
 }
 
-func abandon(t *testing.T, c Cache, key string) {
+func abandonPending(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Abandon(t.Context(), key))
 	acquire(t, c, key, "a", time.Minute)
 	require.NoError(t, c.Abandon(t.Context(), key))
@@ -140,28 +140,28 @@ func abandon(t *testing.T, c Cache, key string) {
 	require.Equal(t, cache.Present, get(t, c, key).State)
 }
 
-func presentStands(t *testing.T, c Cache, key string) {
+func presentKept(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, "")))
 	require.Equal(t, cache.Present, get(t, c, key).State)
 }
 
-func retried(t *testing.T, c Cache, key string) {
+func retry(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, "")))
 	require.Equal(t, cache.Error, get(t, c, key).State)
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
 	require.Equal(t, cache.Pending, get(t, c, key).State)
 }
 
-func purged(t *testing.T, c Cache, key string) {
+func purge(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
 	_, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, cache.Absent, get(t, c, key).State)
 }
 
-func begunBefore(t *testing.T, c Cache, key string) {
+func staleGeneration(t *testing.T, c Cache, key string) {
 	before, err := c.Generation(t.Context(), key)
 	require.NoError(t, err)
 	after, err := c.Purge(t.Context(), key)
@@ -176,7 +176,7 @@ func begunBefore(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Put(t.Context(), key, cache.AnyGeneration, present))
 }
 
-func grow(t *testing.T, c Cache, key string) {
+func generationsGrow(t *testing.T, c Cache, key string) {
 	last := int64(0)
 	for range 5 {
 		g, err := c.Purge(t.Context(), key)
