@@ -80,9 +80,6 @@ func Open(url string, o Options) (*Redis, error) {
 // Close releases the connections.
 func (r *Redis) Close() error { return r.client.Close() }
 
-// Ping tells whether redis answers.
-func (r *Redis) Ping(ctx context.Context) error { return r.client.Ping(ctx).Err() }
-
 // Get returns the entry, Absent if there is none that is still true.
 func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
 	value, err := r.value(ctx, key)

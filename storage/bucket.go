@@ -88,9 +88,6 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 	}
 }
 
-// Pool returns the pool that the bucket belongs to.
-func (b *Bucket) Pool() Pool { return b.pool }
-
 // Head says what the bucket holds under key, or [ErrNotFound].
 func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
