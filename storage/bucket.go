@@ -88,6 +88,14 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 	}
 }
 
+// Checksum is the pool's.
+func (b *Bucket) Checksum() Checksum {
+	if b.pool.Checksum == "" {
+		return ChecksumCRC64NVME
+	}
+	return b.pool.Checksum
+}
+
 // Head says what the bucket holds under key, or [ErrNotFound].
 func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
@@ -135,6 +143,13 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 
 func (b *Bucket) wrap(op, key string, err error) error {
 	return fmt.Errorf("%s %s in bucket %s: %w", op, key, b.pool.Bucket, err)
+}
+
+func (b *Bucket) wrapNonNil(op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return b.wrap(op, key, err)
 }
 
 // unsignedPayload leaves the payload out of the signatures of the calls that have one of size.

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
@@ -97,4 +100,44 @@ func (f *spoiled) uploads(t *testing.T, key string) []types.MultipartUpload {
 	out, err := f.direct.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &f.pool.Bucket, Prefix: &key})
 	require.NoError(t, err)
 	return out.Uploads
+}
+
+// server is an S3 server that others wrote.
+type server struct {
+	name string
+	aws.Config
+	storage.Pool
+}
+
+// servers are those of `make test`; without them these tests would prove nothing.
+func servers(t *testing.T) []server {
+	t.Helper()
+	endpoints, minio := os.Getenv("CM_TEST_S3_ENDPOINTS"), os.Getenv("CM_TEST_MINIO_ENDPOINT")
+	require.NotEmpty(t, endpoints, "this test needs real S3 servers: run `make test`, or set CM_TEST_S3_ENDPOINTS")
+	require.NotEmpty(t, minio, "this test needs real S3 servers: run `make test`, or set CM_TEST_MINIO_ENDPOINT")
+	first, _, _ := strings.Cut(endpoints, ",")
+	region, versity, _ := strings.Cut(first, "=")
+	cfg, err := awsconfig.LoadDefaultConfig(t.Context())
+	require.NoError(t, err)
+	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
+	pool := storage.Pool{
+		Service: "s3", Region: region, Bucket: name[:min(len(name), 40)], Endpoint: versity, PathStyle: true, PresignFor: time.Hour,
+	}
+	all := []server{{"versitygw", cfg, pool}, {"minio", cfg, pool}}
+	all[1].Endpoint = minio
+	return all
+}
+
+// realPool is a pool on the first of them.
+func realPool(t *testing.T) (aws.Config, storage.Pool) {
+	t.Helper()
+	s := servers(t)[0]
+	return s.Config, s.Pool
+}
+
+func client(cfg aws.Config, p storage.Pool) *s3.Client {
+	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.Region, o.BaseEndpoint, o.UsePathStyle = p.Region, &p.Endpoint, true
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	})
 }

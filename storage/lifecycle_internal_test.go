@@ -41,29 +41,3 @@ func TestLifecycleRules(t *testing.T) {
 	disabled.Status = types.ExpirationStatusDisabled
 	require.Equal(t, ours[0], withOurRules([]types.LifecycleRule{disabled}, 30*24*time.Hour)[0])
 }
-
-func TestExpiry(t *testing.T) {
-	stored := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	header := `expiry-date="Fri, 23 Jan 2026 00:00:00 GMT", rule-id="cloud-mirror-expire"`
-	require.Equal(t, time.Date(2026, 1, 23, 0, 0, 0, 0, time.UTC), expiry(&header, stored, time.Hour))
-	require.Equal(t, stored.Add(time.Hour), expiry(nil, stored, time.Hour))
-	require.Equal(t, stored.Add(time.Hour), expiry(aws.String("garbage"), stored, time.Hour))
-	require.True(t, expiry(nil, stored, 0).IsZero())
-}
-
-func TestPartSizeIsPlanned(t *testing.T) {
-	const gib = 1 << 30
-	for _, tc := range []struct{ size, want, part int64 }{
-		{-1, 32 << 20, 32 << 20},
-		{1, 1, MinPartSize},
-		{100 * gib, 32 << 20, 32 << 20},
-		{1000 * gib, 32 << 20, (1000*gib + 9999) / 10_000},
-	} {
-		part, err := PartSize(tc.size, tc.want)
-		require.NoError(t, err)
-		require.Equal(t, tc.part, part)
-		require.LessOrEqual(t, (tc.size+part-1)/part, int64(MaxParts))
-	}
-	_, err := PartSize(MaxParts*MaxPartSize+1, 32<<20)
-	require.Error(t, err)
-}
