@@ -19,7 +19,7 @@ func TestChecksumsOfPartsAreCombined(t *testing.T) {
 	require.NotEqual(t, crc64nvme.Checksum(whole), combine(crc64nvme.Checksum(whole[1:]), crc64nvme.Checksum(whole[:1]), 1))
 }
 
-func TestChecksumOfPartsNeedsAllOfThem(t *testing.T) {
+func TestFullSumNeedsEveryPartSum(t *testing.T) {
 	part := Part{Number: 1, Size: 3}
 	for _, c := range []Checksum{ChecksumCRC64NVME, ChecksumMD5} {
 		_, err := c.fullSum([]Part{part})

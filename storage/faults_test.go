@@ -20,13 +20,13 @@ import (
 
 // attempt is one object on its way into a bucket that is seen through a spoiling proxy.
 type attempt struct {
-	*spoiled
-	spec   storage.ObjectSpec
-	body   []byte
-	call   string // which makes the object appear
-	run    func(ctx context.Context) (storage.Stored, error)
-	cancel context.CancelFunc // of run
-	struck atomic.Int64       // how often the fault did
+	*faultyBucket
+	spec     storage.ObjectSpec
+	body     []byte
+	call     string // which makes the object appear
+	run      func(ctx context.Context) (storage.Stored, error)
+	cancel   context.CancelFunc // of run
+	injected atomic.Int64       // how often the fault did
 }
 
 // What may be there in the end.
@@ -41,9 +41,9 @@ var errAny = errors.New("any error")
 
 // fault is what goes wrong and what comes of it.
 type fault struct {
-	spoil func(a *attempt)
-	err   error
-	holds string
+	inject func(a *attempt)
+	err    error
+	holds  string
 	// open is set if the upload, where there is one, is still there.
 	open bool
 	// only is the call that it can happen to, or empty.
@@ -59,12 +59,12 @@ func copyOf(key, copyID string) storage.ObjectSpec {
 }
 
 // same are the bytes of another copy: the same, unless there are too many of them for a test.
-func (a *attempt) same() []byte { return a.body[:min(len(a.body), 100_000)] }
+func (a *attempt) otherBytes() []byte { return a.body[:min(len(a.body), 100_000)] }
 
 // another stores another copy, past the faults.
-func (a *attempt) another() error {
-	_, err := a.direct.PutObject(context.Background(), &s3.PutObjectInput{
-		Bucket: &a.pool.Bucket, Key: &a.spec.Key, Body: bytes.NewReader(a.same()),
+func (a *attempt) storeOther() error {
+	_, err := a.directClient.PutObject(context.Background(), &s3.PutObjectInput{
+		Bucket: &a.pool.Bucket, Key: &a.spec.Key, Body: bytes.NewReader(a.otherBytes()),
 		Metadata: map[string]string{storage.MetadataCopyID: others},
 	})
 	return err
@@ -77,9 +77,9 @@ func (a *attempt) existing(t *testing.T) string {
 	if body == nil {
 		return nothing
 	}
-	out, err := a.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &a.pool.Bucket, Key: &a.spec.Key})
+	out, err := a.directClient.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &a.pool.Bucket, Key: &a.spec.Key})
 	require.NoError(t, err)
-	want := a.same()
+	want := a.otherBytes()
 	if out.Metadata[storage.MetadataCopyID] == ours {
 		want = a.body
 	}
@@ -88,39 +88,39 @@ func (a *attempt) existing(t *testing.T) string {
 }
 
 // instead of the server, hook answers the attempt's call and its retries.
-func (a *attempt) instead(hook func(w http.ResponseWriter)) {
+func (a *attempt) answerCall(hook func(w http.ResponseWriter)) {
 	a.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 		if storagetest.Call(r) != a.call {
 			return false
 		}
-		a.struck.Add(1)
+		a.injected.Add(1)
 		hook(w)
 		return true
 	}
 }
 
 // after the server has answered the attempt's call or a retry of it, hook changes the reply.
-func (a *attempt) after(hook func(*http.Response) error) {
+func (a *attempt) changeReply(hook func(*http.Response) error) {
 	a.Response = func(r *http.Response) error {
 		if storagetest.Call(r.Request) != a.call {
 			return nil
 		}
-		a.struck.Add(1)
+		a.injected.Add(1)
 		return hook(r)
 	}
 }
 
 // lose loses a reply.
-func lose(*http.Response) error { return io.ErrUnexpectedEOF }
+func loseReply(*http.Response) error { return io.ErrUnexpectedEOF }
 
-func dropReplies(a *attempt) { a.after(lose) }
+func dropReplies(a *attempt) { a.changeReply(loseReply) }
 
 func dropRequests(a *attempt) {
-	a.instead(func(http.ResponseWriter) { panic(http.ErrAbortHandler) })
+	a.answerCall(func(http.ResponseWriter) { panic(http.ErrAbortHandler) })
 }
 
-func beBusy(a *attempt) {
-	a.instead(func(w http.ResponseWriter) { refuse(w, http.StatusServiceUnavailable, "SlowDown") })
+func answerBusy(a *attempt) {
+	a.answerCall(func(w http.ResponseWriter) { refuse(w, http.StatusServiceUnavailable, "SlowDown") })
 }
 
 // lateError is how S3 tells an error when it has sent a status already.
@@ -141,7 +141,7 @@ func flip(call string) func(*attempt) {
 				body, _ := io.ReadAll(r.Body)
 				body[len(body)/2] ^= 1
 				r.Body = io.NopCloser(bytes.NewReader(body))
-				a.struck.Add(1)
+				a.injected.Add(1)
 			}
 			return true
 		}
@@ -149,7 +149,7 @@ func flip(call string) func(*attempt) {
 }
 
 // half is the first half of a reply.
-func half(r *http.Response) error {
+func cutReply(r *http.Response) error {
 	body, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]), broken{}))
 	return err
@@ -160,7 +160,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // lieOf has HEAD lie of the bytes or of their number; other replies say nothing that would make it needless.
-func lieOf(what string) func(*attempt) {
+func falseHead(what string) func(*attempt) {
 	return func(a *attempt) {
 		a.Response = func(r *http.Response) error {
 			const header = "X-Amz-Checksum-Crc64nvme"
@@ -168,7 +168,7 @@ func lieOf(what string) func(*attempt) {
 				r.Header.Del(header)
 				return nil
 			}
-			a.struck.Add(1)
+			a.injected.Add(1)
 			switch {
 			case what == "number":
 				r.ContentLength++
@@ -184,36 +184,36 @@ func lieOf(what string) func(*attempt) {
 }
 
 // facing is a fault where another copy is there already.
-func facing(spoil func(*attempt)) func(*attempt) {
+func withOther(inject func(*attempt)) func(*attempt) {
 	return func(a *attempt) {
-		if err := a.another(); err != nil {
+		if err := a.storeOther(); err != nil {
 			panic(err)
 		}
-		spoil(a)
+		inject(a)
 	}
 }
 
 func faults() map[string]fault {
-	none := func(a *attempt) { a.after(func(*http.Response) error { return nil }) }
+	none := func(a *attempt) { a.changeReply(func(*http.Response) error { return nil }) }
 	const only = storagetest.CallComplete
 	return map[string]fault{
-		"nothing":                      {spoil: none, holds: ours},
-		"requests are lost":            {spoil: dropRequests, err: errAny, holds: nothing, open: true},
-		"replies are lost":             {spoil: dropReplies, holds: ours},
-		"a byte of the object is lost": {spoil: flip(storagetest.CallPut), err: errAny, holds: nothing, only: storagetest.CallPut},
-		"a byte of the part is lost":   {spoil: flip(storagetest.CallPart), err: errAny, holds: nothing, open: true, only: only},
-		"a byte of the list is lost":   {spoil: flip(storagetest.CallComplete), err: errAny, holds: nothing, open: true, only: only},
-		"half of the reply comes":      {spoil: func(a *attempt) { a.after(half) }, holds: ours, only: only},
-		"busy":                         {spoil: beBusy, err: errAny, holds: nothing, open: true},
-		"a late error":                 {spoil: beLate, err: errAny, holds: nothing, open: true, only: only},
-		"a late error, though it is done": {spoil: func(a *attempt) {
-			a.after(func(r *http.Response) error { return replace(r, http.StatusOK, lateError) })
+		"nothing":                      {inject: none, holds: ours},
+		"requests are lost":            {inject: dropRequests, err: errAny, holds: nothing, open: true},
+		"replies are lost":             {inject: dropReplies, holds: ours},
+		"a byte of the object is lost": {inject: flip(storagetest.CallPut), err: errAny, holds: nothing, only: storagetest.CallPut},
+		"a byte of the part is lost":   {inject: flip(storagetest.CallPart), err: errAny, holds: nothing, open: true, only: only},
+		"a byte of the list is lost":   {inject: flip(storagetest.CallComplete), err: errAny, holds: nothing, open: true, only: only},
+		"half of the reply comes":      {inject: func(a *attempt) { a.changeReply(cutReply) }, holds: ours, only: only},
+		"busy":                         {inject: answerBusy, err: errAny, holds: nothing, open: true},
+		"a late error":                 {inject: answerLateError, err: errAny, holds: nothing, open: true, only: only},
+		"a late error, though it is done": {inject: func(a *attempt) {
+			a.changeReply(func(r *http.Response) error { return replace(r, http.StatusOK, lateError) })
 		}, holds: ours, only: only},
-		"a gateway gives up, though it is done": {spoil: func(a *attempt) {
-			a.after(func(r *http.Response) error { return replace(r, http.StatusGatewayTimeout, "") })
+		"a gateway gives up, though it is done": {inject: func(a *attempt) {
+			a.changeReply(func(r *http.Response) error { return replace(r, http.StatusGatewayTimeout, "") })
 		}, holds: ours},
-		"HEAD fails as well": {spoil: func(a *attempt) {
-			a.after(lose)
+		"HEAD fails as well": {inject: func(a *attempt) {
+			a.changeReply(loseReply)
 			a.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 				if storagetest.Call(r) != storagetest.CallHead {
 					return false
@@ -222,34 +222,34 @@ func faults() map[string]fault {
 				return true
 			}
 		}, err: errAny, holds: ours},
-		"another copy is there":                    {spoil: facing(none), err: storage.ErrConflict, holds: others, open: true},
-		"another copy, requests are lost":          {spoil: facing(dropRequests), err: errAny, holds: others, open: true},
-		"another copy, replies are lost":           {spoil: facing(dropReplies), err: errAny, holds: others, open: true},
-		"another copy, busy":                       {spoil: facing(beBusy), err: errAny, holds: others, open: true},
-		"another copy, HEAD lies of the bytes":     {spoil: facing(lieOf("bytes")), err: storage.ErrConflict, holds: others, open: true},
-		"HEAD lies of the bytes":                   {spoil: lieOf("bytes"), err: storage.ErrMismatch, holds: nothing},
-		"HEAD lies of their number":                {spoil: lieOf("number"), err: storage.ErrMismatch, holds: nothing},
-		"HEAD lies, after the replies are lost":    {spoil: loseAndLie, err: storage.ErrMismatch, holds: nothing},
-		"another copy comes before we look":        {spoil: overtake, err: storage.ErrConflict, holds: others},
-		"another copy comes, and replies are lost": {spoil: overtakeUnseen, err: errAny, holds: others},
-		"the caller leaves before": {spoil: func(a *attempt) {
-			a.instead(func(http.ResponseWriter) { a.cancel(); panic(http.ErrAbortHandler) })
+		"another copy is there":                    {inject: withOther(none), err: storage.ErrConflict, holds: others, open: true},
+		"another copy, requests are lost":          {inject: withOther(dropRequests), err: errAny, holds: others, open: true},
+		"another copy, replies are lost":           {inject: withOther(dropReplies), err: errAny, holds: others, open: true},
+		"another copy, busy":                       {inject: withOther(answerBusy), err: errAny, holds: others, open: true},
+		"another copy, HEAD lies of the bytes":     {inject: withOther(falseHead("bytes")), err: storage.ErrConflict, holds: others, open: true},
+		"HEAD lies of the bytes":                   {inject: falseHead("bytes"), err: storage.ErrMismatch, holds: nothing},
+		"HEAD lies of their number":                {inject: falseHead("number"), err: storage.ErrMismatch, holds: nothing},
+		"HEAD lies, after the replies are lost":    {inject: loseReplyAndFakeHead, err: storage.ErrMismatch, holds: nothing},
+		"another copy comes before we look":        {inject: overtake, err: storage.ErrConflict, holds: others},
+		"another copy comes, and replies are lost": {inject: overtakeUnseen, err: errAny, holds: others},
+		"the caller leaves before": {inject: func(a *attempt) {
+			a.answerCall(func(http.ResponseWriter) { a.cancel(); panic(http.ErrAbortHandler) })
 		}, err: context.Canceled, holds: nothing, open: true},
-		"the caller leaves after": {spoil: func(a *attempt) {
-			a.after(func(*http.Response) error { a.cancel(); return io.ErrUnexpectedEOF })
+		"the caller leaves after": {inject: func(a *attempt) {
+			a.changeReply(func(*http.Response) error { a.cancel(); return io.ErrUnexpectedEOF })
 		}, holds: ours},
 	}
 }
 
-func beLate(a *attempt) {
-	a.instead(func(w http.ResponseWriter) {
+func answerLateError(a *attempt) {
+	a.answerCall(func(w http.ResponseWriter) {
 		w.WriteHeader(http.StatusOK)
 		io.WriteString(w, lateError)
 	})
 }
 
-func loseAndLie(a *attempt) {
-	lieOf("number")(a)
+func loseReplyAndFakeHead(a *attempt) {
+	falseHead("number")(a)
 	lie := a.Response
 	a.Response = func(r *http.Response) error {
 		if storagetest.Call(r.Request) == a.call {
@@ -260,14 +260,14 @@ func loseAndLie(a *attempt) {
 }
 
 func overtake(a *attempt) {
-	a.after(func(r *http.Response) error {
+	a.changeReply(func(r *http.Response) error {
 		r.Header.Del("X-Amz-Checksum-Crc64nvme")
-		return a.another()
+		return a.storeOther()
 	})
 }
 
 func overtakeUnseen(a *attempt) {
-	a.after(func(*http.Response) error { return errors.Join(a.another(), io.ErrUnexpectedEOF) })
+	a.changeReply(func(*http.Response) error { return errors.Join(a.storeOther(), io.ErrUnexpectedEOF) })
 }
 
 // put is an attempt in one request, upload one in parts.
@@ -299,13 +299,13 @@ func TestFaults(t *testing.T) {
 					keys++
 					spec := copyOf("host/"+strconv.Itoa(keys)+"/name", ours)
 					t.Run(strings.Join([]string{s.name, string(sum), call, name}, ", "), func(t *testing.T) {
-						f := spoil(t, s, func(p *storage.Pool) { p.Checksum = sum })
-						a := &attempt{spoiled: f, spec: spec, body: []byte("the bytes of a copy"), call: call}
+						f := newFaultyBucket(t, s, func(p *storage.Pool) { p.Checksum = sum })
+						a := &attempt{faultyBucket: f, spec: spec, body: []byte("the bytes of a copy"), call: call}
 						a.run = a.put
 						if call == storagetest.CallComplete {
 							a.run = a.upload
 						}
-						a.suffer(t, tc)
+						a.checkFault(t, tc)
 					})
 				}
 			}
@@ -314,21 +314,21 @@ func TestFaults(t *testing.T) {
 }
 
 // suffer has the attempt suffer a fault and checks what comes of it.
-func (a *attempt) suffer(t *testing.T, tc fault) {
+func (a *attempt) checkFault(t *testing.T, tc fault) {
 	t.Helper()
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(t.Context())
 	defer a.cancel()
-	tc.spoil(a)
+	tc.inject(a)
 	stored, err := a.run(ctx)
 	if tc.err != nil && !errors.Is(tc.err, errAny) {
 		require.ErrorIs(t, err, tc.err)
 	}
 	require.Equal(t, tc.err != nil, err != nil, "error: %v", err)
-	require.Positive(t, a.struck.Load(), "the fault did not strike")
+	require.Positive(t, a.injected.Load(), "the fault did not strike")
 	require.Equal(t, tc.holds, a.existing(t))
 	if err == nil {
-		head, err := a.past.Head(t.Context(), a.spec.Key)
+		head, err := a.directBucket.Head(t.Context(), a.spec.Key)
 		require.NoError(t, err)
 		require.Equal(t, head, stored)
 	}

@@ -23,29 +23,29 @@ import (
 )
 
 // spoiled is a bucket on a real server, seen through a proxy.
-type spoiled struct {
+type faultyBucket struct {
 	*storage.Bucket
 	*storagetest.Proxy
 	cfg  aws.Config
 	pool storage.Pool
 	// direct and past are the same past the proxy.
-	direct *s3.Client
-	past   *storage.Bucket
+	directClient *s3.Client
+	directBucket *storage.Bucket
 }
 
 // spoil makes the bucket and puts a proxy before it; its client loses no time between tries.
-func spoil(t *testing.T, s server, change func(*storage.Pool)) *spoiled {
+func newFaultyBucket(t *testing.T, s server, change func(*storage.Pool)) *faultyBucket {
 	t.Helper()
-	f := &spoiled{
-		Proxy: storagetest.NewProxy(t, s.Endpoint), cfg: s.Config, direct: client(s.Config, s.Pool), pool: s.Pool,
+	f := &faultyBucket{
+		Proxy: storagetest.NewProxy(t, s.Endpoint), cfg: s.Config, directClient: client(s.Config, s.Pool), pool: s.Pool,
 	}
 	f.cfg.Retryer = func() aws.Retryer { return retry.AddWithMaxBackoffDelay(retry.NewStandard(), time.Millisecond) }
 	if change != nil {
 		change(&f.pool)
 	}
-	f.past = storage.Open(f.cfg, f.pool)
+	f.directBucket = storage.Open(f.cfg, f.pool)
 	f.pool.Endpoint = f.URL
-	_, err := f.direct.CreateBucket(t.Context(), &s3.CreateBucketInput{
+	_, err := f.directClient.CreateBucket(t.Context(), &s3.CreateBucketInput{
 		Bucket: &f.pool.Bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
 			LocationConstraint: types.BucketLocationConstraint(f.pool.Region),
 		},
@@ -65,7 +65,7 @@ func refuse(w http.ResponseWriter, status int, code string) {
 }
 
 // strip takes headers from a request, which is then signed anew.
-func (f *spoiled) strip(t *testing.T, r *http.Request, headers ...string) {
+func (f *faultyBucket) strip(t *testing.T, r *http.Request, headers ...string) {
 	t.Helper()
 	for _, h := range append(headers, "Authorization") {
 		r.Header.Del(h)
@@ -81,9 +81,9 @@ func (f *spoiled) strip(t *testing.T, r *http.Request, headers ...string) {
 }
 
 // read returns what is stored under key, or nil.
-func (f *spoiled) read(t *testing.T, key string) []byte {
+func (f *faultyBucket) read(t *testing.T, key string) []byte {
 	t.Helper()
-	out, err := f.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &f.pool.Bucket, Key: &key})
+	out, err := f.directClient.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &f.pool.Bucket, Key: &key})
 	if _, absent := errors.AsType[*types.NoSuchKey](err); absent {
 		return nil
 	}
@@ -94,10 +94,10 @@ func (f *spoiled) read(t *testing.T, key string) []byte {
 }
 
 // uploads returns the uploads that are open under key.
-func (f *spoiled) uploads(t *testing.T, key string) []types.MultipartUpload {
+func (f *faultyBucket) uploads(t *testing.T, key string) []types.MultipartUpload {
 	t.Helper()
 	// MinIO lists those of exactly one key.
-	out, err := f.direct.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &f.pool.Bucket, Prefix: &key})
+	out, err := f.directClient.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &f.pool.Bucket, Prefix: &key})
 	require.NoError(t, err)
 	return out.Uploads
 }

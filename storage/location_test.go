@@ -15,7 +15,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-func TestPresignedLocationsWorkForTheirMethodAlone(t *testing.T) {
+func TestPresignedLocationsWorkOnlyForTheirMethod(t *testing.T) {
 	cfg, pool := realPool(t)
 	b := storage.Open(cfg, pool)
 	_, err := b.Setup(t.Context(), false)
@@ -100,7 +100,7 @@ func TestLocation(t *testing.T) {
 	}
 }
 
-func TestCredentialsAtTheirEndAreRefreshedBeforeSigning(t *testing.T) {
+func TestExpiringCredentialsAreRefreshedBeforeSigning(t *testing.T) {
 	asked := 0
 	cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		asked++

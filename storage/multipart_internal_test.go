@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestPartSizeIsPlanned(t *testing.T) {
+func TestPartSize(t *testing.T) {
 	const gib = 1 << 30
 	for _, tc := range []struct{ size, want, part int64 }{
 		{-1, 32 << 20, 32 << 20},

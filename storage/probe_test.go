@@ -19,16 +19,16 @@ import (
 )
 
 // requireNoProbe checks that setup left nothing behind.
-func (f *spoiled) requireNoProbe(t *testing.T) {
+func (f *faultyBucket) requireNoProbe(t *testing.T) {
 	t.Helper()
-	objects, err := f.direct.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
+	objects, err := f.directClient.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
 	require.NoError(t, err)
 	require.Empty(t, objects.Contents)
 	require.Empty(t, f.uploads(t, ""))
 }
 
 // probes returns the lines of setup that are about what it tried out.
-func (f *spoiled) probes(t *testing.T, dryRun bool) (lines []string, err error) {
+func (f *faultyBucket) probes(t *testing.T, dryRun bool) (lines []string, err error) {
 	t.Helper()
 	all, err := f.Setup(t.Context(), dryRun)
 	for _, line := range all {
@@ -40,7 +40,7 @@ func (f *spoiled) probes(t *testing.T, dryRun bool) (lines []string, err error) 
 	return lines, err
 }
 
-func TestSetupTriesOutWhatThePoolDeclares(t *testing.T) {
+func TestSetupProbesPoolSettings(t *testing.T) {
 	for _, s := range servers(t) {
 		for want, change := range map[string]func(*storage.Pool){
 			"crc64nvme, unsigned payloads and conditional writes": nil,
@@ -52,7 +52,7 @@ func TestSetupTriesOutWhatThePoolDeclares(t *testing.T) {
 			},
 		} {
 			t.Run(s.name+", "+want, func(t *testing.T) {
-				f := spoil(t, s, change)
+				f := newFaultyBucket(t, s, change)
 				var writes atomic.Int64
 				f.Request = func(r *http.Request) bool {
 					if strings.Contains(r.URL.Path, "/cloud-mirror-setup/probe/") {
@@ -75,15 +75,15 @@ func TestSetupTriesOutWhatThePoolDeclares(t *testing.T) {
 
 // lack is what a server can't do, and what setup says of it.
 type lack struct {
-	spoil func(t *testing.T, f *spoiled)
-	pool  func(*storage.Pool)
-	err   string   // with which setup fails
-	lines []string // what it says otherwise, after the name of the bucket
+	inject func(t *testing.T, f *faultyBucket)
+	pool   func(*storage.Pool)
+	err    string   // with which setup fails
+	lines  []string // what it says otherwise, after the name of the bucket
 }
 
 // refusing is a server that answers some requests with an error.
-func refusing(status int, code string, which func(*http.Request) bool) func(*testing.T, *spoiled) {
-	return func(_ *testing.T, f *spoiled) {
+func refusing(status int, code string, which func(*http.Request) bool) func(*testing.T, *faultyBucket) {
+	return func(_ *testing.T, f *faultyBucket) {
 		f.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 			if which(r) {
 				refuse(w, status, code)
@@ -95,8 +95,8 @@ func refusing(status int, code string, which func(*http.Request) bool) func(*tes
 }
 
 // stripping is a server that does not know some headers.
-func stripping(headers ...string) func(*testing.T, *spoiled) {
-	return func(t *testing.T, f *spoiled) {
+func stripping(headers ...string) func(*testing.T, *faultyBucket) {
+	return func(t *testing.T, f *faultyBucket) {
 		t.Helper()
 		f.Request = func(r *http.Request) bool {
 			f.strip(t, r, headers...)
@@ -112,8 +112,8 @@ func stripping(headers ...string) func(*testing.T, *spoiled) {
 }
 
 // unconditional is a server that ignores the conditions of a call.
-func unconditional(call string) func(*testing.T, *spoiled) {
-	return func(t *testing.T, f *spoiled) {
+func unconditional(call string) func(*testing.T, *faultyBucket) {
+	return func(t *testing.T, f *faultyBucket) {
 		t.Helper()
 		f.Request = func(r *http.Request) bool {
 			if storagetest.Call(r) == call {
@@ -147,78 +147,78 @@ func lacks() map[string]lack {
 	md5 := func(p *storage.Pool) { p.Checksum = storage.ChecksumMD5 }
 	return map[string]lack{
 		"refuses CRC64NVME": {
-			spoil: refusing(http.StatusBadRequest, "InvalidRequest", withCRC),
-			err:   "set pools[].checksum: md5: ",
+			inject: refusing(http.StatusBadRequest, "InvalidRequest", withCRC),
+			err:    "set pools[].checksum: md5: ",
 		},
 		"does not know CRC64NVME": {
-			spoil: stripping("X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Type", "X-Amz-Checksum-Mode"),
-			err:   "set pools[].checksum: md5: ",
+			inject: stripping("X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Type", "X-Amz-Checksum-Mode"),
+			err:    "set pools[].checksum: md5: ",
 		},
-		"repeats any CRC64NVME": {spoil: repeating, err: "set pools[].checksum: md5: "},
+		"repeats any CRC64NVME": {inject: repeating, err: "set pools[].checksum: md5: "},
 		"has no CRC64NVME of uploads": {
-			spoil: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
+			inject: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
 				return withCRC(r) && storagetest.Call(r) == storagetest.CallCreate
 			}),
 			err: "set pools[].checksum: md5: ",
 		},
-		"shows no CRC64NVME of whole uploads": {spoil: composing(true), err: "set pools[].checksum: md5: "},
-		"shows no CRC64NVME of puts":          {spoil: composing(false), err: "set pools[].checksum: md5: "},
+		"shows no CRC64NVME of whole uploads": {inject: composing(true), err: "set pools[].checksum: md5: "},
+		"shows no CRC64NVME of puts":          {inject: composing(false), err: "set pools[].checksum: md5: "},
 		"does not know Content-MD5": {
-			spoil: stripping("Content-Md5"), pool: md5,
+			inject: stripping("Content-Md5"), pool: md5,
 			err: "set pools[].checksum: crc64nvme: ",
 		},
 		"refuses unsigned payloads": {
-			spoil: refusing(http.StatusBadRequest, "InvalidRequest", unsigned),
-			err:   "set pools[].sign_payload: true: ",
+			inject: refusing(http.StatusBadRequest, "InvalidRequest", unsigned),
+			err:    "set pools[].sign_payload: true: ",
 		},
 		"refuses conditions": {
-			spoil: refusing(http.StatusNotImplemented, "NotImplemented", conditional),
-			err:   "set pools[].overwrite: true: ",
+			inject: refusing(http.StatusNotImplemented, "NotImplemented", conditional),
+			err:    "set pools[].overwrite: true: ",
 		},
 		"refuses conditions at the end of an upload": {
-			spoil: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
+			inject: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
 				return conditional(r) && storagetest.Call(r) == storagetest.CallComplete
 			}),
 			err: "set pools[].overwrite: true: ",
 		},
 		"refuses two things": {
-			spoil: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
+			inject: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
 				return conditional(r) || unsigned(r)
 			}),
 			err: "set pools[].sign_payload: true and pools[].overwrite: true: ",
 		},
 		"refuses everything": {
-			spoil: refusing(http.StatusForbidden, "AccessDenied", calls(storagetest.CallPut)),
-			err:   "try out an upload: ",
+			inject: refusing(http.StatusForbidden, "AccessDenied", calls(storagetest.CallPut)),
+			err:    "try out an upload: ",
 		},
 		"is down": {
-			spoil: refusing(http.StatusServiceUnavailable, "ServiceUnavailable", func(r *http.Request) bool {
+			inject: refusing(http.StatusServiceUnavailable, "ServiceUnavailable", func(r *http.Request) bool {
 				return storagetest.Call(r) == storagetest.CallPut && withCRC(r)
 			}),
 			err: "try out an upload: ",
 		},
 		"ignores conditions": {
-			spoil: stripping("If-None-Match", "If-Match"),
-			lines: []string{"crc64nvme and unsigned payloads work", overwrites},
+			inject: stripping("If-None-Match", "If-Match"),
+			lines:  []string{"crc64nvme and unsigned payloads work", overwrites},
 		},
 		"ignores If-None-Match": {
-			spoil: stripping("If-None-Match"),
-			lines: []string{"crc64nvme and unsigned payloads work", overwrites},
+			inject: stripping("If-None-Match"),
+			lines:  []string{"crc64nvme and unsigned payloads work", overwrites},
 		},
 		"ignores conditions at the end of an upload": {
-			spoil: unconditional(storagetest.CallComplete),
-			lines: []string{"crc64nvme and unsigned payloads work", overwrites},
+			inject: unconditional(storagetest.CallComplete),
+			lines:  []string{"crc64nvme and unsigned payloads work", overwrites},
 		},
 		"ignores conditions of puts": {
-			spoil: unconditional(storagetest.CallPut),
-			lines: []string{"crc64nvme and unsigned payloads work", overwrites},
+			inject: unconditional(storagetest.CallPut),
+			lines:  []string{"crc64nvme and unsigned payloads work", overwrites},
 		},
 		"ignores conditions, which is known": {
-			spoil: stripping("If-None-Match", "If-Match"), pool: func(p *storage.Pool) { p.Overwrite = true },
+			inject: stripping("If-None-Match", "If-Match"), pool: func(p *storage.Pool) { p.Overwrite = true },
 			lines: []string{"crc64nvme and unsigned payloads work"},
 		},
 		"lists no checksums": {
-			spoil: func(_ *testing.T, f *spoiled) {
+			inject: func(_ *testing.T, f *faultyBucket) {
 				f.Response = func(r *http.Response) error {
 					if r.Request.Method == http.MethodGet && r.Request.URL.Query().Has("uploadId") {
 						return rewrite(r, `<ChecksumCRC64NVME>[^<]*</ChecksumCRC64NVME>`, "")
@@ -235,7 +235,7 @@ func lacks() map[string]lack {
 }
 
 // repeating is a server that has seen of checksums but how they look.
-func repeating(t *testing.T, f *spoiled) {
+func repeating(t *testing.T, f *faultyBucket) {
 	const header = "X-Amz-Checksum-Crc64nvme"
 	var sums sync.Map
 	f.Request = func(r *http.Request) bool {
@@ -255,8 +255,8 @@ func repeating(t *testing.T, f *spoiled) {
 }
 
 // composing is a server whose checksums, of uploads or of puts, are checksums of checksums.
-func composing(uploads bool) func(*testing.T, *spoiled) {
-	return func(_ *testing.T, f *spoiled) {
+func composing(uploads bool) func(*testing.T, *faultyBucket) {
+	return func(_ *testing.T, f *faultyBucket) {
 		f.Response = func(r *http.Response) error {
 			if r.Request.Method == http.MethodHead && strings.HasSuffix(r.Header.Get("Etag"), `-1"`) == uploads {
 				r.Header.Set("X-Amz-Checksum-Type", "COMPOSITE")
@@ -279,12 +279,12 @@ func rewrite(r *http.Response, pattern, replacement string) error {
 	return nil
 }
 
-func TestSetupSaysWhichSettingAServerNeeds(t *testing.T) {
+func TestSetupNamesTheSettingAServerNeeds(t *testing.T) {
 	for _, s := range servers(t) {
 		for name, tc := range lacks() {
 			t.Run(s.name+" "+name, func(t *testing.T) {
-				f := spoil(t, s, tc.pool)
-				tc.spoil(t, f)
+				f := newFaultyBucket(t, s, tc.pool)
+				tc.inject(t, f)
 				lines, err := f.probes(t, false)
 				for i, line := range tc.lines {
 					tc.lines[i] = "bucket " + f.pool.Bucket + ": " + line
@@ -300,13 +300,13 @@ func TestSetupSaysWhichSettingAServerNeeds(t *testing.T) {
 	}
 }
 
-func TestSetupThatIsInterruptedLeavesNoProbe(t *testing.T) {
+func TestInterruptedSetupLeavesNoProbe(t *testing.T) {
 	for _, s := range servers(t) {
 		for _, call := range []string{
 			storagetest.CallPut, storagetest.CallHead, storagetest.CallCreate, storagetest.CallPart, storagetest.CallComplete,
 		} {
 			t.Run(s.name+" "+call, func(t *testing.T) {
-				f := spoil(t, s, nil)
+				f := newFaultyBucket(t, s, nil)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				f.Response = func(r *http.Response) error {
@@ -323,19 +323,19 @@ func TestSetupThatIsInterruptedLeavesNoProbe(t *testing.T) {
 	}
 }
 
-func TestSetupThatMayNotDeleteTriesOnce(t *testing.T) {
+func TestSetupWithoutDeletePermissionProbesOnce(t *testing.T) {
 	for _, s := range servers(t) {
 		t.Run(s.name, func(t *testing.T) {
-			f := spoil(t, s, nil)
+			f := newFaultyBucket(t, s, nil)
 			refusing(http.StatusForbidden, "AccessDenied", func(r *http.Request) bool {
 				return r.Method == http.MethodDelete && storagetest.Call(r) == storagetest.CallOther
 			})(t, f)
 			_, err := f.Setup(t.Context(), false)
 			require.ErrorContains(t, err, "bucket "+f.pool.Bucket+": try out an upload: what was uploaded stays: ")
-			left, err := f.direct.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
+			left, err := f.directClient.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
 			require.NoError(t, err)
 			require.Len(t, left.Contents, 1)
-			require.NoError(t, f.past.Delete(t.Context(), *left.Contents[0].Key))
+			require.NoError(t, f.directBucket.Delete(t.Context(), *left.Contents[0].Key))
 		})
 	}
 }

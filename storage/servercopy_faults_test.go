@@ -20,7 +20,7 @@ import (
 
 // copyFault is what goes wrong with a server's own copy and what comes of it.
 type copyFault struct {
-	spoil func(t *testing.T, c *copying)
+	inject func(t *testing.T, c *serverCopy)
 	// err is the error, which is the only one of ErrNotCopied, ErrConflict and Canceled, or errAny for neither of them.
 	err   error
 	holds string
@@ -28,7 +28,7 @@ type copyFault struct {
 }
 
 // first is the call by which the server first reads the source.
-func (c *copying) first() string {
+func (c *serverCopy) firstRead() string {
 	if c.call == storagetest.CallComplete {
 		return storagetest.CallPartCopy
 	}
@@ -36,9 +36,9 @@ func (c *copying) first() string {
 }
 
 // before the first such request, hook is called.
-func (c *copying) before(hook func()) {
+func (c *serverCopy) beforeFirstRead(hook func()) {
 	c.Request = func(r *http.Request) bool {
-		if storagetest.Call(r) == c.first() && c.struck.Add(1) == 1 {
+		if storagetest.Call(r) == c.firstRead() && c.injected.Add(1) == 1 {
 			hook()
 		}
 		return true
@@ -46,10 +46,10 @@ func (c *copying) before(hook func()) {
 }
 
 // own makes a source of its own, which may be changed.
-func (c *copying) own(t *testing.T) {
+func (c *serverCopy) useOwnSource(t *testing.T) {
 	t.Helper()
 	key := c.spec.Key + "-source"
-	_, err := c.direct.CopyObject(t.Context(), &s3.CopyObjectInput{
+	_, err := c.directClient.CopyObject(t.Context(), &s3.CopyObjectInput{
 		Bucket: &c.src.Bucket, Key: &key, CopySource: aws.String(c.src.Header()),
 	})
 	require.NoError(t, err)
@@ -60,24 +60,24 @@ func (c *copying) own(t *testing.T) {
 }
 
 // at has the named call, of the copy and not of its source, answered by hook.
-func (c *copying) at(call string, hook func(w http.ResponseWriter)) {
+func (c *serverCopy) answer(call string, hook func(w http.ResponseWriter)) {
 	c.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 		if storagetest.Call(r) != call || !strings.HasSuffix(r.URL.Path, c.spec.Key) {
 			return false
 		}
-		c.struck.Add(1)
+		c.injected.Add(1)
 		hook(w)
 		return true
 	}
 }
 
 // replies of the named call go through hook.
-func (c *copying) replies(call string, hook func(r *http.Response) error) {
+func (c *serverCopy) change(call string, hook func(r *http.Response) error) {
 	c.Response = func(r *http.Response) error {
 		if storagetest.Call(r.Request) != call || !strings.HasSuffix(r.Request.URL.Path, c.spec.Key) {
 			return nil
 		}
-		c.struck.Add(1)
+		c.injected.Add(1)
 		return hook(r)
 	}
 }
@@ -86,104 +86,104 @@ func refusal(status int, code string) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) { refuse(w, status, code) }
 }
 
-func late(w http.ResponseWriter) { io.WriteString(w, lateError) }
+func writeLateError(w http.ResponseWriter) { io.WriteString(w, lateError) }
 
 func abortConnection(http.ResponseWriter) { panic(http.ErrAbortHandler) }
 
 func copyFaults() map[string]copyFault {
 	const parts = storagetest.CallComplete
-	plain := func(f func(*attempt)) func(*testing.T, *copying) {
-		return func(_ *testing.T, c *copying) { f(&c.attempt) }
+	plain := func(f func(*attempt)) func(*testing.T, *serverCopy) {
+		return func(_ *testing.T, c *serverCopy) { f(&c.attempt) }
 	}
-	simple := func(f func(c *copying)) func(*testing.T, *copying) {
-		return func(_ *testing.T, c *copying) { f(c) }
+	simple := func(f func(c *serverCopy)) func(*testing.T, *serverCopy) {
+		return func(_ *testing.T, c *serverCopy) { f(c) }
 	}
 	notCopied, conflict := storage.ErrNotCopied, storage.ErrConflict
 	return map[string]copyFault{
-		"another copy is there": {plain(facing(strike)), conflict, others, ""},
-		"another copy than the one to replace is there": {func(t *testing.T, c *copying) {
+		"another copy is there": {plain(withOther(countFault)), conflict, others, ""},
+		"another copy than the one to replace is there": {func(t *testing.T, c *serverCopy) {
 			t.Helper()
 			c.spec.Replaces = `"00000000000000000000000000000000"`
-			facing(strike)(&c.attempt)
+			withOther(countFault)(&c.attempt)
 		}, conflict, others, ""},
-		"the copy to replace is there": {func(t *testing.T, c *copying) {
+		"the copy to replace is there": {func(t *testing.T, c *serverCopy) {
 			t.Helper()
-			facing(strike)(&c.attempt)
-			existing, err := c.past.Head(t.Context(), c.spec.Key)
+			withOther(countFault)(&c.attempt)
+			existing, err := c.directBucket.Head(t.Context(), c.spec.Key)
 			require.NoError(t, err)
 			c.spec.Replaces = existing.ETag
 		}, nil, ours, ""},
-		"the copy to replace is not there": {simple(func(c *copying) {
+		"the copy to replace is not there": {simple(func(c *serverCopy) {
 			c.spec.Replaces = `"00000000000000000000000000000000"`
-			strike(&c.attempt)
+			countFault(&c.attempt)
 		}), conflict, nothing, ""},
-		"another copy comes": {simple(func(c *copying) {
-			c.before(func() { must(c.another()) })
+		"another copy comes": {simple(func(c *serverCopy) {
+			c.beforeFirstRead(func() { must(c.storeOther()) })
 		}), conflict, others, parts}, // the servers here ignore the condition of CopyObject
-		"the server says that another copy is there": {simple(func(c *copying) {
-			c.at(c.call, refusal(http.StatusPreconditionFailed, "PreconditionFailed"))
+		"the server says that another copy is there": {simple(func(c *serverCopy) {
+			c.answer(c.call, refusal(http.StatusPreconditionFailed, "PreconditionFailed"))
 		}), conflict, nothing, ""},
 
-		"the source is another one": {simple(func(c *copying) {
+		"the source is another one": {simple(func(c *serverCopy) {
 			c.src.ETag = `"00000000000000000000000000000000"`
-			strike(&c.attempt)
+			countFault(&c.attempt)
 		}), notCopied, nothing, ""},
-		"the source has another size": {simple(func(c *copying) { c.src.Size++; strike(&c.attempt) }), notCopied, nothing, ""},
-		"the source is not there":     {simple(func(c *copying) { c.src.Key += "x"; strike(&c.attempt) }), notCopied, nothing, ""},
-		"the source changes": {func(t *testing.T, c *copying) {
+		"the source has another size": {simple(func(c *serverCopy) { c.src.Size++; countFault(&c.attempt) }), notCopied, nothing, ""},
+		"the source is not there":     {simple(func(c *serverCopy) { c.src.Key += "x"; countFault(&c.attempt) }), notCopied, nothing, ""},
+		"the source changes": {func(t *testing.T, c *serverCopy) {
 			t.Helper()
-			c.own(t)
+			c.useOwnSource(t)
 			src := c.src
-			c.before(func() { src.put(t, []byte("another one")) })
+			c.beforeFirstRead(func() { src.put(t, []byte("another one")) })
 		}, notCopied, nothing, ""},
-		"the source goes": {func(t *testing.T, c *copying) {
+		"the source goes": {func(t *testing.T, c *serverCopy) {
 			t.Helper()
-			c.own(t)
-			c.before(func() { must(c.src.bucket.Delete(context.Background(), c.src.Key)) })
+			c.useOwnSource(t)
+			c.beforeFirstRead(func() { must(c.src.bucket.Delete(context.Background(), c.src.Key)) })
 		}, notCopied, nothing, ""},
-		"the source may not be read": {simple(func(c *copying) {
+		"the source may not be read": {simple(func(c *serverCopy) {
 			c.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 				if strings.HasSuffix(r.URL.Path, c.spec.Key) {
 					return false
 				}
-				c.struck.Add(1)
+				c.injected.Add(1)
 				w.WriteHeader(http.StatusForbidden)
 				return true
 			}
 		}), notCopied, nothing, ""},
-		"the credentials are others": {simple(func(c *copying) {
+		"the credentials are others": {simple(func(c *serverCopy) {
 			c.cfg.Credentials = credentials.NewStaticCredentialsProvider("others", "othersothers", "")
 			bucket := storage.Open(c.cfg, c.pool)
 			c.run = func(ctx context.Context) (storage.Stored, error) {
 				return bucket.CopyFrom(ctx, c.spec, c.src.CopySource, func(int64) {})
 			}
-			strike(&c.attempt)
+			countFault(&c.attempt)
 		}), notCopied, nothing, ""},
 
-		"the server can't copy":     {simple(func(c *copying) { c.at(c.first(), refusal(http.StatusNotImplemented, "NotImplemented")) }), notCopied, nothing, ""},
-		"the server may not copy":   {simple(func(c *copying) { c.at(c.first(), refusal(http.StatusForbidden, "AccessDenied")) }), notCopied, nothing, ""},
+		"the server can't copy":     {simple(func(c *serverCopy) { c.answer(c.firstRead(), refusal(http.StatusNotImplemented, "NotImplemented")) }), notCopied, nothing, ""},
+		"the server may not copy":   {simple(func(c *serverCopy) { c.answer(c.firstRead(), refusal(http.StatusForbidden, "AccessDenied")) }), notCopied, nothing, ""},
 		"requests are lost":         {plain(dropRequests), notCopied, nothing, ""},
 		"replies are lost":          {plain(dropReplies), nil, ours, ""},
-		"half of the reply comes":   {plain(func(a *attempt) { a.after(half) }), nil, ours, ""},
-		"a late error":              {plain(beLate), notCopied, nothing, ""},
-		"a late error, though done": {simple(func(c *copying) { c.replies(c.call, replacedBy(lateError)) }), nil, ours, ""},
-		"requests of parts are lost": {simple(func(c *copying) {
-			c.at(storagetest.CallPartCopy, abortConnection)
+		"half of the reply comes":   {plain(func(a *attempt) { a.changeReply(cutReply) }), nil, ours, ""},
+		"a late error":              {plain(answerLateError), notCopied, nothing, ""},
+		"a late error, though done": {simple(func(c *serverCopy) { c.change(c.call, replacedBy(lateError)) }), nil, ours, ""},
+		"requests of parts are lost": {simple(func(c *serverCopy) {
+			c.answer(storagetest.CallPartCopy, abortConnection)
 		}), notCopied, nothing, parts},
-		"replies of parts are lost": {simple(func(c *copying) { c.replies(storagetest.CallPartCopy, lose) }), notCopied, nothing, parts},
-		"a late error of a part":    {simple(func(c *copying) { c.at(storagetest.CallPartCopy, late) }), notCopied, nothing, parts},
-		"a part without an answer":  {simple(func(c *copying) { c.replies(storagetest.CallPartCopy, replacedBy("")) }), notCopied, nothing, parts},
-		"no upload can be begun": {simple(func(c *copying) {
-			c.at(storagetest.CallCreate, refusal(http.StatusForbidden, "AccessDenied"))
+		"replies of parts are lost": {simple(func(c *serverCopy) { c.change(storagetest.CallPartCopy, loseReply) }), notCopied, nothing, parts},
+		"a late error of a part":    {simple(func(c *serverCopy) { c.answer(storagetest.CallPartCopy, writeLateError) }), notCopied, nothing, parts},
+		"a part without an answer":  {simple(func(c *serverCopy) { c.change(storagetest.CallPartCopy, replacedBy("")) }), notCopied, nothing, parts},
+		"no upload can be begun": {simple(func(c *serverCopy) {
+			c.answer(storagetest.CallCreate, refusal(http.StatusForbidden, "AccessDenied"))
 		}), notCopied, nothing, parts},
-		"HEAD lies of the copy's checksum": {simple(func(c *copying) {
-			c.replies(storagetest.CallHead, func(r *http.Response) error {
+		"HEAD lies of the copy's checksum": {simple(func(c *serverCopy) {
+			c.change(storagetest.CallHead, func(r *http.Response) error {
 				r.Header.Set("X-Amz-Checksum-Crc64nvme", "AAAAAAAAAAA=")
 				return nil
 			})
 		}), notCopied, nothing, ""},
-		"HEAD lies of the copy's size": {simple(func(c *copying) {
-			c.replies(storagetest.CallHead, func(r *http.Response) error {
+		"HEAD lies of the copy's size": {simple(func(c *serverCopy) {
+			c.change(storagetest.CallHead, func(r *http.Response) error {
 				r.Header.Set("Content-Length", "1")
 				return nil
 			})
@@ -191,24 +191,24 @@ func copyFaults() map[string]copyFault {
 		"HEAD fails afterwards":         {simple(failHead(false)), errAny, ours, ""},
 		"HEAD fails after lost replies": {simple(failHead(true)), errAny, ours, ""},
 
-		"the caller leaves before": {simple(func(c *copying) {
-			c.at(c.call, func(http.ResponseWriter) { c.cancel(); panic(http.ErrAbortHandler) })
+		"the caller leaves before": {simple(func(c *serverCopy) {
+			c.answer(c.call, func(http.ResponseWriter) { c.cancel(); panic(http.ErrAbortHandler) })
 		}), context.Canceled, nothing, ""},
-		"the caller leaves when it is done": {simple(func(c *copying) {
-			c.replies(c.call, func(*http.Response) error { c.cancel(); return io.ErrUnexpectedEOF })
+		"the caller leaves when it is done": {simple(func(c *serverCopy) {
+			c.change(c.call, func(*http.Response) error { c.cancel(); return io.ErrUnexpectedEOF })
 		}), nil, ours, ""},
-		"the caller leaves when the upload begins": {simple(func(c *copying) {
-			c.replies(storagetest.CallCreate, func(*http.Response) error { c.cancel(); return nil })
+		"the caller leaves when the upload begins": {simple(func(c *serverCopy) {
+			c.change(storagetest.CallCreate, func(*http.Response) error { c.cancel(); return nil })
 		}), context.Canceled, nothing, parts},
-		"the caller leaves while parts are copied": {simple(func(c *copying) { c.before(func() { c.cancel() }) }),
+		"the caller leaves while parts are copied": {simple(func(c *serverCopy) { c.beforeFirstRead(func() { c.cancel() }) }),
 			context.Canceled, nothing, parts},
-		"the caller leaves when a part is copied": {simple(func(c *copying) {
-			c.replies(storagetest.CallPartCopy, func(*http.Response) error { c.cancel(); return nil })
+		"the caller leaves when a part is copied": {simple(func(c *serverCopy) {
+			c.change(storagetest.CallPartCopy, func(*http.Response) error { c.cancel(); return nil })
 		}), context.Canceled, nothing, parts},
 	}
 }
 
-func strike(a *attempt) { a.struck.Add(1) }
+func countFault(a *attempt) { a.injected.Add(1) }
 
 func must(err error) {
 	if err != nil {
@@ -221,17 +221,17 @@ func replacedBy(body string) func(*http.Response) error {
 }
 
 // failHead has looks at the copy fail once it is there.
-func failHead(lost bool) func(*copying) {
-	return func(c *copying) {
+func failHead(lost bool) func(*serverCopy) {
+	return func(c *serverCopy) {
 		c.Response = func(r *http.Response) error {
 			switch storagetest.Call(r.Request) {
 			case c.call:
-				c.struck.Add(1)
+				c.injected.Add(1)
 				if lost {
 					return io.ErrUnexpectedEOF
 				}
 			case storagetest.CallHead:
-				if c.struck.Load() > 0 {
+				if c.injected.Load() > 0 {
 					return replace(r, http.StatusInternalServerError, "")
 				}
 			}
@@ -240,7 +240,7 @@ func failHead(lost bool) func(*copying) {
 	}
 }
 
-func TestFaultsOfServerCopies(t *testing.T) {
+func TestServerCopyFaults(t *testing.T) {
 	keys := 0
 	for _, s := range servers(t) {
 		for call, src := range sourcesOn(t, s) {
@@ -250,25 +250,25 @@ func TestFaultsOfServerCopies(t *testing.T) {
 				}
 				keys++
 				key := "host/" + strconv.Itoa(keys) + "/name"
-				t.Run(s.name+", "+call+", "+name, func(t *testing.T) { src.copying(t, s, call, key, nil).suffer(t, tc) })
+				t.Run(s.name+", "+call+", "+name, func(t *testing.T) { src.newCopy(t, s, call, key, nil).checkFault(t, tc) })
 			}
 		}
 	}
 }
 
 // suffer has the copy suffer a fault and checks what comes of it.
-func (c *copying) suffer(t *testing.T, tc copyFault) {
+func (c *serverCopy) checkFault(t *testing.T, tc copyFault) {
 	t.Helper()
 	var ctx context.Context
 	ctx, c.cancel = context.WithCancel(t.Context())
 	defer c.cancel()
-	tc.spoil(t, c)
+	tc.inject(t, c)
 	_, err := c.run(ctx)
 	require.Equal(t, tc.err != nil, err != nil, "error: %v", err)
 	for _, known := range []error{storage.ErrNotCopied, storage.ErrConflict, context.Canceled} {
 		require.Equal(t, errors.Is(tc.err, known), errors.Is(err, known), "error: %v", err)
 	}
-	require.Positive(t, c.struck.Load(), "the fault did not strike")
+	require.Positive(t, c.injected.Load(), "the fault did not strike")
 	if tc.holds == ours {
 		c.requireOurs(t)
 	} else {

@@ -31,7 +31,7 @@ type source struct {
 func sourcesOn(t *testing.T, s server) sources {
 	t.Helper()
 	s.Bucket += "-source"
-	bucket := spoil(t, s, nil).past
+	bucket := newFaultyBucket(t, s, nil).directBucket
 	var seed [32]byte
 	binary.NativeEndian.PutUint64(seed[:], uint64(time.Now().UnixNano()))
 	t.Logf("seed %x", seed)
@@ -67,16 +67,16 @@ func (s *source) put(t *testing.T, body []byte) {
 }
 
 // copying is an attempt by CopyFrom.
-type copying struct {
+type serverCopy struct {
 	attempt
 	src    source
 	copied atomic.Int64 // bytes, as was told
 }
 
-func (s source) copying(t *testing.T, on server, call, key string, change func(*storage.Pool)) *copying {
+func (s source) newCopy(t *testing.T, on server, call, key string, change func(*storage.Pool)) *serverCopy {
 	t.Helper()
-	c := &copying{src: s}
-	c.spoiled, c.call, c.spec, c.body = spoil(t, on, change), call, copyOf(key, ours), s.body
+	c := &serverCopy{src: s}
+	c.faultyBucket, c.call, c.spec, c.body = newFaultyBucket(t, on, change), call, copyOf(key, ours), s.body
 	c.SetCopyLimit(storage.MinPartSize)
 	c.run = func(ctx context.Context) (storage.Stored, error) {
 		return c.CopyFrom(ctx, c.spec, c.src.CopySource, func(n int64) { c.copied.Add(n) })
@@ -85,10 +85,10 @@ func (s source) copying(t *testing.T, on server, call, key string, change func(*
 }
 
 // requireOurs checks what is there, and that nothing of the source is but its bytes.
-func (c *copying) requireOurs(t *testing.T) {
+func (c *serverCopy) requireOurs(t *testing.T) {
 	t.Helper()
 	require.Equal(t, ours, c.existing(t))
-	out, err := c.direct.HeadObject(t.Context(), &s3.HeadObjectInput{
+	out, err := c.directClient.HeadObject(t.Context(), &s3.HeadObjectInput{
 		Bucket: &c.pool.Bucket, Key: &c.spec.Key, ChecksumMode: "ENABLED",
 	})
 	require.NoError(t, err)
@@ -114,16 +114,16 @@ func TestServerCopies(t *testing.T) {
 		} {
 			for call, src := range all {
 				t.Run(s.name+name+", "+call, func(t *testing.T) {
-					c := src.copying(t, s, call, call+name, change)
+					c := src.newCopy(t, s, call, call+name, change)
 					var calls sync.Map
 					c.Request = func(r *http.Request) bool { calls.Store(r.URL.RequestURI(), storagetest.Call(r)); return true }
 					if c.pool.Overwrite {
-						require.NoError(t, c.another())
+						require.NoError(t, c.storeOther())
 					}
 					stored, err := c.run(t.Context())
 					require.NoError(t, err)
 					c.requireOurs(t)
-					head, err := c.past.Head(t.Context(), c.spec.Key)
+					head, err := c.directBucket.Head(t.Context(), c.spec.Key)
 					require.NoError(t, err)
 					require.Equal(t, head, stored)
 					require.Empty(t, c.uploads(t, c.spec.Key))
