@@ -92,6 +92,8 @@ func (n *NearCache) track(ctx context.Context, up func()) error {
 // invalidations is what redis says of changed keys: their names, or nothing for all of them (FLUSHDB and FLUSHALL).
 type invalidations struct{ *NearCache }
 
+var _ push.NotificationHandler = invalidations{}
+
 func (i invalidations) HandlePushNotification(_ context.Context, _ push.NotificationHandlerContext, message []any) error {
 	if len(message) < 2 {
 		return fmt.Errorf("announcement of %d parts", len(message))

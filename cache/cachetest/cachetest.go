@@ -26,6 +26,12 @@ type Cache interface {
 	Failures(ctx context.Context, key string) (int64, error)
 }
 
+var (
+	_ Cache = (*Memory)(nil)
+	_ Cache = (*cache.Redis)(nil)
+	_ Cache = (*cache.NearCache)(nil)
+)
+
 // Rules are entries' times for tests, long enough to stand.
 func Rules() cache.Rules {
 	return cache.Rules{

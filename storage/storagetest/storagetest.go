@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
@@ -28,6 +29,11 @@ type Bucket interface {
 	Delete(ctx context.Context, key string) error
 	Location(ctx context.Context, method, key string, expires time.Time) (storage.Location, error)
 }
+
+var (
+	_ Bucket = (*Memory)(nil)
+	_ Bucket = (*storage.Bucket)(nil)
+)
 
 // Fixture is a bucket and how to see past its interface.
 type Fixture struct {
@@ -62,6 +68,7 @@ func Run(t *testing.T, f Fixture) {
 		"an upload that is completed is gone":                     c.completesOnce,
 		"deleting is idempotent":                                  c.deletes,
 		"a caller that is gone is told so, and nothing is stored": c.notices,
+		"a location names its object, by method":                  c.locates,
 	} {
 		c.keys++
 		key := c.prefix + strconv.Itoa(c.keys)
@@ -309,4 +316,14 @@ func (c *contract) notices(t *testing.T, key string) {
 	require.ErrorIs(t, err, context.Canceled)
 	c.requireNothing(t, key)
 	require.NoError(t, c.Bucket.AbortUpload(t.Context(), u))
+}
+
+func (c *contract) locates(t *testing.T, key string) {
+	get, err := c.Bucket.Location(t.Context(), http.MethodGet, key, time.Time{})
+	require.NoError(t, err)
+	head, err := c.Bucket.Location(t.Context(), http.MethodHead, key, time.Time{})
+	require.NoError(t, err)
+	require.Contains(t, get.URL, "/"+key+"?")
+	require.Contains(t, head.URL, "/"+key+"?")
+	require.NotEqual(t, get.URL, head.URL)
 }
