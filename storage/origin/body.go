@@ -12,15 +12,17 @@ import (
 // Body is the body of a source's answer, as sent. It ends in io.EOF only if it is whole, as far as that can be told: see
 // [Body.Framed]. Every other end is an *Error, or the context's error, wrapped, if the caller's context is done; it stays.
 type Body struct {
-	ctx      context.Context // of the request, to tell the caller's cancellation from a broken source
-	host     string
-	src      io.ReadCloser
-	framed   bool
-	size     int64 // -1 if not known
-	left     int64 // bytes still to come, if size is known
-	verifier *Verifier
-	err      error // sticky
+	ctx       context.Context // of the request, to tell the caller's cancellation from a broken source
+	host      string
+	src       io.ReadCloser
+	framed    bool
+	size      int64 // -1 if not known
+	remaining int64 // bytes still to come, if size is known
+	verifier  *Verifier
+	err       error // sticky
 }
+
+var _ io.ReadCloser = (*Body)(nil)
 
 // newBody wraps the body of resp, which must have size bytes, or as many as resp says itself if size is negative, and pass
 // verifier.
@@ -29,13 +31,13 @@ func newBody(ctx context.Context, resp *http.Response, size int64, verifier *Ver
 		size = resp.ContentLength
 	}
 	return &Body{
-		ctx:      ctx,
-		host:     resp.Request.URL.Host,
-		src:      resp.Body,
-		framed:   size >= 0 || slices.Contains(resp.TransferEncoding, "chunked"),
-		size:     size,
-		left:     size,
-		verifier: verifier,
+		ctx:       ctx,
+		host:      resp.Request.URL.Host,
+		src:       resp.Body,
+		framed:    size >= 0 || slices.Contains(resp.TransferEncoding, "chunked"),
+		size:      size,
+		remaining: size,
+		verifier:  verifier,
 	}
 }
 
@@ -58,17 +60,17 @@ func (b *Body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	sized := b.size >= 0
-	if sized && b.left == 0 { // only an empty body: otherwise the end was looked for along with the last byte
+	if sized && b.remaining == 0 { // only an empty body: otherwise the end was looked for along with the last byte
 		b.err = b.end()
 		return 0, b.err
 	}
-	if sized && int64(len(p)) > b.left {
-		p = p[:b.left]
+	if sized && int64(len(p)) > b.remaining {
+		p = p[:b.remaining]
 	}
 	n, err := b.src.Read(p)
 	_, _ = b.verifier.Write(p[:n])
-	b.left -= int64(n)
-	atEnd := sized && b.left == 0
+	b.remaining -= int64(n)
+	atEnd := sized && b.remaining == 0
 	switch {
 	case atEnd && err == nil:
 		b.err = b.end()
@@ -85,8 +87,8 @@ func (b *Body) Read(p []byte) (int, error) {
 
 // end makes sure that nothing follows the last byte: io.EOF if so.
 func (b *Body) end() error {
-	var one [1]byte
-	if _, err := io.ReadFull(b.src, one[:]); err != nil {
+	var next [1]byte
+	if _, err := io.ReadFull(b.src, next[:]); err != nil {
 		return b.classify(err)
 	}
 	return b.truncated("goes on past its length", nil)

@@ -51,7 +51,7 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-func TestCanonicalRefuses(t *testing.T) {
+func TestCanonicalRejects(t *testing.T) {
 	for _, tt := range []struct{ name, raw string }{
 		{"the empty string", ""},
 		{"another scheme", "ftp://h/SECRET"},
@@ -153,14 +153,14 @@ func FuzzCanonicalIsInjective(f *testing.F) {
 	legal := func(s string) bool {
 		return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("#\"<>\\^`{|}", r) })
 	}
-	f.Fuzz(func(t *testing.T, one, other string) {
-		if one == other || !legal(one) || !legal(other) {
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if a == b || !legal(a) || !legal(b) {
 			return // not a pair that this is about
 		}
-		c1, err1 := origin.Canonical("http://h/" + one)
-		c2, err2 := origin.Canonical("http://h/" + other)
+		c1, err1 := origin.Canonical("http://h/" + a)
+		c2, err2 := origin.Canonical("http://h/" + b)
 		if err1 == nil && err2 == nil && c1 == c2 {
-			t.Fatalf("%q and %q are both %q", one, other, c1)
+			t.Fatalf("%q and %q are both %q", a, b, c1)
 		}
 	})
 }

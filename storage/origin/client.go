@@ -88,9 +88,9 @@ func New(cfg Config) (*Client, error) {
 // Check tells whether the policy allows a canonical URL, without any I/O; an address that may not be dialled is only
 // found out by asking. The *Error it returns is of ClassInvalidURL, and its text is fit for clients.
 func (c *Client) Check(canonical string) error {
-	if again, err := Canonical(canonical); err != nil {
+	if normalized, err := Canonical(canonical); err != nil {
 		return err
-	} else if again != canonical {
+	} else if normalized != canonical {
 		return invalidURL("url is not in its canonical form")
 	}
 	u, err := url.Parse(canonical)
@@ -106,6 +106,16 @@ func (c *Client) Check(canonical string) error {
 		}
 	}
 	return invalidURL("host %s: url is not on the list of allowed sources", u.Host)
+}
+
+// Admit returns the canonical form of a URL as a client gave it, if it is allowed. Errors are as those of [Canonical] and
+// [Client.Check].
+func (c *Client) Admit(raw string) (string, error) {
+	canonical, err := Canonical(raw)
+	if err != nil {
+		return "", err
+	}
+	return canonical, c.Check(canonical)
 }
 
 func compilePatterns(raw []string) ([]*regexp.Regexp, error) {
@@ -170,14 +180,4 @@ func newTransport(cfg Config, guard *ssrf.Guardian) *http.Transport {
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		ReadBufferSize:         readBufferSize,
 	}
-}
-
-// Admit returns the canonical form of a URL as a client gave it, if it is allowed. Errors are as those of [Canonical] and
-// [Client.Check].
-func (c *Client) Admit(raw string) (string, error) {
-	canonical, err := Canonical(raw)
-	if err != nil {
-		return "", err
-	}
-	return canonical, c.Check(canonical)
 }

@@ -80,7 +80,7 @@ func appendDigest(sent []Digest, algorithm, encoded string) []Digest {
 // distinct sorts the digests and drops repetitions.
 func distinct(host string, sent []Digest) ([]Digest, error) {
 	for i, d := range sent {
-		if differing(sent[:i], d) {
+		if contradicts(sent[:i], d) {
 			return nil, unverifiable(host, "it sends two different "+d.Algorithm+" digests")
 		}
 	}
@@ -89,8 +89,8 @@ func distinct(host string, sent []Digest) ([]Digest, error) {
 	return slices.CompactFunc(sent, func(a, b Digest) bool { return a.Algorithm == b.Algorithm }), nil
 }
 
-// differing tells whether one of the digests contradicts d.
-func differing(digests []Digest, d Digest) bool {
+// contradicts tells whether one of the digests contradicts d.
+func contradicts(digests []Digest, d Digest) bool {
 	return slices.ContainsFunc(digests, func(o Digest) bool {
 		return o.Algorithm == d.Algorithm && !bytes.Equal(o.Value, d.Value)
 	})
@@ -104,7 +104,7 @@ func verifierOf(resp *http.Response, want []Digest) (*Verifier, error) {
 		return nil, err
 	}
 	for _, d := range want {
-		if differing(all, d) {
+		if contradicts(all, d) {
 			return nil, changed(resp.Request.URL.Host, "it has another "+d.Algorithm+" digest")
 		}
 	}

@@ -112,8 +112,8 @@ func TestHeadReadsDigests(t *testing.T) {
 	}
 }
 
-// lines returns header lines, the last one ended, for a digest in the given form: "%[1]s" is its algorithm, "%[2]s" its value.
-func lines(form string, d origin.Digest) string {
+// headerLines returns header lines, the last one ended, for a digest in the given form: "%[1]s" is its algorithm, "%[2]s" its value.
+func headerLines(form string, d origin.Digest) string {
 	return fmt.Sprintf(form, d.Algorithm, base64.StdEncoding.EncodeToString(d.Value)) + "\r\n"
 }
 
@@ -146,7 +146,7 @@ func TestGetVerifiesDigests(t *testing.T) {
 						if tt.form == "" {
 							want.Digests = []origin.Digest{d}
 						} else {
-							answer = lines(tt.form, d) + answer
+							answer = headerLines(tt.form, d) + answer
 						}
 						body, err := newClient(t, nil).Get(testContext(t), newRawSource(t, false, "HTTP/1.1 200 OK\r\n"+answer), want)
 						require.NoError(t, err, "the bytes decide")
@@ -160,7 +160,7 @@ func TestGetVerifiesDigests(t *testing.T) {
 	}
 }
 
-func TestGetFromASourceWithOddDigests(t *testing.T) {
+func TestGetCombinesDigests(t *testing.T) {
 	md5, sha := digests(t, "md5")[0], digests(t, "sha")[0]
 	const form = "Digest: %[1]s=%[2]s"
 	const whole = "Content-Length: 10\r\n\r\n0123456789"
@@ -172,20 +172,20 @@ func TestGetFromASourceWithOddDigests(t *testing.T) {
 		answer string
 		class  origin.Class // "" is success
 	}{
-		{"HEAD and GET agree", sized(md5, sha), lines(form, md5) + lines(form, sha) + whole, ""},
-		{"HEAD and GET disagree, GET is right", sized(corrupted(md5)), lines(form, md5) + whole, origin.ClassChanged},
-		{"HEAD and GET disagree, HEAD is right", sized(sha, md5), lines(form, sha) + lines(form, corrupted(md5)) + whole, origin.ClassChanged},
-		{"HEAD's is wrong, GET has a right one of another kind", sized(corrupted(md5)), lines(form, sha) + whole, origin.ClassCorrupt},
-		{"GET's is wrong, HEAD had a right one of another kind", sized(md5), lines(form, corrupted(sha)) + whole, origin.ClassCorrupt},
-		{"GET contradicts itself", sized(), lines(form, md5) + lines(form, corrupted(md5)) + whole, origin.ClassUnverifiable},
+		{"HEAD and GET agree", sized(md5, sha), headerLines(form, md5) + headerLines(form, sha) + whole, ""},
+		{"HEAD and GET disagree, GET is right", sized(corrupted(md5)), headerLines(form, md5) + whole, origin.ClassChanged},
+		{"HEAD and GET disagree, HEAD is right", sized(sha, md5), headerLines(form, sha) + headerLines(form, corrupted(md5)) + whole, origin.ClassChanged},
+		{"HEAD's is wrong, GET has a right one of another kind", sized(corrupted(md5)), headerLines(form, sha) + whole, origin.ClassCorrupt},
+		{"GET's is wrong, HEAD had a right one of another kind", sized(md5), headerLines(form, corrupted(sha)) + whole, origin.ClassCorrupt},
+		{"GET contradicts itself", sized(), headerLines(form, md5) + headerLines(form, corrupted(md5)) + whole, origin.ClassUnverifiable},
 		{"malformed digests promise nothing", sized(), "Content-MD5: ?\r\nDigest: MD5=AAAA\r\nRepr-Digest: md5=" + digestSHA + "\r\n" + whole, ""},
 		{"malformed digests do not hide HEAD's", sized(corrupted(md5)), "Content-MD5: ?\r\n" + whole, origin.ClassCorrupt},
 		{"an algorithm that is not known can't be verified", sized(origin.Digest{Algorithm: "crc32c", Value: make([]byte, 4)}), whole, origin.ClassCorrupt},
 
-		{"the right bytes, but cut short", sized(), lines(form, md5) + "Content-Length: 10\r\n\r\n01234", origin.ClassTruncated},
-		{"cut short without framing", unsized, lines(form, md5) + "\r\n01234", origin.ClassCorrupt},
-		{"a length that is under-declared by HEAD and GET", origin.Meta{Size: 5}, lines(form, md5) + "Connection: close\r\nContent-Length: 5\r\n\r\n0123456789", origin.ClassCorrupt},
-		{"an empty object that should not be", origin.Meta{}, lines(form, md5) + "Content-Length: 0\r\n\r\n", origin.ClassCorrupt},
+		{"the right bytes, but cut short", sized(), headerLines(form, md5) + "Content-Length: 10\r\n\r\n01234", origin.ClassTruncated},
+		{"cut short without framing", unsized, headerLines(form, md5) + "\r\n01234", origin.ClassCorrupt},
+		{"a length that is under-declared by HEAD and GET", origin.Meta{Size: 5}, headerLines(form, md5) + "Connection: close\r\nContent-Length: 5\r\n\r\n0123456789", origin.ClassCorrupt},
+		{"an empty object that should not be", origin.Meta{}, headerLines(form, md5) + "Content-Length: 0\r\n\r\n", origin.ClassCorrupt},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			body, err := newClient(t, nil).Get(testContext(t), newRawSource(t, false, "HTTP/1.1 200 OK\r\n"+tt.answer), tt.want)
@@ -200,17 +200,17 @@ func TestGetFromASourceWithOddDigests(t *testing.T) {
 
 // However a caller reads, it must not get as many bytes as it expects and no error with them.
 func TestLastByteOfACorruptBodyIsWithheld(t *testing.T) {
-	for name, slowed := range map[string]func(io.Reader) io.Reader{
+	for name, wrap := range map[string]func(io.Reader) io.Reader{
 		"as it comes":  func(r io.Reader) io.Reader { return r },
 		"byte by byte": iotest.OneByteReader,
 		"by halves":    iotest.HalfReader,
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := origin.Meta{Size: 10, Digests: []origin.Digest{corrupted(digests(t, "sha-256")[0])}}
-			body, err := newClient(t, nil).Get(testContext(t), newSource(t, honest).URL+"/", want)
+			body, err := newClient(t, nil).Get(testContext(t), newSource(t, serveContent).URL+"/", want)
 			require.NoError(t, err)
 			got := make([]byte, 10)
-			n, err := io.ReadFull(slowed(body), got)
+			n, err := io.ReadFull(wrap(body), got)
 			require.NoError(t, body.Close())
 			requireFailure(t, err, origin.ClassCorrupt, false)
 			assert.Equal(t, content[:9], string(got[:n]))
@@ -219,15 +219,15 @@ func TestLastByteOfACorruptBodyIsWithheld(t *testing.T) {
 }
 
 // Ranges are verified by the caller, who may be another process at each range.
-func TestRangesAreVerifiedByAVerifier(t *testing.T) {
+func TestVerifierChecksRanges(t *testing.T) {
 	for name, flip := range map[string]string{"honest": "", "one bit flipped": "8"} {
 		t.Run(name, func(t *testing.T) {
 			server := newSource(t, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Digest", "MD5="+digestMD5+",SHA-256="+digestSHA256)
 				if r.Method == http.MethodGet && flip != "" {
-					w = flipper{w, flip}
+					w = corruptingWriter{w, flip}
 				}
-				honest(w, r)
+				serveContent(w, r)
 			})
 			client, url := newClient(t, nil), server.URL+"/?"+secret
 			meta, err := client.Head(testContext(t), url)
@@ -261,12 +261,12 @@ func TestRangesAreVerifiedByAVerifier(t *testing.T) {
 	}
 }
 
-// flipper damages one character on its way out.
-type flipper struct {
+// corruptingWriter damages one character on its way out.
+type corruptingWriter struct {
 	http.ResponseWriter
-	victim string
+	from string
 }
 
-func (f flipper) Write(p []byte) (int, error) {
-	return f.ResponseWriter.Write([]byte(strings.ReplaceAll(string(p), f.victim, "?")))
+func (f corruptingWriter) Write(p []byte) (int, error) {
+	return f.ResponseWriter.Write([]byte(strings.ReplaceAll(string(p), f.from, "?")))
 }

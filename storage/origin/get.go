@@ -22,7 +22,7 @@ func (c *Client) Get(ctx context.Context, canonical string, want Meta) (*Body, e
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := checkWhole(resp, want)
+	verifier, err := checkFull(resp, want)
 	if err != nil {
 		closeUnread(resp)
 		return nil, err
@@ -69,14 +69,14 @@ func (c *Client) get(ctx context.Context, canonical string, want Meta, status in
 	if err != nil {
 		return nil, err
 	}
-	if err := checkHead(resp, want, status, header); err != nil {
+	if err := checkResponse(resp, want, status, header); err != nil {
 		closeUnread(resp)
 		return nil, err
 	}
 	return resp, nil
 }
 
-func checkHead(resp *http.Response, want Meta, status int, asked http.Header) error {
+func checkResponse(resp *http.Response, want Meta, status int, asked http.Header) error {
 	host := resp.Request.URL.Host
 	switch {
 	case resp.StatusCode == http.StatusPreconditionFailed && asked.Get("If-Match") != "":
@@ -93,8 +93,8 @@ func checkHead(resp *http.Response, want Meta, status int, asked http.Header) er
 	return nil
 }
 
-// checkWhole checks what only the answer with the whole object has, and returns the judge of its bytes.
-func checkWhole(resp *http.Response, want Meta) (*Verifier, error) {
+// checkFull checks what only the answer with the whole object has, and returns the judge of its bytes.
+func checkFull(resp *http.Response, want Meta) (*Verifier, error) {
 	if resp.ContentLength >= 0 && want.Size >= 0 && resp.ContentLength != want.Size {
 		return nil, changed(resp.Request.URL.Host, "it has another length")
 	}

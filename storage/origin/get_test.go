@@ -21,15 +21,15 @@ import (
 
 const content = "0123456789"
 
-// honest serves content as net/http does: ranges, validators, preconditions.
-func honest(w http.ResponseWriter, r *http.Request) {
+// serveContent serves content as net/http does: ranges, validators, preconditions.
+func serveContent(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", `"v1"`)
 	modified, _ := http.ParseTime(objectDate)
 	http.ServeContent(w, r, "object.txt", modified, strings.NewReader(content))
 }
 
 func TestHeadThenGet(t *testing.T) {
-	for name, server := range map[string]*source{"http": newSource(t, honest), "https": newTLSSource(t, honest)} {
+	for name, server := range map[string]*source{"http": newSource(t, serveContent), "https": newTLSSource(t, serveContent)} {
 		t.Run(name, func(t *testing.T) {
 			client, ctx, url := newClient(t, nil), testContext(t), server.URL+"/object.txt?"+secret
 			meta, err := client.Head(ctx, url)
@@ -61,7 +61,7 @@ func TestHeadThenGet(t *testing.T) {
 }
 
 func TestGetRangeOutsideTheObject(t *testing.T) {
-	canary := newSource(t, honest)
+	canary := newSource(t, serveContent)
 	client := newClient(t, nil)
 	for _, r := range [][2]int64{{-1, 1}, {0, 0}, {0, -1}, {0, 11}, {10, 1}, {9, 2}, {1 << 62, 1 << 62}, {1, 1<<63 - 1}} {
 		_, err := client.GetRange(testContext(t), canary.URL+"/", origin.Meta{Size: 10, ETag: `"v1"`}, r[0], r[1])
@@ -78,7 +78,7 @@ func TestGetRangeOutsideTheObject(t *testing.T) {
 
 // Ranges of two versions can only be told apart by a strong etag.
 func TestRangesNeedAStrongETag(t *testing.T) {
-	canary := newSource(t, honest)
+	canary := newSource(t, serveContent)
 	client := newClient(t, nil)
 	for _, tt := range []struct {
 		name      string
@@ -110,7 +110,7 @@ func TestRangesNeedAStrongETag(t *testing.T) {
 }
 
 // Each case is one answer, byte for byte, to the GET of an object that HEAD has described as want.
-func TestGetFromALyingSource(t *testing.T) {
+func TestGetValidatesTheResponse(t *testing.T) {
 	sized := origin.Meta{Size: 10}
 	tagged := origin.Meta{Size: 10, ETag: `"v1"`}
 	unsized := origin.Meta{Size: -1}
@@ -167,7 +167,7 @@ func TestGetFromALyingSource(t *testing.T) {
 	}
 }
 
-func TestGetRangeFromALyingSource(t *testing.T) {
+func TestGetRangeValidatesTheResponse(t *testing.T) {
 	want := origin.Meta{Size: 10, ETag: `"v1"`}
 	const v1 = "ETag: \"v1\"\r\n"
 	for _, tt := range []struct {
@@ -213,7 +213,7 @@ func TestGetRangeFromALyingSource(t *testing.T) {
 }
 
 // Parallel ranges must not share a connection, and so neither a TCP window nor a cap per connection.
-func TestHTTP2IsNotSpoken(t *testing.T) {
+func TestHTTP2IsNotUsed(t *testing.T) {
 	var proto string
 	server := newTLSSource(t, func(_ http.ResponseWriter, r *http.Request) { proto = r.Proto })
 	_, err := newClient(t, nil).Head(testContext(t), server.URL+"/")
@@ -276,17 +276,17 @@ func TestIfMatchIsSentForAStrongETagOnly(t *testing.T) {
 }
 
 func TestContentCodingsAreNotDecoded(t *testing.T) {
-	var packed bytes.Buffer
-	packer := gzip.NewWriter(&packed)
-	_, err := packer.Write([]byte(content))
+	var compressed bytes.Buffer
+	gz := gzip.NewWriter(&compressed)
+	_, err := gz.Write([]byte(content))
 	require.NoError(t, err)
-	require.NoError(t, packer.Close())
-	sum := md5.Sum(packed.Bytes())
+	require.NoError(t, gz.Close())
+	sum := md5.Sum(compressed.Bytes())
 	server := newSource(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
-		w.Header().Set("Content-Length", strconv.Itoa(packed.Len()))
-		_, _ = w.Write(packed.Bytes())
+		w.Header().Set("Content-Length", strconv.Itoa(compressed.Len()))
+		_, _ = w.Write(compressed.Bytes())
 	})
 	client := newClient(t, nil)
 	meta, err := client.Head(testContext(t), server.URL+"/")
@@ -294,10 +294,10 @@ func TestContentCodingsAreNotDecoded(t *testing.T) {
 	require.Equal(t, "gzip", meta.ContentEncoding)
 	require.Equal(t, []origin.Digest{{Algorithm: "md5", Value: sum[:]}}, meta.Digests)
 	body, err := client.Get(testContext(t), server.URL+"/", meta)
-	requireBody(t, body, err, packed.String(), "")
+	requireBody(t, body, err, compressed.String(), "")
 }
 
-func TestCancelledReadIsReturnedAsItIs(t *testing.T) {
+func TestCancelledReadReturnsTheContextError(t *testing.T) {
 	server := newSource(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, content[:5])
 		w.(http.Flusher).Flush()

@@ -48,13 +48,13 @@ func TestHeadDescribesTheObject(t *testing.T) {
 	assert.Equal(t, meta, decoded)
 }
 
-func TestHeadWithoutALength(t *testing.T) {
+func TestHeadWithoutContentLength(t *testing.T) {
 	meta, err := newClient(t, nil).Head(testContext(t), newRawSource(t, false, "HTTP/1.1 200 OK\r\n\r\n"))
 	require.NoError(t, err)
 	assert.EqualValues(t, -1, meta.Size)
 }
 
-func TestHeadLeavesOutWhatCanNotBeKept(t *testing.T) {
+func TestHeadDropsUnusableHeaderValues(t *testing.T) {
 	server := newSource(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "\xff")
 		w.Header().Set("Content-Disposition", strings.Repeat("a", 1025))
@@ -96,7 +96,7 @@ func TestHeadFallsBackToGet(t *testing.T) {
 			_, _ = w.Write([]byte("x"))
 		}
 	}
-	whole := func(w http.ResponseWriter, _ *http.Request) {
+	ignoresRange := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Accept-Ranges", "bytes")
 		w.Header().Set("Content-Length", "1000")
 		w.Header()["Content-Type"] = nil
@@ -127,13 +127,13 @@ func TestHeadFallsBackToGet(t *testing.T) {
 		{name: "405", head: 405, get: partial("bytes 0-0/77"), gets: 1, want: origin.Meta{Size: 77, ETag: `"abc"`, AcceptRanges: true}},
 		{name: "501", head: 501, get: partial("bytes 0-0/77"), gets: 1, want: origin.Meta{Size: 77, ETag: `"abc"`, AcceptRanges: true}},
 		{name: "an unknown total", head: 403, get: partial("bytes 0-0/*"), gets: 1, want: origin.Meta{Size: -1, ETag: `"abc"`, AcceptRanges: true}},
-		{name: "a range that is ignored", head: 403, get: whole, gets: 1, want: origin.Meta{Size: 1000}},
+		{name: "a range that is ignored", head: 403, get: ignoresRange, gets: 1, want: origin.Meta{Size: 1000}},
 		{name: "an empty object", head: 403, get: empty, gets: 2, want: origin.Meta{ContentType: "text/plain"}},
 		{name: "a wrong range", head: 403, get: partial("bytes 1-1/77"), gets: 1, class: origin.ClassUnverifiable},
 		{name: "the status of the probe counts", head: 403, get: status(404), gets: 1, status: 404, class: origin.ClassBadHTTPStatus},
 		{name: "403 for the probe too", head: 403, get: status(403), gets: 1, status: 403, class: origin.ClassBadHTTPStatus},
-		{name: "no fallback after 404", head: 404, get: whole, status: 404, class: origin.ClassBadHTTPStatus},
-		{name: "no fallback after 500", head: 500, get: whole, status: 500, class: origin.ClassBadHTTPStatus},
+		{name: "no fallback after 404", head: 404, get: ignoresRange, status: 404, class: origin.ClassBadHTTPStatus},
+		{name: "no fallback after 500", head: 500, get: ignoresRange, status: 500, class: origin.ClassBadHTTPStatus},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			object := newSource(t, func(w http.ResponseWriter, r *http.Request) {

@@ -11,15 +11,17 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"slices"
 )
 
-// Verifier hashes the bytes written to it, all algorithms at once, to compare them with digests. It is an [io.Writer] that
-// never fails. It is not safe for concurrent use.
+// Verifier hashes the bytes written to it, all algorithms at once, to compare them with digests. Write never fails. It is not safe for concurrent use.
 type Verifier struct {
 	want   []Digest
 	hashes map[string]hash.Hash // by algorithm, one for each that want names
 }
+
+var _ io.Writer = (*Verifier)(nil)
 
 // NewVerifier returns a Verifier of bytes that must match every digest given. One without digests costs nothing and
 // always passes. A digest of an algorithm that [Digest] does not list never matches: what can't be verified must not pass.

@@ -18,7 +18,7 @@ func TestVerifier(t *testing.T) {
 	for _, tt := range []struct {
 		name, written string
 		want          []origin.Digest
-		culprit       string // the algorithm that does not match; "" if all do
+		mismatch      string // the algorithm that does not match; "" if all do
 	}{
 		{"no digest", content, nil, ""},
 		{"no digest, no bytes", "", nil, ""},
@@ -46,39 +46,39 @@ func TestVerifier(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, 1, n)
 			}
-			if tt.culprit == "" {
+			if tt.mismatch == "" {
 				require.NoError(t, v.Check())
 				return
 			}
 			failure := requireFailure(t, v.Check(), "SourceCorrupt", false)
-			assert.Equal(t, "the bytes do not match their "+tt.culprit+" digest", failure.Error())
+			assert.Equal(t, "the bytes do not match their "+tt.mismatch+" digest", failure.Error())
 		})
 	}
 }
 
-func TestVerifierGoesOnElsewhere(t *testing.T) {
+func TestVerifierResumesFromState(t *testing.T) {
 	for _, algorithms := range []string{"", "sha-512", "sha-256", "sha", "md5", "sha-512 sha-256 sha md5"} {
 		t.Run(algorithms, func(t *testing.T) {
 			want := digests(t, algorithms)
 			for i := range len(content) + 1 {
-				one := origin.NewVerifier(want...)
-				_, err := io.WriteString(one, content[:i])
+				first := origin.NewVerifier(want...)
+				_, err := io.WriteString(first, content[:i])
 				require.NoError(t, err)
-				state, err := one.State()
+				state, err := first.State()
 				require.NoError(t, err)
-				require.Equal(t, one.Needed(), state != nil)
+				require.Equal(t, first.Needed(), state != nil)
 				require.LessOrEqual(t, len(state), 1024)
 
-				other := origin.NewVerifier(want...)
-				_, err = io.WriteString(other, "what was written before is forgotten")
+				resumed := origin.NewVerifier(want...)
+				_, err = io.WriteString(resumed, "what was written before is forgotten")
 				require.NoError(t, err)
-				require.NoError(t, other.Restore(state))
-				_, err = io.WriteString(other, content[i:])
+				require.NoError(t, resumed.Restore(state))
+				_, err = io.WriteString(resumed, content[i:])
 				require.NoError(t, err)
-				require.NoError(t, other.Check())
+				require.NoError(t, resumed.Check())
 
-				if one.Needed() && i < len(content) {
-					require.Error(t, one.Check(), "the one does not know of the other")
+				if first.Needed() && i < len(content) {
+					require.Error(t, first.Check(), "the one does not know of the other")
 				}
 			}
 		})
@@ -94,7 +94,7 @@ func TestVerifierStateIsSmall(t *testing.T) {
 	require.LessOrEqual(t, len(state), 1024)
 }
 
-func TestVerifierRefusesAnotherState(t *testing.T) {
+func TestRestoreRejectsInvalidState(t *testing.T) {
 	stateOf := func(algorithms string) []byte {
 		state, err := origin.NewVerifier(digests(t, algorithms)...).State()
 		require.NoError(t, err)

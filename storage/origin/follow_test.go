@@ -83,7 +83,7 @@ func TestLocationIsResolved(t *testing.T) {
 	}
 }
 
-func TestRedirectsThatAreNotAllowed(t *testing.T) {
+func TestDisallowedRedirects(t *testing.T) {
 	canary := newSource(t, func(http.ResponseWriter, *http.Request) {})
 	guarded := newSourceOn(t, "127.0.0.2", func(http.ResponseWriter, *http.Request) {})
 	for _, tt := range []struct{ name, location, text string }{
@@ -111,7 +111,7 @@ func TestRedirectsThatAreNotAllowed(t *testing.T) {
 	assert.EqualValues(t, 1, canary.hits.Load())
 }
 
-func TestEnsureSSLHoldsAtEveryHop(t *testing.T) {
+func TestEnsureSSLAppliesToEveryHop(t *testing.T) {
 	canary := newSource(t, func(http.ResponseWriter, *http.Request) {})
 	first := newTLSSource(t, redirectTo(302, canary.URL+"/?"+secret))
 	for _, ssl := range []bool{true, false} {
@@ -141,7 +141,7 @@ func TestRedirectLimit(t *testing.T) {
 	loop := newSource(t, func(w http.ResponseWriter, r *http.Request) {
 		redirectTo(302, map[string]string{"/a": "/b?" + secret, "/b": "/a?" + secret}[r.URL.Path])(w, r)
 	})
-	itself := newSource(t, redirectTo(302, "#"))
+	selfLoop := newSource(t, redirectTo(302, "#"))
 	for _, tt := range []struct {
 		name, url string
 		limit     int
@@ -152,12 +152,12 @@ func TestRedirectLimit(t *testing.T) {
 		{"30 by default", chain.URL + "/30", 0, 0},
 		{"31 by default", chain.URL + "/31", 0, 31},
 		{"a loop of two", loop.URL + "/a", 0, 2},
-		{"a loop of one", itself.URL + "/", 0, 1},
+		{"a loop of one", selfLoop.URL + "/", 0, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			chain.hits.Store(0)
 			loop.hits.Store(0)
-			itself.hits.Store(0)
+			selfLoop.hits.Store(0)
 			client := newClient(t, func(cfg *origin.Config) { cfg.RedirectLimit = tt.limit })
 			_, err := client.Head(testContext(t), tt.url+"?"+secret)
 			if tt.hits == 0 {
@@ -165,12 +165,12 @@ func TestRedirectLimit(t *testing.T) {
 				return
 			}
 			requireFailure(t, err, origin.ClassTooManyRedirects, true)
-			assert.Equal(t, tt.hits, chain.hits.Load()+loop.hits.Load()+itself.hits.Load())
+			assert.Equal(t, tt.hits, chain.hits.Load()+loop.hits.Load()+selfLoop.hits.Load())
 		})
 	}
 }
 
-func TestCancelledContextIsReturnedAsItIs(t *testing.T) {
+func TestCancelledRequestReturnsTheContextError(t *testing.T) {
 	ctx, cancel := context.WithCancel(testContext(t))
 	silent := newSource(t, func(_ http.ResponseWriter, r *http.Request) {
 		cancel()

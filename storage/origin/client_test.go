@@ -16,7 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-func TestNewRefuses(t *testing.T) {
+func TestNewRejectsInvalidConfig(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		cfg  origin.Config
@@ -117,7 +117,7 @@ func TestDialGuard(t *testing.T) {
 }
 
 // Some resolvers read these as 127.0.0.1, others as names that do not exist: the request must not get out either way.
-func TestDialGuardAgainstOddAddresses(t *testing.T) {
+func TestDialGuardAgainstUnusualAddresses(t *testing.T) {
 	canary := newSource(t, func(http.ResponseWriter, *http.Request) {})
 	port := canary.Listener.Addr().String()[len("127.0.0.1:"):]
 	client := newClient(t, func(cfg *origin.Config) {
@@ -141,7 +141,7 @@ func TestDialGuardAgainstOddAddresses(t *testing.T) {
 }
 
 // 192.0.2.1 is never routed: only a proxy could answer for it. TestMain has put one into the environment.
-func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
+func TestEnvironmentProxyIsIgnored(t *testing.T) {
 	const url = "http://192.0.2.1/"
 	client := newClient(t, func(cfg *origin.Config) { cfg.AllowedPatterns = []string{"http://"} })
 	_, err := client.Head(testContext(t), url)
