@@ -41,7 +41,7 @@ func Open(cfg aws.Config, region, endpoint, name string) *Queue {
 // sendBackoff is for one more try of a sender, who has a client waiting, in case that a connection was stale.
 const sendBackoff = 50 * time.Millisecond
 
-func hurried(o *sqs.Options) {
+func failFast(o *sqs.Options) {
 	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = 2, sendBackoff })
 }
 
@@ -63,7 +63,7 @@ func (q *Queue) send(ctx context.Context, name, body string, attrs map[string]ty
 		QueueUrl:          &url,
 		MessageBody:       &body,
 		MessageAttributes: attrs,
-	}, hurried)
+	}, failFast)
 	if err != nil {
 		return fmt.Errorf("send to queue %s: %w", name, err)
 	}
@@ -78,7 +78,7 @@ func (q *Queue) url(ctx context.Context, name string) (string, error) {
 	if ok {
 		return url, nil
 	}
-	url, err := q.lookUp(ctx, name)
+	url, err := q.resolveURL(ctx, name)
 	if _, ok := errors.AsType[*types.QueueDoesNotExist](err); ok {
 		return "", fmt.Errorf("queue %s does not exist: run `cloud-mirror setup`", name)
 	}
@@ -91,8 +91,8 @@ func (q *Queue) url(ctx context.Context, name string) (string, error) {
 	return url, nil
 }
 
-func (q *Queue) lookUp(ctx context.Context, name string) (string, error) {
-	out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name}, hurried)
+func (q *Queue) resolveURL(ctx context.Context, name string) (string, error) {
+	out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name}, failFast)
 	if err != nil {
 		return "", fmt.Errorf("look up queue %s: %w", name, err)
 	}

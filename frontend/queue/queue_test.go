@@ -26,7 +26,7 @@ type fixture struct {
 	client *sqs.Client
 }
 
-func open(t *testing.T) fixture {
+func newFixture(t *testing.T) fixture {
 	t.Helper()
 	endpoint := os.Getenv("CM_TEST_SQS_ENDPOINT")
 	require.NotEmpty(t, endpoint, "this test needs an SQS endpoint: run `make test`, or set CM_TEST_SQS_ENDPOINT")
@@ -57,17 +57,17 @@ func (f fixture) attribute(t *testing.T, suffix, attribute string) string {
 	return out.Attributes[attribute]
 }
 
-// receive runs a receiver until the test ends.
-func (f fixture) receive(t *testing.T, handle func(context.Context, queue.Request) error) *reports {
+// startReceiver runs a receiver until the test ends.
+func (f fixture) startReceiver(t *testing.T, handle func(context.Context, queue.Request) error) *reports {
 	t.Helper()
 	var seen reports
 	r := &queue.Receiver{
 		Queue: f.Queue, VisibilityTimeout: time.Second, Handle: handle, Report: seen.add,
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); r.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
 	return &seen
 }
 
@@ -99,13 +99,13 @@ func put() queue.Request {
 	return queue.Request{Pool: "s3_us-west-2", URL: "https://example.com/", Action: queue.Put}
 }
 
-func eventually(t *testing.T, f func() bool, what string) {
+func eventually(t *testing.T, f func() bool, msg string) {
 	t.Helper()
-	require.Eventually(t, f, 20*time.Second, 5*time.Millisecond, what)
+	require.Eventually(t, f, 20*time.Second, 5*time.Millisecond, msg)
 }
 
 func TestSetupIsIdempotentAndDryRunChangesNothing(t *testing.T) {
-	f := open(t)
+	f := newFixture(t)
 	lines, err := f.Setup(t.Context(), 30*time.Second, 5, true)
 	require.NoError(t, err)
 	require.Equal(t, []string{"queue " + f.name + "_dead: would create it", "queue " + f.name + ": would create it"}, lines)
@@ -133,10 +133,10 @@ func TestSetupIsIdempotentAndDryRunChangesNothing(t *testing.T) {
 }
 
 func TestHandledMessagesAreDeleted(t *testing.T) {
-	f := open(t)
+	f := newFixture(t)
 	f.setUp(t)
 	got := make(chan queue.Request, 1)
-	seen := f.receive(t, func(_ context.Context, r queue.Request) error { got <- r; return nil })
+	seen := f.startReceiver(t, func(_ context.Context, r queue.Request) error { got <- r; return nil })
 	require.NoError(t, f.Send(t.Context(), put()))
 	require.Equal(t, put(), <-got)
 	eventually(t, func() bool { return seen.count(queue.Handled) == 1 }, "handled")
@@ -144,19 +144,19 @@ func TestHandledMessagesAreDeleted(t *testing.T) {
 	require.Equal(t, "0", f.attribute(t, "", "ApproximateNumberOfMessages"))
 }
 
-func TestFailedMessagesComeBackAndDieAtLast(t *testing.T) {
-	f := open(t)
+func TestFailedMessagesAreRedeliveredThenDeadLettered(t *testing.T) {
+	f := newFixture(t)
 	f.setUp(t)
-	seen := f.receive(t, func(context.Context, queue.Request) error { return errors.New("not now") })
+	seen := f.startReceiver(t, func(context.Context, queue.Request) error { return errors.New("not now") })
 	require.NoError(t, f.Send(t.Context(), put()))
 	eventually(t, func() bool { return f.attribute(t, "_dead", "ApproximateNumberOfMessages") == "1" }, "dead letter")
 	require.Equal(t, 3, seen.count(queue.Failed))
 }
 
-func TestRejectedMessagesDieAtOnce(t *testing.T) {
-	f := open(t)
+func TestRejectedMessagesAreDeadLetteredAtOnce(t *testing.T) {
+	f := newFixture(t)
 	f.setUp(t)
-	seen := f.receive(t, func(context.Context, queue.Request) error { return &queue.RejectError{Reason: "why"} })
+	seen := f.startReceiver(t, func(context.Context, queue.Request) error { return &queue.RejectError{Reason: "why"} })
 	require.NoError(t, f.Send(t.Context(), put()))
 	eventually(t, func() bool { return seen.count(queue.Dead) == 1 }, "dead")
 	require.Equal(t, "1", f.attribute(t, "_dead", "ApproximateNumberOfMessages"))
@@ -171,8 +171,8 @@ func TestRejectedMessagesDieAtOnce(t *testing.T) {
 	require.Equal(t, "why", aws.ToString(out.Messages[0].MessageAttributes["reason"].StringValue))
 }
 
-func TestDryRunSaysWhatIsMissing(t *testing.T) {
-	f := open(t)
+func TestDryRunReportsAMissingDeadLetterQueue(t *testing.T) {
+	f := newFixture(t)
 	f.setUp(t)
 	u, err := f.client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(f.name + "_dead")})
 	require.NoError(t, err)
@@ -185,12 +185,12 @@ func TestDryRunSaysWhatIsMissing(t *testing.T) {
 	}, lines)
 }
 
-func TestMessagesAreKeptWhileTheyAreHandled(t *testing.T) {
-	f := open(t)
+func TestVisibilityIsExtendedWhileHandling(t *testing.T) {
+	f := newFixture(t)
 	f.setUp(t)
 	var handled sync.Map
 	// Several times the visibility timeout of a second.
-	seen := f.receive(t, func(ctx context.Context, _ queue.Request) error {
+	seen := f.startReceiver(t, func(ctx context.Context, _ queue.Request) error {
 		handled.Store(time.Now(), true)
 		select {
 		case <-ctx.Done():
@@ -198,7 +198,7 @@ func TestMessagesAreKeptWhileTheyAreHandled(t *testing.T) {
 		}
 		return nil
 	})
-	other := f.receive(t, func(context.Context, queue.Request) error { handled.Store(time.Now(), true); return nil })
+	other := f.startReceiver(t, func(context.Context, queue.Request) error { handled.Store(time.Now(), true); return nil })
 	require.NoError(t, f.Send(t.Context(), put()))
 	eventually(t, func() bool { return seen.count(queue.Handled)+other.count(queue.Handled) > 0 }, "handled")
 	times := 0

@@ -54,7 +54,7 @@ func (r *Receiver) Run(ctx context.Context) {
 		if err != nil {
 			if ctx.Err() == nil {
 				r.Report("", Request{}, err)
-				pause(ctx, time.Second)
+				sleep(ctx, time.Second)
 			}
 			continue
 		}
@@ -86,12 +86,12 @@ func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 func (r *Receiver) process(ctx context.Context, m types.Message) {
 	req, err := Decode(aws.ToString(m.Body))
 	if err != nil {
-		r.bury(ctx, m, req, err.Error())
+		r.deadLetter(ctx, m, req, err.Error())
 		return
 	}
 	err = r.handle(ctx, m, req)
 	if reject, ok := errors.AsType[*RejectError](err); ok {
-		r.bury(ctx, m, req, reject.Reason)
+		r.deadLetter(ctx, m, req, reject.Reason)
 		return
 	}
 	if err != nil {
@@ -107,7 +107,7 @@ func (r *Receiver) handle(ctx context.Context, m types.Message, req Request) err
 	defer cancel()
 	go func() {
 		for {
-			if pause(ctx, r.VisibilityTimeout/2); ctx.Err() != nil {
+			if sleep(ctx, r.VisibilityTimeout/2); ctx.Err() != nil {
 				return
 			}
 			r.extend(ctx, m)
@@ -130,9 +130,9 @@ func (r *Receiver) extend(ctx context.Context, m types.Message) {
 	}
 }
 
-// bury moves the message to the dead-letter queue, body unchanged.
-func (r *Receiver) bury(ctx context.Context, m types.Message, req Request, reason string) {
-	ctx, cancel := finishing(ctx)
+// deadLetter moves the message to the dead-letter queue, body unchanged.
+func (r *Receiver) deadLetter(ctx context.Context, m types.Message, req Request, reason string) {
+	ctx, cancel := withFinishTimeout(ctx)
 	defer cancel()
 	err := r.Queue.send(ctx, r.Queue.name+deadSuffix, aws.ToString(m.Body), map[string]types.MessageAttributeValue{
 		reasonAttribute: {DataType: aws.String("String"), StringValue: &reason},
@@ -149,7 +149,7 @@ func (r *Receiver) bury(ctx context.Context, m types.Message, req Request, reaso
 
 // delete takes the message out of the queue. If it fails the message comes back and is handled once more.
 func (r *Receiver) delete(ctx context.Context, m types.Message) error {
-	ctx, cancel := finishing(ctx)
+	ctx, cancel := withFinishTimeout(ctx)
 	defer cancel()
 	url, err := r.Queue.url(ctx, r.Queue.name)
 	if err != nil {
@@ -162,13 +162,13 @@ func (r *Receiver) delete(ctx context.Context, m types.Message) error {
 	return nil
 }
 
-// finishing is a context for the last step of a message: a receiver that is stopped must not leave it half done, or the
+// withFinishTimeout is a context for the last step of a message: a receiver that is stopped must not leave it half done, or the
 // message would be handled again.
-func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+func withFinishTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
-func pause(ctx context.Context, d time.Duration) {
+func sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):

@@ -66,31 +66,32 @@ func (q *Queue) ensure(ctx context.Context, name string, want map[string]string,
 		return nil, fmt.Errorf("%s: %w", title, err)
 	}
 
-	differ := map[string]string{}
+	changed := map[string]string{}
 	for k, v := range want {
 		if !sameAttribute(have[k], v) {
-			differ[k] = v
+			changed[k] = v
 		}
 	}
-	names := slices.Sorted(maps.Keys(differ))
+	names := slices.Sorted(maps.Keys(changed))
 	switch {
-	case len(differ) == 0:
+	case len(changed) == 0:
 		return []string{title + ": is there as configured"}, nil
 	case dryRun:
 		return []string{fmt.Sprintf("%s: would set %v", title, names)}, nil
 	}
-	url, err := q.lookUp(ctx, name)
+	url, err := q.resolveURL(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := q.client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: differ}); err != nil {
+	in := &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: changed}
+	if _, err := q.client.SetQueueAttributes(ctx, in); err != nil {
 		return nil, fmt.Errorf("set attributes of %s: %w", title, err)
 	}
 	return []string{fmt.Sprintf("%s: set %v", title, names)}, nil
 }
 
 func (q *Queue) attributes(ctx context.Context, name string, attrs ...string) (map[string]string, error) {
-	url, err := q.lookUp(ctx, name)
+	url, err := q.resolveURL(ctx, name)
 	if err != nil {
 		return nil, err
 	}

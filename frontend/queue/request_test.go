@@ -9,13 +9,13 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-func TestMessageIsTheOriginals(t *testing.T) {
+func TestEncodeUsesTheOriginalFormat(t *testing.T) {
 	body, err := queue.Encode(queue.Request{Pool: "s3_us-west-2", URL: "https://example.com/a?b", Action: queue.Put})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"version":1,"data":{"id":"s3_us-west-2","url":"https://example.com/a?b","action":"put"}}`, body)
 }
 
-func TestMessageCarriesTheDigest(t *testing.T) {
+func TestEncodeIncludesTheDigest(t *testing.T) {
 	sent := queue.Request{Pool: "s3_us-west-2", URL: "u", Action: queue.Put, SHA256: strings.Repeat("0a", 32)}
 	body, err := queue.Encode(sent)
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func TestMessageCarriesTheDigest(t *testing.T) {
 	require.Equal(t, sent, got)
 }
 
-func TestMessageCarriesThePriority(t *testing.T) {
+func TestEncodeIncludesThePriority(t *testing.T) {
 	sent := queue.Request{Pool: "s3_us-west-2", URL: "u", Action: queue.Put, Priority: queue.Low}
 	body, err := queue.Encode(sent)
 	require.NoError(t, err)
