@@ -17,11 +17,11 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 )
 
-// patience is how long a test waits for what should happen at once.
-const patience = 10 * time.Second
+// waitTimeout is how long a test waits for what should happen at once.
+const waitTimeout = 10 * time.Second
 
-// entries makes a document of "prefix region" lines, in AWS's form.
-func entries(lines ...string) string {
+// ipRanges makes a document of "prefix region" lines, in AWS's form.
+func ipRanges(lines ...string) string {
 	doc := map[string]any{"syncToken": "1", "createDate": "2026-11-24-00-00-00"}
 	lists := map[string][]map[string]string{"prefixes": {}, "ipv6_prefixes": {}}
 	for i, line := range lines {
@@ -41,22 +41,22 @@ func entries(lines ...string) string {
 	return string(body)
 }
 
-// write makes a file appear at once, as whoever keeps the document should.
-func write(t *testing.T, path, body string) {
+// replaceFile makes a file appear at once, as whoever keeps the document should.
+func replaceFile(t *testing.T, path, body string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(path+".new", []byte(body), 0o600))
 	require.NoError(t, os.Rename(path+".new", path))
 }
 
-func file(t *testing.T, body string) string {
+func tempFile(t *testing.T, body string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ranges.json")
-	write(t, path, body)
+	replaceFile(t, path, body)
 	return path
 }
 
-// located returns a locator that has loaded what o.Source is.
-func located(t testing.TB, o region.Options) *region.Locator {
+// newLocator returns a locator that has loaded what o.Source is.
+func newLocator(t testing.TB, o region.Options) *region.Locator {
 	t.Helper()
 	l, err := region.New(o)
 	require.NoError(t, err)
@@ -64,8 +64,8 @@ func located(t testing.TB, o region.Options) *region.Locator {
 	return l
 }
 
-// from is a request of a client as net/http hands it over.
-func from(remoteAddr string, forwardedFor ...string) *http.Request {
+// requestFrom is a request of a client as net/http hands it over.
+func requestFrom(remoteAddr string, forwardedFor ...string) *http.Request {
 	return &http.Request{RemoteAddr: remoteAddr, Header: http.Header{"X-Forwarded-For": forwardedFor}}
 }
 
@@ -81,7 +81,7 @@ func (f *failures) report(err error) {
 	f.all = append(f.all, err.Error())
 }
 
-func (f *failures) take() []string {
+func (f *failures) drain() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := f.all
@@ -110,7 +110,7 @@ func (c *clock) pause(t *testing.T) time.Duration {
 	select {
 	case d := <-c.pauses:
 		return d
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		require.FailNow(t, "the locator does not wait for its next load")
 		return 0
 	}
@@ -121,22 +121,22 @@ func (c *clock) tick(t *testing.T) {
 	t.Helper()
 	select {
 	case c.ticks <- time.Time{}:
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		require.FailNow(t, "the locator does not load again")
 	}
 }
 
-// run runs a locator until the end of the test or stop, which waits for it.
-func run(t *testing.T, l *region.Locator) (stop func()) {
+// runLocator runs a locator until the end of the test or stop, which waits for it.
+func runLocator(t *testing.T, l *region.Locator) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { l.Run(ctx); close(ended) }()
+	done := make(chan struct{})
+	go func() { l.Run(ctx); close(done) }()
 	stop = func() {
 		cancel()
 		select {
-		case <-ended:
-		case <-time.After(patience):
+		case <-done:
+		case <-time.After(waitTimeout):
 			t.Error("the locator does not end with its context")
 		}
 	}

@@ -66,7 +66,7 @@ func New(o Options) (*Locator, error) {
 	if o.Interval < 0 || o.Timeout < 0 || o.MaxBytes < 0 || o.TrustedHops < 0 {
 		return nil, errors.New("interval, timeout, size and trusted proxies must not be negative")
 	}
-	pools, err := pools(&o)
+	pools, err := poolRegions(&o)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (l *Locator) Load(ctx context.Context) error {
 // Run loads the document again and again until the context is done: every interval, and after a failure sooner, in 5 s,
 // 10 s, 20 s and so on up to the interval. It must not be called twice, nor beside Load.
 func (l *Locator) Run(ctx context.Context) {
-	for l.wait(ctx) {
+	for l.waitForNext(ctx) {
 		if err := l.load(ctx); err != nil && ctx.Err() == nil {
 			l.report(err)
 		}
@@ -123,21 +123,21 @@ func (l *Locator) load(ctx context.Context) error {
 	return nil
 }
 
-// wait returns false if the context is done before the next load is due.
-func (l *Locator) wait(ctx context.Context) bool {
+// waitForNext returns false if the context is done before the next load is due.
+func (l *Locator) waitForNext(ctx context.Context) bool {
 	if l.table.Load() == nil && l.failures == 0 {
 		return ctx.Err() == nil
 	}
 	select {
 	case <-ctx.Done():
 		return false
-	case <-l.after(pause(l.failures, l.interval)):
+	case <-l.after(retryDelay(l.failures, l.interval)):
 		return ctx.Err() == nil
 	}
 }
 
-// pause is the time until the next load, after that many failures in a row.
-func pause(failures int, interval time.Duration) time.Duration {
+// retryDelay is the time until the next load, after that many failures in a row.
+func retryDelay(failures int, interval time.Duration) time.Duration {
 	if failures == 0 {
 		return interval
 	}
@@ -172,7 +172,7 @@ func (l *Locator) Locate(r *http.Request) (region string, ok bool) {
 // the default, else false. The zero address is a client that is not known.
 func (l *Locator) Choose(a netip.Addr) (region string, ok bool) {
 	if t := l.table.Load(); t != nil {
-		if pool, ok := l.pools[t.region(normal(a))]; ok {
+		if pool, ok := l.pools[t.region(normalize(a))]; ok {
 			return pool, true
 		}
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func TestLocate(t *testing.T) {
-	path := file(t, entries(
+	path := tempFile(t, ipRanges(
 		"198.51.100.0/24 us-west-2",
 		"198.51.100.0/24 us-west-2",
 		"198.51.100.64/26 us-east-1",
@@ -67,12 +67,12 @@ func TestLocate(t *testing.T) {
 				Source: path, Pools: []string{"us-west-2", "us-east-1", "eu-west-1"},
 				Nearest: map[string]string{"ap-south-1": "eu-west-1"},
 			}
-			got, ok := located(t, o).Locate(from(tc.client))
+			got, ok := newLocator(t, o).Locate(requestFrom(tc.client))
 			require.Equal(t, tc.region, got)
 			require.Equal(t, tc.region != "", ok)
 
 			o.Default = "us-west-2"
-			got, ok = located(t, o).Locate(from(tc.client))
+			got, ok = newLocator(t, o).Locate(requestFrom(tc.client))
 			require.Equal(t, tc.withDefault, got)
 			require.True(t, ok)
 		})
@@ -81,17 +81,17 @@ func TestLocate(t *testing.T) {
 
 func TestLocateBehindProxies(t *testing.T) {
 	o := region.Options{
-		Source: file(t, entries("198.51.100.0/24 us-west-2", "203.0.113.0/24 us-east-1")),
+		Source: tempFile(t, ipRanges("198.51.100.0/24 us-west-2", "203.0.113.0/24 us-east-1")),
 		Pools:  []string{"us-west-2", "us-east-1"},
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = "198.51.100.1:567"
 	r.Header.Add("x-forwarded-for", "203.0.113.1")
-	got, _ := located(t, o).Locate(r)
+	got, _ := newLocator(t, o).Locate(r)
 	require.Equal(t, "us-west-2", got, "without proxies the header is anybody's")
 
 	o.TrustedHops = 1
-	l := located(t, o)
+	l := newLocator(t, o)
 	got, _ = l.Locate(r)
 	require.Equal(t, "us-east-1", got)
 
@@ -110,8 +110,8 @@ func TestChooseWithoutADocument(t *testing.T) {
 }
 
 func TestChooseNormalizesAddresses(t *testing.T) {
-	path := file(t, entries("198.51.100.0/24 us-west-2", "fe80::/10 us-west-2"))
-	l := located(t, region.Options{Source: path, Pools: []string{"us-west-2"}})
+	path := tempFile(t, ipRanges("198.51.100.0/24 us-west-2", "fe80::/10 us-west-2"))
+	l := newLocator(t, region.Options{Source: path, Pools: []string{"us-west-2"}})
 	for _, a := range []string{"198.51.100.1", "::ffff:198.51.100.1", "fe80::1", "fe80::1%eth0"} {
 		_, ok := l.Choose(netip.MustParseAddr(a))
 		require.True(t, ok, a)
@@ -121,29 +121,29 @@ func TestChooseNormalizesAddresses(t *testing.T) {
 	require.Equal(t, 2, l.Prefixes())
 }
 
-func TestDocumentsThatAreRefused(t *testing.T) {
+func TestLoadRejectsInvalidDocuments(t *testing.T) {
 	good := "198.51.100.0/24 us-west-2"
 	for name, tc := range map[string]struct{ body, why string }{
 		"not JSON":               {"<html>", "not a document of IP ranges: invalid character"},
 		"empty":                  {"", "not a document of IP ranges: unexpected end"},
-		"cut off":                {entries(good)[:60], "not a document of IP ranges: unexpected end"},
-		"two documents":          {entries(good) + entries(good), "not a document of IP ranges: invalid character"},
+		"cut off":                {ipRanges(good)[:60], "not a document of IP ranges: unexpected end"},
+		"two documents":          {ipRanges(good) + ipRanges(good), "not a document of IP ranges: invalid character"},
 		"another document":       {`{"prefixes": {"a": "b"}}`, "not a document of IP ranges: json:"},
 		"null":                   {"null", "no prefix with a region"},
-		"no prefix":              {entries(), "no prefix with a region"},
-		"only GLOBAL":            {entries("198.51.100.0/24 GLOBAL"), "no prefix with a region"},
-		"a bad prefix":           {entries(good, "198.51.100.0/33 us-west-2"), `"198.51.100.0/33" is not an IPv4 prefix`},
-		"a bad prefix, GLOBAL":   {entries(good, "198.51.100.0 GLOBAL"), `"198.51.100.0" is not an IPv4 prefix`},
-		"a bad IPv6 prefix":      {entries(good, "2001:db8::/129 us-west-2"), `"2001:db8::/129" is not an IPv6 prefix`},
-		"a mapped prefix":        {entries(good, "::ffff:0:0/96 us-west-2"), `"::ffff:0:0/96" is not an IPv6 prefix`},
+		"no prefix":              {ipRanges(), "no prefix with a region"},
+		"only GLOBAL":            {ipRanges("198.51.100.0/24 GLOBAL"), "no prefix with a region"},
+		"a bad prefix":           {ipRanges(good, "198.51.100.0/33 us-west-2"), `"198.51.100.0/33" is not an IPv4 prefix`},
+		"a bad prefix, GLOBAL":   {ipRanges(good, "198.51.100.0 GLOBAL"), `"198.51.100.0" is not an IPv4 prefix`},
+		"a bad IPv6 prefix":      {ipRanges(good, "2001:db8::/129 us-west-2"), `"2001:db8::/129" is not an IPv6 prefix`},
+		"a mapped prefix":        {ipRanges(good, "::ffff:0:0/96 us-west-2"), `"::ffff:0:0/96" is not an IPv6 prefix`},
 		"no prefix in an entry":  {`{"prefixes": [{"region": "us-west-2"}]}`, `"" is not an IPv4 prefix`},
 		"IPv6 in IPv4's list":    {`{"prefixes": [{"ip_prefix": "::/0"}]}`, `"::/0" is not an IPv4 prefix`},
 		"IPv4 in IPv6's list":    {`{"ipv6_prefixes": [{"ipv6_prefix": "0.0.0.0/0"}]}`, `"0.0.0.0/0" is not an IPv6 prefix`},
-		"too large":              {entries(good) + strings.Repeat(" ", 1000), "more than 1000 bytes"},
-		"not too large, control": {entries(good) + strings.Repeat(" ", 1000-len(entries(good))), ""},
+		"too large":              {ipRanges(good) + strings.Repeat(" ", 1000), "more than 1000 bytes"},
+		"not too large, control": {ipRanges(good) + strings.Repeat(" ", 1000-len(ipRanges(good))), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := file(t, tc.body)
+			path := tempFile(t, tc.body)
 			l, err := region.New(region.Options{Source: path, Pools: []string{"us-west-2"}, MaxBytes: 1000})
 			require.NoError(t, err)
 			err = l.Load(t.Context())
@@ -157,7 +157,7 @@ func TestDocumentsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestOptionsThatAreRefused(t *testing.T) {
+func TestNewRejectsInvalidOptions(t *testing.T) {
 	for why, change := range map[string]func(*region.Options){
 		"":                  func(*region.Options) {},
 		"no source":         func(o *region.Options) { o.Source = "" },

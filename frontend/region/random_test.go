@@ -55,12 +55,12 @@ func randomEntries(r *rand.Rand, n int, regions []string) []entry {
 	return all
 }
 
-func documentOf(all []entry) string {
+func toDocument(all []entry) string {
 	var lines []string
 	for _, e := range all {
 		lines = append(lines, e.prefix.String()+" "+e.region)
 	}
-	return entries(lines...)
+	return ipRanges(lines...)
 }
 
 // scan finds an address's region without a trie: "" if it is in none, "?" if the longest prefix has several.
@@ -87,8 +87,8 @@ func TestTrieAgreesWithAScan(t *testing.T) {
 	for range 40 {
 		all := randomEntries(r, 2+r.IntN(300), append(pools, "GLOBAL", ""))
 		all = append(all, entry{netip.MustParsePrefix("192.0.2.0/24"), "us-west-2"}) // one at least has a region
-		write(t, path, documentOf(all))
-		l := located(t, region.Options{Source: path, Pools: pools})
+		replaceFile(t, path, toDocument(all))
+		l := newLocator(t, region.Options{Source: path, Pools: pools})
 		for i := range 500 {
 			a := randomAddr(r, []int{4, 16}[r.IntN(2)])
 			if i < len(all) {
@@ -139,8 +139,8 @@ func TestForwardedForAgreesWithASplit(t *testing.T) {
 // manyPrefixes is about as many as AWS's document has.
 const manyPrefixes = 10_000
 
-// large returns a locator with many prefixes and clients, of which a good part is in them.
-func large(t testing.TB) (*region.Locator, []string) {
+// largeLocator returns a locator with many prefixes and clients, of which a good part is in them.
+func largeLocator(t testing.TB) (*region.Locator, []string) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pools := []string{"us-west-2", "us-east-1", "eu-west-1"}
 	seen, all, clients := map[netip.Prefix]bool{}, []entry{}, []string{}
@@ -164,16 +164,16 @@ func large(t testing.TB) (*region.Locator, []string) {
 		clients = append(clients, netip.AddrPortFrom(a, 567).String())
 	}
 	path := filepath.Join(t.TempDir(), "ranges.json")
-	require.NoError(t, os.WriteFile(path, []byte(documentOf(all)), 0o600))
-	l := located(t, region.Options{Source: path, Pools: pools})
+	require.NoError(t, os.WriteFile(path, []byte(toDocument(all)), 0o600))
+	l := newLocator(t, region.Options{Source: path, Pools: pools})
 	require.Equal(t, manyPrefixes, l.Prefixes())
 	return l, clients
 }
 
 func TestLocateAllocatesNothing(t *testing.T) {
-	l, clients := large(t)
+	l, clients := largeLocator(t)
 	for _, client := range clients[:100] {
-		r := from(client, "203.0.113.9")
+		r := requestFrom(client, "203.0.113.9")
 		require.Zero(t, testing.AllocsPerRun(10, func() { _, _ = l.Locate(r) }), client)
 		_, ok := l.Locate(r)
 		require.True(t, ok, client)
@@ -181,8 +181,8 @@ func TestLocateAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkLocate(b *testing.B) {
-	l, clients := large(b)
-	r := from("", "203.0.113.9")
+	l, clients := largeLocator(b)
+	r := requestFrom("", "203.0.113.9")
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
@@ -195,7 +195,7 @@ func BenchmarkLocate(b *testing.B) {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	l, _ := large(b)
+	l, _ := largeLocator(b)
 	for b.Loop() {
 		require.NoError(b, l.Load(b.Context()))
 	}

@@ -15,7 +15,7 @@ import (
 // source is where the document comes from. It is not safe for concurrent use.
 type source struct {
 	name     string // for people, without secrets
-	place    string // path or URL
+	location string // path or URL
 	remote   bool
 	maxBytes int64
 	timeout  time.Duration
@@ -23,16 +23,16 @@ type source struct {
 }
 
 // newSource does no I/O.
-func newSource(place string, maxBytes int64, timeout time.Duration) (*source, error) {
-	s := &source{name: place, place: place, maxBytes: maxBytes, timeout: timeout}
-	scheme, _, isURL := strings.Cut(place, "://")
+func newSource(location string, maxBytes int64, timeout time.Duration) (*source, error) {
+	s := &source{name: location, location: location, maxBytes: maxBytes, timeout: timeout}
+	scheme, _, isURL := strings.Cut(location, "://")
 	if !isURL {
-		if place == "" {
+		if location == "" {
 			return nil, errors.New("no source of IP ranges")
 		}
 		return s, nil
 	}
-	u, err := url.Parse(place)
+	u, err := url.Parse(location)
 	if err != nil || u.Host == "" {
 		return nil, errors.New("source of IP ranges: not a usable URL") // err would show it
 	}
@@ -52,7 +52,7 @@ func (s *source) load(ctx context.Context) (*table, error) {
 	if err != nil || body == nil {
 		return nil, err
 	}
-	t, err := parse(body)
+	t, err := parseTable(body)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +64,9 @@ func (s *source) read(ctx context.Context) (body []byte, etag string, err error)
 	if s.remote {
 		return s.fetch(ctx)
 	}
-	f, err := os.Open(s.place)
+	f, err := os.Open(s.location)
 	if err != nil {
-		return nil, "", withoutPlace(err)
+		return nil, "", stripLocation(err)
 	}
 	defer f.Close()
 	body, err = s.readAll(f)
@@ -75,7 +75,7 @@ func (s *source) read(ctx context.Context) (body []byte, etag string, err error)
 
 // fetch asks for the document unless it is the one that was parsed last.
 func (s *source) fetch(ctx context.Context) (body []byte, etag string, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.place, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.location, nil)
 	if err != nil {
 		return nil, "", errors.New("not a usable URL")
 	}
@@ -84,7 +84,7 @@ func (s *source) fetch(ctx context.Context) (body []byte, etag string, err error
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, "", withoutPlace(err)
+		return nil, "", stripLocation(err)
 	}
 	defer resp.Body.Close()
 	switch {
@@ -101,7 +101,7 @@ func (s *source) fetch(ctx context.Context) (body []byte, etag string, err error
 func (s *source) readAll(r io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, s.maxBytes+1))
 	if err != nil {
-		return nil, withoutPlace(err)
+		return nil, stripLocation(err)
 	}
 	if int64(len(body)) > s.maxBytes {
 		return nil, fmt.Errorf("more than %d bytes", s.maxBytes)
@@ -109,8 +109,8 @@ func (s *source) readAll(r io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// withoutPlace drops the path, which is in the text already, and the URL, which may hold a secret.
-func withoutPlace(err error) error {
+// stripLocation drops the path, which is in the text already, and the URL, which may hold a secret.
+func stripLocation(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}

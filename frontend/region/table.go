@@ -12,9 +12,9 @@ import (
 // global is the region of what can be in many (https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html).
 const global = "GLOBAL"
 
-// disputed takes the place of the region where the document has several for one prefix: none, which hides what is less
+// ambiguous takes the place of the region where the document has several for one prefix: none, which hides what is less
 // specific.
-const disputed = ""
+const ambiguous = ""
 
 // table tells the region of an address. It does not change, so that it can be read by anybody.
 type table struct {
@@ -33,8 +33,8 @@ type document struct {
 	} `json:"ipv6_prefixes"`
 }
 
-// parse makes a table of a document. One bad prefix is enough to refuse the document: it is not what it seems to be.
-func parse(body []byte) (*table, error) {
+// parseTable makes a table of a document. One bad prefix is enough to refuse the document: it is not what it seems to be.
+func parseTable(body []byte) (*table, error) {
 	var d document
 	if err := json.Unmarshal(body, &d); err != nil {
 		return nil, fmt.Errorf("not a document of IP ranges: %w", err)
@@ -67,12 +67,12 @@ func (t *table) add(p netip.Prefix, region string) {
 		return
 	}
 	if earlier, ok := t.trie.Get(p); ok && earlier != region {
-		region = disputed
+		region = ambiguous
 	}
 	t.trie.Insert(p, region)
 }
 
-// region returns the region of the longest prefix that a normal (see [normal]) address is in, or "" if it is not known. No
+// region returns the region of the longest prefix that a normal (see [normalize]) address is in, or "" if it is not known. No
 // prefix contains an invalid address.
 func (t *table) region(a netip.Addr) string {
 	region, _ := t.trie.Lookup(a)

@@ -17,16 +17,16 @@ func ClientAddr(remoteAddr string, forwardedFor []string, trustedHops int) (neti
 	if trustedHops <= 0 {
 		return parseAddr(remoteAddr)
 	}
-	entry, ok := fromRight(forwardedFor, trustedHops)
+	entry, ok := nthFromRight(forwardedFor, trustedHops)
 	if !ok {
 		return netip.Addr{}, false
 	}
 	return parseAddr(entry)
 }
 
-// fromRight returns the nth entry, from 1, of all lines' comma-separated entries. An empty entry counts, although RFC 9110,
+// nthFromRight returns the nth entry, from 1, of all lines' comma-separated entries. An empty entry counts, although RFC 9110,
 // section 5.6.1.2, would ignore it in other lists: without it the client's own entries would move to the right.
-func fromRight(lines []string, n int) (string, bool) {
+func nthFromRight(lines []string, n int) (string, bool) {
 	for _, rest := range slices.Backward(lines) {
 		for more := true; more; n-- {
 			entry := rest
@@ -46,7 +46,7 @@ func fromRight(lines []string, n int) (string, bool) {
 func parseAddr(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
 	if withPort, err := netip.ParseAddrPort(s); err == nil {
-		return normal(withPort.Addr()), true
+		return normalize(withPort.Addr()), true
 	}
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		if s, ok = strings.CutSuffix(inner, "]"); !ok {
@@ -54,9 +54,9 @@ func parseAddr(s string) (netip.Addr, bool) {
 		}
 	}
 	a, err := netip.ParseAddr(s)
-	return normal(a), err == nil
+	return normalize(a), err == nil
 }
 
-// normal makes one address of those that mean the same host: a zone is the machine's own, and a dual-stack listener sees
+// normalize makes one address of those that mean the same host: a zone is the machine's own, and a dual-stack listener sees
 // IPv4 clients as mapped ones.
-func normal(a netip.Addr) netip.Addr { return a.WithZone("").Unmap() }
+func normalize(a netip.Addr) netip.Addr { return a.WithZone("").Unmap() }

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// pools returns the region with a pool for every region that has one, itself or the nearest.
-func pools(o *Options) (map[string]string, error) {
+// poolRegions returns the region with a pool for every region that has one, itself or the nearest.
+func poolRegions(o *Options) (map[string]string, error) {
 	own := map[string]string{}
 	for _, region := range o.Pools {
 		if region == "" || region == global {
