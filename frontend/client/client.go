@@ -1,8 +1,3 @@
-// Package client is the caller's side of a front end: it builds redirect URLs, downloads objects through them and purges
-// objects.
-//
-// It guarantees that a downloaded file is there whole, and with the digest that was asked for, or not at all. It knows the
-// HTTP API and nothing of what is behind.
 package client
 
 import (
@@ -13,9 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path"
-	"path/filepath"
 	"strings"
 )
 
@@ -55,7 +47,7 @@ func (c *Client) Purge(ctx context.Context, service, region, object string) erro
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("purge: %s", refusal(resp))
+		return fmt.Errorf("purge: %s", errorMessage(resp))
 	}
 	return nil
 }
@@ -68,8 +60,8 @@ type Object struct {
 	Size int64
 	// Copied tells the copy from the source's own.
 	Copied bool
-	// Why is the front end's reason for a redirect to the source.
-	Why string
+	// Reason is the front end's reason for a redirect to the source.
+	Reason string
 }
 
 // Get asks for an object and follows the redirect, to the source as well. With want, the object must have that digest.
@@ -82,7 +74,7 @@ func (c *Client) Get(ctx context.Context, service, region, object string, want D
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusFound {
-		return Object{}, fmt.Errorf("redirect: %s", refusal(resp))
+		return Object{}, fmt.Errorf("redirect: %s", errorMessage(resp))
 	}
 	var answer struct{ Status, Msg string }
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
@@ -97,8 +89,8 @@ func (c *Client) Get(ctx context.Context, service, region, object string, want D
 		return Object{}, fmt.Errorf("object: %s", resp.Status)
 	}
 	return Object{
-		Body: verified(resp.Body, want), Size: resp.ContentLength,
-		Copied: answer.Status == "present", Why: answer.Msg,
+		Body: verifying(resp.Body, want), Size: resp.ContentLength,
+		Copied: answer.Status == "present", Reason: answer.Msg,
 	}, nil
 }
 
@@ -116,54 +108,8 @@ func get(ctx context.Context, c *http.Client, u string) (*http.Response, error) 
 	return resp, nil
 }
 
-// Save writes what is read from body to file, which appears only if all of it came. size is -1 if it is not known.
-func Save(file string, body io.Reader, size int64) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
-	if err != nil {
-		if p, ok := errors.AsType[*os.PathError](err); ok {
-			err = p.Err // without the temporary name
-		}
-		return fmt.Errorf("save %s: %w", file, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = tmp.Close()
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	n, err := io.Copy(tmp, body)
-	if err != nil {
-		return fmt.Errorf("save %s: %w", file, withoutURL(err))
-	}
-	if size >= 0 && n != size {
-		return fmt.Errorf("save %s: %d of %d bytes came", file, n, size)
-	}
-	// CreateTemp makes files that nobody else can read.
-	if err := errors.Join(tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return fmt.Errorf("save: %w", err)
-	}
-	if err := os.Rename(tmp.Name(), file); err != nil {
-		return fmt.Errorf("save: %w", err)
-	}
-	return nil
-}
-
-// FileName is the name under which an object is saved if nobody says otherwise.
-func FileName(object string) string {
-	u, err := url.Parse(object)
-	if err != nil || strings.HasSuffix(u.Path, "/") {
-		return "object"
-	}
-	switch name := path.Base(u.Path); name {
-	case ".", "..", "/":
-		return "object"
-	default:
-		return name
-	}
-}
-
-// refusal is the front end's reason in its own words.
-func refusal(resp *http.Response) string {
+// errorMessage is the front end's reason in its own words.
+func errorMessage(resp *http.Response) string {
 	var body struct{ Msg, Message string }
 	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&body)
 	if text := body.Msg + body.Message; text != "" {

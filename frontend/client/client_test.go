@@ -1,16 +1,10 @@
 package client_test
 
 import (
-	"encoding/base64"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,8 +17,8 @@ func TestRedirectURLEncodesAsEncodeURIComponentDoes(t *testing.T) {
 		c.RedirectURL("s3", "us-west-2", "https://example.com/a b+c?d=e&f", nil))
 }
 
-// frontEnd redirects to its own /object, or answers as told.
-func frontEnd(t *testing.T, answer func(w http.ResponseWriter, self string)) *client.Client {
+// newFrontEnd redirects to its own /object, or answers as told.
+func newFrontEnd(t *testing.T, answer func(w http.ResponseWriter, self string)) *client.Client {
 	t.Helper()
 	var s *httptest.Server
 	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,13 +39,13 @@ func TestGet(t *testing.T) {
 	for name, tc := range map[string]struct {
 		body   string
 		copied bool
-		why    string
+		reason string
 	}{
 		"the copy":   {`{"status":"present","url":"x"}`, true, ""},
 		"the source": {`{"url":"x","msg":"Cached copy did not show up in 28s"}`, false, "Cached copy did not show up in 28s"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := frontEnd(t, func(w http.ResponseWriter, self string) {
+			c := newFrontEnd(t, func(w http.ResponseWriter, self string) {
 				w.Header().Set("Location", self+"/object")
 				w.WriteHeader(http.StatusFound)
 				_, _ = io.WriteString(w, tc.body)
@@ -64,18 +58,18 @@ func TestGet(t *testing.T) {
 			require.Equal(t, "hello", string(body))
 			require.EqualValues(t, 5, o.Size)
 			require.Equal(t, tc.copied, o.Copied)
-			require.Equal(t, tc.why, o.Why)
+			require.Equal(t, tc.reason, o.Reason)
 		})
 	}
 }
 
-func TestRefusalsAreInTheFrontEndsWords(t *testing.T) {
+func TestErrorsQuoteTheFrontEndsMessage(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"msg":"Unexpected HTTP Status: 404","err":"BadHTTPStatus"}`: "404 Not Found: Unexpected HTTP Status: 404",
 		`{"code":"ResourceNotFound","message":"No such region"}`:      "404 Not Found: No such region",
 		`<html>`: "404 Not Found",
 	} {
-		c := frontEnd(t, func(w http.ResponseWriter, _ string) {
+		c := newFrontEnd(t, func(w http.ResponseWriter, _ string) {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, body)
 		})
@@ -86,7 +80,7 @@ func TestRefusalsAreInTheFrontEndsWords(t *testing.T) {
 	}
 }
 
-func TestErrorsHaveNoURL(t *testing.T) {
+func TestErrorsHideTheURL(t *testing.T) {
 	c := &client.Client{Server: "http://127.0.0.1:1"}
 	_, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a?sig=secret", nil)
 	require.Error(t, err)
@@ -94,49 +88,6 @@ func TestErrorsHaveNoURL(t *testing.T) {
 }
 
 func TestPurge(t *testing.T) {
-	c := frontEnd(t, nil)
+	c := newFrontEnd(t, nil)
 	require.NoError(t, c.Purge(t.Context(), "s3", "all", "https://example.com/a"))
-}
-
-func TestSaveIsAllOrNothing(t *testing.T) {
-	broken := errors.New("connection reset")
-	for name, tc := range map[string]struct {
-		body io.Reader
-		size int64
-		want string
-	}{
-		"whole":        {strings.NewReader("hello"), 5, ""},
-		"unknown size": {strings.NewReader("hello"), -1, ""},
-		"short":        {strings.NewReader("hell"), 5, "4 of 5 bytes came"},
-		"broken":       {io.MultiReader(strings.NewReader("he"), iotest.ErrReader(broken)), 5, "connection reset"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			file := filepath.Join(dir, "object")
-			require.NoError(t, os.WriteFile(file, []byte("before"), 0o600))
-			err := client.Save(file, tc.body, tc.size)
-			got, readErr := os.ReadFile(file)
-			require.NoError(t, readErr)
-			entries, readErr := os.ReadDir(dir)
-			require.NoError(t, readErr)
-			require.Len(t, entries, 1, "something was left behind")
-			if tc.want == "" {
-				require.NoError(t, err)
-				require.Equal(t, "hello", string(got))
-				return
-			}
-			require.ErrorContains(t, err, tc.want)
-			require.Equal(t, "before", string(got))
-		})
-	}
-}
-
-func TestFileName(t *testing.T) {
-	for object, want := range map[string]string{
-		"https://example.com/a/b.zip?x=/y": "b.zip", "https://example.com/": "object", "https://example.com": "object",
-		"https://example.com/a/": "object", "https://example.com/..": "object", "https://example.com/a%2Fb": "b",
-		"https://example.com/%2e%2e": "object", "::" + base64.StdEncoding.EncodeToString([]byte("x")): "object",
-	} {
-		require.Equal(t, want, client.FileName(object), object)
-	}
 }

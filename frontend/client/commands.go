@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 )
 
-// target is what the client's commands have in common.
-type target struct {
+// objectFlags is what the client's commands have in common.
+type objectFlags struct {
 	Server  string `env:"CLOUD_MIRROR_SERVER" default:"http://127.0.0.1:8080" help:"Base URL of the front end."`
 	Service string `default:"s3" help:"Service of the pool."`
 	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2; purge also takes all."`
@@ -21,23 +21,23 @@ type target struct {
 }
 
 // Validate names the argument that can't be right.
-func (t *target) Validate() error {
-	for name, value := range map[string]string{"--server": t.Server, "<object>": t.Object} {
+func (f *objectFlags) Validate() error {
+	for name, value := range map[string]string{"--server": f.Server, "<object>": f.Object} {
 		if u, err := url.Parse(value); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			return fmt.Errorf("%s is not a URL that begins with http:// or https://", name)
 		}
 	}
-	if t.Region == "" || t.Service == "" {
+	if f.Region == "" || f.Service == "" {
 		return errors.New("--region and --service must not be empty")
 	}
 	return nil
 }
 
-func (t *target) client() *Client { return &Client{Server: t.Server} }
+func (f *objectFlags) client() *Client { return &Client{Server: f.Server} }
 
 // URLCommand prints the redirect URL of an object.
 type URLCommand struct {
-	target
+	objectFlags
 	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"The object's SHA-256; a copy is stored only if it has it. One that is there already is not checked again."`
 }
 
@@ -54,7 +54,7 @@ func (u *URLCommand) Run() error {
 
 // GetCommand follows a redirect and saves the object.
 type GetCommand struct {
-	target
+	objectFlags
 	Output string `short:"o" placeholder:"FILE" help:"Where to save the object, - for standard output; the URL's file name if not given."`
 	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"The object's SHA-256; a copy is stored, and the object saved, only if it has it."`
 }
@@ -66,19 +66,19 @@ func (GetCommand) Help() string {
 
 // Run does it.
 func (g *GetCommand) Run(ctx context.Context) error {
-	o, err := g.client().Get(ctx, g.Service, g.Region, g.Object, g.SHA256)
+	object, err := g.client().Get(ctx, g.Service, g.Region, g.Object, g.SHA256)
 	if err != nil {
 		return err
 	}
-	defer o.Body.Close()
+	defer object.Body.Close()
 	from := "from the copy in " + g.Region
-	if !o.Copied {
-		from = "from the source: " + o.Why
+	if !object.Copied {
+		from = "from the source: " + object.Reason
 	}
 	fmt.Fprintln(os.Stderr, from)
-	body := io.Reader(o.Body)
+	body := io.Reader(object.Body)
 	if term.IsTerminal(int(os.Stderr.Fd())) {
-		bar := progressbar.DefaultBytes(o.Size, "downloading")
+		bar := progressbar.DefaultBytes(object.Size, "downloading")
 		defer bar.Close() //nolint:errcheck // it is only a picture
 		body = io.TeeReader(body, bar)
 	}
@@ -89,12 +89,12 @@ func (g *GetCommand) Run(ctx context.Context) error {
 	if g.Output == "" {
 		g.Output = FileName(g.Object)
 	}
-	return Save(g.Output, body, o.Size)
+	return Save(g.Output, body, object.Size)
 }
 
 // PurgeCommand forgets an object and deletes its copy.
 type PurgeCommand struct {
-	target
+	objectFlags
 	Token string `required:"" env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"The front end's purge token."`
 }
 

@@ -70,14 +70,14 @@ func TestURLCommandWithADigest(t *testing.T) {
 }
 
 func TestGetCommandVerifiesTheDigest(t *testing.T) {
-	var asked string // the last query
+	var lastQuery string // the last query
 	var s *httptest.Server
 	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/object" {
 			_, _ = io.WriteString(w, "hello")
 			return
 		}
-		asked = r.URL.RawQuery
+		lastQuery = r.URL.RawQuery
 		w.Header().Set("Location", s.URL+"/object")
 		w.WriteHeader(http.StatusFound)
 		_, _ = io.WriteString(w, `{"url":"x","msg":"Object could not be copied: DigestMismatch"}`)
@@ -107,7 +107,7 @@ func TestGetCommandVerifiesTheDigest(t *testing.T) {
 				args, query = append(args, "--sha256", tc.digest), "sha256="+tc.digest
 			}
 			_, err := run(t, append(args, "--output", file)...)
-			require.Equal(t, query, asked)
+			require.Equal(t, query, lastQuery)
 			files := map[string]string{}
 			entries, readErr := os.ReadDir(dir)
 			require.NoError(t, readErr)

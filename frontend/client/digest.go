@@ -33,8 +33,8 @@ type verifier struct {
 	want Digest
 }
 
-// verified returns the body as it is if there is no digest to verify.
-func verified(body io.ReadCloser, want Digest) io.ReadCloser {
+// verifying returns the body as it is if there is no digest to verify.
+func verifying(body io.ReadCloser, want Digest) io.ReadCloser {
 	if len(want) == 0 {
 		return body
 	}
