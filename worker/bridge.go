@@ -56,7 +56,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	}
 	source := b.Sealer.Seal(storage.Object{Service: pool.Service, Region: pool.Region, URL: url})
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		err := b.once(ctx, r, source)
+		err := b.apply(ctx, r, source)
 		var invalid *serviceerror.InvalidArgument
 		switch {
 		case err == nil:
@@ -74,17 +74,19 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	}
 }
 
-func (b *Bridge) once(ctx context.Context, r queue.Request, s activities.SealedObject) error {
+// apply makes one attempt at the request, of startTimeout at most.
+func (b *Bridge) apply(ctx context.Context, r queue.Request, s activities.SealedObject) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	id := workflows.ID(s)
 	if r.Action == queue.Cancel {
-		err := b.cancel(ctx, id, r.Generation)
-		if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
-			return fmt.Errorf("cancel workflow %s: %w", id, err)
-		}
-		return nil
+		return b.cancelWorkflow(ctx, s, r.Generation)
 	}
+	return b.startWorkflow(ctx, r, s)
+}
+
+// startWorkflow starts the object's copy unless it is running.
+func (b *Bridge) startWorkflow(ctx context.Context, r queue.Request, s activities.SealedObject) error {
+	id := workflows.ID(s)
 	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                workflows.TaskQueue(s.Pool()),
@@ -101,9 +103,19 @@ func (b *Bridge) once(ctx context.Context, r queue.Request, s activities.SealedO
 	return nil
 }
 
-// cancel ends the object's copy if it began before the purge: messages come late and twice, and a copy that was asked for
+// cancelWorkflow cancels the object's copy if it began before the purge. It is no error if there is none.
+func (b *Bridge) cancelWorkflow(ctx context.Context, s activities.SealedObject, generation int64) error {
+	id := workflows.ID(s)
+	err := b.cancelRun(ctx, id, generation)
+	if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
+		return fmt.Errorf("cancel workflow %s: %w", id, err)
+	}
+	return nil
+}
+
+// cancelRun ends the object's copy if it began before the purge: messages come late and twice, and a copy that was asked for
 // after the purge is not meant.
-func (b *Bridge) cancel(ctx context.Context, id string, generation int64) error {
+func (b *Bridge) cancelRun(ctx context.Context, id string, generation int64) error {
 	run, err := b.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	if err != nil {
 		return err

@@ -119,7 +119,7 @@ func TestPriorityIsPassedOn(t *testing.T) {
 	}
 }
 
-func TestRequestIsKeptWhileTemporalIsAway(t *testing.T) {
+func TestRequestIsRetriedWhileTemporalIsUnavailable(t *testing.T) {
 	failures := 3
 	d := &temporalDouble{}
 	d.start = func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
@@ -134,7 +134,7 @@ func TestRequestIsKeptWhileTemporalIsAway(t *testing.T) {
 	require.Len(t, d.started, 4)
 }
 
-func TestStoppedBridgeGivesTheRequestBack(t *testing.T) {
+func TestStoppedBridgeReturnsTheRequestToTheQueue(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
 		cancel()
@@ -147,7 +147,7 @@ func TestStoppedBridgeGivesTheRequestBack(t *testing.T) {
 	require.NotErrorAs(t, err, &reject)
 }
 
-func TestRequestsThatCanNeverBeDoneAreRejected(t *testing.T) {
+func TestInvalidRequestsAreRejected(t *testing.T) {
 	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
 		return serviceerror.NewInvalidArgument("no")
 	}}
@@ -163,7 +163,7 @@ func TestRequestsThatCanNeverBeDoneAreRejected(t *testing.T) {
 	}
 }
 
-func TestPurge(t *testing.T) {
+func TestCancel(t *testing.T) {
 	purged := time.Now()
 	run := func(status enums.WorkflowExecutionStatus, started time.Time) *workflow.WorkflowExecutionInfo {
 		return &workflow.WorkflowExecutionInfo{

@@ -20,6 +20,8 @@ const attemptFailed = "Activity error."
 // themselves what came of a copy.
 type quiet struct{ slog.Handler }
 
+var _ slog.Handler = quiet{}
+
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == attemptFailed {
 		r.Level = slog.LevelDebug

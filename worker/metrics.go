@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
 )
 
 // Metrics counts what the worker does. Labels are configured pools and our own words.
@@ -14,6 +16,8 @@ type Metrics struct {
 	failed   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
+
+var _ activities.Observer = (*Metrics)(nil)
 
 // NewMetrics registers the metrics.
 func NewMetrics(r *prometheus.Registry) *Metrics {
@@ -39,10 +43,10 @@ func NewMetrics(r *prometheus.Registry) *Metrics {
 	}
 }
 
-// Failed implements activities.Observer.
+// Failed counts a copy that failed for good, by its error class.
 func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, class).Inc() }
 
-// Copied implements activities.Observer.
+// Copied counts a copy of so many bytes and the time that its StreamCopy took.
 func (m *Metrics) Copied(pool string, bytes int64, took time.Duration) {
 	m.bytes.WithLabelValues(pool).Add(float64(bytes))
 	m.seconds.WithLabelValues(pool).Observe(took.Seconds())

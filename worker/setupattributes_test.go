@@ -47,12 +47,12 @@ func TestSetupAttributes(t *testing.T) {
 		all[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
 	}
 	for name, tc := range map[string]struct {
-		listErr error
-		there   map[string]enums.IndexedValueType // as the other call says
-		dryRun  bool
-		added   int
-		line    string
-		fails   bool
+		listErr    error
+		clientKeys map[string]enums.IndexedValueType // as the other call says
+		dryRun     bool
+		added      int
+		line       string
+		fails      bool
 	}{
 		"registers what is missing":          {nil, nil, false, 4, "Temporal search attributes: registered ", false},
 		"dry run":                            {nil, nil, true, 0, "Temporal search attributes: would register ", false},
@@ -65,7 +65,7 @@ func TestSetupAttributes(t *testing.T) {
 			c := &mocks.Client{}
 			c.On("OperatorService").Return(operator)
 			c.On("GetSearchAttributes", mock.Anything).
-				Return(&workflowservice.GetSearchAttributesResponse{Keys: tc.there}, nil)
+				Return(&workflowservice.GetSearchAttributesResponse{Keys: tc.clientKeys}, nil)
 			lines, err := worker.SetupAttributes(t.Context(), c, "default", tc.dryRun)
 			require.Equal(t, tc.fails, err != nil, "%v", err)
 			require.Len(t, operator.added, tc.added)

@@ -50,7 +50,7 @@ func SetupAttributes(ctx context.Context, c client.Client, namespace string, dry
 }
 
 func missingAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
-	have, err := registered(ctx, c, namespace)
+	have, err := listAttributes(ctx, c, namespace)
 	if err != nil {
 		return nil, fmt.Errorf("search attributes of Temporal: %w", err)
 	}
@@ -59,9 +59,9 @@ func missingAttributes(ctx context.Context, c client.Client, namespace string) (
 	}), nil
 }
 
-// registered asks the operator service, since the other call that lists search attributes leaves out those of a namespace
+// listAttributes asks the operator service, since the other call that lists search attributes leaves out those of a namespace
 // on servers with an SQL visibility store. Where the operator service is the provider's own, the other call is complete.
-func registered(ctx context.Context, c client.Client, namespace string) (map[string]enums.IndexedValueType, error) {
+func listAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enums.IndexedValueType, error) {
 	list, err := c.OperatorService().ListSearchAttributes(ctx,
 		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err == nil {

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
@@ -50,12 +48,12 @@ type Options struct {
 // Worker is a worker process.
 type Worker struct {
 	client client.Client
-	o      Options
+	opts   Options
 	ready  atomic.Bool
 }
 
 // New returns a worker that does nothing until [Worker.Run].
-func New(c client.Client, o Options) *Worker { return &Worker{client: c, o: o} }
+func New(c client.Client, o Options) *Worker { return &Worker{client: c, opts: o} }
 
 // Ready says whether the worker takes tasks and messages.
 func (w *Worker) Ready() error {
@@ -65,34 +63,18 @@ func (w *Worker) Ready() error {
 	return nil
 }
 
-// Dial connects to the Temporal that TEMPORAL_* or temporal.toml name.
-func Dial(ctx context.Context, log zerolog.Logger) (temporal client.Client, namespace string, err error) {
-	opts, err := envconfig.LoadDefaultClientOptions()
-	if err != nil {
-		return nil, "", fmt.Errorf("configuration of Temporal: %w", err)
-	}
-	opts.Logger = temporalLogger(log)
-	opts.HostPort = cmp.Or(opts.HostPort, client.DefaultHostPort)
-	opts.Namespace = cmp.Or(opts.Namespace, client.DefaultNamespace)
-	temporal, err = client.DialContext(ctx, opts)
-	if err != nil {
-		return nil, "", fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)
-	}
-	return temporal, opts.Namespace, nil
-}
-
 // Run works until ctx is over, then stops in order: no new messages, then no new tasks, then the copies under way hand
 // over.
 func (w *Worker) Run(ctx context.Context) error {
-	missing, err := missingAttributes(ctx, w.client, w.o.Namespace)
+	missing, err := missingAttributes(ctx, w.client, w.opts.Namespace)
 	if err != nil {
 		return err
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("%w (%s)", ErrAttributes, strings.Join(missing, ", "))
 	}
-	fatal := make(chan error, len(w.o.Activities))
-	stop, err := startCopiers(w.client, w.o, fatal)
+	fatal := make(chan error, len(w.opts.Activities))
+	stop, err := startCopiers(w.client, w.opts, fatal)
 	defer stop()
 	if err != nil {
 		return err
@@ -100,13 +82,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var receivers sync.WaitGroup
-	if w.o.Bridge != nil {
-		for range w.o.Receivers {
-			receivers.Go(func() { receiver(w.o).Run(ctx) })
+	if w.opts.Bridge != nil {
+		for range w.opts.Receivers {
+			receivers.Go(func() { newReceiver(w.opts).Run(ctx) })
 		}
 	}
 	w.ready.Store(true)
-	w.o.Log.Info().Strs("pools", slices.Sorted(maps.Keys(w.o.Activities))).Bool("bridge", w.o.Bridge != nil).
+	w.opts.Log.Info().Strs("pools", slices.Sorted(maps.Keys(w.opts.Activities))).Bool("bridge", w.opts.Bridge != nil).
 		Msg("worker started")
 	select {
 	case <-ctx.Done():
@@ -119,7 +101,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// startCopiers starts two Temporal workers per pool, of which one is for large objects, and returns the function that stops all of them at the same time.
+// startCopiers starts two Temporal workers per pool, of which one is for large objects, and returns the function that
+// stops all of them at the same time.
 func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), err error) {
 	var started []worker.Worker
 	stop = func() {
@@ -153,7 +136,7 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 	return stop, nil
 }
 
-func receiver(o Options) *queue.Receiver {
+func newReceiver(o Options) *queue.Receiver {
 	return &queue.Receiver{
 		Queue:             o.Queue,
 		VisibilityTimeout: o.VisibilityTimeout,

@@ -1,0 +1,27 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+)
+
+// Dial connects to the Temporal that TEMPORAL_* or temporal.toml name.
+func Dial(ctx context.Context, log zerolog.Logger) (temporal client.Client, namespace string, err error) {
+	opts, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return nil, "", fmt.Errorf("configuration of Temporal: %w", err)
+	}
+	opts.Logger = temporalLogger(log)
+	opts.HostPort = cmp.Or(opts.HostPort, client.DefaultHostPort)
+	opts.Namespace = cmp.Or(opts.Namespace, client.DefaultNamespace)
+	temporal, err = client.DialContext(ctx, opts)
+	if err != nil {
+		return nil, "", fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)
+	}
+	return temporal, opts.Namespace, nil
+}
