@@ -151,14 +151,6 @@ func retryDelay(failures int, interval time.Duration) time.Duration {
 	return min(d, interval)
 }
 
-// Prefixes is the number of prefixes that are in some region, 0 until there is a document.
-func (l *Locator) Prefixes() int {
-	if t := l.table.Load(); t != nil {
-		return t.trie.Size()
-	}
-	return 0
-}
-
 // Locate returns the region with a pool that a request's client is to use, or false if there is none.
 func (l *Locator) Locate(r *http.Request) (region string, ok bool) {
 	a, ok := ClientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), l.hops)
