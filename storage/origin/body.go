@@ -9,23 +9,24 @@ import (
 	"slices"
 )
 
-// Body is the body of a source's answer, as sent. It ends in io.EOF only if it is whole, as far as that can be told: see
-// [Body.Framed]. Every other end is an *Error, or the context's error, wrapped, if the caller's context is done; it stays.
+// Body is the body of a source's response, as sent. It ends in io.EOF only if it is whole, as far
+// as the framing can tell: see [Body.Framed]. Every other end is an *Error, or the context's error,
+// wrapped, if the caller's context is done. Errors are sticky: later reads return the same error.
 type Body struct {
-	ctx       context.Context // of the request, to tell the caller's cancellation from a broken source
+	ctx       context.Context // the request's, to tell the caller's cancellation from a broken source
 	host      string
 	src       io.ReadCloser
 	framed    bool
 	size      int64 // -1 if not known
-	remaining int64 // bytes still to come, if size is known
+	remaining int64 // bytes, if size is known
 	verifier  *Verifier
 	err       error // sticky
 }
 
 var _ io.ReadCloser = (*Body)(nil)
 
-// newBody wraps the body of resp, which must have size bytes, or as many as resp says itself if size is negative, and pass
-// verifier.
+// newBody wraps the body of resp, which must have size bytes and pass verifier. A negative size
+// stands for the length that resp declares, if it does.
 func newBody(ctx context.Context, resp *http.Response, size int64, verifier *Verifier) *Body {
 	if size < 0 {
 		size = resp.ContentLength
@@ -41,26 +42,28 @@ func newBody(ctx context.Context, resp *http.Response, size int64, verifier *Ver
 	}
 }
 
-// Framed tells whether the end of the body can be told from a lost connection: by a size known from HEAD or from the
-// answer itself, or by chunking. Of any other body (RFC 9112, section 6.3, rule 8) io.EOF says only that the connection
-// is gone, and that the bytes match the digests, if there are any.
+// Framed reports whether the end of the body can be told from a lost connection. A size from HEAD
+// or from the response itself does that, and so does chunking. Any other body ends with the
+// connection (RFC 9112, section 6.3, rule 8). Its io.EOF says only that the connection is closed,
+// and that the bytes match the digests, if there are any.
 func (b *Body) Framed() bool { return b.framed }
 
-// Size is the length of the whole body in bytes, which Read enforces; -1 if not known.
+// Size is the length of the whole body in bytes, which Read enforces; -1 if it is not known.
 func (b *Body) Size() int64 { return b.size }
 
-// Close gives up what has not been read.
+// Close discards the unread rest of the body.
 func (b *Body) Close() error { return b.src.Close() }
 
-// Read returns io.EOF after exactly Size bytes; if that is not known, at the end of the framing. A body that ends short
-// of it, breaks off or goes on past it gives ClassTruncated, one that does not match a digest ClassCorrupt. If the size is
-// known, the last byte is then withheld, so that counting bytes is enough to notice.
+// Read returns io.EOF after exactly Size bytes, or at the end of the framing if the size is not
+// known. A body that is shorter, breaks off or continues past its end gives ClassTruncated. A body
+// that does not match a digest gives ClassCorrupt. If the size is known, Read then withholds the
+// last byte, so that a caller who only counts bytes notices.
 func (b *Body) Read(p []byte) (int, error) {
 	if b.err != nil || len(p) == 0 {
 		return 0, b.err
 	}
 	sized := b.size >= 0
-	if sized && b.remaining == 0 { // only an empty body: otherwise the end was looked for along with the last byte
+	if sized && b.remaining == 0 { // an empty body: any other's end was checked with its last byte
 		b.err = b.end()
 		return 0, b.err
 	}
@@ -80,22 +83,22 @@ func (b *Body) Read(p []byte) (int, error) {
 		b.err = b.classify(err)
 	}
 	if atEnd && !errors.Is(b.err, io.EOF) && n > 0 {
-		n-- // withheld: a caller that reads Size bytes and no further would never see the error
+		n-- // withheld: a caller that stops after Size bytes would never see the error
 	}
 	return n, b.err
 }
 
-// end makes sure that nothing follows the last byte: io.EOF if so.
+// end checks that nothing follows the last byte, and returns io.EOF if nothing does.
 func (b *Body) end() error {
 	var next [1]byte
 	if _, err := io.ReadFull(b.src, next[:]); err != nil {
 		return b.classify(err)
 	}
-	return b.truncated("goes on past its length", nil)
+	return b.truncated("continues past its length", nil)
 }
 
-// classify turns the error of a read into the caller's: io.EOF as it is if the digests match, everything else an early
-// end.
+// classify turns the error of a read into the caller's. io.EOF stays if the digests match. Every
+// other error, unless the context is done, is an early end.
 func (b *Body) classify(err error) error {
 	switch {
 	case b.ctx.Err() != nil:

@@ -7,26 +7,32 @@ import (
 )
 
 const (
-	// maxURL is the longest URL accepted, in bytes, before and after canonicalisation: what common servers take
-	// (RFC 9110 section 4.1 asks for 8,000 at least).
+	// maxURL is the longest URL accepted, in bytes, before and after canonicalisation. Common
+	// servers accept as much (RFC 9110, section 4.1, recommends at least 8,000).
 	maxURL = 8 << 10
 	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4, less the length octets).
 	maxHost = 253
 )
 
-// Canonical parses and normalises the URL of a source, so that all spellings of one request are one string and
-// different requests are different strings:
+// Canonical parses and normalises the URL of a source, so that all spellings of one request are one
+// string and different requests are different strings:
 //
-//   - scheme and host are lower case, an IPv6 address is in its RFC 5952 form, an empty or default port is dropped, so is
-//     the fragment, and an empty path is "/";
-//   - path and query are kept byte for byte, except that the bytes which no URI may contain (RFC 3986: space and
-//     " < > \ ^ ` { | } and everything outside ASCII) are percent-encoded, as every client sends them. Without that,
-//     net/url would decode and re-encode such a path on the way out, and %2F in it would become "/".
+//   - Scheme and host are lower case. An IPv6 address is in its RFC 5952 form.
+//   - An empty or default port is dropped, and so is the fragment. An empty path is "/".
+//   - Path and query are kept byte for byte, except for the bytes which no URI may contain (RFC
+//     3986: space and " < > \ ^ ` { | } and everything outside ASCII). These are percent-encoded,
+//     as every client sends them. Otherwise net/url would decode and re-encode such a path on the
+//     way out, and %2F in it would become "/".
 //
-// It refuses, with an *Error of ClassInvalidURL: schemes other than http and https, userinfo, control characters, an
-// empty host, host names of anything but letters, digits, '.', '_' and '-' or with an empty label, IPv6 addresses with a zone
-// (http://[::1%25x.allowed.example]/ passes allow lists), ports outside 1…65535, broken %-escapes in the path (in a query
-// they are kept: nothing decodes them), and URLs above 8 KiB.
+// It refuses, with an *Error of ClassInvalidURL:
+//
+//   - Schemes other than http and https, userinfo, and control characters.
+//   - An empty host, and host names with an empty label or with anything but letters, digits, '.',
+//     '_' and '-'.
+//   - IPv6 addresses with a zone (http://[::1%25x.allowed.example]/ passes allow lists).
+//   - Ports outside 1…65535.
+//   - Broken %-escapes in the path. In a query they are kept: nothing decodes them.
+//   - URLs above 8 KiB.
 //
 // It is idempotent, and net/http sends exactly the bytes that it returns.
 func Canonical(raw string) (string, error) {
@@ -72,7 +78,7 @@ func Redact(canonical string) string {
 	return canonical
 }
 
-// canonicalAuthority normalises what stands between "://" and the path.
+// canonicalAuthority normalises the authority, the text between "://" and the path.
 func canonicalAuthority(scheme, authority string) (string, error) {
 	if strings.Contains(authority, "@") {
 		return "", invalidURL("url holds a user name or password")
@@ -88,7 +94,7 @@ func canonicalAuthority(scheme, authority string) (string, error) {
 	if port == "" { // RFC 3986, section 6.2.3: an empty port is the default one
 		return host, nil
 	}
-	number, parseErr := strconv.ParseUint(port, 10, 16) // takes neither signs nor, in base 10, underscores
+	number, parseErr := strconv.ParseUint(port, 10, 16) // accepts neither signs nor, in base 10, underscores
 	if parseErr != nil || number == 0 {
 		return "", invalidURL("url has a port outside 1..65535")
 	}
@@ -103,7 +109,7 @@ func canonicalHost(host string) (string, error) {
 		literal, closed := strings.CutSuffix(bracketed, "]")
 		addr, err := netip.ParseAddr(literal)
 		if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
-			return "", invalidURL("url has an ipv6 address that is not valid")
+			return "", invalidURL("url has an invalid ipv6 address")
 		}
 		return "[" + addr.String() + "]", nil
 	}
@@ -111,10 +117,11 @@ func canonicalHost(host string) (string, error) {
 	if host == "" {
 		return "", invalidURL("url has no host")
 	}
-	// An empty label never resolves, and hosts "." and ".." would be dot segments in an object's key.
+	// An empty label never resolves, and hosts "." and ".." would be dot segments in an object's
+	// key.
 	emptyLabel := strings.HasPrefix(host, ".") || strings.Contains(host, "..")
 	if len(host) > maxHost || emptyLabel || strings.ContainsFunc(host, notInHost) {
-		return "", invalidURL("url has a host that is not valid")
+		return "", invalidURL("url has an invalid host")
 	}
 	return host, nil
 }
@@ -123,8 +130,8 @@ func notInHost(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
 
-// lowerASCII leaves everything outside ASCII alone: strings.ToLower maps U+212A, the Kelvin sign, to "k", which would
-// make an allowed host of one that is not.
+// lowerASCII leaves everything outside ASCII alone. strings.ToLower maps U+212A, the Kelvin sign,
+// to "k", and would turn a foreign host into an allowed host.
 func lowerASCII(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -152,7 +159,8 @@ func isHex(b byte) bool {
 	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
 }
 
-// encodeIllegal percent-encodes the bytes that no URI may contain and leaves every other byte, '%' included, as it is.
+// encodeIllegal percent-encodes the bytes that no URI may contain. It leaves every other byte, '%'
+// included, as it is.
 func encodeIllegal(s string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

@@ -19,7 +19,7 @@ func TestCanonical(t *testing.T) {
 		{"scheme and host are lower case, path and query are not", "HTTPS://H.Example/A?B", "https://h.example/A?B"},
 		{"the default port of http is dropped", "http://h:80/a", "http://h/a"},
 		{"the default port of https is dropped", "https://h:443/a", "https://h/a"},
-		{"the default port is found behind zeros", "https://h:00443/a", "https://h/a"},
+		{"the default port with leading zeros is dropped", "https://h:00443/a", "https://h/a"},
 		{"an empty port is dropped", "https://h:/a", "https://h/a"},
 		{"another port is kept", "https://h:80/a", "https://h:80/a"},
 		{"the fragment is dropped", "https://h/a?b#c?d/e", "https://h/a?b"},
@@ -31,8 +31,8 @@ func TestCanonical(t *testing.T) {
 		{"double slashes and dot segments are kept", "https://h//a/../b/./", "https://h//a/../b/./"},
 		{"bytes that no uri may contain are encoded in the path", "https://h/ \"<>\\^`{|}", "https://h/%20%22%3C%3E%5C%5E%60%7B%7C%7D"},
 		{"bytes that no uri may contain are encoded in the query", "https://h/?a b|c", "https://h/?a%20b%7Cc"},
-		{"bytes outside ascii are encoded, utf-8 or not", "https://h/é\xff", "https://h/%C3%A9%FF"},
-		{"%2F survives beside a byte that is encoded", "https://h/a%2Fb c", "https://h/a%2Fb%20c"},
+		{"bytes outside ascii are encoded, valid utf-8 or not", "https://h/é\xff", "https://h/%C3%A9%FF"},
+		{"%2F is kept beside an encoded byte", "https://h/a%2Fb c", "https://h/a%2Fb%20c"},
 		{"brackets and sub-delims are kept", "https://h/[a]!$&'()*+,;=:@~", "https://h/[a]!$&'()*+,;=:@~"},
 		{"a broken escape in the query is kept", "https://h/?a=%zz%", "https://h/?a=%zz%"},
 		{"an at sign in the path is not userinfo", "https://h/a@b", "https://h/a@b"},
@@ -41,7 +41,7 @@ func TestCanonical(t *testing.T) {
 		{"an ipv6 address loses the default port", "https://[::1]:443/", "https://[::1]/"},
 		{"an underscore in a host is kept", "https://my_bucket.example/", "https://my_bucket.example/"},
 		{"a trailing dot in a host is kept", "https://h.example./", "https://h.example./"},
-		{"8 KiB are taken", longest, longest},
+		{"8 KiB are accepted", longest, longest},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := origin.Canonical(tt.raw)
@@ -61,7 +61,7 @@ func TestCanonicalRejects(t *testing.T) {
 		{"leading space", " http://h/SECRET"},
 		{"userinfo", "http://SECRET:SECRET@h/"},
 		{"empty userinfo", "http://@h/SECRET"},
-		{"userinfo behind a backslash", "http://allowed.example\\@h/SECRET"},
+		{"userinfo after a backslash", "http://allowed.example\\@h/SECRET"},
 		{"backslash in the host", "http://allowed.example\\.h/SECRET"},
 		{"newline", "http://h/SECRET\n"},
 		{"control character in a fragment", "http://h/SECRET#\x00"},
@@ -78,13 +78,13 @@ func TestCanonicalRejects(t *testing.T) {
 		{"ipv6 zone that ends like an allowed host", "http://[::1%25x.allowed.example]/SECRET"},
 		{"ipv6 zone, not escaped", "http://[::1%x.allowed.example]/SECRET"},
 		{"ipv4 in brackets", "http://[127.0.0.1]/SECRET"},
-		{"bracket not closed", "http://[::1/SECRET"},
+		{"unclosed bracket", "http://[::1/SECRET"},
 		{"ipv6 without brackets", "http://::1/SECRET"},
-		{"text behind an ipv6 address", "http://[::1].allowed.example/SECRET"},
+		{"text after an ipv6 address", "http://[::1].allowed.example/SECRET"},
 		{"port 0", "http://h:0/SECRET"},
 		{"port 65536", "http://h:65536/SECRET"},
 		{"port with a sign", "http://h:+80/SECRET"},
-		{"port that is no number", "http://h:8x/SECRET"},
+		{"port that is not a number", "http://h:8x/SECRET"},
 		{"two ports", "http://h:80:80/SECRET"},
 		{"broken escape in the path", "http://h/SECRET%zz"},
 		{"escape cut short", "http://h/SECRET%2"},
@@ -135,7 +135,7 @@ func FuzzCanonical(f *testing.F) {
 			t.Fatalf("net/http would send %q for %q", sent, canonical)
 		}
 		if u.String() != canonical {
-			t.Fatalf("net/url makes %q of %q", u, canonical)
+			t.Fatalf("net/url changes %[2]q to %[1]q", u, canonical)
 		}
 		if u.User != nil || u.Fragment != "" || strings.Contains(u.Hostname(), "%") {
 			t.Fatalf("userinfo, fragment or zone in %q", canonical)
@@ -143,7 +143,8 @@ func FuzzCanonical(f *testing.F) {
 	})
 }
 
-// Two requests that differ on the wire must not become one object.
+// FuzzCanonicalIsInjective checks that two requests that differ on the wire never become one
+// object.
 func FuzzCanonicalIsInjective(f *testing.F) {
 	f.Add("a%2Fb", "a/b")
 	f.Add("a", "a?")
@@ -155,12 +156,12 @@ func FuzzCanonicalIsInjective(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if a == b || !legal(a) || !legal(b) {
-			return // not a pair that this is about
+			return // equal, or changed by Canonical
 		}
 		c1, err1 := origin.Canonical("http://h/" + a)
 		c2, err2 := origin.Canonical("http://h/" + b)
 		if err1 == nil && err2 == nil && c1 == c2 {
-			t.Fatalf("%q and %q are both %q", a, b, c1)
+			t.Fatalf("%q and %q both become %q", a, b, c1)
 		}
 	})
 }

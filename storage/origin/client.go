@@ -20,31 +20,37 @@ const (
 
 	maxIdleConns    = 256
 	idleConnTimeout = 90 * time.Second
-	// maxHeaderBytes bounds the head of an answer; net/http would take 10 MB.
+	// maxHeaderBytes bounds the head of a response; net/http's default is 10 MB.
 	maxHeaderBytes = 64 << 10
-	// readBufferSize is 16 times net/http's: fewer system calls for a body that comes in chunks or is read in small pieces.
+	// readBufferSize is 16 times net/http's default. It saves system calls on a body that comes in
+	// chunks or is read in small pieces.
 	readBufferSize = 64 << 10
 )
 
 // Config is the policy and the limits of a Client. A zero limit means its default.
 type Config struct {
-	// AllowedPatterns are regular expressions (RE2), anchored at their start. A canonical URL, query included, must match
-	// one, and so must every hop of its redirects. There is no default: at least one is needed.
+	// AllowedPatterns are regular expressions (RE2), anchored at their start. A canonical URL,
+	// query included, must match one of them, and so must every hop of its redirects. There is no
+	// default: at least one is required.
 	AllowedPatterns []string
-	// EnsureSSL allows https only, at every hop.
+	// EnsureSSL allows only https, at every hop.
 	EnsureSSL bool
-	// RedirectLimit is how many redirects are followed at most; 30 by default.
+	// RedirectLimit is the most redirects that a request follows; 30 by default.
 	RedirectLimit int
-	// AllowedNetworks are special-purpose networks (loopback, private, …) that may be dialled nevertheless.
+	// AllowedNetworks are special-purpose networks (loopback, private, …) that may be dialled
+	// nevertheless.
 	AllowedNetworks []netip.Prefix
-	// MaxConnsPerHost bounds the connections to one host, busy and idle; 64 by default. Requests above it wait.
+	// MaxConnsPerHost bounds the connections to one host, busy and idle; 64 by default. Further
+	// requests wait.
 	MaxConnsPerHost int
-	// Timeout bounds, at each hop, connecting (name resolution included), the TLS handshake, and the wait for the head of
-	// the answer: each of the three; 10 s by default. Waiting for one of MaxConnsPerHost does not count.
+	// Timeout bounds, at each hop, each of three steps: connecting (name resolution included), the
+	// TLS handshake, and the wait for the head of the response. It is 10 s by default. Waiting for
+	// one of MaxConnsPerHost does not count.
 	Timeout time.Duration
 }
 
-// Client asks sources for objects. It is safe for concurrent use, and keeps connections: make one, use it everywhere.
+// Client sends requests to sources. It is safe for concurrent use, and keeps connections: make one,
+// use it everywhere.
 type Client struct {
 	patterns      []*regexp.Regexp
 	ensureSSL     bool
@@ -53,8 +59,8 @@ type Client struct {
 	transport     http.RoundTripper
 }
 
-// New returns a Client with the given policy. An empty list of patterns, a pattern that is empty or does not compile
-// (the error names it), an invalid network, and a negative limit are errors.
+// New returns a Client with the given policy. It refuses an empty list of patterns, a pattern that
+// is empty or does not compile (the error names it), an invalid network, and a negative limit.
 func New(cfg Config) (*Client, error) {
 	if cfg.RedirectLimit < 0 || cfg.MaxConnsPerHost < 0 || cfg.Timeout < 0 {
 		return nil, errors.New("origin: a limit is negative")
@@ -85,8 +91,9 @@ func New(cfg Config) (*Client, error) {
 	}, nil
 }
 
-// Check tells whether the policy allows a canonical URL, without any I/O; an address that may not be dialled is only
-// found out by asking. The *Error it returns is of ClassInvalidURL, and its text is fit for clients.
+// Check reports whether the policy allows a canonical URL, without any I/O. It can't tell whether
+// the address may be dialled: only a request can. Its error is an *Error of ClassInvalidURL with a
+// text that is safe for clients.
 func (c *Client) Check(canonical string) error {
 	if normalized, err := Canonical(canonical); err != nil {
 		return err
@@ -94,8 +101,8 @@ func (c *Client) Check(canonical string) error {
 		return invalidURL("url is not in its canonical form")
 	}
 	u, err := url.Parse(canonical)
-	if err != nil { // can't be, Canonical is stricter; its text would hold the query
-		return invalidURL("url is not valid")
+	if err != nil { // can't happen: Canonical is stricter. Don't wrap it: its text would hold the query.
+		return invalidURL("url is invalid")
 	}
 	if c.ensureSSL && u.Scheme != "https" {
 		return invalidURL("host %s: only https urls are allowed", u.Host)
@@ -108,8 +115,8 @@ func (c *Client) Check(canonical string) error {
 	return invalidURL("host %s: url is not on the list of allowed sources", u.Host)
 }
 
-// Admit returns the canonical form of a URL as a client gave it, if it is allowed. Errors are as those of [Canonical] and
-// [Client.Check].
+// Admit returns the canonical form of a client's URL if the policy allows it. Its errors are those
+// of [Canonical] and [Client.Check].
 func (c *Client) Admit(raw string) (string, error) {
 	canonical, err := Canonical(raw)
 	if err != nil {
@@ -127,7 +134,7 @@ func compilePatterns(raw []string) ([]*regexp.Regexp, error) {
 		if p == "" {
 			return nil, errors.New(`origin: allowed pattern "" matches everything`)
 		}
-		// On its own first: an unbalanced ")|(" would escape from the group that anchors it.
+		// Compile it alone first: an unbalanced ")|(" would escape from the group that anchors it.
 		if _, err := regexp.Compile(p); err != nil {
 			return nil, fmt.Errorf("origin: allowed pattern %q: %w", p, err)
 		}
@@ -140,17 +147,18 @@ func compilePatterns(raw []string) ([]*regexp.Regexp, error) {
 	return patterns, nil
 }
 
-// newGuard returns the judge of addresses: the IANA special-purpose registries are refused, less the given networks. Any
-// port is let through, since the patterns decide about ports.
+// newGuard returns the judge of addresses. It refuses the networks of the IANA special-purpose
+// registries, except the given networks. It allows every port, since the patterns decide about
+// ports.
 func newGuard(allowed []netip.Prefix) (*ssrf.Guardian, error) {
 	var v4, v6 []netip.Prefix
 	for _, prefix := range allowed {
 		if !prefix.IsValid() {
-			return nil, errors.New("origin: an allowed network is not valid")
+			return nil, errors.New("origin: an allowed network is invalid")
 		}
 		addr, bits := prefix.Addr(), prefix.Bits()
 		if addr.Is4In6() && bits >= 96 {
-			// The dialer hands an IPv4-mapped address to the guard as the IPv4 address that it is.
+			// The dialer passes an IPv4-mapped address to the guard as its IPv4 address.
 			addr, bits = addr.Unmap(), bits-96
 		}
 		if prefix = netip.PrefixFrom(addr, bits); addr.Is4() {
@@ -165,13 +173,13 @@ func newGuard(allowed []netip.Prefix) (*ssrf.Guardian, error) {
 func newTransport(cfg Config, guard *ssrf.Guardian) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second, Control: guard.Safe}
 	var protocols http.Protocols
-	protocols.SetHTTP1(true) // and not HTTP/2: see the package's decisions
+	protocols.SetHTTP1(true) // no HTTP/2: see the package's decisions
 	return &http.Transport{
-		Proxy:                  nil, // behind a proxy the guard would judge the proxy's address and nothing else
+		Proxy:                  nil, // with one, the guard would judge the proxy's address and nothing else
 		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    cfg.Timeout,
 		ResponseHeaderTimeout:  cfg.Timeout,
-		DisableCompression:     true, // net/http must never ask for gzip, decode it, and drop the length
+		DisableCompression:     true, // net/http must never request gzip, decode it, and drop the length
 		Protocols:              &protocols,
 		MaxConnsPerHost:        cfg.MaxConnsPerHost,
 		MaxIdleConnsPerHost:    cfg.MaxConnsPerHost,

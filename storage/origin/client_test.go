@@ -24,9 +24,9 @@ func TestNewRejectsInvalidConfig(t *testing.T) {
 	}{
 		{"no pattern", origin.Config{}, "no allowed pattern"},
 		{"an empty pattern", origin.Config{AllowedPatterns: []string{"https://a/", ""}}, `pattern ""`},
-		{"a pattern that does not compile, by name", origin.Config{AllowedPatterns: []string{"https://a/", "(b"}}, `pattern "(b"`},
+		{"a pattern that does not compile", origin.Config{AllowedPatterns: []string{"https://a/", "(b"}}, `pattern "(b"`},
 		{"a pattern that breaks out of its group", origin.Config{AllowedPatterns: []string{"a)|(?:b"}}, `pattern "a)|(?:b"`},
-		{"a network that is not valid", origin.Config{AllowedPatterns: []string{"a"}, AllowedNetworks: []netip.Prefix{{}}}, "network"},
+		{"an invalid network", origin.Config{AllowedPatterns: []string{"a"}, AllowedNetworks: []netip.Prefix{{}}}, "network"},
 		{"a negative limit", origin.Config{AllowedPatterns: []string{"a"}, RedirectLimit: -1}, "negative"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -42,17 +42,17 @@ func TestCheck(t *testing.T) {
 		ssl, ok   bool
 	}{
 		{name: "a url that matches is allowed", url: "https://good.example/a", ok: true},
-		{name: "any of the patterns will do", url: "http://other.example/a?b", ok: true},
-		{name: "the query is part of what is matched", url: "https://query.example/?key=1", ok: true},
+		{name: "any pattern may match", url: "http://other.example/a?b", ok: true},
+		{name: "the query is matched as well", url: "https://query.example/?key=1", ok: true},
 		{name: "a query that does not match", url: "https://query.example/?key=SECRET"},
 		{name: "another host", url: "https://bad.example/?SECRET"},
-		{name: "an allowed url inside another one's query", url: "https://bad.example/?SECRET=https://good.example/"},
-		{name: "an allowed host in front of another one", url: "https://good.example.bad.example/?SECRET"},
+		{name: "an allowed url in another url's query", url: "https://bad.example/?SECRET=https://good.example/"},
+		{name: "an allowed host as a prefix of another host", url: "https://good.example.bad.example/?SECRET"},
 		{name: "another port", url: "https://good.example:8443/?SECRET"},
 		{name: "https under EnsureSSL", url: "https://good.example/a", ssl: true, ok: true},
 		{name: "http under EnsureSSL", url: "http://other.example/?SECRET", ssl: true},
-		{name: "a url that matches but is not canonical", url: "https://good.example/ SECRET"},
-		{name: "no url", url: "SECRET"},
+		{name: "a url that matches and is not canonical", url: "https://good.example/ SECRET"},
+		{name: "not a url", url: "SECRET"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			client, err := origin.New(origin.Config{
@@ -86,8 +86,8 @@ func TestDialGuard(t *testing.T) {
 		{name: "a name of loopback is refused", host: "localhost"},
 		{name: "the unspecified address is refused", host: "0.0.0.0"},
 		{name: "an ipv4-mapped loopback is refused", host: "[::ffff:127.0.0.1]"},
-		{name: "another network does not help", host: "127.0.0.1", networks: []string{"10.0.0.0/8", "127.0.0.2/32"}},
-		{name: "all of ipv6 does not let ipv4 in", host: "[::ffff:127.0.0.1]", networks: []string{"::/0"}},
+		{name: "loopback is refused if other networks are allowed", host: "127.0.0.1", networks: []string{"10.0.0.0/8", "127.0.0.2/32"}},
+		{name: "allowing all of ipv6 does not allow ipv4", host: "[::ffff:127.0.0.1]", networks: []string{"::/0"}},
 		{name: "loopback is dialled if allowed", host: "127.0.0.1", networks: []string{"127.0.0.0/8"}, ok: true},
 		{name: "a name of loopback is dialled if allowed", host: "localhost", networks: []string{"127.0.0.0/8", "::1/128"}, ok: true},
 		{name: "an ipv4-mapped loopback is dialled if allowed", host: "[::ffff:127.0.0.1]", networks: []string{"127.0.0.0/8"}, ok: true},
@@ -116,7 +116,8 @@ func TestDialGuard(t *testing.T) {
 	}
 }
 
-// Some resolvers read these as 127.0.0.1, others as names that do not exist: the request must not get out either way.
+// TestDialGuardAgainstUnusualAddresses uses hosts that some resolvers read as 127.0.0.1, and others
+// as names that do not exist. No request may get out either way.
 func TestDialGuardAgainstUnusualAddresses(t *testing.T) {
 	canary := newSource(t, func(http.ResponseWriter, *http.Request) {})
 	port := canary.Listener.Addr().String()[len("127.0.0.1:"):]
@@ -140,7 +141,8 @@ func TestDialGuardAgainstUnusualAddresses(t *testing.T) {
 	assert.EqualValues(t, 1, canary.hits.Load())
 }
 
-// 192.0.2.1 is never routed: only a proxy could answer for it. TestMain has put one into the environment.
+// TestEnvironmentProxyIsIgnored requests 192.0.2.1, which is never routed: only a proxy could
+// respond for it. TestMain has put one into the environment.
 func TestEnvironmentProxyIsIgnored(t *testing.T) {
 	const url = "http://192.0.2.1/"
 	client := newClient(t, func(cfg *origin.Config) { cfg.AllowedPatterns = []string{"http://"} })
@@ -158,17 +160,17 @@ func TestEnvironmentProxyIsIgnored(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	silent := newSource(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	untrusted := newSource(t, nil)
-	// The port of a connection is taken, so that no other server gets it, and nobody listens on it.
+	// An open connection holds this port, so no other server gets it and nothing listens on it.
 	taken, err := net.Dial("tcp", silent.Listener.Addr().String())
 	require.NoError(t, err)
 	defer func() { _ = taken.Close() }()
 	for _, tt := range []struct{ name, url, text string }{
 		{"connection refused", "http://" + taken.LocalAddr().String(), "can't be reached: connection refused"},
-		{"no answer in time", silent.URL, "no answer from host"},
+		{"no response in time", silent.URL, "no response from host"},
 		{"a name that does not exist", "http://does-not-exist.invalid", "can't be resolved"},
-		{"no tls where tls is expected", strings.Replace(untrusted.URL, "http:", "https:", 1), "does not answer in http"},
-		{"an answer that echoes the query is not quoted", newRawSource(t, false, "GET /?"+secret+"\r\n\r\n"), "does not answer in http"},
-		{"headers above 64 KiB", newRawSource(t, false, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("SECRET", 20<<10)+"\r\n\r\n"), "does not answer in http"},
+		{"a plain http server on https", strings.Replace(untrusted.URL, "http:", "https:", 1), "does not respond in http"},
+		{"a response that echoes the query is not quoted", newRawSource(t, false, "GET /?"+secret+"\r\n\r\n"), "does not respond in http"},
+		{"headers above 64 KiB", newRawSource(t, false, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("SECRET", 20<<10)+"\r\n\r\n"), "does not respond in http"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			client := newClient(t, func(cfg *origin.Config) {

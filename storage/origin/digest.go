@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Digest is a checksum of an object as it is sent, its Content-Encoding included (RFC 9530, section 3; RFC 3230,
-// section 4.1.1). Nothing is ever decoded on the way, so it is the checksum of the stored bytes as well.
+// Digest is a checksum of an object as it is sent, its Content-Encoding included (RFC 9530, section
+// 3; RFC 3230, section 4.1.1). Nothing decodes the object on its way, so this is the checksum of
+// the stored bytes as well.
 type Digest struct {
 	// Algorithm is "sha-512", "sha-256", "sha" (which is SHA-1) or "md5": the names of IANA's registry of hash algorithms
 	// for HTTP digest fields, in lower case.
@@ -18,16 +19,17 @@ type Digest struct {
 	Value []byte `json:"value"`
 }
 
-// digestsOf returns the digests of the whole object that an answer carries, at most one per algorithm, the strongest
-// first. Which header speaks of the whole object depends on the answer:
+// digestsOf returns the digests of the whole object that a response carries, at most one per
+// algorithm, the strongest first. The response determines which headers describe the whole object:
 //
 //   - Repr-Digest (RFC 9530) always does.
-//   - Content-MD5 (RFC 1864) and Digest (RFC 3230) do in a 200. In a 206, some servers mean the part (RFC 7231,
-//     appendix B).
-//   - Content-Digest (RFC 9530) does in a 200 to a GET. To a HEAD, it is the digest of no bytes at all (appendix B.2).
+//   - Content-MD5 (RFC 1864) and Digest (RFC 3230) do in a 200. In a 206, some servers mean the
+//     part (RFC 7231, appendix B).
+//   - Content-Digest (RFC 9530) does in a 200 to a GET. To a HEAD, it is the digest of no bytes at
+//     all (RFC 9530, appendix B.2).
 //
-// Unknown algorithms and malformed values are ignored: they promise nothing. Two different values for one algorithm are
-// an *Error of ClassUnverifiable.
+// Unknown algorithms and malformed values are ignored: they promise nothing. Two different values
+// for one algorithm are an *Error of ClassUnverifiable.
 func digestsOf(resp *http.Response) ([]Digest, error) {
 	h := resp.Header
 	sent := parseDigests(h.Values("Repr-Digest"), ":")
@@ -43,8 +45,9 @@ func digestsOf(resp *http.Response) ([]Digest, error) {
 	return distinct(resp.Request.URL.Host, sent)
 }
 
-// parseDigests reads lists of algorithm=base64: the instance digests of RFC 3230 as they are, and with ":" as quote the
-// dictionary of byte sequences of RFC 9530 (RFC 9651, sections 3.2 and 3.3.5), parameters being ignored.
+// parseDigests parses lists of algorithm=base64. With an empty quote, they are the instance digests
+// of RFC 3230. With ":" as quote, they are the dictionary of byte sequences of RFC 9530 (RFC 9651,
+// sections 3.2 and 3.3.5). Parameters are ignored.
 func parseDigests(lines []string, quote string) []Digest {
 	var sent []Digest
 	for _, member := range members(lines) {
@@ -59,7 +62,7 @@ func parseDigests(lines []string, quote string) []Digest {
 	return sent
 }
 
-// members splits the lines of a header that is a list (RFC 9110, section 5.6.1).
+// members splits the lines of a list header (RFC 9110, section 5.6.1).
 func members(lines []string) []string {
 	list := strings.Split(strings.Join(lines, ","), ",")
 	for i := range list {
@@ -68,7 +71,7 @@ func members(lines []string) []string {
 	return list
 }
 
-// appendDigest leaves out what is not base64, or not of its algorithm's length.
+// appendDigest skips a value that is not base64, or not of its algorithm's length.
 func appendDigest(sent []Digest, algorithm, encoded string) []Digest {
 	value, err := base64.StdEncoding.DecodeString(encoded)
 	if h := newHash(algorithm); err != nil || h == nil || len(value) != h.Size() {
@@ -77,7 +80,8 @@ func appendDigest(sent []Digest, algorithm, encoded string) []Digest {
 	return append(sent, Digest{Algorithm: algorithm, Value: value})
 }
 
-// distinct sorts the digests and drops repetitions.
+// distinct sorts the digests, the strongest first, and drops repetitions. It refuses two different
+// values for one algorithm.
 func distinct(host string, sent []Digest) ([]Digest, error) {
 	for i, d := range sent {
 		if contradicts(sent[:i], d) {
@@ -89,15 +93,15 @@ func distinct(host string, sent []Digest) ([]Digest, error) {
 	return slices.CompactFunc(sent, func(a, b Digest) bool { return a.Algorithm == b.Algorithm }), nil
 }
 
-// contradicts tells whether one of the digests contradicts d.
+// contradicts reports whether one of the digests has another value than d for the same algorithm.
 func contradicts(digests []Digest, d Digest) bool {
 	return slices.ContainsFunc(digests, func(o Digest) bool {
 		return o.Algorithm == d.Algorithm && !bytes.Equal(o.Value, d.Value)
 	})
 }
 
-// verifierOf returns a Verifier of the digests in want and of those that the answer carries, which must not contradict
-// each other.
+// verifierOf returns a Verifier of the digests in want and in the response, which must not
+// contradict each other.
 func verifierOf(resp *http.Response, want []Digest) (*Verifier, error) {
 	all, err := digestsOf(resp)
 	if err != nil {
@@ -105,7 +109,7 @@ func verifierOf(resp *http.Response, want []Digest) (*Verifier, error) {
 	}
 	for _, d := range want {
 		if contradicts(all, d) {
-			return nil, changed(resp.Request.URL.Host, "it has another "+d.Algorithm+" digest")
+			return nil, changed(resp.Request.URL.Host, "its "+d.Algorithm+" digest differs")
 		}
 	}
 	return NewVerifier(append(all, want...)...), nil

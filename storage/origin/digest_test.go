@@ -16,7 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// The digests of content, by openssl, and some that are as long but of something else.
+// The digests of content, computed by openssl, and two that are not content's.
 const (
 	digestMD5    = "eB5eJF1ptWaXm4bijSPyxw=="
 	digestSHA    = "h6zsF82dzSCnFsws9nQXtxyKcBY="
@@ -27,7 +27,7 @@ const (
 	emptySHA256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 )
 
-// digests returns the right ones of content, by their algorithms, separated by spaces.
+// digests returns content's digests for a list of algorithms, separated by spaces.
 func digests(t *testing.T, algorithms string) []origin.Digest {
 	t.Helper()
 	encoded := map[string]string{"md5": digestMD5, "sha": digestSHA, "sha-256": digestSHA256, "sha-512": digestSHA512}
@@ -40,20 +40,20 @@ func digests(t *testing.T, algorithms string) []origin.Digest {
 	return all
 }
 
-// corrupted has one bit of the value flipped.
+// corrupted returns d with one bit of its value flipped.
 func corrupted(d origin.Digest) origin.Digest {
 	value := []byte(string(d.Value))
 	value[len(value)-1] ^= 1
 	return origin.Digest{Algorithm: d.Algorithm, Value: value}
 }
 
-// Each case is asked for three times: by HEAD, by a probe that is answered with the whole object, and by one that is
-// answered with its first byte.
+// TestHeadReadsDigests runs each case in three modes: HEAD, a probe whose response is the whole
+// object, and a probe whose response is its first byte.
 func TestHeadReadsDigests(t *testing.T) {
 	for _, tt := range []struct {
 		name              string
 		header            http.Header
-		head, whole, part string // algorithms, all of them with the right value; "two md5" is a contradiction
+		head, whole, part string // the expected algorithms; "two md5" is a contradiction
 	}{
 		{"none", nil, "", "", ""},
 		{"Content-MD5", http.Header{"Content-Md5": {digestMD5}}, "md5", "md5", ""},
@@ -63,7 +63,7 @@ func TestHeadReadsDigests(t *testing.T) {
 			"sha-512 sha-256 sha md5", "sha-512 sha-256 sha md5", "sha-512 sha-256 sha md5"},
 		{"Content-Digest", http.Header{"Content-Digest": {"md5=:" + digestMD5 + ":, sha=:" + digestSHA + ":, sha-256=:" + digestSHA256 + ":, sha-512=:" + digestSHA512 + ":"}},
 			"", "sha-512 sha-256 sha md5", ""},
-		{"one per header", http.Header{"Content-Md5": {digestMD5}, "Digest": {"SHA=" + digestSHA}, "Repr-Digest": {"sha-256=:" + digestSHA256 + ":"}, "Content-Digest": {"sha-512=:" + digestSHA512 + ":"}},
+		{"a different algorithm in each header", http.Header{"Content-Md5": {digestMD5}, "Digest": {"SHA=" + digestSHA}, "Repr-Digest": {"sha-256=:" + digestSHA256 + ":"}, "Content-Digest": {"sha-512=:" + digestSHA512 + ":"}},
 			"sha-256 sha md5", "sha-512 sha-256 sha md5", "sha-256"},
 		{"the same in each header", http.Header{"Content-Md5": {digestMD5}, "Digest": {"MD5=" + digestMD5}, "Repr-Digest": {"md5=:" + digestMD5 + ":"}, "Content-Digest": {"md5=:" + digestMD5 + ":"}},
 			"md5", "md5", "md5"},
@@ -74,16 +74,16 @@ func TestHeadReadsDigests(t *testing.T) {
 			"sha-256 md5", "sha-256 md5", "sha-256"},
 		{"hex", http.Header{"Content-Md5": {"781e5e245d69b566979b86e28d23f2c7"}, "Digest": {"SHA-256=84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"}}, "", "", ""},
 		{"wrong lengths", http.Header{"Content-Md5": {digestSHA}, "Digest": {"SHA-256=" + digestSHA512}, "Repr-Digest": {"sha=:" + digestMD5 + ":,sha-512=::"}}, "", "", ""},
-		{"no base64", http.Header{"Content-Md5": {"!" + digestMD5[1:]}, "Digest": {"MD5=" + digestMD5[:22]}, "Repr-Digest": {"md5=:" + digestMD5 + "=:"}}, "", "", ""},
+		{"not base64", http.Header{"Content-Md5": {"!" + digestMD5[1:]}, "Digest": {"MD5=" + digestMD5[:22]}, "Repr-Digest": {"md5=:" + digestMD5 + "=:"}}, "", "", ""},
 		{"not in colons", http.Header{"Repr-Digest": {"md5=" + digestMD5 + ", sha=:" + digestSHA + ", sha-256=" + digestSHA256 + ":, sha-512"}}, "", "", ""},
-		{"in colons that are not needed", http.Header{"Digest": {"md5=:" + digestMD5 + ":"}}, "", "", ""},
-		{"nothing but separators", http.Header{"Content-Md5": {""}, "Digest": {",=,;"}, "Repr-Digest": {":,=:,::,=::"}}, "", "", ""},
-		{"a malformed one beside a good one", http.Header{"Content-Md5": {"?"}, "Digest": {"MD5=?,MD5=" + digestMD5}}, "md5", "md5", ""},
+		{"in needless colons", http.Header{"Digest": {"md5=:" + digestMD5 + ":"}}, "", "", ""},
+		{"only separators", http.Header{"Content-Md5": {""}, "Digest": {",=,;"}, "Repr-Digest": {":,=:,::,=::"}}, "", "", ""},
+		{"a malformed digest beside a good digest", http.Header{"Content-Md5": {"?"}, "Digest": {"MD5=?,MD5=" + digestMD5}}, "md5", "md5", ""},
 
 		{"a contradiction within a header", http.Header{"Digest": {"MD5=" + digestMD5 + ",md5=" + wrongMD5}}, "two md5", "two md5", ""},
 		{"a contradiction between lines", http.Header{"Content-Md5": {digestMD5, wrongMD5}}, "two md5", "two md5", ""},
 		{"a contradiction between headers", http.Header{"Content-Md5": {wrongMD5}, "Repr-Digest": {"md5=:" + digestMD5 + ":"}}, "two md5", "two md5", "md5"},
-		{"a contradiction in the representation", http.Header{"Repr-Digest": {"md5=:" + digestMD5 + ":, sha=:" + digestSHA + ":, md5=:" + wrongMD5 + ":"}}, "two md5", "two md5", "two md5"},
+		{"a contradiction within Repr-Digest", http.Header{"Repr-Digest": {"md5=:" + digestMD5 + ":, sha=:" + digestSHA + ":, md5=:" + wrongMD5 + ":"}}, "two md5", "two md5", "two md5"},
 	} {
 		for _, mode := range []string{"head", "whole", "part"} {
 			t.Run(tt.name+", "+mode, func(t *testing.T) {
@@ -112,12 +112,14 @@ func TestHeadReadsDigests(t *testing.T) {
 	}
 }
 
-// headerLines returns header lines, the last one ended, for a digest in the given form: "%[1]s" is its algorithm, "%[2]s" its value.
+// headerLines returns CRLF-terminated header lines for a digest. In form, "%[1]s" stands for its
+// algorithm and "%[2]s" for its value.
 func headerLines(form string, d origin.Digest) string {
 	return fmt.Sprintf(form, d.Algorithm, base64.StdEncoding.EncodeToString(d.Value)) + "\r\n"
 }
 
-// Every algorithm of every header, and of HEAD, is compared with the bytes: the right digest passes, a wrong one does not.
+// TestGetVerifiesDigests compares every algorithm of every header, and of HEAD, with the bytes. The
+// right digest passes, a wrong digest fails.
 func TestGetVerifiesDigests(t *testing.T) {
 	const chunks = "Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n"
 	framings := []struct {
@@ -125,7 +127,7 @@ func TestGetVerifiesDigests(t *testing.T) {
 		size       int64 // by HEAD
 	}{
 		{"a length", "Content-Length: 10\r\n\r\n0123456789", 10},
-		{"a length of the answer only", "Content-Length: 10\r\n\r\n0123456789", -1},
+		{"a length from GET only", "Content-Length: 10\r\n\r\n0123456789", -1},
 		{"chunks", chunks, 10},
 		{"chunks of an unknown size", chunks, -1},
 		{"no framing", "\r\n0123456789", 10},
@@ -175,17 +177,17 @@ func TestGetCombinesDigests(t *testing.T) {
 		{"HEAD and GET agree", sized(md5, sha), headerLines(form, md5) + headerLines(form, sha) + whole, ""},
 		{"HEAD and GET disagree, GET is right", sized(corrupted(md5)), headerLines(form, md5) + whole, origin.ClassChanged},
 		{"HEAD and GET disagree, HEAD is right", sized(sha, md5), headerLines(form, sha) + headerLines(form, corrupted(md5)) + whole, origin.ClassChanged},
-		{"HEAD's is wrong, GET has a right one of another kind", sized(corrupted(md5)), headerLines(form, sha) + whole, origin.ClassCorrupt},
-		{"GET's is wrong, HEAD had a right one of another kind", sized(md5), headerLines(form, corrupted(sha)) + whole, origin.ClassCorrupt},
+		{"HEAD's is wrong, GET's of another algorithm is right", sized(corrupted(md5)), headerLines(form, sha) + whole, origin.ClassCorrupt},
+		{"GET's is wrong, HEAD's of another algorithm is right", sized(md5), headerLines(form, corrupted(sha)) + whole, origin.ClassCorrupt},
 		{"GET contradicts itself", sized(), headerLines(form, md5) + headerLines(form, corrupted(md5)) + whole, origin.ClassUnverifiable},
 		{"malformed digests promise nothing", sized(), "Content-MD5: ?\r\nDigest: MD5=AAAA\r\nRepr-Digest: md5=" + digestSHA + "\r\n" + whole, ""},
 		{"malformed digests do not hide HEAD's", sized(corrupted(md5)), "Content-MD5: ?\r\n" + whole, origin.ClassCorrupt},
-		{"an algorithm that is not known can't be verified", sized(origin.Digest{Algorithm: "crc32c", Value: make([]byte, 4)}), whole, origin.ClassCorrupt},
+		{"an unknown algorithm can't be verified", sized(origin.Digest{Algorithm: "crc32c", Value: make([]byte, 4)}), whole, origin.ClassCorrupt},
 
-		{"the right bytes, but cut short", sized(), headerLines(form, md5) + "Content-Length: 10\r\n\r\n01234", origin.ClassTruncated},
+		{"the right bytes, cut short", sized(), headerLines(form, md5) + "Content-Length: 10\r\n\r\n01234", origin.ClassTruncated},
 		{"cut short without framing", unsized, headerLines(form, md5) + "\r\n01234", origin.ClassCorrupt},
-		{"a length that is under-declared by HEAD and GET", origin.Meta{Size: 5}, headerLines(form, md5) + "Connection: close\r\nContent-Length: 5\r\n\r\n0123456789", origin.ClassCorrupt},
-		{"an empty object that should not be", origin.Meta{}, headerLines(form, md5) + "Content-Length: 0\r\n\r\n", origin.ClassCorrupt},
+		{"HEAD and GET under-declare the length", origin.Meta{Size: 5}, headerLines(form, md5) + "Connection: close\r\nContent-Length: 5\r\n\r\n0123456789", origin.ClassCorrupt},
+		{"an empty body with the digest of a full one", origin.Meta{}, headerLines(form, md5) + "Content-Length: 0\r\n\r\n", origin.ClassCorrupt},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			body, err := newClient(t, nil).Get(testContext(t), newRawSource(t, false, "HTTP/1.1 200 OK\r\n"+tt.answer), tt.want)
@@ -198,12 +200,13 @@ func TestGetCombinesDigests(t *testing.T) {
 	requireBody(t, body, err, "", "")
 }
 
-// However a caller reads, it must not get as many bytes as it expects and no error with them.
+// TestLastByteOfACorruptBodyIsWithheld checks that no way of reading yields all expected bytes
+// without an error.
 func TestLastByteOfACorruptBodyIsWithheld(t *testing.T) {
 	for name, wrap := range map[string]func(io.Reader) io.Reader{
-		"as it comes":  func(r io.Reader) io.Reader { return r },
+		"unchanged":    func(r io.Reader) io.Reader { return r },
 		"byte by byte": iotest.OneByteReader,
-		"by halves":    iotest.HalfReader,
+		"half reads":   iotest.HalfReader,
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := origin.Meta{Size: 10, Digests: []origin.Digest{corrupted(digests(t, "sha-256")[0])}}
@@ -218,7 +221,8 @@ func TestLastByteOfACorruptBodyIsWithheld(t *testing.T) {
 	}
 }
 
-// Ranges are verified by the caller, who may be another process at each range.
+// TestVerifierChecksRanges lets the caller verify ranges. The caller may be another process at each
+// range.
 func TestVerifierChecksRanges(t *testing.T) {
 	for name, flip := range map[string]string{"honest": "", "one bit flipped": "8"} {
 		t.Run(name, func(t *testing.T) {
@@ -243,7 +247,7 @@ func TestVerifierChecksRanges(t *testing.T) {
 					require.NoError(t, verifier.Restore(state))
 				}
 				_, err = io.Copy(io.MultiWriter(verifier, &got), body)
-				require.NoError(t, err, "the digests are not the range's")
+				require.NoError(t, err, "GetRange checks no digest")
 				require.NoError(t, body.Close())
 				state, err = verifier.State()
 				require.NoError(t, err)
@@ -261,7 +265,7 @@ func TestVerifierChecksRanges(t *testing.T) {
 	}
 }
 
-// corruptingWriter damages one character on its way out.
+// corruptingWriter replaces one character in all that it writes.
 type corruptingWriter struct {
 	http.ResponseWriter
 	from string

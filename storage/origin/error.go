@@ -15,53 +15,59 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// Class names a kind of failure. The names are part of the product's HTTP answers and of its workflow history.
+// Class names a kind of failure. The names are part of the product's HTTP responses and of its
+// workflow history.
 type Class string
 
 const (
-	// ClassInvalidURL is a URL, or a hop of its redirects, that is malformed, not on the allow list, or resolves to an
-	// address that may not be dialled. Always permanent.
+	// ClassInvalidURL is a URL, or a hop of its redirects, that is malformed, is not on the allow
+	// list, or resolves to an address that may not be dialled. Always permanent.
 	ClassInvalidURL Class = "InvalidUrl"
-	// ClassBadHTTPStatus is a status other than the one asked for; Error.Status holds it. A 4xx is permanent, except for
-	// 408, 425 and 429; everything else is transient.
+	// ClassBadHTTPStatus is an unexpected status; Error.Status holds it. A 4xx is permanent, except
+	// for 408, 425 and 429. Everything else is transient.
 	ClassBadHTTPStatus Class = "BadHTTPStatus"
 	// ClassTooManyRedirects is a redirect loop, or a chain longer than Config.RedirectLimit. Always permanent.
 	ClassTooManyRedirects Class = "TooManyRedirects"
-	// ClassUnreachable is a source that can't be resolved, connected to, or that does not answer in HTTP in time. Always
-	// transient, a name that does not exist included: DNS is eventually consistent.
+	// ClassUnreachable is a source whose name can't be resolved, that can't be connected to, or
+	// that does not respond in HTTP in time. Always transient, even for a name that does not exist:
+	// DNS is eventually consistent.
 	ClassUnreachable Class = "SourceUnreachable"
-	// ClassTruncated is a body that ended early, broke off, or went on past its length. Always transient.
+	// ClassTruncated is a body that ended early, broke off, or continued past its length. Always
+	// transient.
 	ClassTruncated Class = "SourceTruncated"
-	// ClassChanged is a GET that does not agree with the HEAD before it. Always transient: HEAD again, then GET.
+	// ClassChanged is a GET that does not agree with the HEAD before it. Always transient: HEAD
+	// again, then GET.
 	ClassChanged Class = "SourceChanged"
-	// ClassUnverifiable is an answer that contradicts itself, in its range or its digests, or an object that can't be got in
-	// ranges. Always permanent.
+	// ClassUnverifiable is a response that contradicts itself, in its range or its digests, or an
+	// object that can't be fetched in ranges. Always permanent.
 	ClassUnverifiable Class = "SourceUnverifiable"
-	// ClassCorrupt is a body that does not match the digest that the source (or the request) gave. Always transient.
+	// ClassCorrupt is a body that does not match a digest from the source or from the copy request.
+	// Always transient.
 	ClassCorrupt Class = "SourceCorrupt"
 )
 
 const (
-	maxErrorText  = 1024            // Temporal fails a workflow for good on a failure above 2 MB; nobody reads one above 1 KB
-	maxRetryAfter = 5 * time.Minute // a source must not be able to park a copy for a day
+	maxErrorText  = 1024            // bytes; Temporal fails a workflow for good on a failure above 2 MB
+	maxRetryAfter = 5 * time.Minute // a source must not be able to delay a copy for a day
 )
 
-// Error is every failure of this package other than the caller's own cancelled context.
+// Error is every failure of this package, except the caller's own cancelled context.
 type Error struct {
 	Class Class
-	// Status is the HTTP status of the source; 0 if the failure is not about one.
+	// Status is the HTTP status of the source; 0 if the failure has none.
 	Status int
-	// Permanent means that the same request will fail the same way; a retry is a waste.
+	// Permanent means that the same request fails the same way: a retry is a waste.
 	Permanent bool
-	// RetryAfter is how long the source asked to be left alone, 0 to 5 minutes; 0 if it did not say.
+	// RetryAfter is the delay that the source requested, 0 to 5 minutes; 0 if it requested none.
 	RetryAfter time.Duration
-	// Text is what Error returns: safe for clients, without the query of any URL.
+	// Text is the text of Error, without the query of any URL: it is safe for clients.
 	Text string
 
 	cause error
 }
 
-// Error returns Text, at most 1 KB of it; for a bad status, exactly "Unexpected HTTP Status: 404".
+// Error returns Text, at most 1 KiB of it. For a bad status it is exactly "Unexpected HTTP Status:
+// 404".
 func (e *Error) Error() string {
 	text := e.Text
 	if text == "" {
@@ -73,8 +79,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap returns the cause if its text is known to be free of URLs and bodies (a DNS or system call error, a refusal of
-// the dial guard, a rejected certificate), else nil.
+// Unwrap returns the cause if its text is known to be free of URLs and bodies, otherwise nil. Such
+// a cause is a DNS or system call error, a refusal of the dial guard, or a rejected certificate.
 func (e *Error) Unwrap() error { return e.cause }
 
 func invalidURL(format string, args ...any) *Error {
@@ -89,8 +95,8 @@ func unverifiable(host, why string) *Error {
 	return &Error{Class: ClassUnverifiable, Permanent: true, Text: fmt.Sprintf("source %s can't be verified: %s", host, why)}
 }
 
-// statusError classifies the status of an answer that is not the one asked for. 408, 425 and 429 are the 4xx that ask
-// for another try (RFC 9110, RFC 8470, RFC 6585).
+// statusError classifies an unexpected status. 408 (RFC 9110), 425 (RFC 8470) and 429 (RFC 6585)
+// are the 4xx that invite a retry.
 func statusError(resp *http.Response) *Error {
 	status := resp.StatusCode
 	permanent := status >= 400 && status < 500
@@ -107,8 +113,9 @@ func statusError(resp *http.Response) *Error {
 	}
 }
 
-// retryAfter reads a Retry-After header in either of its forms (RFC 9110, section 10.2.3), clamped to 0…maxRetryAfter.
-// A date is taken relative to the answer's own Date, so that a source with a wrong clock is still understood.
+// retryAfter parses a Retry-After header in either of its forms (RFC 9110, section 10.2.3), clamped
+// to 0…maxRetryAfter. It takes a date relative to the response's own Date, so that a wrong clock at
+// the source does no harm.
 func retryAfter(h http.Header) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if isDigits(value) {
@@ -131,11 +138,12 @@ func retryAfter(h http.Header) time.Duration {
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// sendError classifies the failure of a request to host that got no answer. Its text never comes from err: net/http
-// quotes malformed answers in its errors, and a hostile source may echo the query in one.
+// sendError classifies the failure of a request that got no response. Its text never comes from
+// err: net/http quotes malformed responses in its errors, and a hostile source may echo the query
+// in one.
 func sendError(ctx context.Context, host string, err error, timeout time.Duration) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("ask source %s: %w", host, ctx.Err())
+		return fmt.Errorf("request to source %s: %w", host, ctx.Err())
 	}
 	if errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) {
 		refusal := invalidURL("host %s resolves to an address that is not allowed", host)
@@ -155,16 +163,17 @@ func sendError(ctx context.Context, host string, err error, timeout time.Duratio
 	case errors.As(err, &cert):
 		text = fmt.Sprintf("the certificate of host %s is not trusted", host)
 	case errors.As(err, &timeErr) && timeErr.Timeout():
-		text = fmt.Sprintf("no answer from host %s within %s", host, timeout)
+		text = fmt.Sprintf("no response from host %s within %s", host, timeout)
 	case errors.As(err, &errno):
 		text = fmt.Sprintf("host %s can't be reached: %s", host, errno.Error())
 	default:
-		text = fmt.Sprintf("host %s does not answer in http", host)
+		text = fmt.Sprintf("host %s does not respond in http", host)
 	}
 	return &Error{Class: ClassUnreachable, Text: text, cause: safeCause(err)}
 }
 
-// safeCause picks out of err's chain an error whose text is known: the rest may hold whatever the source sent.
+// safeCause returns the error in err's chain that has a known text, or nil. Any other text may hold
+// bytes that the source sent.
 func safeCause(err error) error {
 	var (
 		dns   *net.DNSError
@@ -186,5 +195,5 @@ func safeCause(err error) error {
 	return nil
 }
 
-// errCertificate stands for a certificate error, the text of which holds names that the source chose.
+// errCertificate stands for a certificate error, whose own text holds names that the source chose.
 var errCertificate = errors.New("certificate not trusted")

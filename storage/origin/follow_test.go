@@ -13,7 +13,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// redirectTo answers with a Location, untouched: http.Redirect would clean it up.
+// redirectTo responds with an unchanged Location: http.Redirect would clean it.
 func redirectTo(status int, location string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", location)
@@ -62,7 +62,7 @@ func TestLocationIsResolved(t *testing.T) {
 		{"a fragment is dropped", "/other#%zz", "/other"},
 		{"bytes outside ascii", "/\xc3\xa9%2F", "/%C3%A9%2F"},
 		{"a backslash does not start a host", `/\evil.example/`, "/%5Cevil.example/"},
-		{"an absolute url byte for byte", "ABSOLUTE//a/../b%2f?c%", "//a/../b%2f?c%"},
+		{"an absolute url is kept byte for byte", "ABSOLUTE//a/../b%2f?c%", "//a/../b%2f?c%"},
 		{"a host without a scheme", "NETWORK/a%2Fb", "/a%2Fb"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,12 +87,12 @@ func TestDisallowedRedirects(t *testing.T) {
 	canary := newSource(t, func(http.ResponseWriter, *http.Request) {})
 	guarded := newSourceOn(t, "127.0.0.2", func(http.ResponseWriter, *http.Request) {})
 	for _, tt := range []struct{ name, location, text string }{
-		{"a host that no pattern allows", canary.URL + "/private?" + secret, "redirect is not allowed: host 127.0.0.1"},
+		{"a host outside the patterns", canary.URL + "/private?" + secret, "redirect is not allowed: host 127.0.0.1"},
 		{"an address that may not be dialled", guarded.URL + "/public?" + secret, "resolves to an address that is not allowed"},
-		{"another scheme", "file:///public?" + secret, "not valid"},
-		{"userinfo", strings.Replace(canary.URL, "//", "//user:SECRET@", 1) + "/public", "not valid"},
-		{"an ipv6 zone", "http://[::1%25x.allowed.example]/public?" + secret, "not valid"},
-		{"a url that does not parse", "http://[::1/public?" + secret, "not valid"},
+		{"another scheme", "file:///public?" + secret, "invalid url"},
+		{"userinfo", strings.Replace(canary.URL, "//", "//user:SECRET@", 1) + "/public", "invalid url"},
+		{"an ipv6 zone", "http://[::1%25x.allowed.example]/public?" + secret, "invalid url"},
+		{"an unparsable url", "http://[::1/public?" + secret, "invalid url"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			first := newSource(t, redirectTo(302, tt.location))
@@ -130,7 +130,7 @@ func TestEnsureSSLAppliesToEveryHop(t *testing.T) {
 }
 
 func TestRedirectLimit(t *testing.T) {
-	// Each hop n leads to n-1, and 0 is the object.
+	// Each hop n redirects to n-1; 0 is the object.
 	chain := newSource(t, func(w http.ResponseWriter, r *http.Request) {
 		var n int
 		_, err := fmt.Sscanf(r.URL.Path, "/%d", &n)
@@ -147,12 +147,12 @@ func TestRedirectLimit(t *testing.T) {
 		limit     int
 		hits      int64 // 0 means success
 	}{
-		{"as many as the limit", chain.URL + "/3", 3, 0},
-		{"one more than the limit", chain.URL + "/4", 3, 4},
+		{"the limit", chain.URL + "/3", 3, 0},
+		{"above the limit", chain.URL + "/4", 3, 4},
 		{"30 by default", chain.URL + "/30", 0, 0},
 		{"31 by default", chain.URL + "/31", 0, 31},
-		{"a loop of two", loop.URL + "/a", 0, 2},
-		{"a loop of one", selfLoop.URL + "/", 0, 1},
+		{"two hops that redirect to each other", loop.URL + "/a", 0, 2},
+		{"a hop that redirects to itself", selfLoop.URL + "/", 0, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			chain.hits.Store(0)

@@ -8,15 +8,17 @@ import (
 	"strings"
 )
 
-// Get asks for the whole object that Head described as want. The answer must be a 200 that agrees with want in length,
-// strong ETag (which is also sent as If-Match), content coding and digests.
+// Get requests the whole object that Head described as want. The response must be a 200 that agrees
+// with want in length, strong ETag (which is also sent as If-Match), content coding and digests.
 //
-// The body has exactly want.Size bytes; if that is negative, as many as the answer's own length says; if there is none,
-// it goes to the end of the framing, and if there is no framing either ([Body.Framed]), to the end of the connection: it
-// is the caller's decision whether that will do. It matches want.Digests and those in the answer itself. ctx bounds the
-// reading as well. The caller closes the body.
+// The body has exactly want.Size bytes. If want.Size is negative, the response's own length counts.
+// If the response has none, the body ends with its framing. Without framing ([Body.Framed]) it ends
+// with the connection, and the caller decides whether to accept it. The body matches want.Digests
+// and the digests in the response itself. ctx bounds reading the body as well. The caller closes
+// the body.
 //
-// Errors are *Error, or the context's error, wrapped, if the caller's context is done; the body's too.
+// Errors, the body's included, are *Error, or the context's error, wrapped, if the caller's context
+// is done.
 func (c *Client) Get(ctx context.Context, canonical string, want Meta) (*Body, error) {
 	resp, err := c.get(ctx, canonical, want, http.StatusOK, "")
 	if err != nil {
@@ -30,19 +32,21 @@ func (c *Client) Get(ctx context.Context, canonical string, want Meta) (*Body, e
 	return newBody(ctx, resp, want.Size, verifier), nil
 }
 
-// GetRange asks for n bytes from offset off, n > 0, of the object that Head described as want, which must have a Size and
-// a strong ETag: ranges of two versions must never be mixed, and nothing less tells versions apart. The answer must be a
-// 206 of exactly these bytes and of exactly that total, and agree with want in strong ETag and content coding.
+// GetRange requests n bytes from offset off, n > 0, of the object that Head described as want. want
+// must have a Size and a strong ETag: ranges of two versions must never be mixed, and nothing less
+// tells versions apart. The response must be a 206 of exactly these bytes and of exactly that
+// total. It must agree with want in strong ETag and content coding.
 //
-// The body and the errors are as with Get, for n bytes, but no digest is looked at: see [Verifier]. A source that ignores
-// the range gives ClassBadHTTPStatus with Status 200: Get is the way then.
+// The body and the errors are as with Get, for n bytes, except that no digest is checked: see
+// [Verifier]. A source that ignores the range gives ClassBadHTTPStatus with Status 200. Use Get for
+// such a source.
 func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off, n int64) (*Body, error) {
 	switch {
 	case off < 0 || n <= 0 || n > want.Size-off:
 		return nil, &Error{Class: ClassUnverifiable, Permanent: true,
-			Text: fmt.Sprintf("range of %d bytes at %d does not lie within a size of %d", n, off, want.Size)}
+			Text: fmt.Sprintf("range of %d bytes at %d is outside the size of %d", n, off, want.Size)}
 	case !isStrong(want.ETag):
-		return nil, &Error{Class: ClassUnverifiable, Permanent: true, Text: "no strong etag to pin ranges by"}
+		return nil, &Error{Class: ClassUnverifiable, Permanent: true, Text: "ranges need a strong etag"}
 	}
 	last := off + n - 1
 	resp, err := c.get(ctx, canonical, want, http.StatusPartialContent, fmt.Sprintf("bytes=%d-%d", off, last))
@@ -56,7 +60,7 @@ func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off,
 	return newBody(ctx, resp, n, NewVerifier()), nil
 }
 
-// get sends a GET and checks what whole and ranged answers have in common.
+// get sends a GET and makes the checks that whole and ranged responses have in common.
 func (c *Client) get(ctx context.Context, canonical string, want Meta, status int, byteRange string) (*http.Response, error) {
 	header := http.Header{}
 	if byteRange != "" {
@@ -80,23 +84,24 @@ func checkResponse(resp *http.Response, want Meta, status int, asked http.Header
 	host := resp.Request.URL.Host
 	switch {
 	case resp.StatusCode == http.StatusPreconditionFailed && asked.Get("If-Match") != "":
-		return changed(host, "it has another etag")
+		return changed(host, "its etag differs")
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && asked.Get("Range") != "":
 		return changed(host, "it is shorter")
 	case resp.StatusCode != status:
 		return statusError(resp)
 	case isStrong(want.ETag) && resp.Header.Get("ETag") != want.ETag:
-		return changed(host, "it has another etag")
+		return changed(host, "its etag differs")
 	case contentEncoding(resp.Header) != want.ContentEncoding:
-		return changed(host, "it has another content encoding")
+		return changed(host, "its content encoding differs")
 	}
 	return nil
 }
 
-// checkFull checks what only the answer with the whole object has, and returns the judge of its bytes.
+// checkFull makes the checks that are specific to a response with the whole object, and returns the
+// Verifier of its bytes.
 func checkFull(resp *http.Response, want Meta) (*Verifier, error) {
 	if resp.ContentLength >= 0 && want.Size >= 0 && resp.ContentLength != want.Size {
-		return nil, changed(resp.Request.URL.Host, "it has another length")
+		return nil, changed(resp.Request.URL.Host, "its length differs")
 	}
 	return verifierOf(resp, want.Digests)
 }
@@ -108,23 +113,24 @@ func checkRange(resp *http.Response, want Meta, first, last int64) error {
 	case !ok || got.first != first || got.last != last || got.total < 0:
 		return unverifiable(host, "wrong Content-Range")
 	case got.total != want.Size:
-		return changed(host, "it has another length")
+		return changed(host, "its length differs")
 	case resp.ContentLength >= 0 && resp.ContentLength != last-first+1:
 		return unverifiable(host, "Content-Length and Content-Range disagree")
 	}
 	return nil
 }
 
-// isStrong tells whether an entity tag promises equal bytes (RFC 9110, section 8.8.3). A tag without quotes promises
-// nothing, and would make a malformed If-Match.
+// isStrong reports whether an entity tag promises equal bytes (RFC 9110, section 8.8.3). A tag
+// without quotes promises nothing, and would make a malformed If-Match.
 func isStrong(etag string) bool {
 	return len(etag) >= 2 && strings.HasPrefix(etag, `"`) && strings.HasSuffix(etag, `"`)
 }
 
-// contentRange is what a 206 says it holds: bytes first to last, both included, of total; total is -1 if not known.
+// contentRange is the range that a 206 declares: bytes first to last, both included, of total;
+// total is -1 if it is not known.
 type contentRange struct{ first, last, total int64 }
 
-// parseContentRange reads a Content-Range of bytes (RFC 9110, section 14.4).
+// parseContentRange parses a Content-Range of bytes (RFC 9110, section 14.4).
 func parseContentRange(value string) (contentRange, bool) {
 	unit, spec, _ := strings.Cut(value, " ")
 	interval, totalText, _ := strings.Cut(spec, "/")

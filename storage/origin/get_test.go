@@ -21,7 +21,7 @@ import (
 
 const content = "0123456789"
 
-// serveContent serves content as net/http does: ranges, validators, preconditions.
+// serveContent serves content as net/http does, with ranges, validators and preconditions.
 func serveContent(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", `"v1"`)
 	modified, _ := http.ParseTime(objectDate)
@@ -76,7 +76,7 @@ func TestGetRangeOutsideTheObject(t *testing.T) {
 	assert.EqualValues(t, 1, canary.hits.Load())
 }
 
-// Ranges of two versions can only be told apart by a strong etag.
+// TestRangesNeedAStrongETag: only a strong ETag tells ranges of two versions apart.
 func TestRangesNeedAStrongETag(t *testing.T) {
 	canary := newSource(t, serveContent)
 	client := newClient(t, nil)
@@ -87,7 +87,7 @@ func TestRangesNeedAStrongETag(t *testing.T) {
 		hits      int64
 	}{
 		{"a strong etag", origin.Meta{Size: 10, ETag: `"v1"`, AcceptRanges: true}, true, 1},
-		{"ranges not announced", origin.Meta{Size: 10, ETag: `"v1"`}, false, 1},
+		{"no Accept-Ranges", origin.Meta{Size: 10, ETag: `"v1"`}, false, 1},
 		{"a weak etag", origin.Meta{Size: 10, ETag: `W/"v1"`, LastModified: objectDate, AcceptRanges: true}, false, 0},
 		{"an etag without quotes", origin.Meta{Size: 10, ETag: "v1", AcceptRanges: true}, false, 0},
 		{"a date only", origin.Meta{Size: 10, LastModified: objectDate, AcceptRanges: true}, false, 0},
@@ -109,7 +109,8 @@ func TestRangesNeedAStrongETag(t *testing.T) {
 	}
 }
 
-// Each case is one answer, byte for byte, to the GET of an object that HEAD has described as want.
+// TestGetValidatesTheResponse sends one response per case, byte for byte, to the GET of an object
+// that HEAD described as want.
 func TestGetValidatesTheResponse(t *testing.T) {
 	sized := origin.Meta{Size: 10}
 	tagged := origin.Meta{Size: 10, ETag: `"v1"`}
@@ -123,39 +124,39 @@ func TestGetValidatesTheResponse(t *testing.T) {
 	}{
 		{"the whole body", sized, false, "200 OK\r\nContent-Length: 10\r\n\r\n0123456789", ""},
 		{"the whole body in chunks", sized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n", ""},
-		{"chunks of a body without a known size", unsized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n", ""},
-		{"neither length nor chunking, but a known size", sized, false, "200 OK\r\nConnection: close\r\n\r\n0123456789", ""},
+		{"chunks of an unknown size", unsized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n", ""},
+		{"neither length nor chunking, of a known size", sized, false, "200 OK\r\nConnection: close\r\n\r\n0123456789", ""},
 		{"a length where HEAD had none", unsized, false, "200 OK\r\nContent-Length: 10\r\n\r\n0123456789", ""},
 		{"the same etag", tagged, false, "200 OK\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n0123456789", ""},
 		{"a weak etag is not compared", origin.Meta{Size: 10, ETag: `W/"v1"`}, false, "200 OK\r\nETag: W/\"v2\"\r\nContent-Length: 10\r\n\r\n0123456789", ""},
 
 		{"a body that ends short of its length", sized, false, "200 OK\r\nContent-Length: 10\r\n\r\n012345678", origin.ClassTruncated},
-		{"more bytes than the length, which is over-declared", unsized, false, "200 OK\r\nContent-Length: 11\r\n\r\n0123456789", origin.ClassTruncated},
+		{"an over-declared length", unsized, false, "200 OK\r\nContent-Length: 11\r\n\r\n0123456789", origin.ClassTruncated},
 		{"neither length nor chunking, cut short", sized, false, "200 OK\r\nConnection: close\r\n\r\n01234", origin.ClassTruncated},
 		{"neither length nor chunking, too long", sized, false, "200 OK\r\nConnection: close\r\n\r\n0123456789a", origin.ClassTruncated},
 		{"neither length nor chunking, reset", unsized, true, "200 OK\r\n\r\n01234", origin.ClassTruncated},
 		{"chunks that are reset", unsized, true, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n", origin.ClassTruncated},
-		{"chunks that are closed in the middle of one", unsized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n01234", origin.ClassTruncated},
+		{"a connection closed within a chunk", unsized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n01234", origin.ClassTruncated},
 		{"a body that is reset", sized, true, "200 OK\r\nContent-Length: 10\r\n\r\n012345678", origin.ClassTruncated},
 		{"chunks that end short of the size", sized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n0\r\n\r\n", origin.ClassTruncated},
 		{"chunks that break off", sized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n", origin.ClassTruncated},
 		{"chunks that break off at the size", sized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n", origin.ClassTruncated},
 		{"chunks of unknown size that break off", unsized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n", origin.ClassTruncated},
 		{"chunks that echo the query", unsized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + secret + "\r\n", origin.ClassTruncated},
-		{"chunks that go on past the size", sized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n", origin.ClassTruncated},
+		{"chunks that continue past the size", sized, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n", origin.ClassTruncated},
 		{"chunks for an empty object", origin.Meta{}, false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n0\r\n0\r\n\r\n", origin.ClassTruncated},
 
 		{"a shorter length", sized, false, "200 OK\r\nContent-Length: 5\r\n\r\n01234", origin.ClassChanged},
 		{"a longer length", sized, false, "200 OK\r\nContent-Length: 11\r\n\r\n0123456789a", origin.ClassChanged},
-		{"a length that is under-declared", sized, false, "200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n0123456789", origin.ClassChanged},
+		{"an under-declared length", sized, false, "200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n0123456789", origin.ClassChanged},
 		{"another etag", tagged, false, "200 OK\r\nETag: \"v2\"\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassChanged},
 		{"a weak etag in place of the strong one", tagged, false, "200 OK\r\nETag: W/\"v1\"\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassChanged},
-		{"the etag is gone", tagged, false, "200 OK\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassChanged},
+		{"no etag any more", tagged, false, "200 OK\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassChanged},
 		{"412 to If-Match", tagged, false, "412 No\r\nContent-Length: 0\r\n\r\n", origin.ClassChanged},
-		{"gzip all of a sudden", sized, false, "200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassChanged},
-		{"gzip no more", origin.Meta{Size: 10, ContentEncoding: "gzip"}, false, "200 OK\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassChanged},
+		{"gzip only in GET", sized, false, "200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassChanged},
+		{"gzip only in HEAD", origin.Meta{Size: 10, ContentEncoding: "gzip"}, false, "200 OK\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassChanged},
 
-		{"a 206 that nobody asked for", sized, false, "206 Partial\r\nContent-Range: bytes 0-9/20\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassBadHTTPStatus},
+		{"an unasked 206", sized, false, "206 Partial\r\nContent-Range: bytes 0-9/20\r\nContent-Length: 10\r\n\r\n0123456789", origin.ClassBadHTTPStatus},
 		{"204", origin.Meta{}, false, "204 No Content\r\n\r\n", origin.ClassBadHTTPStatus},
 		{"304", tagged, false, "304 Not Modified\r\nETag: \"v1\"\r\n\r\n", origin.ClassBadHTTPStatus},
 	} {
@@ -177,25 +178,25 @@ func TestGetRangeValidatesTheResponse(t *testing.T) {
 	}{
 		{"the range", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234", ""},
 		{"the range in chunks", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/10\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n234\r\n0\r\n\r\n", ""},
-		{"neither length nor chunking, but a known size", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/10\r\n\r\n234", ""},
+		{"neither length nor chunking, of a known size", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/10\r\n\r\n234", ""},
 
 		{"no Content-Range", "206 P\r\n" + v1 + "Content-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
 		{"another range of that length", "206 P\r\n" + v1 + "Content-Range: bytes 3-5/10\r\nContent-Length: 3\r\n\r\n345", origin.ClassUnverifiable},
 		{"another start", "206 P\r\n" + v1 + "Content-Range: bytes 3-4/10\r\nContent-Length: 2\r\n\r\n34", origin.ClassUnverifiable},
 		{"another end", "206 P\r\n" + v1 + "Content-Range: bytes 2-5/10\r\nContent-Length: 4\r\n\r\n2345", origin.ClassUnverifiable},
-		{"another start, of the length asked for", "206 P\r\n" + v1 + "Content-Range: bytes 1-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
-		{"another end, of the length asked for", "206 P\r\n" + v1 + "Content-Range: bytes 2-5/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
+		{"another start, of the requested length", "206 P\r\n" + v1 + "Content-Range: bytes 1-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
+		{"another end, of the requested length", "206 P\r\n" + v1 + "Content-Range: bytes 2-5/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
 		{"no total", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/*\r\nContent-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
 		{"another unit", "206 P\r\n" + v1 + "Content-Range: lines 2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
-		{"signs", "206 P\r\n" + v1 + "Content-Range: bytes +2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
-		{"a length that does not fit", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/10\r\nContent-Length: 2\r\n\r\n23", origin.ClassUnverifiable},
-		{"a length that is over-declared", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/10\r\nContent-Length: 4\r\n\r\n234", origin.ClassUnverifiable},
+		{"a signed number", "206 P\r\n" + v1 + "Content-Range: bytes +2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassUnverifiable},
+		{"a length that contradicts the range", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/10\r\nContent-Length: 2\r\n\r\n23", origin.ClassUnverifiable},
+		{"an over-declared length", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/10\r\nContent-Length: 4\r\n\r\n234", origin.ClassUnverifiable},
 
 		{"another total", "206 P\r\n" + v1 + "Content-Range: bytes 2-4/11\r\nContent-Length: 3\r\n\r\n234", origin.ClassChanged},
 		{"another etag", "206 P\r\nETag: \"v2\"\r\nContent-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassChanged},
 		{"a weak etag in place of the strong one", "206 P\r\nETag: W/\"v1\"\r\nContent-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassChanged},
-		{"the etag is gone", "206 P\r\nContent-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassChanged},
-		{"gzip all of a sudden", "206 P\r\n" + v1 + "Content-Encoding: gzip\r\nContent-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassChanged},
+		{"no etag any more", "206 P\r\nContent-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassChanged},
+		{"gzip only in GET", "206 P\r\n" + v1 + "Content-Encoding: gzip\r\nContent-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234", origin.ClassChanged},
 		{"412 to If-Match", "412 No\r\nContent-Length: 0\r\n\r\n", origin.ClassChanged},
 		{"416 within the size", "416 No\r\nContent-Range: bytes */1\r\nContent-Length: 0\r\n\r\n", origin.ClassChanged},
 
@@ -212,7 +213,8 @@ func TestGetRangeValidatesTheResponse(t *testing.T) {
 	}
 }
 
-// Parallel ranges must not share a connection, and so neither a TCP window nor a cap per connection.
+// TestHTTP2IsNotUsed: parallel ranges must not share a connection, and so neither a TCP window nor
+// a cap per connection.
 func TestHTTP2IsNotUsed(t *testing.T) {
 	var proto string
 	server := newTLSSource(t, func(_ http.ResponseWriter, r *http.Request) { proto = r.Proto })
@@ -239,13 +241,13 @@ func TestFraming(t *testing.T) {
 		got    string
 	}{
 		{"a length", 10, "Content-Length: 10\r\n\r\n0123456789", true, 10, content},
-		{"a length of the answer only", -1, "Content-Length: 10\r\n\r\n0123456789", true, 10, content},
-		{"no bytes, by the answer only", -1, "Content-Length: 0\r\n\r\n", true, 0, ""},
+		{"a length from GET only", -1, "Content-Length: 10\r\n\r\n0123456789", true, 10, content},
+		{"a zero length from GET only", -1, "Content-Length: 0\r\n\r\n", true, 0, ""},
 		{"chunks of a known size", 10, chunked, true, 10, content},
 		{"chunks of an unknown size", -1, chunked, true, -1, content},
-		{"nothing but a known size", 10, "\r\n0123456789", true, 10, content},
-		{"nothing at all", -1, "\r\n0123456789", false, -1, content},
-		{"nothing at all, cut short unnoticed", -1, "\r\n01234", false, -1, content[:5]},
+		{"only a known size", 10, "\r\n0123456789", true, 10, content},
+		{"no framing", -1, "\r\n0123456789", false, -1, content},
+		{"no framing, cut short unnoticed", -1, "\r\n01234", false, -1, content[:5]},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			url := newRawSource(t, false, "HTTP/1.1 200 OK\r\n"+tt.answer)
@@ -254,7 +256,7 @@ func TestFraming(t *testing.T) {
 			assert.Equal(t, tt.framed, body.Framed())
 			assert.Equal(t, tt.size, body.Size())
 			requireBody(t, body, err, tt.got, "")
-			assert.Equal(t, tt.size, body.Size(), "the size is not what is left")
+			assert.Equal(t, tt.size, body.Size(), "reading does not change Size")
 		})
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxMetaValue is the longest header value kept in a Meta, in bytes: it goes into workflow history and then into S3
-// metadata, both of which are bounded.
+// maxMetaValue is the longest header value kept in a Meta, in bytes. A Meta goes into workflow
+// history and then into S3 metadata, both of which are bounded.
 const maxMetaValue = 1024
 
 // Meta describes an object of a source. It goes into workflow history, so it holds no query of any URL: that may be a
@@ -36,11 +36,13 @@ type Meta struct {
 	Final string `json:"final,omitempty"`
 }
 
-// Rangeable tells whether the object can be got in ranges that are known to be of one version: by [Client.GetRange].
+// Rangeable reports whether [Client.GetRange] can fetch the object in ranges that are known to be
+// of one version.
 func (m Meta) Rangeable() bool { return m.AcceptRanges && m.Size > 0 && isStrong(m.ETag) }
 
-// Head asks a source about an object. A source that refuses HEAD (403: a signature for GET does not cover it; 405 and
-// 501: the server has none) is asked again by a GET of the first byte; what that one says counts, failure included.
+// Head requests an object's metadata. Some sources refuse HEAD: with 403 because a signature for
+// GET does not cover it, with 405 and 501 because the server does not implement it. Head then sends
+// a GET of the first byte, and that response counts, failures included.
 //
 // Errors are *Error, or the context's error, wrapped, if the caller's context is done.
 func (c *Client) Head(ctx context.Context, canonical string) (Meta, error) {
@@ -58,7 +60,7 @@ func (c *Client) Head(ctx context.Context, canonical string) (Meta, error) {
 	return Meta{}, statusError(resp)
 }
 
-// probe learns by GET what HEAD would have said. It never reads a body.
+// probe gets by GET the metadata that a source refuses to HEAD. It never reads a body.
 func (c *Client) probe(ctx context.Context, canonical string) (Meta, error) {
 	meta, err := c.probeWith(ctx, canonical, http.Header{"Range": {"bytes=0-0"}})
 	var failure *Error
@@ -79,7 +81,7 @@ func (c *Client) probeWith(ctx context.Context, canonical string, header http.He
 	case resp.StatusCode == http.StatusOK:
 		meta, err := metaOf(resp, hops)
 		if header != nil {
-			meta.AcceptRanges = false // whatever it says, it has just ignored a range
+			meta.AcceptRanges = false // even if it announces ranges: it has just ignored one
 		}
 		return meta, err
 	case resp.StatusCode == http.StatusPartialContent && header != nil:

@@ -71,11 +71,11 @@ func TestFinalIsTheLastHopWithoutItsQuery(t *testing.T) {
 	object := newSource(t, func(http.ResponseWriter, *http.Request) {})
 	longest := "/" + strings.Repeat("a", 1024-len(object.URL)-len("/"))
 	for _, tt := range []struct{ name, target, want string }{
-		{"byte for byte", "//a/../b%2f%20c", object.URL + "//a/../b%2f%20c"},
+		{"the path is kept byte for byte", "//a/../b%2f%20c", object.URL + "//a/../b%2f%20c"},
 		{"without its query", "/a?" + secret, object.URL + "/a"},
 		{"without an empty query", "/a?", object.URL + "/a"},
 		{"1 KiB is kept", longest + "?" + secret, object.URL + longest},
-		{"more is left out", longest + "a", ""},
+		{"more than 1 KiB is dropped", longest + "a", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			first := newSource(t, redirectTo(302, object.URL+tt.target))
@@ -127,10 +127,10 @@ func TestHeadFallsBackToGet(t *testing.T) {
 		{name: "405", head: 405, get: partial("bytes 0-0/77"), gets: 1, want: origin.Meta{Size: 77, ETag: `"abc"`, AcceptRanges: true}},
 		{name: "501", head: 501, get: partial("bytes 0-0/77"), gets: 1, want: origin.Meta{Size: 77, ETag: `"abc"`, AcceptRanges: true}},
 		{name: "an unknown total", head: 403, get: partial("bytes 0-0/*"), gets: 1, want: origin.Meta{Size: -1, ETag: `"abc"`, AcceptRanges: true}},
-		{name: "a range that is ignored", head: 403, get: ignoresRange, gets: 1, want: origin.Meta{Size: 1000}},
+		{name: "an ignored range", head: 403, get: ignoresRange, gets: 1, want: origin.Meta{Size: 1000}},
 		{name: "an empty object", head: 403, get: empty, gets: 2, want: origin.Meta{ContentType: "text/plain"}},
 		{name: "a wrong range", head: 403, get: partial("bytes 1-1/77"), gets: 1, class: origin.ClassUnverifiable},
-		{name: "the status of the probe counts", head: 403, get: status(404), gets: 1, status: 404, class: origin.ClassBadHTTPStatus},
+		{name: "404 for the probe", head: 403, get: status(404), gets: 1, status: 404, class: origin.ClassBadHTTPStatus},
 		{name: "403 for the probe too", head: 403, get: status(403), gets: 1, status: 403, class: origin.ClassBadHTTPStatus},
 		{name: "no fallback after 404", head: 404, get: ignoresRange, status: 404, class: origin.ClassBadHTTPStatus},
 		{name: "no fallback after 500", head: 500, get: ignoresRange, status: 500, class: origin.ClassBadHTTPStatus},
@@ -185,17 +185,17 @@ func TestRetryAfter(t *testing.T) {
 	}{
 		{"absent", "", objectDate, 0},
 		{"seconds", "7", objectDate, 7 * time.Second},
-		{"no seconds", "0", objectDate, 0},
-		{"the most", "300", objectDate, 5 * time.Minute},
+		{"zero seconds", "0", objectDate, 0},
+		{"the maximum", "300", objectDate, 5 * time.Minute},
 		{"too many seconds", "301", objectDate, 5 * time.Minute},
-		{"more seconds than a number holds", "99999999999999999999999", objectDate, 5 * time.Minute},
+		{"an overflow", "99999999999999999999999", objectDate, 5 * time.Minute},
 		{"negative seconds", "-5", objectDate, 0},
-		{"neither number nor date", "soon", objectDate, 0},
-		{"a date, by the clock of the source", "Mon, 02 Jan 2006 15:04:25 GMT", objectDate, 20 * time.Second},
-		{"a date that is past", "Mon, 02 Jan 2006 15:04:04 GMT", objectDate, 0},
-		{"a date that is far", "Mon, 02 Jan 2007 15:04:05 GMT", objectDate, 5 * time.Minute},
-		{"a date that is past, by our clock", "Mon, 02 Jan 2006 15:04:25 GMT", "", 0},
-		{"a date that is far, by our clock", "Mon, 02 Jan 2126 15:04:25 GMT", "", 5 * time.Minute},
+		{"neither a number nor a date", "soon", objectDate, 0},
+		{"a date, by the source's clock", "Mon, 02 Jan 2006 15:04:25 GMT", objectDate, 20 * time.Second},
+		{"a past date", "Mon, 02 Jan 2006 15:04:04 GMT", objectDate, 0},
+		{"a distant date", "Mon, 02 Jan 2007 15:04:05 GMT", objectDate, 5 * time.Minute},
+		{"a past date, by our clock", "Mon, 02 Jan 2006 15:04:25 GMT", "", 0},
+		{"a distant date, by our clock", "Mon, 02 Jan 2126 15:04:25 GMT", "", 5 * time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server := newSource(t, func(w http.ResponseWriter, _ *http.Request) {

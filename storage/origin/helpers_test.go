@@ -25,7 +25,8 @@ import (
 // secret stands for a signature in a query: no error text may hold it.
 const secret = "X-Amz-Signature=SECRET"
 
-// TestMain points the process at a certificate and at a proxy before anything reads them: both are read once only.
+// TestMain points the process at a certificate and at a proxy before any request: Go reads both
+// only once.
 func TestMain(m *testing.M) { os.Exit(runMain(m)) }
 
 func runMain(m *testing.M) int {
@@ -60,7 +61,7 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// newClient returns a client that may ask every server on 127.0.0.1, but not on 127.0.0.2.
+// newClient returns a client that may dial 127.0.0.1, and not 127.0.0.2. Its patterns match both.
 func newClient(t *testing.T, edit func(*origin.Config)) *origin.Client {
 	cfg := origin.Config{
 		AllowedPatterns: []string{`https?://127\.0\.0\.[12]:\d+/`},
@@ -75,7 +76,7 @@ func newClient(t *testing.T, edit func(*origin.Config)) *origin.Client {
 	return client
 }
 
-// source is a server that counts the requests it sees: a canary where there must be none.
+// source is a server that counts its requests, so that a test can show that there were none.
 type source struct {
 	*httptest.Server
 	hits atomic.Int64
@@ -105,7 +106,7 @@ func (s *source) counting(handler http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// newRawSource answers every connection with the same bytes and then closes it, or resets it.
+// newRawSource sends the same bytes to every connection and then closes it, or resets it.
 func newRawSource(t *testing.T, reset bool, answer string) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -141,7 +142,7 @@ func requireFailure(t *testing.T, err error, class origin.Class, permanent bool)
 	return failure
 }
 
-// requireNoSecret looks through the whole chain: Temporal writes every link of it into the history.
+// requireNoSecret checks the whole chain: Temporal writes every link of it into the history.
 func requireNoSecret(t *testing.T, err error) {
 	t.Helper()
 	for ; err != nil; err = unwrap(err) {
@@ -157,8 +158,9 @@ func unwrap(err error) error {
 	return nil
 }
 
-// requireBody reads what a GET returned: all of want if class is "". Otherwise the GET or the reading must fail, and what
-// could be read must be the beginning of want; if its size was known, a part of it, so that counting is enough to notice.
+// requireBody reads the body of a GET. With an empty class, the body must be all of want. Otherwise
+// the GET or the reading must fail, and the bytes read must be a prefix of want. If the size was
+// known, they must be fewer than that, so that counting them shows the failure.
 func requireBody(t *testing.T, body *origin.Body, err error, want string, class origin.Class) {
 	t.Helper()
 	var got []byte
@@ -167,7 +169,7 @@ func requireBody(t *testing.T, body *origin.Body, err error, want string, class 
 		_, again := body.Read(make([]byte, 1))
 		require.NoError(t, body.Close())
 		if err != nil {
-			require.Equal(t, err, again, "the error stays")
+			require.Equal(t, err, again, "the error is sticky")
 		}
 	}
 	if class == "" {
@@ -182,7 +184,7 @@ func requireBody(t *testing.T, body *origin.Body, err error, want string, class 
 	}
 }
 
-// newTLSSource speaks HTTP/2 and HTTP/1.1; its certificate is trusted thanks to TestMain.
+// newTLSSource speaks HTTP/2 and HTTP/1.1. TestMain makes its certificate trusted.
 func newTLSSource(t *testing.T, handler http.HandlerFunc) *source {
 	s := &source{}
 	s.Server = httptest.NewUnstartedServer(s.counting(handler))

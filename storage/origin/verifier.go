@@ -15,16 +15,18 @@ import (
 	"slices"
 )
 
-// Verifier hashes the bytes written to it, all algorithms at once, to compare them with digests. Write never fails. It is not safe for concurrent use.
+// Verifier hashes the bytes written to it, with all algorithms at once, to compare them with
+// digests. Write never fails. A Verifier is not safe for concurrent use.
 type Verifier struct {
 	want   []Digest
-	hashes map[string]hash.Hash // by algorithm, one for each that want names
+	hashes map[string]hash.Hash // by algorithm, for each known algorithm in want
 }
 
 var _ io.Writer = (*Verifier)(nil)
 
-// NewVerifier returns a Verifier of bytes that must match every digest given. One without digests costs nothing and
-// always passes. A digest of an algorithm that [Digest] does not list never matches: what can't be verified must not pass.
+// NewVerifier returns a Verifier of bytes that must match every given digest. Without digests it
+// costs nothing and always passes. A digest of an algorithm that [Digest] does not list never
+// matches: unverifiable bytes must not pass.
 func NewVerifier(want ...Digest) *Verifier {
 	if len(want) == 0 {
 		return &Verifier{}
@@ -32,19 +34,19 @@ func NewVerifier(want ...Digest) *Verifier {
 	return &Verifier{want: slices.Clone(want), hashes: newHashes(want)}
 }
 
-// Needed tells whether there is any digest to compare with; without one, writing is a waste.
+// Needed reports whether there is any digest to compare with. Without one, writing is a waste.
 func (v *Verifier) Needed() bool { return len(v.want) > 0 }
 
 // Write hashes p. It always returns len(p) and no error.
 func (v *Verifier) Write(p []byte) (int, error) {
 	for _, h := range v.hashes {
-		_, _ = h.Write(p) // never an error, says hash.Hash
+		_, _ = h.Write(p) // never an error, according to hash.Hash
 	}
 	return len(p), nil
 }
 
-// Check compares what was written until now with every digest: nil, or an *Error of ClassCorrupt that names the first
-// algorithm at odds. Writing may go on after it.
+// Check compares the bytes written so far with every digest. It returns nil, or an *Error of
+// ClassCorrupt that names the first algorithm that does not match. Writing may continue after it.
 func (v *Verifier) Check() error {
 	for _, d := range v.want {
 		h, ok := v.hashes[d.Algorithm]
@@ -55,8 +57,9 @@ func (v *Verifier) Check() error {
 	return nil
 }
 
-// State returns what [Verifier.Restore] needs to go on after the bytes written until now, in this process or another: at
-// most 1 KiB, JSON, nil if no digest is needed. Up to 127 of the last bytes are in it as they are.
+// State returns the state from which [Verifier.Restore] resumes after the bytes written so far, in
+// this process or another. It is JSON of at most 1 KiB, or nil if no digest is needed. Up to 127 of
+// the last bytes are in it as they are.
 func (v *Verifier) State() ([]byte, error) {
 	if len(v.hashes) == 0 {
 		return nil, nil
@@ -65,20 +68,21 @@ func (v *Verifier) State() ([]byte, error) {
 	for algorithm, h := range v.hashes {
 		m, ok := h.(encoding.BinaryMarshaler)
 		if !ok {
-			return nil, fmt.Errorf("origin: %s has no state that can be kept", algorithm)
+			return nil, fmt.Errorf("origin: the state of %s can't be saved", algorithm)
 		}
 		state, err := m.MarshalBinary()
 		if err != nil {
-			return nil, fmt.Errorf("origin: keep the state of %s: %w", algorithm, err)
+			return nil, fmt.Errorf("origin: save the state of %s: %w", algorithm, err)
 		}
 		states[algorithm] = state
 	}
 	return json.Marshal(states)
 }
 
-// Restore makes the Verifier go on where State was called, whatever has been written to it before. A state of other
-// algorithms than those of the digests, or one that does not decode, is an error (not an *Error: no source is to blame),
-// and then the Verifier is as it was.
+// Restore resets the Verifier to a state that State returned; bytes written before are forgotten. A
+// state of other algorithms than those of the digests is an error, and so is a state that does not
+// decode. Such an error is not an *Error, since no source is to blame, and the Verifier is then
+// unchanged.
 func (v *Verifier) Restore(state []byte) error {
 	var states map[string][]byte
 	if len(state) > 0 {
@@ -88,14 +92,14 @@ func (v *Verifier) Restore(state []byte) error {
 	}
 	hashes := newHashes(v.want)
 	if len(states) != len(hashes) {
-		return errors.New("origin: restore the state of digests: it is of other algorithms")
+		return errors.New("origin: restore the state of digests: algorithms differ")
 	}
 	for algorithm, h := range hashes {
 		u, ok := h.(encoding.BinaryUnmarshaler)
 		if !ok {
-			return fmt.Errorf("origin: %s has no state that can be kept", algorithm)
+			return fmt.Errorf("origin: the state of %s can't be saved", algorithm)
 		}
-		if err := u.UnmarshalBinary(states[algorithm]); err != nil { // so does a state that is not there
+		if err := u.UnmarshalBinary(states[algorithm]); err != nil { // a missing state fails as well
 			return fmt.Errorf("origin: restore the state of %s: %w", algorithm, err)
 		}
 	}
@@ -113,7 +117,7 @@ func newHashes(want []Digest) map[string]hash.Hash {
 	return hashes
 }
 
-// newHash returns the hash of an algorithm by its name in a [Digest]; nil if there is none.
+// newHash returns the hash of an algorithm by its name in a [Digest]; nil if it is unknown.
 func newHash(algorithm string) hash.Hash {
 	switch algorithm {
 	case "sha-512":

@@ -24,15 +24,15 @@ func TestVerifier(t *testing.T) {
 		{"no digest, no bytes", "", nil, ""},
 		{"all algorithms", content, all, ""},
 		{"no bytes", "", all, "sha-512"},
-		{"a byte short", content[:9], all, "sha-512"},
+		{"one byte short", content[:9], all, "sha-512"},
 		{"a byte too many", content + "a", all, "sha-512"},
-		{"sha-512 at odds", content, []origin.Digest{all[3], all[2], all[1], corrupted(all[0])}, "sha-512"},
-		{"sha-256 at odds", content, []origin.Digest{all[0], corrupted(all[1]), all[2], all[3]}, "sha-256"},
-		{"sha at odds", content, []origin.Digest{all[0], all[1], corrupted(all[2]), all[3]}, "sha"},
-		{"md5 at odds", content, []origin.Digest{all[0], all[1], all[2], corrupted(all[3])}, "md5"},
+		{"a wrong sha-512", content, []origin.Digest{all[3], all[2], all[1], corrupted(all[0])}, "sha-512"},
+		{"a wrong sha-256", content, []origin.Digest{all[0], corrupted(all[1]), all[2], all[3]}, "sha-256"},
+		{"a wrong sha", content, []origin.Digest{all[0], all[1], corrupted(all[2]), all[3]}, "sha"},
+		{"a wrong md5", content, []origin.Digest{all[0], all[1], all[2], corrupted(all[3])}, "md5"},
 		{"the same digest twice", content, []origin.Digest{all[0], all[0]}, ""},
-		{"two values can't both be right", content, []origin.Digest{all[1], corrupted(all[1])}, "sha-256"},
-		{"the beginning of a value", content, []origin.Digest{{Algorithm: "md5", Value: all[3].Value[:8]}}, "md5"},
+		{"two values for one algorithm", content, []origin.Digest{all[1], corrupted(all[1])}, "sha-256"},
+		{"a truncated value", content, []origin.Digest{{Algorithm: "md5", Value: all[3].Value[:8]}}, "md5"},
 		{"no value", content, []origin.Digest{{Algorithm: "md5"}}, "md5"},
 		{"an unknown algorithm", content, []origin.Digest{unknown}, "crc32c"},
 		{"an unknown algorithm among others", content, append(digests(t, "md5"), unknown), "crc32c"},
@@ -41,7 +41,7 @@ func TestVerifier(t *testing.T) {
 			v := origin.NewVerifier(tt.want...)
 			assert.Equal(t, len(tt.want) > 0, v.Needed())
 			for _, c := range []byte(tt.written) {
-				_ = v.Check() // must not disturb what follows
+				_ = v.Check() // must not affect later writes
 				n, err := v.Write([]byte{c})
 				require.NoError(t, err)
 				require.Equal(t, 1, n)
@@ -70,7 +70,7 @@ func TestVerifierResumesFromState(t *testing.T) {
 				require.LessOrEqual(t, len(state), 1024)
 
 				resumed := origin.NewVerifier(want...)
-				_, err = io.WriteString(resumed, "what was written before is forgotten")
+				_, err = io.WriteString(resumed, "Restore forgets earlier writes")
 				require.NoError(t, err)
 				require.NoError(t, resumed.Restore(state))
 				_, err = io.WriteString(resumed, content[i:])
@@ -78,7 +78,7 @@ func TestVerifierResumesFromState(t *testing.T) {
 				require.NoError(t, resumed.Check())
 
 				if first.Needed() && i < len(content) {
-					require.Error(t, first.Check(), "the one does not know of the other")
+					require.Error(t, first.Check(), "the two do not share their state")
 				}
 			}
 		})
@@ -87,7 +87,7 @@ func TestVerifierResumesFromState(t *testing.T) {
 
 func TestVerifierStateIsSmall(t *testing.T) {
 	v := origin.NewVerifier(digests(t, "sha-512 sha-256 sha md5")...)
-	_, err := v.Write(bytes.Repeat([]byte("a"), 1<<20-1)) // every block but the last is full
+	_, err := v.Write(bytes.Repeat([]byte("a"), 1<<20-1)) // the last block is not full
 	require.NoError(t, err)
 	state, err := v.State()
 	require.NoError(t, err)
@@ -106,19 +106,19 @@ func TestRestoreRejectsInvalidState(t *testing.T) {
 		state            []byte
 		ok               bool
 	}{
-		{"its own", "sha md5", stateOf("sha md5"), true},
-		{"its own in another order", "md5 sha", stateOf("sha md5"), true},
-		{"none for none", "", nil, true},
-		{"one that is missing", "sha md5", stateOf("sha"), false},
-		{"one too many", "sha", stateOf("sha md5"), false},
-		{"another one", "sha", stateOf("md5"), false},
-		{"one of two others", "sha md5", stateOf("sha sha-256"), false},
-		{"none for some", "sha", nil, false},
-		{"some for none", "", stateOf("sha"), false},
+		{"its own state", "sha md5", stateOf("sha md5"), true},
+		{"its own state, in another order", "md5 sha", stateOf("sha md5"), true},
+		{"no state, no digests", "", nil, true},
+		{"a missing algorithm", "sha md5", stateOf("sha"), false},
+		{"an extra algorithm", "sha", stateOf("sha md5"), false},
+		{"another algorithm", "sha", stateOf("md5"), false},
+		{"one algorithm of two differs", "sha md5", stateOf("sha sha-256"), false},
+		{"no state", "sha", nil, false},
+		{"a state, no digests", "", stateOf("sha"), false},
 		{"null", "sha", []byte("null"), false},
-		{"no json", "sha", []byte("{"), false},
-		{"the wrong json", "sha", []byte(`{"sha":[]}`), false},
-		{"under the name of another", "md5", []byte(strings.Replace(sha, `"sha"`, `"md5"`, 1)), false},
+		{"not json", "sha", []byte("{"), false},
+		{"json of another shape", "sha", []byte(`{"sha":[]}`), false},
+		{"under another algorithm's name", "md5", []byte(strings.Replace(sha, `"sha"`, `"md5"`, 1)), false},
 		{"cut short", "sha", []byte(strings.Replace(sha, "AAAA", "", 1)), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestRestoreRejectsInvalidState(t *testing.T) {
 			}
 			_, err = io.WriteString(v, rest)
 			require.NoError(t, err)
-			require.NoError(t, v.Check(), "a refusal leaves it as it was")
+			require.NoError(t, v.Check(), "a failed Restore leaves the Verifier unchanged")
 		})
 	}
 }
