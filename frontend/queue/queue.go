@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// deadSuffix makes the name of a queue's dead-letter queue.
+// deadSuffix turns a queue's name into the name of its dead-letter queue.
 const deadSuffix = "_dead"
 
 // Queue is a copy-request queue and its dead-letter queue. It is safe for concurrent use.
@@ -25,7 +25,8 @@ type Queue struct {
 	urls map[string]string // by queue name
 }
 
-// Open returns the queue of that name; endpoint is empty for AWS. It does no I/O.
+// Open returns the queue with the given name. An empty region means cfg's, an empty endpoint means
+// AWS's. It does no I/O.
 func Open(cfg aws.Config, region, endpoint, name string) *Queue {
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		if region != "" {
@@ -38,14 +39,17 @@ func Open(cfg aws.Config, region, endpoint, name string) *Queue {
 	return &Queue{client: client, name: name, urls: map[string]string{}}
 }
 
-// sendBackoff is for one more try of a sender, who has a client waiting, in case that a connection was stale.
+// sendBackoff is the longest pause before a sender's second attempt. A client is waiting, and the
+// second attempt is only for a stale connection.
 const sendBackoff = 50 * time.Millisecond
 
+// failFast limits a call to two attempts.
 func failFast(o *sqs.Options) {
 	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = 2, sendBackoff })
 }
 
-// Send enqueues a request. It is in a hurry: what does not work at once or the second time fails.
+// Send enqueues a request. It makes two attempts at most, since a client is waiting. The error of a
+// missing queue names `cloud-mirror setup`.
 func (q *Queue) Send(ctx context.Context, r Request) error {
 	body, err := Encode(r)
 	if err != nil {
@@ -70,7 +74,7 @@ func (q *Queue) send(ctx context.Context, name, body string, attrs map[string]ty
 	return nil
 }
 
-// url returns a queue's URL, looked up once.
+// url returns a queue's URL and remembers it.
 func (q *Queue) url(ctx context.Context, name string) (string, error) {
 	q.mu.Lock()
 	url, ok := q.urls[name]

@@ -19,7 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// fixture is a queue of the test's own on the SQS endpoint of `make test`.
+// fixture is the test's own queue, on the SQS endpoint of `make test`.
 type fixture struct {
 	*queue.Queue
 	name   string
@@ -45,7 +45,8 @@ func (f fixture) setUp(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// attribute returns one attribute of the queue or, with _dead behind its name, of its dead-letter queue.
+// attribute returns one attribute of the queue, or, with the suffix _dead, of its dead-letter
+// queue.
 func (f fixture) attribute(t *testing.T, suffix, attribute string) string {
 	t.Helper()
 	u, err := f.client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(f.name + suffix)})
@@ -120,7 +121,7 @@ func TestSetupIsIdempotentAndDryRunChangesNothing(t *testing.T) {
 	lines, err = f.Setup(t.Context(), 30*time.Second, 5, false)
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"queue " + f.name + "_dead: is there as configured", "queue " + f.name + ": is there as configured",
+		"queue " + f.name + "_dead: exists as configured", "queue " + f.name + ": exists as configured",
 	}, lines)
 
 	lines, err = f.Setup(t.Context(), 40*time.Second, 5, true)
@@ -189,7 +190,7 @@ func TestVisibilityIsExtendedWhileHandling(t *testing.T) {
 	f := newFixture(t)
 	f.setUp(t)
 	var handled sync.Map
-	// Several times the visibility timeout of a second.
+	// Three times the visibility timeout, which is one second.
 	seen := f.startReceiver(t, func(ctx context.Context, _ queue.Request) error {
 		handled.Store(time.Now(), true)
 		select {
@@ -203,5 +204,5 @@ func TestVisibilityIsExtendedWhileHandling(t *testing.T) {
 	eventually(t, func() bool { return seen.count(queue.Handled)+other.count(queue.Handled) > 0 }, "handled")
 	times := 0
 	handled.Range(func(any, any) bool { times++; return true })
-	require.Equal(t, 1, times, "handled by both")
+	require.Equal(t, 1, times, "both receivers handled it")
 }

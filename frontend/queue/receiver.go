@@ -12,42 +12,48 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Limits of one receive, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html.
+// The maxima of one receive:
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 const (
-	batchSize = 10
+	batchSize = 10 // messages
 	longPoll  = 20 // seconds
 )
 
-// reasonAttribute tells in a dead letter why it is one.
+// reasonAttribute is the message attribute that holds a dead letter's reason.
 const reasonAttribute = "reason"
 
-// Outcome is what became of a message, for metrics.
+// Outcome is the result of a message, for metrics.
 type Outcome string
 
 // The outcomes of a message.
 const (
 	Handled Outcome = "handled" // and deleted
-	Failed  Outcome = "failed"  // left in the queue, to come back
+	Failed  Outcome = "failed"  // left in the queue, to be redelivered
 	Dead    Outcome = "dead"    // moved to the dead-letter queue
 )
 
-// RejectError is returned by handlers for a request that no retry can help: it goes to the dead-letter queue at once.
+// RejectError is a handler's error for a request that no retry can help: its message goes to the
+// dead-letter queue at once.
 type RejectError struct{ Reason string }
 
 func (e *RejectError) Error() string { return "rejected: " + e.Reason }
 
-// Receiver receives requests and hands them to Handle.
+// Receiver receives requests and passes them to Handle. All fields are required.
 type Receiver struct {
 	Queue *Queue
-	// VisibilityTimeout is how long a message is kept from other receivers at a time. It is renewed while Handle works.
+	// VisibilityTimeout is how long a received message stays hidden from other receivers, in whole
+	// seconds. The receiver extends it while Handle works.
 	VisibilityTimeout time.Duration
-	// Handle must be safe for concurrent use: the messages of a batch are handled at the same time.
+	// Handle processes a request. It must be safe for concurrent use: the messages of a batch are
+	// handled at the same time. On an error the message stays in the queue and is redelivered,
+	// unless the error is a [*RejectError].
 	Handle func(context.Context, Request) error
-	// Report is told of every message, and of an error of the queue itself (outcome empty).
+	// Report receives the outcome of every message, and errors of the queue itself with an empty
+	// outcome. It must be safe for concurrent use.
 	Report func(Outcome, Request, error)
 }
 
-// Run receives until ctx is over. It returns when the handlers under way have ended.
+// Run receives until ctx is done. It returns after the handlers in flight have returned.
 func (r *Receiver) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		messages, err := r.receive(ctx)
@@ -101,7 +107,7 @@ func (r *Receiver) process(ctx context.Context, m types.Message) {
 	r.Report(Handled, req, r.delete(ctx, m))
 }
 
-// handle keeps the message invisible while its handler works.
+// handle calls Handle and extends the visibility timeout of the message meanwhile.
 func (r *Receiver) handle(ctx context.Context, m types.Message, req Request) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -130,7 +136,7 @@ func (r *Receiver) extend(ctx context.Context, m types.Message) {
 	}
 }
 
-// deadLetter moves the message to the dead-letter queue, body unchanged.
+// deadLetter moves the message, with its body unchanged, to the dead-letter queue.
 func (r *Receiver) deadLetter(ctx context.Context, m types.Message, req Request, reason string) {
 	ctx, cancel := withFinishTimeout(ctx)
 	defer cancel()
@@ -147,7 +153,8 @@ func (r *Receiver) deadLetter(ctx context.Context, m types.Message, req Request,
 	r.Report(Dead, req, errors.New(reason))
 }
 
-// delete takes the message out of the queue. If it fails the message comes back and is handled once more.
+// delete removes the message from the queue. If it fails, the message is redelivered and handled
+// again.
 func (r *Receiver) delete(ctx context.Context, m types.Message) error {
 	ctx, cancel := withFinishTimeout(ctx)
 	defer cancel()
@@ -162,8 +169,9 @@ func (r *Receiver) delete(ctx context.Context, m types.Message) error {
 	return nil
 }
 
-// withFinishTimeout is a context for the last step of a message: a receiver that is stopped must not leave it half done, or the
-// message would be handled again.
+// withFinishTimeout returns a context for the last step of a message. It ignores ctx's
+// cancellation: a receiver that stops must not leave the step half done, or the message would be
+// handled again.
 func withFinishTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }

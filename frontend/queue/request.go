@@ -8,36 +8,38 @@ import (
 	"fmt"
 )
 
-// Version of the message envelope; it is the original cloud-mirror's.
+// Version is the version of the message envelope, the same as in the original cloud-mirror.
 const Version = 1
 
-// Action is what a copy request asks for.
+// Action is the kind of a request.
 type Action string
 
-// The actions. Put starts a copy if none is running, Cancel cancels a running one.
+// The actions. Put starts a copy unless one is running. Cancel cancels a running copy; its name in
+// the message is "purge".
 const (
 	Put    Action = "put"
 	Cancel Action = "purge"
 )
 
-// Request asks for something to be done about one object.
+// Request is a request about the copy of one object.
 type Request struct {
 	Pool   string `json:"id"` // pool id, e.g. s3_us-west-2
 	URL    string `json:"url"`
 	Action Action `json:"action"`
-	// Generation is a purge's (see package cache), about its time in Unix milliseconds; 0 if the sender does not say. Copies
-	// that began later are not meant.
+	// Generation is a purge's generation (see package cache), about its time in Unix milliseconds;
+	// 0 if the sender does not know it. A copy that started later is not cancelled.
 	Generation int64 `json:"generation,omitempty"`
-	// SHA256 is what a put's copy must have, 64 lower-case hex digits; empty if any will do.
+	// SHA256 is the digest that a put's copy must have, 64 lower-case hex digits; empty accepts
+	// any.
 	SHA256 string `json:"sha256,omitempty"`
-	// Priority is a put's; clients wait for those that have none.
+	// Priority is a put's priority; empty is the priority of copies that clients wait for.
 	Priority Priority `json:"priority,omitempty"`
 }
 
-// Priority is how urgent a copy is.
+// Priority is the urgency of a copy.
 type Priority string
 
-// Low is behind all that clients wait for.
+// Low ranks a copy behind all copies that clients wait for.
 const Low Priority = "low"
 
 type envelope struct {
@@ -45,7 +47,7 @@ type envelope struct {
 	Data    *Request `json:"data"`
 }
 
-// Encode returns the message body of a request.
+// Encode returns the message body of a request: the envelope, in JSON.
 func Encode(r Request) (string, error) {
 	data, err := json.Marshal(envelope{Version: Version, Data: &r})
 	if err != nil {
@@ -54,8 +56,8 @@ func Encode(r Request) (string, error) {
 	return string(data), nil
 }
 
-// Decode reads a message body. Unknown extra fields are tolerated; anything else that is not as [Encode] writes it is an
-// error, whose text says what is wrong without repeating the body.
+// Decode parses a message body. It ignores unknown extra fields. Any other deviation from the
+// format of [Encode] is an error. Its text describes the fault and does not repeat the body.
 func Decode(body string) (Request, error) {
 	var e envelope
 	if err := json.Unmarshal([]byte(body), &e); err != nil {

@@ -14,12 +14,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// deadRetention is how long dead letters are kept, the longest that SQS allows.
+// deadRetention is how long SQS keeps dead letters. It is SQS's maximum:
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 const deadRetention = 14 * 24 * time.Hour
 
-// Setup makes the queue and its dead-letter queue if they are not there as configured, and says what it did in lines
-// for a person. A message goes to the dead-letter queue after maxReceives receives. With dryRun it changes nothing and
-// says what it would do.
+// Setup creates the queue and its dead-letter queue, or sets those of their attributes that differ.
+// It returns a line about each queue, for people to read. A message goes to the dead-letter queue
+// after maxReceives receives. With dryRun, Setup changes nothing and returns what it would do.
 func (q *Queue) Setup(ctx context.Context, visibility time.Duration, maxReceives int, dryRun bool) ([]string, error) {
 	dead := q.name + deadSuffix
 	steps, err := q.ensure(ctx, dead, map[string]string{
@@ -35,7 +36,7 @@ func (q *Queue) Setup(ctx context.Context, visibility time.Duration, maxReceives
 	arn, err := q.arn(ctx, dead)
 	switch {
 	case err != nil && dryRun:
-		want["RedrivePolicy"] = "to a queue that is not there yet"
+		want["RedrivePolicy"] = "to a queue that does not exist yet"
 	case err == nil:
 		policy, err := json.Marshal(map[string]any{"deadLetterTargetArn": arn, "maxReceiveCount": maxReceives})
 		if err != nil {
@@ -49,7 +50,7 @@ func (q *Queue) Setup(ctx context.Context, visibility time.Duration, maxReceives
 	return append(steps, more...), err
 }
 
-// ensure makes one queue, or sets those of its attributes that differ.
+// ensure creates one queue, or sets those of its attributes that differ.
 func (q *Queue) ensure(ctx context.Context, name string, want map[string]string, dryRun bool) ([]string, error) {
 	title := "queue " + name
 	have, err := q.attributes(ctx, name, slices.Collect(maps.Keys(want))...)
@@ -75,7 +76,7 @@ func (q *Queue) ensure(ctx context.Context, name string, want map[string]string,
 	names := slices.Sorted(maps.Keys(changed))
 	switch {
 	case len(changed) == 0:
-		return []string{title + ": is there as configured"}, nil
+		return []string{title + ": exists as configured"}, nil
 	case dryRun:
 		return []string{fmt.Sprintf("%s: would set %v", title, names)}, nil
 	}
@@ -111,7 +112,7 @@ func (q *Queue) arn(ctx context.Context, name string) (string, error) {
 	return attrs["QueueArn"], err
 }
 
-// sameAttribute compares policies as JSON, since SQS hands them back in a form of its own.
+// sameAttribute compares policies as JSON, since SQS returns them in another form.
 func sameAttribute(a, b string) bool {
 	if a == b {
 		return true
