@@ -6,13 +6,16 @@ import (
 	"strings"
 )
 
-// ClientAddr returns a client's address, as IPv4 if that is what it is and without a zone, or false if it is not known.
+// ClientAddr returns a client's address, in its IPv4 form if it has one and without a zone. It
+// returns false if the address is not known.
 //
-// Without trusted proxies it is remoteAddr, the connection's peer ("192.0.2.1:567", as in [net/http.Request]), and
-// forwardedFor is the client's own claim. With trustedHops of them in a row, of which the peer is the last, each has
-// appended whom it was called by to the X-Forwarded-For lines in forwardedFor: the client is the trustedHops-th entry
-// from the right, and what is left of it is the client's claim again. That holds if the front end can be reached through
-// the proxies only, and if each of them appends.
+// Without trusted proxies, the address is remoteAddr, the connection's peer ("192.0.2.1:567", as in
+// [net/http.Request]). forwardedFor is then only the client's own claim.
+//
+// With trustedHops proxies in a row, the peer is the last of them. Each proxy has appended the
+// address of its own peer to the X-Forwarded-For lines in forwardedFor. The client is therefore the
+// trustedHops-th entry from the right, and entries to the left of it are the client's claim. This
+// holds if clients reach the front end only through the proxies, and if every proxy appends.
 func ClientAddr(remoteAddr string, forwardedFor []string, trustedHops int) (netip.Addr, bool) {
 	if trustedHops <= 0 {
 		return parseAddr(remoteAddr)
@@ -24,8 +27,9 @@ func ClientAddr(remoteAddr string, forwardedFor []string, trustedHops int) (neti
 	return parseAddr(entry)
 }
 
-// nthFromRight returns the nth entry, from 1, of all lines' comma-separated entries. An empty entry counts, although RFC 9110,
-// section 5.6.1.2, would ignore it in other lists: without it the client's own entries would move to the right.
+// nthFromRight returns the nth entry from the right, counted from 1, of the comma-separated entries
+// of all lines. An empty entry counts, although RFC 9110, section 5.6.1.2, ignores it in other
+// lists. Otherwise the client's own entries would move to the right.
 func nthFromRight(lines []string, n int) (string, bool) {
 	for _, rest := range slices.Backward(lines) {
 		for more := true; more; n-- {
@@ -42,7 +46,8 @@ func nthFromRight(lines []string, n int) (string, bool) {
 	return "", false
 }
 
-// parseAddr reads an address with a port or without, as proxies write both; one of IPv6 may be in brackets.
+// parseAddr parses an address with or without a port, since proxies write both. An IPv6 address may
+// be in brackets.
 func parseAddr(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
 	if withPort, err := netip.ParseAddrPort(s); err == nil {
@@ -57,6 +62,7 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return normalize(a), err == nil
 }
 
-// normalize makes one address of those that mean the same host: a zone is the machine's own, and a dual-stack listener sees
-// IPv4 clients as mapped ones.
+// normalize maps the forms of one host's address to one form. It drops the zone, which has a
+// meaning on its own machine only. It unmaps IPv4 addresses, since a dual-stack listener sees IPv4
+// clients as mapped.
 func normalize(a netip.Addr) netip.Addr { return a.WithZone("").Unmap() }

@@ -17,10 +17,10 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 )
 
-// waitTimeout is how long a test waits for what should happen at once.
+// waitTimeout bounds the wait for an event that should happen at once.
 const waitTimeout = 10 * time.Second
 
-// ipRanges makes a document of "prefix region" lines, in AWS's form.
+// ipRanges makes a document, in AWS's form, of "prefix region" lines.
 func ipRanges(lines ...string) string {
 	doc := map[string]any{"syncToken": "1", "createDate": "2026-11-24-00-00-00"}
 	lists := map[string][]map[string]string{"prefixes": {}, "ipv6_prefixes": {}}
@@ -37,11 +37,11 @@ func ipRanges(lines ...string) string {
 	for list, all := range lists {
 		doc[list] = all
 	}
-	body, _ := json.Marshal(doc) // never fails on strings
+	body, _ := json.Marshal(doc) // can't fail on strings
 	return string(body)
 }
 
-// replaceFile makes a file appear at once, as whoever keeps the document should.
+// replaceFile replaces a file atomically, as the maintainer of a document should.
 func replaceFile(t *testing.T, path, body string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(path+".new", []byte(body), 0o600))
@@ -55,7 +55,7 @@ func tempFile(t *testing.T, body string) string {
 	return path
 }
 
-// newLocator returns a locator that has loaded what o.Source is.
+// newLocator returns a locator that has loaded o.Source.
 func newLocator(t testing.TB, o region.Options) *region.Locator {
 	t.Helper()
 	l, err := region.New(o)
@@ -64,12 +64,12 @@ func newLocator(t testing.TB, o region.Options) *region.Locator {
 	return l
 }
 
-// requestFrom is a request of a client as net/http hands it over.
+// requestFrom returns a client's request as net/http passes it to a handler.
 func requestFrom(remoteAddr string, forwardedFor ...string) *http.Request {
 	return &http.Request{RemoteAddr: remoteAddr, Header: http.Header{"X-Forwarded-For": forwardedFor}}
 }
 
-// failures collects what was reported.
+// failures collects reported errors.
 type failures struct {
 	mu  sync.Mutex
 	all []string
@@ -89,7 +89,7 @@ func (f *failures) drain() []string {
 	return all
 }
 
-// clock is a locator's clock, on which time passes by tick alone.
+// clock is a locator's clock. Only tick makes its time pass.
 type clock struct {
 	pauses chan time.Duration
 	ticks  chan time.Time
@@ -104,7 +104,8 @@ func (c *clock) after(d time.Duration) <-chan time.Time {
 	return c.ticks
 }
 
-// pause waits until the locator waits, which it does when a load has ended, and returns for how long it would.
+// pause waits until the locator waits, which it does after each load, and returns the duration of
+// that wait.
 func (c *clock) pause(t *testing.T) time.Duration {
 	t.Helper()
 	select {
@@ -126,7 +127,8 @@ func (c *clock) tick(t *testing.T) {
 	}
 }
 
-// runLocator runs a locator until the end of the test or stop, which waits for it.
+// runLocator runs a locator until the end of the test, or until stop, which waits for Run to
+// return.
 func runLocator(t *testing.T, l *region.Locator) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -137,7 +139,7 @@ func runLocator(t *testing.T, l *region.Locator) (stop func()) {
 		select {
 		case <-done:
 		case <-time.After(waitTimeout):
-			t.Error("the locator does not end with its context")
+			t.Error("Run does not return after its context is done")
 		}
 	}
 	t.Cleanup(stop)

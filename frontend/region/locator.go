@@ -14,43 +14,46 @@ import (
 const (
 	// defaultInterval suits a document that changes a few times a week.
 	defaultInterval = time.Hour
-	// defaultMaxBytes is far above what AWS's document has, about 2 MB, and does no harm in memory.
+	// defaultMaxBytes is far above the size of AWS's document, about 2 MB, and does no harm in
+	// memory.
 	defaultMaxBytes = 64 << 20
 	defaultTimeout  = 30 * time.Second
-	// firstRetry is the pause after the first of several failures; every further one is twice as long.
+	// firstRetry is the pause after the first of several failures. Every further pause is twice as
+	// long.
 	firstRetry = 5 * time.Second
 )
 
-// Options is how clients are found. Source and Pools must be set.
+// Options configures a Locator. Source and Pools are required.
 type Options struct {
-	// Source of the document of IP ranges: a file's path, or an http or https URL. Errors show no more of a URL than
-	// its host and path.
+	// Source is the document of IP ranges: a file's path, or an http or https URL. Errors show no
+	// more of a URL than its host and path.
 	Source string
-	// Interval is the time between two loads of the document; 1 h if it is 0.
+	// Interval is the time between two loads of the document; 0 means 1 h.
 	Interval time.Duration
-	// Report is told of every load that failed; nil tells nobody. It is called by Load and Run.
+	// Report receives the error of every load that failed; nil discards them. Load and Run call it.
 	Report func(error)
-	// TrustedHops is the number of proxies between clients and the front end, see [ClientAddr].
+	// TrustedHops is the number of proxies between clients and the front end: see [ClientAddr].
 	TrustedHops int
 
 	// Pools are the regions that have a pool.
 	Pools []string
-	// Nearest gives a region without a pool one that has a pool.
+	// Nearest maps a region without a pool to a region that has a pool.
 	Nearest map[string]string
-	// Default is the region of clients that are unknown or in a region without a pool near it; empty is none.
+	// Default is the region of clients with an unknown address, or in a region without a pool near
+	// it. Empty means none.
 	Default string
 
-	// MaxBytes is the size up to which a document is read; 64 MiB if it is 0.
+	// MaxBytes is the largest size of a document, in bytes; 0 means 64 MiB.
 	MaxBytes int64
-	// Timeout is how long the download of a document may take; 30 s if it is 0.
+	// Timeout is the longest duration of a download of the document; 0 means 30 s.
 	Timeout time.Duration
-	// After is the clock that paces loads; [time.After] if it is nil.
+	// After is the clock that paces loads; nil means [time.After].
 	After func(time.Duration) <-chan time.Time
 }
 
-// Locator finds out where clients are. It is safe for concurrent use, but for Load and Run.
+// Locator finds the regions of clients. It is safe for concurrent use, except for Load and Run.
 type Locator struct {
-	table    atomic.Pointer[table] // nil until the first document is there
+	table    atomic.Pointer[table] // nil until the first document is loaded
 	source   *source
 	pools    map[string]string
 	fallback string
@@ -61,7 +64,8 @@ type Locator struct {
 	failures int // in a row
 }
 
-// New returns a locator that knows no addresses yet. It does no I/O; an error says what is wrong with the options.
+// New returns a locator that knows no addresses yet. It does no I/O. Its error names the invalid
+// option.
 func New(o Options) (*Locator, error) {
 	if o.Interval < 0 || o.Timeout < 0 || o.MaxBytes < 0 || o.TrustedHops < 0 {
 		return nil, errors.New("interval, timeout, size and trusted proxies must not be negative")
@@ -87,9 +91,10 @@ func New(o Options) (*Locator, error) {
 	return l, nil
 }
 
-// Load loads the document for the first time. A file that is not there or not good is an error, since it will hardly
-// mend itself; trouble with a URL is reported and left to [Locator.Run], and until then no address is known. It takes up
-// to the timeout; Run loads at once if Load has not been called.
+// Load loads the document for the first time. A missing or invalid file is an error, since it will
+// hardly repair itself. The failure of a URL is only reported: [Locator.Run] retries it, and until
+// then no address is known. Load takes up to the timeout. If Load was not called, Run loads at
+// once.
 func (l *Locator) Load(ctx context.Context) error {
 	err := l.load(ctx)
 	if err != nil && l.source.remote {
@@ -99,8 +104,9 @@ func (l *Locator) Load(ctx context.Context) error {
 	return err
 }
 
-// Run loads the document again and again until the context is done: every interval, and after a failure sooner, in 5 s,
-// 10 s, 20 s and so on up to the interval. It must not be called twice, nor beside Load.
+// Run loads the document repeatedly until the context is done. It loads every interval. After a
+// failure it loads sooner: in 5 s, 10 s, 20 s and so on, up to the interval. It must not be called
+// twice, nor concurrently with Load.
 func (l *Locator) Run(ctx context.Context) {
 	for l.waitForNext(ctx) {
 		if err := l.load(ctx); err != nil && ctx.Err() == nil {
@@ -109,7 +115,7 @@ func (l *Locator) Run(ctx context.Context) {
 	}
 }
 
-// load swaps the table for a new one, if there is one.
+// load replaces the table, unless the document has not changed.
 func (l *Locator) load(ctx context.Context) error {
 	t, err := l.source.load(ctx)
 	if err != nil {
@@ -123,7 +129,7 @@ func (l *Locator) load(ctx context.Context) error {
 	return nil
 }
 
-// waitForNext returns false if the context is done before the next load is due.
+// waitForNext waits until the next load is due. It returns false if the context is done first.
 func (l *Locator) waitForNext(ctx context.Context) bool {
 	if l.table.Load() == nil && l.failures == 0 {
 		return ctx.Err() == nil
@@ -136,7 +142,7 @@ func (l *Locator) waitForNext(ctx context.Context) bool {
 	}
 }
 
-// retryDelay is the time until the next load, after that many failures in a row.
+// retryDelay returns the time until the next load, after the given number of failures in a row.
 func retryDelay(failures int, interval time.Duration) time.Duration {
 	if failures == 0 {
 		return interval
@@ -151,7 +157,7 @@ func retryDelay(failures int, interval time.Duration) time.Duration {
 	return min(d, interval)
 }
 
-// Locate returns the region with a pool that a request's client is to use, or false if there is none.
+// Locate returns the region, with a pool, for the client of a request, or false if there is none.
 func (l *Locator) Locate(r *http.Request) (region string, ok bool) {
 	a, ok := ClientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), l.hops)
 	if !ok {
@@ -160,8 +166,8 @@ func (l *Locator) Locate(r *http.Request) (region string, ok bool) {
 	return l.Choose(a)
 }
 
-// Choose returns the region with a pool that a client at this address is to use: the client's own or the nearest, else
-// the default, else false. The zero address is a client that is not known.
+// Choose returns the region, with a pool, for a client at this address: the client's own or its
+// nearest, otherwise the default, otherwise false. The zero address is an unknown client.
 func (l *Locator) Choose(a netip.Addr) (region string, ok bool) {
 	if t := l.table.Load(); t != nil {
 		if pool, ok := l.pools[t.region(normalize(a))]; ok {

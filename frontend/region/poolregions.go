@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// poolRegions returns the region with a pool for every region that has one, itself or the nearest.
+// poolRegions maps each region that has a pool to itself, and each region in o.Nearest to its
+// nearest region with a pool.
 func poolRegions(o *Options) (map[string]string, error) {
 	own := map[string]string{}
 	for _, region := range o.Pools {
@@ -26,7 +27,7 @@ func poolRegions(o *Options) (map[string]string, error) {
 			return nil, fmt.Errorf("%q, whose nearest pool is in %q, is not a region", region, target)
 		}
 		if own[region] != "" {
-			return nil, fmt.Errorf("nearest pool of %s: it has one of its own", region)
+			return nil, fmt.Errorf("nearest pool of %s: it has its own pool", region)
 		}
 		if own[target] == "" {
 			return nil, fmt.Errorf("nearest pool of %s: %q has none", region, target)

@@ -15,7 +15,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 )
 
-// random returns a source of random numbers; TEST_SEED repeats those of a test that failed.
+// random returns a seeded source of random numbers. TEST_SEED repeats the numbers of a failed test.
 func random(t testing.TB) *rand.Rand {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -28,7 +28,7 @@ func random(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// randomAddr returns an address of few different bytes, so that prefixes contain each other.
+// randomAddr returns an address of only four different bytes, so that prefixes contain each other.
 func randomAddr(r *rand.Rand, size int) netip.Addr {
 	bytes := make([]byte, size)
 	for i := range bytes {
@@ -63,7 +63,8 @@ func toDocument(all []entry) string {
 	return ipRanges(lines...)
 }
 
-// scan finds an address's region without a trie: "" if it is in none, "?" if the longest prefix has several.
+// scan finds an address's region without a trie. It returns "" for no region, and "?" if the
+// longest prefix has several.
 func scan(all []entry, a netip.Addr) string {
 	longest, found := -1, ""
 	for _, e := range all {
@@ -86,7 +87,7 @@ func TestTrieAgreesWithAScan(t *testing.T) {
 	found := map[string]int{}
 	for range 40 {
 		all := randomEntries(r, 2+r.IntN(300), append(pools, "GLOBAL", ""))
-		all = append(all, entry{netip.MustParsePrefix("192.0.2.0/24"), "us-west-2"}) // one at least has a region
+		all = append(all, entry{netip.MustParsePrefix("192.0.2.0/24"), "us-west-2"}) // at least one prefix has a region
 		replaceFile(t, path, toDocument(all))
 		l := newLocator(t, region.Options{Source: path, Pools: pools})
 		for i := range 500 {
@@ -105,7 +106,7 @@ func TestTrieAgreesWithAScan(t *testing.T) {
 		}
 	}
 	for _, want := range append(pools, "", "?") {
-		require.NotZero(t, found[want], "the test found nobody in %q", want)
+		require.NotZero(t, found[want], "no address was in %q", want)
 	}
 }
 
@@ -136,10 +137,10 @@ func TestForwardedForAgreesWithASplit(t *testing.T) {
 	require.Greater(t, known, 1000)
 }
 
-// manyPrefixes is about as many as AWS's document has.
+// manyPrefixes is about the number of prefixes in AWS's document.
 const manyPrefixes = 10_000
 
-// largeLocator returns a locator with many prefixes and clients, of which a good part is in them.
+// largeLocator returns a locator with many prefixes, and the addresses of clients that are in them.
 func largeLocator(t testing.TB) (*region.Locator, []string) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pools := []string{"us-west-2", "us-east-1", "eu-west-1"}

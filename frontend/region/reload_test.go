@@ -16,7 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 )
 
-// regionOf is the region of the one client of these tests, or "none".
+// regionOf returns the region of the only client in these tests, or "none".
 func regionOf(l *region.Locator) string {
 	if got, ok := l.Choose(netip.MustParseAddr("198.51.100.1")); ok {
 		return got
@@ -24,7 +24,7 @@ func regionOf(l *region.Locator) string {
 	return "none"
 }
 
-// reloadOptions is what a locator of these tests is made of.
+// reloadOptions returns the options of a locator in these tests.
 func reloadOptions(source string, c *clock, f *failures) region.Options {
 	return region.Options{
 		Source: source, Interval: time.Minute, Report: f.report, After: c.after, Pools: []string{"us-west-2", "us-east-1"},
@@ -47,7 +47,7 @@ func TestReloadOfAFile(t *testing.T) {
 	replaceFile(t, path, ipRanges("203.0.113.0/24 us-east-1"))
 	c.tick(t)
 	c.pause(t)
-	require.Equal(t, "none", regionOf(l), "what is gone from the document is forgotten")
+	require.Equal(t, "none", regionOf(l), "an entry that the document lost is forgotten")
 	require.Empty(t, f.drain())
 }
 
@@ -81,7 +81,7 @@ func TestBadReloadKeepsTheOldTable(t *testing.T) {
 	require.Empty(t, f.drain())
 	require.NoError(t, os.Remove(path))
 	c.tick(t)
-	require.Equal(t, 5*time.Second, c.pause(t), "failures are counted anew")
+	require.Equal(t, 5*time.Second, c.pause(t), "a successful load resets the count of failures")
 }
 
 func TestRetryDelayIsCappedByTheInterval(t *testing.T) {
@@ -120,7 +120,8 @@ func TestFirstLoadOfAMissingFile(t *testing.T) {
 	require.Empty(t, f.drain(), "an error is returned or reported, not both")
 }
 
-// TestLookupsContinueDuringALoad also shows that the end of a locator is no failure of its load.
+// TestLookupsContinueDuringALoad also shows that stopping a locator does not report its load as
+// failed.
 func TestLookupsContinueDuringALoad(t *testing.T) {
 	var loads atomic.Int32
 	asked := make(chan struct{}, 1)
@@ -141,7 +142,7 @@ func TestLookupsContinueDuringALoad(t *testing.T) {
 	select {
 	case <-asked:
 	case <-time.After(waitTimeout):
-		require.FailNow(t, "nobody asks")
+		require.FailNow(t, "the locator does not load again")
 	}
 	require.Equal(t, "us-west-2", regionOf(l))
 	stop()
@@ -149,7 +150,8 @@ func TestLookupsContinueDuringALoad(t *testing.T) {
 	require.EqualValues(t, 2, loads.Load())
 }
 
-// TestLookupsDuringReloads is for the race detector: every answer is of one document or the other.
+// TestLookupsDuringReloads is for the race detector. Every answer comes from one document or the
+// other.
 func TestLookupsDuringReloads(t *testing.T) {
 	docs := []string{ipRanges("198.51.100.0/24 us-west-2"), ipRanges("198.51.100.0/24 us-east-1")}
 	path, c, f := tempFile(t, docs[0]), newClock(), &failures{}

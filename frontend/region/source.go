@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// source is where the document comes from. It is not safe for concurrent use.
+// source loads the document from its location. It is not safe for concurrent use.
 type source struct {
-	name     string // for people, without secrets
+	name     string // for messages, without secrets
 	location string // path or URL
 	remote   bool
 	maxBytes int64
 	timeout  time.Duration
-	etag     string // of the document that was parsed last
+	etag     string // of the last valid document
 }
 
 // newSource does no I/O.
@@ -34,17 +34,18 @@ func newSource(location string, maxBytes int64, timeout time.Duration) (*source,
 	}
 	u, err := url.Parse(location)
 	if err != nil || u.Host == "" {
-		return nil, errors.New("source of IP ranges: not a usable URL") // err would show it
+		return nil, errors.New("source of IP ranges: not a usable URL") // err would show the URL
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("source of IP ranges: neither a file nor http or https, but %s", scheme)
+		return nil, fmt.Errorf("source of IP ranges: %s is not supported, only a file, http or https", scheme)
 	}
 	s.remote = true
 	s.name = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 	return s, nil
 }
 
-// load returns what the document says, or nil if it has not changed since the load before.
+// load returns the table of the document, or nil if the document has not changed since the last
+// load.
 func (s *source) load(ctx context.Context) (*table, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -56,7 +57,7 @@ func (s *source) load(ctx context.Context) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.etag = etag // only of a good one: a bad one must be sent again until it is mended
+	s.etag = etag // only of a valid document: an invalid one must be sent again until it is fixed
 	return t, nil
 }
 
@@ -73,7 +74,7 @@ func (s *source) read(ctx context.Context) (body []byte, etag string, err error)
 	return body, "", err
 }
 
-// fetch asks for the document unless it is the one that was parsed last.
+// fetch downloads the document unless it is still the last valid one.
 func (s *source) fetch(ctx context.Context) (body []byte, etag string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.location, nil)
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *source) fetch(ctx context.Context) (body []byte, etag string, err error
 	case resp.StatusCode == http.StatusNotModified && s.etag != "":
 		return nil, "", nil
 	case resp.StatusCode != http.StatusOK:
-		return nil, "", fmt.Errorf("answered %s", resp.Status)
+		return nil, "", fmt.Errorf("unexpected status %s", resp.Status)
 	}
 	body, err = s.readAll(resp.Body)
 	return body, resp.Header.Get("ETag"), err
@@ -109,7 +110,8 @@ func (s *source) readAll(r io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// stripLocation drops the path, which is in the text already, and the URL, which may hold a secret.
+// stripLocation drops the path, which the caller's text holds already, and the URL, which may hold
+// a secret.
 func stripLocation(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err

@@ -13,7 +13,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 )
 
-// rangesServer is a server of a document with an ETag.
+// rangesServer serves a document with an ETag.
 type rangesServer struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -56,7 +56,7 @@ func (s *rangesServer) set(body, etag string, status int) {
 	s.body, s.etag, s.status = body, etag, status
 }
 
-// counts returns how many answers of each status there were since the call before.
+// counts returns the number of responses of each status since the previous call.
 func (s *rangesServer) counts() map[int]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,14 +84,14 @@ func TestReloadOfAURL(t *testing.T) {
 		{"unchanged", west, `"1"`, 0, map[int]int{304: 1}, time.Minute, "us-west-2", ""},
 		{"changed", east, `"2"`, 0, map[int]int{200: 1}, time.Minute, "us-east-1", ""},
 		{"unchanged again", east, `"2"`, 0, map[int]int{304: 1}, time.Minute, "us-east-1", ""},
-		{"bad", "<html>", `"3"`, 0, map[int]int{200: 1}, 5 * time.Second, "us-east-1", "not a document"},
-		{"bad still, and asked for still", "<html>", `"3"`, 0, map[int]int{200: 1}, 10 * time.Second, "us-east-1", "not a document"},
-		{"down", "", "", 503, map[int]int{503: 1}, 20 * time.Second, "us-east-1", "answered 503 Service Unavailable"},
-		{"back", east, `"2"`, 0, map[int]int{304: 1}, time.Minute, "us-east-1", ""},
-		{"mended", west, `"4"`, 0, map[int]int{200: 1}, time.Minute, "us-west-2", ""},
+		{"invalid", "<html>", `"3"`, 0, map[int]int{200: 1}, 5 * time.Second, "us-east-1", "not a document"},
+		{"still invalid, downloaded again", "<html>", `"3"`, 0, map[int]int{200: 1}, 10 * time.Second, "us-east-1", "not a document"},
+		{"unavailable", "", "", 503, map[int]int{503: 1}, 20 * time.Second, "us-east-1", "unexpected status 503 Service Unavailable"},
+		{"available again", east, `"2"`, 0, map[int]int{304: 1}, time.Minute, "us-east-1", ""},
+		{"valid again", west, `"4"`, 0, map[int]int{200: 1}, time.Minute, "us-west-2", ""},
 		{"without an ETag", east, "", 0, map[int]int{200: 1}, time.Minute, "us-east-1", ""},
 		{"without an ETag, unchanged", east, "", 0, map[int]int{200: 1}, time.Minute, "us-east-1", ""},
-		{"unchanged since never", east, "", 304, map[int]int{304: 1}, 5 * time.Second, "us-east-1", "answered 304"},
+		{"304 without an ETag", east, "", 304, map[int]int{304: 1}, 5 * time.Second, "us-east-1", "unexpected status 304"},
 	} {
 		s.set(step.body, step.etag, step.status)
 		c.tick(t)
@@ -116,7 +116,7 @@ func TestFirstLoadOfAURLThatIsDown(t *testing.T) {
 	require.Equal(t, "none", regionOf(l))
 
 	runLocator(t, l)
-	require.Equal(t, 5*time.Second, c.pause(t), "it has failed once already")
+	require.Equal(t, 5*time.Second, c.pause(t), "Load has failed once already")
 	s.set(ipRanges("198.51.100.0/24 us-west-2"), "", 0)
 	c.tick(t)
 	require.Equal(t, time.Minute, c.pause(t))

@@ -9,19 +9,21 @@ import (
 	"github.com/gaissmai/bart"
 )
 
-// global is the region of what can be in many (https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html).
+// global is the region of addresses that may be in many regions
+// (https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html).
 const global = "GLOBAL"
 
-// ambiguous takes the place of the region where the document has several for one prefix: none, which hides what is less
-// specific.
+// ambiguous replaces the region of a prefix for which the document has several. It is no region,
+// and it hides less specific prefixes.
 const ambiguous = ""
 
-// table tells the region of an address. It does not change, so that it can be read by anybody.
+// table maps addresses to regions. It is immutable, so that any goroutine can read it.
 type table struct {
 	trie bart.Table[string]
 }
 
-// document is what is used of AWS's IP ranges, https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html.
+// document is the part of AWS's IP ranges that this package reads:
+// https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html
 type document struct {
 	IPv4 []struct {
 		Prefix string `json:"ip_prefix"`
@@ -33,7 +35,8 @@ type document struct {
 	} `json:"ipv6_prefixes"`
 }
 
-// parseTable makes a table of a document. One bad prefix is enough to refuse the document: it is not what it seems to be.
+// parseTable makes a table of a document. One invalid prefix is enough to refuse the document: it
+// shows that the document is something else.
 func parseTable(body []byte) (*table, error) {
 	var d document
 	if err := json.Unmarshal(body, &d); err != nil {
@@ -49,7 +52,7 @@ func parseTable(body []byte) (*table, error) {
 	}
 	for _, e := range d.IPv6 {
 		p, err := netip.ParsePrefix(e.Prefix)
-		// Nobody would be found in mapped ones, since clients' addresses are unmapped.
+		// A mapped prefix would match no client, since clients' addresses are unmapped.
 		if err != nil || !p.Addr().Is6() || p.Addr().Is4In6() {
 			return nil, fmt.Errorf("%q is not an IPv6 prefix", e.Prefix)
 		}
@@ -61,7 +64,7 @@ func parseTable(body []byte) (*table, error) {
 	return &t, nil
 }
 
-// add enters a prefix. AWS lists one several times, once per service.
+// add inserts a prefix. AWS lists a prefix several times, once per service.
 func (t *table) add(p netip.Prefix, region string) {
 	if region == "" || region == global {
 		return
@@ -72,8 +75,8 @@ func (t *table) add(p netip.Prefix, region string) {
 	t.trie.Insert(p, region)
 }
 
-// region returns the region of the longest prefix that a normal (see [normalize]) address is in, or "" if it is not known. No
-// prefix contains an invalid address.
+// region returns the region of the longest prefix that contains an address, or "" if it is not
+// known. The address must be normalized (see [normalize]). No prefix contains an invalid address.
 func (t *table) region(a netip.Addr) string {
 	region, _ := t.trie.Lookup(a)
 	return region
