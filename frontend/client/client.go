@@ -11,15 +11,16 @@ import (
 	"strings"
 )
 
-// Client talks to one front end.
+// Client talks to one front end. Its methods are safe for concurrent use.
 type Client struct {
 	// Server is the front end's base URL, e.g. https://cloud-mirror.example.
 	Server string
-	// Token is the bearer token for purges.
+	// Token is the bearer token for purges. Other requests do not send it.
 	Token string
 }
 
-// RedirectURL is what to use in place of an object's URL. With want, the copy that it starts must have that digest.
+// RedirectURL returns the URL to use in place of an object's own URL. service and region name the
+// pool. If want is not empty, a copy that the request starts must have that digest.
 func (c *Client) RedirectURL(service, region, object string, want Digest) string {
 	u := c.endpoint("redirect", service, region, object)
 	if len(want) > 0 {
@@ -28,13 +29,15 @@ func (c *Client) RedirectURL(service, region, object string, want Digest) string
 	return u
 }
 
-// endpoint encodes the object as encodeURIComponent does, but for a few characters that it leaves alone.
+// endpoint encodes the object as encodeURIComponent does, and additionally a few characters that
+// encodeURIComponent leaves alone.
 func (c *Client) endpoint(verb, service, region, object string) string {
 	return strings.TrimSuffix(c.Server, "/") + "/v1/" + verb + "/" + url.PathEscape(service) + "/" +
 		url.PathEscape(region) + "/" + strings.ReplaceAll(url.QueryEscape(object), "+", "%20")
 }
 
-// Purge forgets an object, deletes its copy and cancels a running one; region "all" means every region.
+// Purge forgets an object, deletes its copy and cancels a running copy. The region "all" means
+// every region. A status other than 204 is an error with the front end's message.
 func (c *Client) Purge(ctx context.Context, service, region, object string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, c.endpoint("purge", service, region, object), nil)
 	if err != nil {
@@ -52,19 +55,21 @@ func (c *Client) Purge(ctx context.Context, service, region, object string) erro
 	return nil
 }
 
-// Object is an object that a redirect led to.
+// Object is an object behind a redirect.
 type Object struct {
-	// Body fails at its end if it is not what was wanted.
+	// Body is the object's content. The caller closes it. If the digest is not the wanted digest,
+	// Read fails at the end.
 	Body io.ReadCloser
-	// Size is in bytes, -1 if it is not known.
+	// Size is in bytes; -1 if it is not known.
 	Size int64
-	// Copied tells the copy from the source's own.
+	// Copied is true for the copy, and false for the source's original.
 	Copied bool
 	// Reason is the front end's reason for a redirect to the source.
 	Reason string
 }
 
-// Get asks for an object and follows the redirect, to the source as well. With want, the object must have that digest.
+// Get requests an object and follows the redirect, to the copy or to the source. If want is not
+// empty, the object must have that digest. A refusal is an error with the front end's message.
 func (c *Client) Get(ctx context.Context, service, region, object string, want Digest) (Object, error) {
 	follow := *http.DefaultClient
 	follow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -78,7 +83,7 @@ func (c *Client) Get(ctx context.Context, service, region, object string, want D
 	}
 	var answer struct{ Status, Msg string }
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
-		return Object{}, errors.New("redirect: the answer is not a cloud-mirror's")
+		return Object{}, errors.New("redirect: the response is not from a cloud-mirror")
 	}
 	resp, err = get(ctx, http.DefaultClient, resp.Header.Get("Location"))
 	if err != nil {
@@ -99,7 +104,7 @@ func get(ctx context.Context, c *http.Client, u string) (*http.Response, error) 
 	if err != nil {
 		return nil, errors.New("not a usable URL")
 	}
-	// The bytes are saved as they are stored.
+	// Save the bytes as they are stored.
 	req.Header.Set("Accept-Encoding", "identity")
 	resp, err := c.Do(req)
 	if err != nil {
@@ -108,7 +113,7 @@ func get(ctx context.Context, c *http.Client, u string) (*http.Response, error) 
 	return resp, nil
 }
 
-// errorMessage is the front end's reason in its own words.
+// errorMessage returns the status of a refusal and the front end's own message, if it sent one.
 func errorMessage(resp *http.Response) string {
 	var body struct{ Msg, Message string }
 	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&body)
@@ -118,7 +123,7 @@ func errorMessage(resp *http.Response) string {
 	return resp.Status
 }
 
-// withoutURL drops the URL that net/http puts into its errors: it may hold a signature.
+// withoutURL drops the URL that net/http puts into its errors, since it may hold a signature.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err

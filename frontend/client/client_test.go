@@ -17,7 +17,8 @@ func TestRedirectURLEncodesAsEncodeURIComponentDoes(t *testing.T) {
 		c.RedirectURL("s3", "us-west-2", "https://example.com/a b+c?d=e&f", nil))
 }
 
-// newFrontEnd redirects to its own /object, or answers as told.
+// newFrontEnd serves /object, accepts purges with the token "token", and leaves other requests to
+// answer.
 func newFrontEnd(t *testing.T, answer func(w http.ResponseWriter, self string)) *client.Client {
 	t.Helper()
 	var s *httptest.Server

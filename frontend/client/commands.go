@@ -12,15 +12,15 @@ import (
 	"golang.org/x/term"
 )
 
-// objectFlags is what the client's commands have in common.
+// objectFlags holds the flags and the argument that the client's commands share.
 type objectFlags struct {
 	Server  string `env:"CLOUD_MIRROR_SERVER" default:"http://127.0.0.1:8080" help:"Base URL of the front end."`
 	Service string `default:"s3" help:"Service of the pool."`
-	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2; purge also takes all."`
-	Object  string `arg:"" name:"object" help:"The object's own URL."`
+	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2. For purge, all means every region."`
+	Object  string `arg:"" name:"object" help:"URL of the object at its source."`
 }
 
-// Validate names the argument that can't be right.
+// Validate returns an error that names an invalid argument.
 func (f *objectFlags) Validate() error {
 	for name, value := range map[string]string{"--server": f.Server, "<object>": f.Object} {
 		if u, err := url.Parse(value); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -38,15 +38,15 @@ func (f *objectFlags) client() *Client { return &Client{Server: f.Server} }
 // URLCommand prints the redirect URL of an object.
 type URLCommand struct {
 	objectFlags
-	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"The object's SHA-256; a copy is stored only if it has it. One that is there already is not checked again."`
+	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"SHA-256 of the object. A new copy is stored only if its digest matches. An existing copy is not checked again."`
 }
 
-// Help is an example.
+// Help returns an example.
 func (URLCommand) Help() string {
 	return "Example:\n\n  cloud-mirror url --region us-west-2 https://example.com/a.zip"
 }
 
-// Run does it.
+// Run prints the URL.
 func (u *URLCommand) Run() error {
 	_, err := fmt.Println(u.client().RedirectURL(u.Service, u.Region, u.Object, u.SHA256))
 	return err
@@ -55,16 +55,16 @@ func (u *URLCommand) Run() error {
 // GetCommand follows a redirect and saves the object.
 type GetCommand struct {
 	objectFlags
-	Output string `short:"o" placeholder:"FILE" help:"Where to save the object, - for standard output; the URL's file name if not given."`
-	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"The object's SHA-256; a copy is stored, and the object saved, only if it has it."`
+	Output string `short:"o" placeholder:"FILE" help:"File to save the object to, or - for standard output. The default is the file name in the URL."`
+	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"SHA-256 of the object. A new copy is stored, and the object is saved, only if the digest matches."`
 }
 
-// Help is an example.
+// Help returns an example.
 func (GetCommand) Help() string {
 	return "Example:\n\n  cloud-mirror get --region us-west-2 --output a.zip https://example.com/a.zip"
 }
 
-// Run does it.
+// Run saves the object, and prints to standard error where it comes from.
 func (g *GetCommand) Run(ctx context.Context) error {
 	object, err := g.client().Get(ctx, g.Service, g.Region, g.Object, g.SHA256)
 	if err != nil {
@@ -79,7 +79,7 @@ func (g *GetCommand) Run(ctx context.Context) error {
 	body := io.Reader(object.Body)
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		bar := progressbar.DefaultBytes(object.Size, "downloading")
-		defer bar.Close() //nolint:errcheck // it is only a picture
+		defer bar.Close() //nolint:errcheck // only a display
 		body = io.TeeReader(body, bar)
 	}
 	if g.Output == "-" {
@@ -95,16 +95,16 @@ func (g *GetCommand) Run(ctx context.Context) error {
 // PurgeCommand forgets an object and deletes its copy.
 type PurgeCommand struct {
 	objectFlags
-	Token string `required:"" env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"The front end's purge token."`
+	Token string `required:"" env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"Purge token of the front end."`
 }
 
-// Help is an example.
+// Help returns an example.
 func (PurgeCommand) Help() string {
 	return "Example (region all means every region):\n\n" +
 		"  CLOUD_MIRROR_TOKEN=secret cloud-mirror purge --region all https://example.com/a.zip"
 }
 
-// Run does it.
+// Run purges the object.
 func (p *PurgeCommand) Run(ctx context.Context) error {
 	c := p.client()
 	c.Token = p.Token

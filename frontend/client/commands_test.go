@@ -19,7 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/client"
 )
 
-// run does what the command line says and returns what it printed.
+// run runs a command line and returns its standard output.
 func run(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
 	var cli struct {
@@ -62,7 +62,7 @@ func TestURLCommandWithADigest(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want+"\n", got, flag)
 	}
-	// An empty one is what a shell makes of a variable that is not set.
+	// A shell passes an empty digest for an unset variable.
 	for _, digest := range []string{"", digest[2:], digest + "00", digest[1:] + "g"} {
 		_, err := run(t, append(args, "--sha256", digest)...)
 		require.EqualError(t, err, "--sha256: must be 64 hex digits", digest)
@@ -70,7 +70,7 @@ func TestURLCommandWithADigest(t *testing.T) {
 }
 
 func TestGetCommandVerifiesTheDigest(t *testing.T) {
-	var lastQuery string // the last query
+	var lastQuery string // query of the last request to the front end
 	var s *httptest.Server
 	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/object" {
@@ -85,15 +85,15 @@ func TestGetCommandVerifiesTheDigest(t *testing.T) {
 	defer s.Close()
 	mismatch := fmt.Sprintf("the object's SHA-256 is %s, not %s", digestOf("hello"), digestOf("hullo"))
 	for name, tc := range map[string]struct {
-		digest string // empty is none
-		before string // what the file has; empty if there is none
-		want   string // the error
+		digest string // empty means no flag
+		before string // content of the file; empty means no file
+		want   string // error
 	}{
-		"no digest":                        {"", "before", ""},
-		"the object's":                     {digestOf("hello"), "before", ""},
-		"another one":                      {digestOf("hullo"), "before", mismatch},
-		"the object's, there is no file":   {digestOf("hello"), "", ""},
-		"another one and there is no file": {digestOf("hullo"), "", mismatch},
+		"no digest":               {"", "before", ""},
+		"the object's":            {digestOf("hello"), "before", ""},
+		"another digest":          {digestOf("hullo"), "before", mismatch},
+		"the object's, no file":   {digestOf("hello"), "", ""},
+		"another digest, no file": {digestOf("hullo"), "", mismatch},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -125,7 +125,7 @@ func TestGetCommandVerifiesTheDigest(t *testing.T) {
 				require.Equal(t, map[string]string{"object": "hello"}, files)
 				return
 			case tc.before == "":
-				require.Empty(t, files, "something was left behind")
+				require.Empty(t, files, "a temporary file was left behind")
 			default:
 				require.Equal(t, map[string]string{"object": tc.before}, files)
 			}

@@ -13,7 +13,7 @@ import (
 // Digest is an object's SHA-256; empty if it is not known.
 type Digest []byte
 
-// UnmarshalText reads 64 hex digits in either case.
+// UnmarshalText parses 64 hex digits, in upper or lower case.
 func (d *Digest) UnmarshalText(text []byte) error {
 	sum, err := hex.DecodeString(string(text))
 	if err != nil || len(sum) != sha256.Size {
@@ -23,17 +23,17 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is the digest in lower-case hex.
+// String returns the digest in lower-case hex.
 func (d Digest) String() string { return hex.EncodeToString(d) }
 
-// verifier is a body that ends with an error if it has another digest than want.
+// verifier is a body whose reading ends with an error if its digest is not want.
 type verifier struct {
 	io.ReadCloser
 	hash hash.Hash
 	want Digest
 }
 
-// verifying returns the body as it is if there is no digest to verify.
+// verifying returns a body that is verified against want, or the body itself if want is empty.
 func verifying(body io.ReadCloser, want Digest) io.ReadCloser {
 	if len(want) == 0 {
 		return body
@@ -41,7 +41,7 @@ func verifying(body io.ReadCloser, want Digest) io.ReadCloser {
 	return &verifier{ReadCloser: body, hash: sha256.New(), want: want}
 }
 
-// Read fails where the body would end.
+// Read fails at the end of the body if the digest differs.
 func (v *verifier) Read(p []byte) (int, error) {
 	n, err := v.ReadCloser.Read(p)
 	v.hash.Write(p[:n])

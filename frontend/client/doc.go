@@ -1,6 +1,13 @@
-// Package client is the caller's side of a front end: it builds redirect URLs, downloads objects through them and purges
-// objects.
+// Package client is the caller's side of a front end: it builds redirect URLs, downloads objects
+// through redirects, and purges objects. It knows the front end's HTTP API and nothing behind it.
 //
-// It guarantees that a downloaded file is there whole, and with the digest that was asked for, or not at all. It knows the
-// HTTP API and nothing of what is behind.
+// # Guarantees
+//
+//   - A downloaded file exists only as a whole, and with the requested digest.
+//   - An error holds no URL of an object: it may hold a signature.
+//
+// # Decisions
+//
+// 2026-11-22: downloads request no content coding, so that a file has the bytes that the bucket
+// stores.
 package client

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// Save writes what is read from body to file, which appears only if all of it came. size is -1 if it is not known.
+// Save writes body to file. The file appears, or is replaced, only if the whole body was read. size
+// is in bytes, -1 if it is not known; a body of another size is an error.
 func Save(file string, body io.Reader, size int64) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
 	if err != nil {
@@ -31,9 +32,9 @@ func Save(file string, body io.Reader, size int64) (err error) {
 		return fmt.Errorf("save %s: %w", file, withoutURL(err))
 	}
 	if size >= 0 && n != size {
-		return fmt.Errorf("save %s: %d of %d bytes came", file, n, size)
+		return fmt.Errorf("save %s: received %d of %d bytes", file, n, size)
 	}
-	// CreateTemp makes files that nobody else can read.
+	// CreateTemp makes files that only their owner can read.
 	if err := errors.Join(tmp.Chmod(0o644), tmp.Close()); err != nil {
 		return fmt.Errorf("save: %w", err)
 	}
@@ -43,7 +44,8 @@ func Save(file string, body io.Reader, size int64) (err error) {
 	return nil
 }
 
-// FileName is the name under which an object is saved if nobody says otherwise.
+// FileName returns the default name for a file of the object: the last segment of its URL's path,
+// or "object" if that is not a usable name.
 func FileName(object string) string {
 	u, err := url.Parse(object)
 	if err != nil || strings.HasSuffix(u.Path, "/") {

@@ -24,7 +24,7 @@ func TestSaveIsAllOrNothing(t *testing.T) {
 	}{
 		"whole":        {strings.NewReader("hello"), 5, ""},
 		"unknown size": {strings.NewReader("hello"), -1, ""},
-		"short":        {strings.NewReader("hell"), 5, "4 of 5 bytes came"},
+		"short":        {strings.NewReader("hell"), 5, "received 4 of 5 bytes"},
 		"broken":       {io.MultiReader(strings.NewReader("he"), iotest.ErrReader(broken)), 5, "connection reset"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestSaveIsAllOrNothing(t *testing.T) {
 			require.NoError(t, readErr)
 			entries, readErr := os.ReadDir(dir)
 			require.NoError(t, readErr)
-			require.Len(t, entries, 1, "something was left behind")
+			require.Len(t, entries, 1, "a temporary file was left behind")
 			if tc.want == "" {
 				require.NoError(t, err)
 				require.Equal(t, "hello", string(got))
