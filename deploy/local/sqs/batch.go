@@ -10,7 +10,7 @@ import (
 const maxBatch = 10
 
 type batchInput[E any] struct {
-	onQueue
+	queueInput
 	Entries []batchEntry[E]
 }
 
@@ -20,9 +20,11 @@ type batchEntry[E any] struct {
 	Entry E
 }
 
+var _ json.Unmarshaler = (*batchEntry[receiptInput])(nil)
+
 // UnmarshalJSON reads both out of the same object: Go can't embed a type parameter.
 func (e *batchEntry[E]) UnmarshalJSON(b []byte) error {
-	var id withID
+	var id batchResult
 	if err := json.Unmarshal(b, &id); err != nil {
 		return err
 	}
@@ -42,18 +44,18 @@ type batchOutput struct {
 	Failed     []batchFailure `json:",omitempty"`
 }
 
-type withID struct {
+type batchResult struct {
 	ID string `json:"Id"`
 }
 
-type sentWithID struct {
+type sendBatchResult struct {
 	ID string `json:"Id"`
-	sent
+	sendOutput
 }
 
-// inBatch performs a batch: the request as a whole is refused if it is malformed; entries fail each on its own.
-func inBatch[E any](s *Server, in batchInput[E], do func(q *queue, id string, entry E) (any, error)) (any, error) {
-	q, err := s.find(in.QueueURL)
+// runBatch performs a batch: the request as a whole is refused if it is malformed; entries fail each on its own.
+func runBatch[E any](s *Server, in batchInput[E], do func(q *queue, id string, entry E) (any, error)) (any, error) {
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +66,9 @@ func inBatch[E any](s *Server, in batchInput[E], do func(q *queue, id string, en
 	for _, e := range in.Entries {
 		result, err := do(q, e.ID, e.Entry)
 		if failed, ok := errors.AsType[*apiError](err); ok {
-			out.Failed = append(out.Failed, batchFailure{ID: e.ID, Code: failed.queryCode(), Message: failed.message, SenderFault: true})
+			out.Failed = append(out.Failed, batchFailure{
+				ID: e.ID, Code: failed.queryCode(), Message: failed.message, SenderFault: true,
+			})
 			continue
 		}
 		if err != nil {
@@ -77,47 +81,51 @@ func inBatch[E any](s *Server, in batchInput[E], do func(q *queue, id string, en
 
 func checkBatch[E any](entries []batchEntry[E]) error {
 	if len(entries) == 0 {
-		return failf("EmptyBatchRequest", "There should be at least one entry in the request.")
+		return errorf("EmptyBatchRequest", "There should be at least one entry in the request.")
 	}
 	if len(entries) > maxBatch {
-		return failf("TooManyEntriesInBatchRequest", "Maximum number of entries per request are %d. You have sent %d.", maxBatch, len(entries))
+		return errorf("TooManyEntriesInBatchRequest",
+			"Maximum number of entries per request are %d. You have sent %d.", maxBatch, len(entries))
 	}
 	wellFormed := regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 	seen := map[string]bool{}
 	for _, e := range entries {
 		if !wellFormed.MatchString(e.ID) {
-			return failf("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+			return errorf("InvalidBatchEntryId",
+				"A batch entry id can only contain alphanumeric characters, hyphens and underscores. "+
+					"It can be at most 80 letters long.")
 		}
 		if seen[e.ID] {
-			return failf("BatchEntryIdsNotDistinct", "Id %s repeated.", e.ID)
+			return errorf("BatchEntryIdsNotDistinct", "Id %s repeated.", e.ID)
 		}
 		seen[e.ID] = true
 	}
 	return nil
 }
 
-func (s *Server) sendMessageBatch(_ string, in batchInput[outgoing]) (any, error) {
+func (s *Server) sendMessageBatch(_ string, in batchInput[messageInput]) (any, error) {
 	size := 0
 	for _, e := range in.Entries {
 		size += len(e.Entry.MessageBody)
 	}
 	if size > 1<<20 {
-		return nil, failf("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", 1<<20, size)
+		return nil, errorf("BatchRequestTooLong",
+			"Batch requests cannot be longer than %d bytes. You have sent %d bytes.", 1<<20, size)
 	}
-	return inBatch(s, in, func(q *queue, id string, entry outgoing) (any, error) {
+	return runBatch(s, in, func(q *queue, id string, entry messageInput) (any, error) {
 		result, err := s.send(q, entry)
-		return sentWithID{ID: id, sent: result}, err
+		return sendBatchResult{ID: id, sendOutput: result}, err
 	})
 }
 
 func (s *Server) deleteMessageBatch(_ string, in batchInput[receiptInput]) (any, error) {
-	return inBatch(s, in, func(q *queue, id string, entry receiptInput) (any, error) {
-		return withID{id}, s.delete(q, entry)
+	return runBatch(s, in, func(q *queue, id string, entry receiptInput) (any, error) {
+		return batchResult{id}, s.delete(q, entry)
 	})
 }
 
-func (s *Server) changeMessageVisibilityBatch(_ string, in batchInput[visibility]) (any, error) {
-	return inBatch(s, in, func(q *queue, id string, entry visibility) (any, error) {
-		return withID{id}, s.changeVisibility(q, entry)
+func (s *Server) changeMessageVisibilityBatch(_ string, in batchInput[visibilityChange]) (any, error) {
+	return runBatch(s, in, func(q *queue, id string, entry visibilityChange) (any, error) {
+		return batchResult{id}, s.changeVisibility(q, entry)
 	})
 }

@@ -46,8 +46,8 @@ func newQueue(name string, now time.Time) *queue {
 	}
 }
 
-// announce wakes every long poll on the queue.
-func (q *queue) announce() {
+// notify wakes every long poll on the queue.
+func (q *queue) notify() {
 	close(q.changed)
 	q.changed = make(chan struct{})
 }
@@ -55,7 +55,7 @@ func (q *queue) announce() {
 func (q *queue) add(m *message) {
 	heap.Push(&q.order, m)
 	q.byID[m.ID] = m
-	q.announce()
+	q.notify()
 }
 
 func (q *queue) remove(m *message) {
@@ -68,9 +68,9 @@ func (q *queue) clear() {
 	clear(q.byID)
 }
 
-// take receives up to limit messages and hides them for the given time. Messages past the retention period are
+// receive receives up to limit messages and hides them for the given time. Messages past the retention period are
 // dropped; those received too often already are handed to bury instead.
-func (q *queue) take(now time.Time, limit int, hide time.Duration, bury func(*message)) []*message {
+func (q *queue) receive(now time.Time, limit int, hide time.Duration, deadLetter func(*message)) []*message {
 	var taken []*message
 	for len(taken) < limit && len(q.order) > 0 && !q.order[0].VisibleAt.After(now) {
 		m := q.order[0]
@@ -78,7 +78,7 @@ func (q *queue) take(now time.Time, limit int, hide time.Duration, bury func(*me
 		switch {
 		case q.expired(m, now):
 		case q.redrive != nil && m.Receives >= int(q.redrive.MaxReceiveCount):
-			bury(m)
+			deadLetter(m)
 		default:
 			taken = append(taken, m)
 		}
@@ -97,18 +97,18 @@ func (q *queue) take(now time.Time, limit int, hide time.Duration, bury func(*me
 	return taken
 }
 
-func (q *queue) show(m *message, at time.Time) {
+func (q *queue) setVisibleAt(m *message, at time.Time) {
 	m.VisibleAt = at
 	heap.Fix(&q.order, m.index)
-	q.announce()
+	q.notify()
 }
 
 func (q *queue) expired(m *message, now time.Time) bool {
 	return !now.Before(m.Sent.Add(q.settings.seconds("MessageRetentionPeriod")))
 }
 
-// sweep drops expired messages wherever they are, so that a queue without receivers does not grow for ever.
-func (q *queue) sweep(now time.Time) {
+// dropExpired drops expired messages wherever they are, so that a queue without receivers does not grow for ever.
+func (q *queue) dropExpired(now time.Time) {
 	for _, m := range slices.Collect(maps.Values(q.byID)) {
 		if q.expired(m, now) {
 			q.remove(m)
@@ -118,7 +118,7 @@ func (q *queue) sweep(now time.Time) {
 
 // counts are the three approximate numbers of a queue's attributes.
 func (q *queue) counts(now time.Time) (visible, inFlight, delayed int) {
-	q.sweep(now)
+	q.dropExpired(now)
 	for _, m := range q.order {
 		switch {
 		case !m.VisibleAt.After(now):
@@ -131,6 +131,8 @@ func (q *queue) counts(now time.Time) (visible, inFlight, delayed int) {
 	}
 	return visible, inFlight, delayed
 }
+
+var _ heap.Interface = (*byVisibility)(nil)
 
 // byVisibility is a heap: the message that is receivable first, and of those the one sent first, is at the top.
 type byVisibility []*message

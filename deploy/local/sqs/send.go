@@ -10,36 +10,36 @@ import (
 	"github.com/google/uuid"
 )
 
-// outgoing is a message as SendMessage and the entries of SendMessageBatch give it.
-type outgoing struct {
+// messageInput is a message as SendMessage and the entries of SendMessageBatch give it.
+type messageInput struct {
 	MessageBody             string
 	DelaySeconds            *int
 	MessageAttributes       map[string]attributeValue
 	MessageSystemAttributes map[string]attributeValue
 }
 
-type sent struct {
+type sendOutput struct {
 	MessageID              string `json:"MessageId"`
 	MD5OfMessageBody       string
 	MD5OfMessageAttributes string `json:",omitempty"`
 }
 
 type sendInput struct {
-	onQueue
-	outgoing
+	queueInput
+	messageInput
 }
 
 func (s *Server) sendMessage(_ string, in sendInput) (any, error) {
-	q, err := s.find(in.QueueURL)
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
-	return s.send(q, in.outgoing)
+	return s.send(q, in.messageInput)
 }
 
-func (s *Server) send(q *queue, out outgoing) (sent, error) {
+func (s *Server) send(q *queue, out messageInput) (sendOutput, error) {
 	if err := out.check(q); err != nil {
-		return sent{}, err
+		return sendOutput{}, err
 	}
 	delay := q.settings.seconds("DelaySeconds")
 	if out.DelaySeconds != nil {
@@ -54,18 +54,22 @@ func (s *Server) send(q *queue, out outgoing) (sent, error) {
 	}
 	q.add(m)
 	s.dirty = true
-	return sent{MessageID: m.ID, MD5OfMessageBody: bodyMD5(m.Body), MD5OfMessageAttributes: attributesMD5(m.Attributes)}, nil
+	return sendOutput{
+		MessageID: m.ID, MD5OfMessageBody: bodyMD5(m.Body), MD5OfMessageAttributes: attributesMD5(m.Attributes),
+	}, nil
 }
 
-func (o outgoing) check(q *queue) error {
+func (o messageInput) check(q *queue) error {
 	if o.MessageBody == "" {
-		return failf("MissingParameter", "The request must contain the parameter MessageBody.")
+		return errorf("MissingParameter", "The request must contain the parameter MessageBody.")
 	}
-	if !utf8.ValidString(o.MessageBody) || strings.ContainsFunc(o.MessageBody, forbidden) {
-		return failf("InvalidMessageContents", "Message contains characters outside the allowed set")
+	if !utf8.ValidString(o.MessageBody) || strings.ContainsFunc(o.MessageBody, isForbidden) {
+		return errorf("InvalidMessageContents", "Message contains characters outside the allowed set")
 	}
 	if o.DelaySeconds != nil && (*o.DelaySeconds < 0 || *o.DelaySeconds > 900) {
-		return failf("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.", *o.DelaySeconds)
+		return errorf("InvalidParameterValue",
+			"Value %d for parameter DelaySeconds is invalid. "+
+				"Reason: DelaySeconds must be >= 0 and <= 900.", *o.DelaySeconds)
 	}
 	size := len(o.MessageBody)
 	for name, value := range o.MessageAttributes {
@@ -75,14 +79,15 @@ func (o outgoing) check(q *queue) error {
 		size += len(name) + value.size()
 	}
 	if largest := q.settings.number("MaximumMessageSize"); size > largest {
-		return failf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", largest)
+		return errorf("InvalidParameterValue",
+			"One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", largest)
 	}
 	return nil
 }
 
-// forbidden are the characters that the service refuses: those that XML 1.0 can't hold.
+// isForbidden are the characters that the service refuses: those that XML 1.0 can't hold.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-func forbidden(r rune) bool {
+func isForbidden(r rune) bool {
 	switch {
 	case r == '\t', r == '\n', r == '\r':
 		return false

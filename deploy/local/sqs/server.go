@@ -15,7 +15,6 @@
 package sqs
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -33,8 +32,8 @@ const AccountID = "000000000000"
 // maxRequest bounds a request's body: ten messages of 1 MiB, with room for JSON's escapes.
 const maxRequest = 64 << 20
 
-// snapshotEvery is how often a changed state is written to the state file.
-const snapshotEvery = time.Second
+// saveInterval is how often a changed state is written to the state file.
+const saveInterval = time.Second
 
 // Options configure a [Server]; the zero value is a server in memory, in us-east-1.
 type Options struct {
@@ -47,6 +46,8 @@ type Options struct {
 	OnError func(error)
 }
 
+var _ http.Handler = (*Server)(nil)
+
 // Server is the endpoint. It is safe for concurrent use.
 type Server struct {
 	region  string
@@ -55,19 +56,16 @@ type Server struct {
 	onError func(error)
 	actions map[string]action
 
-	closing chan struct{} // closed by Close: ends long polls and the snapshot loop
-	closed  sync.Once
-	loop    sync.WaitGroup
+	closing   chan struct{} // closed by Close: ends long polls and the snapshot loop
+	closeOnce sync.Once
+	loop      sync.WaitGroup
 
-	mu       sync.Mutex
-	queues   map[string]*queue
-	tasks    []moveTask
-	sequence uint64 // of the last message sent: keeps messages of one instant in order
-	dirty    bool
+	mu        sync.Mutex
+	queues    map[string]*queue
+	moveTasks []moveTask
+	sequence  uint64 // of the last message sent: keeps messages of one instant in order
+	dirty     bool
 }
-
-// action decodes one request and performs it. The base is the server's own URL as the client sees it.
-type action func(ctx context.Context, base string, body []byte) (any, error)
 
 // New returns a server with the state kept at Options.Path, if there is any. Close releases it.
 func New(o Options) (*Server, error) {
@@ -84,14 +82,14 @@ func New(o Options) (*Server, error) {
 	if s.onError == nil {
 		s.onError = func(error) {}
 	}
-	s.actions = s.table()
+	s.actions = s.newActions()
 	if s.path == "" {
 		return s, nil
 	}
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	s.loop.Go(s.snapshots)
+	s.loop.Go(s.saveLoop)
 	return s, nil
 }
 
@@ -99,57 +97,12 @@ func New(o Options) (*Server, error) {
 // must not be given new requests after it.
 func (s *Server) Close() error {
 	var err error
-	s.closed.Do(func() {
+	s.closeOnce.Do(func() {
 		close(s.closing)
 		s.loop.Wait()
 		err = s.save()
 	})
 	return err
-}
-
-func (s *Server) table() map[string]action {
-	return map[string]action{
-		"CreateQueue":                  locked(s, s.createQueue),
-		"GetQueueUrl":                  locked(s, s.getQueueURL),
-		"ListQueues":                   locked(s, s.listQueues),
-		"DeleteQueue":                  locked(s, s.deleteQueue),
-		"PurgeQueue":                   locked(s, s.purgeQueue),
-		"GetQueueAttributes":           locked(s, s.getQueueAttributes),
-		"SetQueueAttributes":           locked(s, s.setQueueAttributes),
-		"ListDeadLetterSourceQueues":   locked(s, s.listDeadLetterSourceQueues),
-		"TagQueue":                     locked(s, s.tagQueue),
-		"UntagQueue":                   locked(s, s.untagQueue),
-		"ListQueueTags":                locked(s, s.listQueueTags),
-		"SendMessage":                  locked(s, s.sendMessage),
-		"SendMessageBatch":             locked(s, s.sendMessageBatch),
-		"ReceiveMessage":               decoded(s.receiveMessage),
-		"DeleteMessage":                locked(s, s.deleteMessage),
-		"DeleteMessageBatch":           locked(s, s.deleteMessageBatch),
-		"ChangeMessageVisibility":      locked(s, s.changeMessageVisibility),
-		"ChangeMessageVisibilityBatch": locked(s, s.changeMessageVisibilityBatch),
-		"StartMessageMoveTask":         locked(s, s.startMessageMoveTask),
-		"ListMessageMoveTasks":         locked(s, s.listMessageMoveTasks),
-	}
-}
-
-// decoded makes an action of a function that takes the request's JSON as In.
-func decoded[In any](f func(context.Context, string, In) (any, error)) action {
-	return func(ctx context.Context, base string, body []byte) (any, error) {
-		var in In
-		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, &apiError{typ: "SerializationException", message: "the request is not the JSON that it should be: " + err.Error()}
-		}
-		return f(ctx, base, in)
-	}
-}
-
-// locked is decoded for a function that runs with the server's state locked.
-func locked[In any](s *Server, f func(string, In) (any, error)) action {
-	return decoded(func(_ context.Context, base string, in In) (any, error) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return f(base, in)
-	})
 }
 
 // ServeHTTP answers one call of the AWS JSON 1.0 protocol:
@@ -160,7 +113,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		var e *apiError
 		if !errors.As(err, &e) {
-			e = &apiError{typ: "InternalError", message: err.Error(), status: http.StatusInternalServerError}
+			e = &apiError{code: "InternalError", message: err.Error(), status: http.StatusInternalServerError}
 		}
 		status, out = e.httpStatus(), e
 		w.Header().Set("X-Amzn-Query-Error", e.queryCode()+";Sender")
@@ -174,15 +127,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
 	if r.Method != http.MethodPost || !ok {
-		return nil, &apiError{typ: "InvalidAction", message: "this endpoint speaks the AWS JSON 1.0 protocol of SQS only"}
+		return nil, errorf("InvalidAction", "this endpoint speaks the AWS JSON 1.0 protocol of SQS only")
 	}
 	act, ok := s.actions[name]
 	if !ok {
-		return nil, failf("UnsupportedOperation", "%s is not available here", name)
+		return nil, errorf("UnsupportedOperation", "%s is not available here", name)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
-		return nil, failf("InvalidMessageContents", "read the request: %v", err)
+		return nil, errorf("InvalidMessageContents", "read the request: %v", err)
 	}
 	return act(r.Context(), "http://"+r.Host, body)
 }

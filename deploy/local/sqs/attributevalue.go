@@ -39,10 +39,13 @@ func (v attributeValue) check(name string) error {
 	switch kind {
 	case "String", "Number", "Binary":
 	default:
-		return failf("InvalidParameterValue", "The message attribute '%s' has an invalid message attribute type %q, the set of supported type prefixes is Binary, Number, and String.", name, v.DataType)
+		return errorf("InvalidParameterValue",
+			"The message attribute '%s' has an invalid message attribute type %q, the set of supported type "+
+				"prefixes is Binary, Number, and String.", name, v.DataType)
 	}
 	if len(v.bytes()) == 0 {
-		return failf("InvalidParameterValue", "The message attribute '%s' must contain a non-empty message attribute value for its type.", name)
+		return errorf("InvalidParameterValue",
+			"The message attribute '%s' must contain a non-empty message attribute value for its type.", name)
 	}
 	return nil
 }

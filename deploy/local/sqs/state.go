@@ -31,9 +31,9 @@ type queueState struct {
 // stateVersion is raised when the file's meaning changes; a file of another version is refused.
 const stateVersion = 1
 
-// snapshots writes the state while the server lives.
-func (s *Server) snapshots() {
-	ticker := s.clock.NewTicker(snapshotEvery)
+// saveLoop writes the state while the server lives.
+func (s *Server) saveLoop() {
+	ticker := s.clock.NewTicker(saveInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -79,8 +79,11 @@ func (s *Server) copyState() state {
 	st := state{Version: stateVersion}
 	now := s.clock.Now()
 	for _, q := range s.queues {
-		q.sweep(now)
-		qs := queueState{Name: q.name, Settings: settings{}, Tags: map[string]string{}, Created: q.created, Modified: q.modified}
+		q.dropExpired(now)
+		qs := queueState{
+			Name: q.name, Settings: settings{}, Tags: map[string]string{},
+			Created: q.created, Modified: q.modified,
+		}
 		maps.Copy(qs.Settings, q.settings)
 		maps.Copy(qs.Tags, q.tags)
 		for _, m := range q.order {

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// onQueue is the part of a request that names a queue.
-type onQueue struct {
+// queueInput is the part of a request that names a queue.
+type queueInput struct {
 	QueueURL string `json:"QueueUrl"`
 }
 
-type empty struct{}
+type emptyOutput struct{}
 
 func (s *Server) arn(name string) string {
 	return "arn:aws:sqs:" + s.region + ":" + AccountID + ":" + name
 }
 
-// byARN is the queue of an ARN of this server, or nil.
-func (s *Server) byARN(arn string) *queue {
+// queueByARN is the queue of an ARN of this server, or nil.
+func (s *Server) queueByARN(arn string) *queue {
 	name, ok := strings.CutPrefix(arn, s.arn(""))
 	if !ok {
 		return nil
@@ -28,16 +28,16 @@ func (s *Server) byARN(arn string) *queue {
 	return s.queues[name]
 }
 
-// find is the queue of a queue URL. Only the name counts: the same server may be reached by several host names.
-func (s *Server) find(queueURL string) (*queue, error) {
+// queueByURL is the queue of a queue URL. Only the name counts: the same server may be reached by several host names.
+func (s *Server) queueByURL(queueURL string) (*queue, error) {
 	if queueURL == "" {
-		return nil, failf("MissingParameter", "The request must contain the parameter QueueUrl.")
+		return nil, errorf("MissingParameter", "The request must contain the parameter QueueUrl.")
 	}
 	name := path.Base(queueURL)
 	if q := s.queues[name]; q != nil {
 		return q, nil
 	}
-	return nil, noQueue(name)
+	return nil, queueNotFound(name)
 }
 
 func queueURL(base, name string) string { return base + "/" + AccountID + "/" + name }
@@ -50,26 +50,28 @@ type createQueueInput struct {
 
 func (s *Server) createQueue(base string, in createQueueInput) (any, error) {
 	if strings.HasSuffix(in.QueueName, ".fifo") || in.Attributes["FifoQueue"] == "true" {
-		return nil, failf("UnsupportedOperation", "FIFO queues are not available here")
+		return nil, errorf("UnsupportedOperation", "FIFO queues are not available here")
 	}
 	if ok, _ := regexp.MatchString(`^[A-Za-z0-9_-]{1,80}$`, in.QueueName); !ok {
-		return nil, failf("InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+		return nil, errorf("InvalidParameterValue",
+			"Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
 	for name, value := range in.Attributes {
-		if err := s.check(name, value); err != nil {
+		if err := s.checkAttribute(name, value); err != nil {
 			return nil, err
 		}
 	}
 	out := map[string]string{"QueueUrl": queueURL(base, in.QueueName)}
 	if q := s.queues[in.QueueName]; q != nil {
-		if !s.same(q, in.Attributes) {
-			return nil, failf("QueueNameExists", "A queue already exists with the same name and a different value for an attribute: %s", in.QueueName)
+		if !s.hasAttributes(q, in.Attributes) {
+			return nil, errorf("QueueNameExists",
+				"A queue already exists with the same name and a different value for an attribute: %s", in.QueueName)
 		}
 		return out, nil
 	}
 	q := newQueue(in.QueueName, s.clock.Now())
 	maps.Copy(q.tags, in.Tags)
-	if err := s.apply(q, in.Attributes); err != nil {
+	if err := s.setAttributes(q, in.Attributes); err != nil {
 		return nil, err
 	}
 	s.queues[q.name], s.dirty = q, true
@@ -78,7 +80,7 @@ func (s *Server) createQueue(base string, in createQueueInput) (any, error) {
 
 func (s *Server) getQueueURL(base string, in struct{ QueueName string }) (any, error) {
 	if s.queues[in.QueueName] == nil {
-		return nil, noQueue(in.QueueName)
+		return nil, queueNotFound(in.QueueName)
 	}
 	return map[string]string{"QueueUrl": queueURL(base, in.QueueName)}, nil
 }
@@ -97,38 +99,38 @@ func (s *Server) listQueues(base string, in struct{ QueueNamePrefix string }) (a
 	return out, nil
 }
 
-func (s *Server) deleteQueue(_ string, in onQueue) (any, error) {
-	q, err := s.find(in.QueueURL)
+func (s *Server) deleteQueue(_ string, in queueInput) (any, error) {
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
 	delete(s.queues, q.name)
 	s.dirty = true
-	q.announce() // long polls answer that the queue is gone
-	return empty{}, nil
+	q.notify() // long polls answer that the queue is gone
+	return emptyOutput{}, nil
 }
 
-func (s *Server) purgeQueue(_ string, in onQueue) (any, error) {
-	q, err := s.find(in.QueueURL)
+func (s *Server) purgeQueue(_ string, in queueInput) (any, error) {
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
 	q.clear()
 	s.dirty = true
-	return empty{}, nil
+	return emptyOutput{}, nil
 }
 
 type attributeNamesInput struct {
-	onQueue
+	queueInput
 	AttributeNames []string
 }
 
 func (s *Server) getQueueAttributes(_ string, in attributeNamesInput) (any, error) {
-	q, err := s.find(in.QueueURL)
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
-	all := s.describe(q)
+	all := s.allAttributes(q)
 	if slices.Contains(in.AttributeNames, "All") {
 		return map[string]any{"Attributes": all}, nil
 	}
@@ -137,12 +139,12 @@ func (s *Server) getQueueAttributes(_ string, in attributeNamesInput) (any, erro
 }
 
 type setQueueAttributesInput struct {
-	onQueue
+	queueInput
 	Attributes map[string]string
 }
 
 func (s *Server) setQueueAttributes(_ string, in setQueueAttributesInput) (any, error) {
-	q, err := s.find(in.QueueURL)
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
@@ -150,31 +152,31 @@ func (s *Server) setQueueAttributes(_ string, in setQueueAttributesInput) (any, 
 		if value == "" {
 			continue // takes the attribute away
 		}
-		if err := s.check(name, value); err != nil {
+		if err := s.checkAttribute(name, value); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.apply(q, in.Attributes); err != nil {
+	if err := s.setAttributes(q, in.Attributes); err != nil {
 		return nil, err
 	}
 	q.modified, s.dirty = s.clock.Now(), true
-	return empty{}, nil
+	return emptyOutput{}, nil
 }
 
-func (s *Server) listDeadLetterSourceQueues(base string, in onQueue) (any, error) {
-	dead, err := s.find(in.QueueURL)
+func (s *Server) listDeadLetterSourceQueues(base string, in queueInput) (any, error) {
+	dead, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
 	urls := []string{}
-	for _, q := range s.sourcesOf(dead) {
+	for _, q := range s.deadLetterSources(dead) {
 		urls = append(urls, queueURL(base, q.name))
 	}
 	return map[string]any{"queueUrls": urls}, nil
 }
 
-// sourcesOf are the queues whose messages end up in the given one, by name.
-func (s *Server) sourcesOf(dead *queue) []*queue {
+// deadLetterSources are the queues whose messages end up in the given one, by name.
+func (s *Server) deadLetterSources(dead *queue) []*queue {
 	var sources []*queue
 	for _, name := range slices.Sorted(maps.Keys(s.queues)) {
 		if q := s.queues[name]; q.redrive != nil && q.redrive.Target == s.arn(dead.name) {
@@ -185,23 +187,23 @@ func (s *Server) sourcesOf(dead *queue) []*queue {
 }
 
 type tagsInput struct {
-	onQueue
+	queueInput
 	Tags    map[string]string
 	TagKeys []string
 }
 
 func (s *Server) tagQueue(_ string, in tagsInput) (any, error) {
-	q, err := s.find(in.QueueURL)
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(q.tags, in.Tags)
 	s.dirty = true
-	return empty{}, nil
+	return emptyOutput{}, nil
 }
 
 func (s *Server) untagQueue(_ string, in tagsInput) (any, error) {
-	q, err := s.find(in.QueueURL)
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
@@ -209,11 +211,11 @@ func (s *Server) untagQueue(_ string, in tagsInput) (any, error) {
 		delete(q.tags, key)
 	}
 	s.dirty = true
-	return empty{}, nil
+	return emptyOutput{}, nil
 }
 
-func (s *Server) listQueueTags(_ string, in onQueue) (any, error) {
-	q, err := s.find(in.QueueURL)
+func (s *Server) listQueueTags(_ string, in queueInput) (any, error) {
+	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}

@@ -26,11 +26,13 @@ type fixture struct {
 	sqs   *sqs.Server
 }
 
-func start(t *testing.T, path string) *fixture {
+func newFixture(t *testing.T, path string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: clockwork.NewFakeClock()}
 	var err error
-	f.sqs, err = sqs.New(sqs.Options{Region: "us-west-2", Path: path, Clock: f.clock, OnError: func(err error) { t.Error(err) }})
+	f.sqs, err = sqs.New(sqs.Options{
+		Region: "us-west-2", Path: path, Clock: f.clock, OnError: func(err error) { t.Error(err) },
+	})
 	must(t, err)
 	f.http = httptest.NewServer(f.sqs)
 	t.Cleanup(f.stop)
@@ -65,17 +67,20 @@ func (f *fixture) queue(name string, attributes map[string]string) string {
 	return *out.QueueUrl
 }
 
-// pair is a queue with a dead-letter queue that takes messages after the given number of receives.
-func (f *fixture) pair(receives int) (url, dead string) {
+// queueWithDeadLetters is a queue with a dead-letter queue that takes messages after the given number of receives.
+func (f *fixture) queueWithDeadLetters(receives int) (url, dead string) {
 	f.t.Helper()
 	dead = f.queue("q_dead", map[string]string{"MessageRetentionPeriod": "1209600"})
-	policy := fmt.Sprintf(`{"deadLetterTargetArn":"%s","maxReceiveCount":"%d"}`, f.attribute(dead, "QueueArn"), receives)
+	arn := f.attribute(dead, "QueueArn")
+	policy := fmt.Sprintf(`{"deadLetterTargetArn":"%s","maxReceiveCount":"%d"}`, arn, receives)
 	return f.queue("q", map[string]string{"RedrivePolicy": policy, "VisibilityTimeout": "10"}), dead
 }
 
 func (f *fixture) attribute(url, name string) string {
 	f.t.Helper()
-	out, err := f.GetQueueAttributes(f.ctx, &client.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeName(name)}})
+	out, err := f.GetQueueAttributes(f.ctx, &client.GetQueueAttributesInput{
+		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeName(name)},
+	})
 	must(f.t, err)
 	return out.Attributes[name]
 }
@@ -96,8 +101,8 @@ func (f *fixture) receive(url string, wait int32) []types.Message {
 	return out.Messages
 }
 
-// one receives exactly one message.
-func (f *fixture) one(url string) types.Message {
+// receiveOne receives exactly receiveOne message.
+func (f *fixture) receiveOne(url string) types.Message {
 	f.t.Helper()
 	got := f.receive(url, 0)
 	if len(got) != 1 {
@@ -106,7 +111,7 @@ func (f *fixture) one(url string) types.Message {
 	return got[0]
 }
 
-func (f *fixture) none(url string) {
+func (f *fixture) expectEmpty(url string) {
 	f.t.Helper()
 	if got := f.receive(url, 0); len(got) != 0 {
 		f.t.Fatalf("received %d messages, want none", len(got))
@@ -114,7 +119,7 @@ func (f *fixture) none(url string) {
 }
 
 func TestMessageRoundTrip(t *testing.T) {
-	f := start(t, "")
+	f := newFixture(t, "")
 	url := f.queue("q", nil)
 	_, err := f.SendMessage(f.ctx, &client.SendMessageInput{
 		QueueUrl: &url, MessageBody: aws.String(`{"ä":"<&>"}`),
@@ -125,11 +130,12 @@ func TestMessageRoundTrip(t *testing.T) {
 		},
 	})
 	must(t, err)
-	m := f.one(url)
+	m := f.receiveOne(url)
 	if *m.Body != `{"ä":"<&>"}` {
 		t.Errorf("body is %q", *m.Body)
 	}
-	if *m.MessageAttributes["reason"].StringValue != "malformed" || string(m.MessageAttributes["raw"].BinaryValue) != "\x00\xff" {
+	if *m.MessageAttributes["reason"].StringValue != "malformed" ||
+		string(m.MessageAttributes["raw"].BinaryValue) != "\x00\xff" {
 		t.Errorf("message attributes are %v", m.MessageAttributes)
 	}
 	sent := fmt.Sprint(f.clock.Now().UnixMilli())
@@ -142,7 +148,7 @@ func TestMessageRoundTrip(t *testing.T) {
 	_, err = f.DeleteMessage(f.ctx, &client.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
 	must(t, err)
 	f.clock.Advance(time.Hour)
-	f.none(url)
+	f.expectEmpty(url)
 }
 
 // TestLongPoll parks a receiver, changes the queue, and wants the answer although the clock stands still (or moves less
@@ -164,10 +170,10 @@ func TestLongPoll(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := start(t, "")
-			url, _ := f.pair(5)
+			f := newFixture(t, "")
+			url, _ := f.queueWithDeadLetters(5)
 			f.send(url, "in flight")
-			f.one(url) // hidden for 10 s
+			f.receiveOne(url) // hidden for 10 s
 			got := make(chan []types.Message, 1)
 			go func() { got <- f.receive(url, 20) }()
 			must(t, f.clock.BlockUntilContext(f.ctx, 1))
@@ -190,15 +196,15 @@ func TestLongPoll(t *testing.T) {
 }
 
 func TestVisibility(t *testing.T) {
-	f := start(t, "")
-	url, _ := f.pair(100)
+	f := newFixture(t, "")
+	url, _ := f.queueWithDeadLetters(100)
 	f.send(url, "m")
-	first := f.one(url)
-	f.none(url)
+	first := f.receiveOne(url)
+	f.expectEmpty(url)
 	f.clock.Advance(10*time.Second - time.Millisecond)
-	f.none(url)
+	f.expectEmpty(url)
 	f.clock.Advance(time.Millisecond)
-	second := f.one(url)
+	second := f.receiveOne(url)
 	if second.Attributes["ApproximateReceiveCount"] != "2" {
 		t.Errorf("receive count is %s, want 2", second.Attributes["ApproximateReceiveCount"])
 	}
@@ -206,19 +212,23 @@ func TestVisibility(t *testing.T) {
 	// The older receipt handle deletes nothing.
 	_, err := f.DeleteMessage(f.ctx, &client.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: first.ReceiptHandle})
 	must(t, err)
-	_, err = f.ChangeMessageVisibility(f.ctx, &client.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: second.ReceiptHandle, VisibilityTimeout: 0})
+	_, err = f.ChangeMessageVisibility(f.ctx, &client.ChangeMessageVisibilityInput{
+		QueueUrl: &url, ReceiptHandle: second.ReceiptHandle, VisibilityTimeout: 0,
+	})
 	must(t, err)
-	third := f.one(url)
-	_, err = f.ChangeMessageVisibility(f.ctx, &client.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: third.ReceiptHandle, VisibilityTimeout: 100})
+	third := f.receiveOne(url)
+	_, err = f.ChangeMessageVisibility(f.ctx, &client.ChangeMessageVisibilityInput{
+		QueueUrl: &url, ReceiptHandle: third.ReceiptHandle, VisibilityTimeout: 100,
+	})
 	must(t, err)
 	f.clock.Advance(99 * time.Second)
-	f.none(url)
+	f.expectEmpty(url)
 	f.clock.Advance(time.Second)
-	f.one(url)
+	f.receiveOne(url)
 }
 
 func TestRetention(t *testing.T) {
-	f := start(t, "")
+	f := newFixture(t, "")
 	url := f.queue("q", map[string]string{"MessageRetentionPeriod": "60"})
 	f.send(url, "old")
 	f.clock.Advance(59 * time.Second)
@@ -227,39 +237,44 @@ func TestRetention(t *testing.T) {
 	if got := f.attribute(url, "ApproximateNumberOfMessages"); got != "1" {
 		t.Errorf("%s messages, want 1", got)
 	}
-	if m := f.one(url); *m.Body != "new" {
+	if m := f.receiveOne(url); *m.Body != "new" {
 		t.Errorf("received %q, want the newer message", *m.Body)
 	}
 }
 
 func TestRedriveAndMoveBack(t *testing.T) {
-	f := start(t, "")
-	url, dead := f.pair(3)
+	f := newFixture(t, "")
+	url, dead := f.queueWithDeadLetters(3)
 	f.send(url, "poison")
 	for range 3 {
-		f.one(url)
-		f.none(dead)
+		f.receiveOne(url)
+		f.expectEmpty(dead)
 		f.clock.Advance(10 * time.Second)
 	}
-	f.none(url)
+	f.expectEmpty(url)
 	if got := f.attribute(dead, "ApproximateNumberOfMessages"); got != "1" {
 		t.Fatalf("%s dead letters, want 1", got)
 	}
-	m := f.one(dead)
+	m := f.receiveOne(dead)
 	if m.Attributes["DeadLetterQueueSourceArn"] != f.attribute(url, "QueueArn") {
 		t.Errorf("attributes of the dead letter are %v", m.Attributes)
 	}
 	f.clock.Advance(time.Minute)
 	f.send(dead, "sent here directly")
 
-	_, err := f.StartMessageMoveTask(f.ctx, &client.StartMessageMoveTaskInput{SourceArn: aws.String(f.attribute(dead, "QueueArn"))})
+	_, err := f.StartMessageMoveTask(f.ctx, &client.StartMessageMoveTaskInput{
+		SourceArn: aws.String(f.attribute(dead, "QueueArn")),
+	})
 	must(t, err)
-	if m := f.one(url); *m.Body != "poison" || m.Attributes["ApproximateReceiveCount"] != "1" {
+	if m := f.receiveOne(url); *m.Body != "poison" || m.Attributes["ApproximateReceiveCount"] != "1" {
 		t.Errorf("redriven message is %q, received %s times", *m.Body, m.Attributes["ApproximateReceiveCount"])
 	}
-	tasks, err := f.ListMessageMoveTasks(f.ctx, &client.ListMessageMoveTasksInput{SourceArn: aws.String(f.attribute(dead, "QueueArn"))})
+	tasks, err := f.ListMessageMoveTasks(f.ctx, &client.ListMessageMoveTasksInput{
+		SourceArn: aws.String(f.attribute(dead, "QueueArn")),
+	})
 	must(t, err)
-	if task := tasks.Results[0]; aws.ToString(task.FailureReason) != "CouldNotDetermineMessageSource" || task.ApproximateNumberOfMessagesMoved != 1 {
+	if task := tasks.Results[0]; aws.ToString(task.FailureReason) != "CouldNotDetermineMessageSource" ||
+		task.ApproximateNumberOfMessagesMoved != 1 {
 		t.Errorf("move task is %+v", task)
 	}
 
@@ -268,20 +283,22 @@ func TestRedriveAndMoveBack(t *testing.T) {
 		SourceArn: aws.String(f.attribute(dead, "QueueArn")), DestinationArn: aws.String(f.attribute(url, "QueueArn")),
 	})
 	must(t, err)
-	if m := f.one(url); *m.Body != "sent here directly" {
+	if m := f.receiveOne(url); *m.Body != "sent here directly" {
 		t.Errorf("received %q", *m.Body)
 	}
-	f.none(dead)
+	f.expectEmpty(dead)
 }
 
 func TestBatchFailsInPart(t *testing.T) {
-	f := start(t, "")
+	f := newFixture(t, "")
 	url := f.queue("q", map[string]string{"MaximumMessageSize": "1024"})
-	out, err := f.SendMessageBatch(f.ctx, &client.SendMessageBatchInput{QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{
-		{Id: aws.String("a"), MessageBody: aws.String("fits")},
-		{Id: aws.String("b"), MessageBody: aws.String(string(make([]byte, 10)))},
-		{Id: aws.String("c"), MessageBody: aws.String(fmt.Sprintf("%01025d", 1))},
-	}})
+	out, err := f.SendMessageBatch(f.ctx, &client.SendMessageBatchInput{
+		QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{
+			{Id: aws.String("a"), MessageBody: aws.String("fits")},
+			{Id: aws.String("b"), MessageBody: aws.String(string(make([]byte, 10)))},
+			{Id: aws.String("c"), MessageBody: aws.String(fmt.Sprintf("%01025d", 1))},
+		},
+	})
 	must(t, err)
 	if len(out.Successful) != 1 || *out.Successful[0].Id != "a" {
 		t.Errorf("successful entries are %v", out.Successful)
@@ -294,10 +311,13 @@ func TestBatchFailsInPart(t *testing.T) {
 		t.Errorf("failed entries are %v", codes)
 	}
 
-	m := f.one(url)
-	deleted, err := f.DeleteMessageBatch(f.ctx, &client.DeleteMessageBatchInput{QueueUrl: &url, Entries: []types.DeleteMessageBatchRequestEntry{
-		{Id: aws.String("x"), ReceiptHandle: aws.String("nonsense")}, {Id: aws.String("y"), ReceiptHandle: m.ReceiptHandle},
-	}})
+	m := f.receiveOne(url)
+	deleted, err := f.DeleteMessageBatch(f.ctx, &client.DeleteMessageBatchInput{
+		QueueUrl: &url, Entries: []types.DeleteMessageBatchRequestEntry{
+			{Id: aws.String("x"), ReceiptHandle: aws.String("nonsense")},
+			{Id: aws.String("y"), ReceiptHandle: m.ReceiptHandle},
+		},
+	})
 	must(t, err)
 	if len(deleted.Failed) != 1 || *deleted.Failed[0].Code != "ReceiptHandleIsInvalid" || len(deleted.Successful) != 1 {
 		t.Errorf("delete batch: successful %v, failed %v", deleted.Successful, deleted.Failed)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestTypedErrors(t *testing.T) {
-	f := start(t, "")
+	f := newFixture(t, "")
 	url := f.queue("q", map[string]string{"VisibilityTimeout": "10"})
 	missing := f.http.URL + "/" + sqs.AccountID + "/missing"
 	tests := []struct {
@@ -30,32 +30,46 @@ func TestTypedErrors(t *testing.T) {
 			return err
 		}, &types.QueueDoesNotExist{}},
 		{"CreateQueue with the same attributes", func() error {
-			_, err := f.CreateQueue(f.ctx, &client.CreateQueueInput{QueueName: aws.String("q"), Attributes: map[string]string{"VisibilityTimeout": "10"}})
+			_, err := f.CreateQueue(f.ctx, &client.CreateQueueInput{
+				QueueName: aws.String("q"), Attributes: map[string]string{"VisibilityTimeout": "10"},
+			})
 			return err
 		}, nil},
 		{"CreateQueue with other attributes", func() error {
-			_, err := f.CreateQueue(f.ctx, &client.CreateQueueInput{QueueName: aws.String("q"), Attributes: map[string]string{"VisibilityTimeout": "11"}})
+			_, err := f.CreateQueue(f.ctx, &client.CreateQueueInput{
+				QueueName: aws.String("q"), Attributes: map[string]string{"VisibilityTimeout": "11"},
+			})
 			return err
 		}, &types.QueueNameExists{}},
 		{"SetQueueAttributes of an unknown attribute", func() error {
-			_, err := f.SetQueueAttributes(f.ctx, &client.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"Colour": "red"}})
+			_, err := f.SetQueueAttributes(f.ctx, &client.SetQueueAttributesInput{
+				QueueUrl: &url, Attributes: map[string]string{"Colour": "red"},
+			})
 			return err
 		}, &types.InvalidAttributeName{}},
 		{"SetQueueAttributes out of range", func() error {
-			_, err := f.SetQueueAttributes(f.ctx, &client.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"VisibilityTimeout": "43201"}})
+			_, err := f.SetQueueAttributes(f.ctx, &client.SetQueueAttributesInput{
+				QueueUrl: &url, Attributes: map[string]string{"VisibilityTimeout": "43201"},
+			})
 			return err
 		}, &types.InvalidAttributeValue{}},
 		{"DeleteMessage with nonsense", func() error {
-			_, err := f.DeleteMessage(f.ctx, &client.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: aws.String("nonsense")})
+			_, err := f.DeleteMessage(f.ctx, &client.DeleteMessageInput{
+				QueueUrl: &url, ReceiptHandle: aws.String("nonsense"),
+			})
 			return err
 		}, &types.ReceiptHandleIsInvalid{}},
 		{"StartMessageMoveTask of a missing queue", func() error {
-			_, err := f.StartMessageMoveTask(f.ctx, &client.StartMessageMoveTaskInput{SourceArn: aws.String("arn:aws:sqs:us-west-2:1:x")})
+			_, err := f.StartMessageMoveTask(f.ctx, &client.StartMessageMoveTaskInput{
+				SourceArn: aws.String("arn:aws:sqs:us-west-2:1:x"),
+			})
 			return err
 		}, &types.ResourceNotFoundException{}},
 		{"SendMessageBatch with one id twice", func() error {
 			entry := types.SendMessageBatchRequestEntry{Id: aws.String("a"), MessageBody: aws.String("x")}
-			_, err := f.SendMessageBatch(f.ctx, &client.SendMessageBatchInput{QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{entry, entry}})
+			_, err := f.SendMessageBatch(f.ctx, &client.SendMessageBatchInput{
+				QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{entry, entry},
+			})
 			return err
 		}, &types.BatchEntryIdsNotDistinct{}},
 	}
@@ -66,15 +80,15 @@ func TestTypedErrors(t *testing.T) {
 				must(t, err)
 				return
 			}
-			if got := fmt.Sprintf("%T", unwrapped(err)); got != fmt.Sprintf("%T", tt.want) {
+			if got := fmt.Sprintf("%T", innermost(err)); got != fmt.Sprintf("%T", tt.want) {
 				t.Errorf("error is %s (%v), want %T", got, err, tt.want)
 			}
 		})
 	}
 }
 
-// unwrapped is the innermost error.
-func unwrapped(err error) error {
+// innermost is the innermost error.
+func innermost(err error) error {
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner
 	}

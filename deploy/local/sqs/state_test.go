@@ -15,8 +15,8 @@ import (
 
 func TestStateOutlivesTheServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sqs.json")
-	f := start(t, path)
-	url, dead := f.pair(3)
+	f := newFixture(t, path)
+	url, dead := f.queueWithDeadLetters(3)
 	f.send(url, "first")
 	f.send(url, "second")
 	m := f.receive(url, 0)[0] // both are hidden now
@@ -25,7 +25,7 @@ func TestStateOutlivesTheServer(t *testing.T) {
 	policy := f.attribute(url, "RedrivePolicy")
 	f.stop()
 
-	f = start(t, path)
+	f = newFixture(t, path)
 	list, err := f.ListQueues(f.ctx, &client.ListQueuesInput{QueueNamePrefix: aws.String("q")})
 	must(t, err)
 	if len(list.QueueUrls) != 2 {
@@ -34,9 +34,9 @@ func TestStateOutlivesTheServer(t *testing.T) {
 	if got := f.attribute(url, "RedrivePolicy"); got != policy {
 		t.Errorf("RedrivePolicy is %q, want %q", got, policy)
 	}
-	f.none(dead)
+	f.expectEmpty(dead)
 	f.clock.Advance(time.Hour) // the clock started anew; the hidden message is due by now
-	if m := f.one(url); *m.Body != "second" || m.Attributes["ApproximateReceiveCount"] != "2" {
+	if m := f.receiveOne(url); *m.Body != "second" || m.Attributes["ApproximateReceiveCount"] != "2" {
 		t.Errorf("message after the restart is %q, received %s times", *m.Body, m.Attributes["ApproximateReceiveCount"])
 	}
 }
@@ -44,7 +44,7 @@ func TestStateOutlivesTheServer(t *testing.T) {
 // TestStateIsWrittenWhileRunning covers the kill -9: the file is there without a Close.
 func TestStateIsWrittenWhileRunning(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sqs.json")
-	f := start(t, path)
+	f := newFixture(t, path)
 	url := f.queue("q", nil)
 	f.send(url, "kept")
 	must(t, f.clock.BlockUntilContext(f.ctx, 1))
@@ -55,7 +55,9 @@ func TestStateIsWrittenWhileRunning(t *testing.T) {
 		defer second.Close()
 		server := httptest.NewServer(second)
 		defer server.Close()
-		c := client.New(client.Options{Region: "us-west-2", BaseEndpoint: &server.URL, Credentials: f.Options().Credentials})
+		c := client.New(client.Options{
+			Region: "us-west-2", BaseEndpoint: &server.URL, Credentials: f.Options().Credentials,
+		})
 		out, err := c.ReceiveMessage(f.ctx, &client.ReceiveMessageInput{QueueUrl: &url})
 		return err == nil && len(out.Messages) == 1
 	})

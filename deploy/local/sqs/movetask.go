@@ -26,32 +26,39 @@ type startMoveInput struct {
 // the queue that it came from; one that was sent to the dead-letter queue directly has no such queue and stays, and the
 // task fails with CouldNotDetermineMessageSource, as in the real service.
 func (s *Server) startMessageMoveTask(_ string, in startMoveInput) (any, error) {
-	dead := s.byARN(in.SourceArn)
+	dead := s.queueByARN(in.SourceArn)
 	if dead == nil {
-		return nil, failf("ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist.")
+		return nil, errorf("ResourceNotFoundException",
+			"The resource that you specified for the SourceArn parameter doesn't exist.")
 	}
-	if len(s.sourcesOf(dead)) == 0 {
-		return nil, failf("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+	if len(s.deadLetterSources(dead)) == 0 {
+		return nil, errorf("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
 	}
-	if in.DestinationArn != "" && s.byARN(in.DestinationArn) == nil {
-		return nil, failf("ResourceNotFoundException", "The resource that you specified for the DestinationArn parameter doesn't exist.")
+	if in.DestinationArn != "" && s.queueByARN(in.DestinationArn) == nil {
+		return nil, errorf("ResourceNotFoundException",
+			"The resource that you specified for the DestinationArn parameter doesn't exist.")
 	}
 	task := s.redrive(dead, in)
-	s.tasks, s.dirty = append(s.tasks, task), true
+	s.moveTasks, s.dirty = append(s.moveTasks, task), true
 	return map[string]string{"TaskHandle": uuid.NewString()}, nil
 }
 
 func (s *Server) redrive(dead *queue, in startMoveInput) moveTask {
 	now := s.clock.Now()
-	task := moveTask{SourceArn: in.SourceArn, DestinationArn: in.DestinationArn, Status: "COMPLETED", StartedTimestamp: now.UnixMilli()}
-	waiting := slices.SortedFunc(maps.Values(dead.byID), func(a, b *message) int { return int(a.Sequence) - int(b.Sequence) })
+	task := moveTask{
+		SourceArn: in.SourceArn, DestinationArn: in.DestinationArn,
+		Status: "COMPLETED", StartedTimestamp: now.UnixMilli(),
+	}
+	waiting := slices.SortedFunc(maps.Values(dead.byID), func(a, b *message) int {
+		return int(a.Sequence) - int(b.Sequence)
+	})
 	for _, m := range waiting {
 		if m.VisibleAt.After(now) {
 			continue // somebody is looking at it
 		}
-		to := s.byARN(m.Source)
+		to := s.queueByARN(m.Source)
 		if in.DestinationArn != "" {
-			to = s.byARN(in.DestinationArn)
+			to = s.queueByARN(in.DestinationArn)
 		}
 		if to == nil {
 			task.Status, task.FailureReason = "FAILED", "CouldNotDetermineMessageSource"
@@ -59,7 +66,7 @@ func (s *Server) redrive(dead *queue, in startMoveInput) moveTask {
 		}
 		dead.remove(m)
 		m.Source = ""
-		s.moveTo(to, m)
+		s.requeue(to, m)
 		task.ApproximateNumberOfMessagesMoved++
 	}
 	return task
@@ -73,7 +80,7 @@ type listMoveInput struct {
 // listMessageMoveTasks gives the newest task first.
 func (s *Server) listMessageMoveTasks(_ string, in listMoveInput) (any, error) {
 	results := []moveTask{}
-	for _, task := range slices.Backward(s.tasks) {
+	for _, task := range slices.Backward(s.moveTasks) {
 		if task.SourceArn == in.SourceArn && len(results) < max(in.MaxResults, 1) {
 			results = append(results, task)
 		}

@@ -1,0 +1,26 @@
+package sqs
+
+type deleteInput struct {
+	queueInput
+	receiptInput
+}
+
+func (s *Server) deleteMessage(_ string, in deleteInput) (any, error) {
+	q, err := s.queueByURL(in.QueueURL)
+	if err != nil {
+		return nil, err
+	}
+	return emptyOutput{}, s.delete(q, in.receiptInput)
+}
+
+// delete succeeds without an effect for a message that is gone or was received again since, as the service documents:
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
+func (s *Server) delete(q *queue, in receiptInput) error {
+	m, err := q.messageByReceipt(in.ReceiptHandle)
+	if err != nil || m == nil {
+		return err
+	}
+	q.remove(m)
+	s.dirty = true
+	return nil
+}
