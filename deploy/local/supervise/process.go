@@ -25,33 +25,18 @@ import (
 )
 
 const (
-	defaultGrace = 10 * time.Second
-	probeEvery   = 25 * time.Millisecond
-	probeTimeout = 2 * time.Second
+	defaultGrace  = 10 * time.Second
+	probeInterval = 25 * time.Millisecond
+	probeTimeout  = 2 * time.Second
 )
 
 // ErrStopped is the answer to a signal for a process that does not run at the moment.
 var ErrStopped = errors.New("not running")
 
-// Spec says what to run.
-type Spec struct {
-	Name string // for messages
-	Path string // of the program
-	Args []string
-	Env  []string // the whole environment, not an addition to the supervisor's
-	Dir  string
-	Log  string // path of a file that standard output and standard error are appended to
-	// Ready is nil once the process does its work. It is asked again and again, 2 s at most each time. If it is nil
-	// itself, a process is ready as soon as it runs.
-	Ready func(context.Context) error
-	// Grace is how long SIGTERM may take before SIGKILL; 10 s if zero.
-	Grace time.Duration
-}
-
 // Options are what the supervisor of a process needs besides the Spec.
 type Options struct {
 	// OnRestart is told, after the fact, how a process ended and the id of the one that replaced it.
-	OnRestart func(name, how string, pid int)
+	OnRestart func(name, status string, pid int)
 	// Clock decides the delay before a restart; the wall clock if nil.
 	Clock clockwork.Clock
 }
@@ -62,18 +47,18 @@ type Process struct {
 	opts Options
 	done chan struct{} // closed when the supervising goroutine has ended
 
-	mu      sync.Mutex
-	wanted  bool // it should run
-	fragile bool // not ready yet since Start: an end is a failure
-	closed  bool
-	ready   bool
-	running *exec.Cmd // nil while there is no process
-	lives   int       // counts processes, to tell one from the next
-	how     string    // the last process ended
-	failure error     // of Start
-	unready error     // what Ready said last
-	logFrom int64     // where the newest process's log begins
-	changed chan struct{}
+	mu          sync.Mutex
+	wanted      bool // it should run
+	starting    bool // not ready yet since Start: an end is a failure
+	closed      bool
+	ready       bool
+	running     *exec.Cmd // nil while there is no process
+	incarnation int       // counts processes, to tell one from the next
+	lastExit    string    // the last process ended
+	failure     error     // of Start
+	probeErr    error     // what Ready said last
+	logStart    int64     // where the newest process's log begins
+	changed     chan struct{}
 }
 
 // New returns a process that does not run yet. Close must be called in the end.
@@ -108,15 +93,15 @@ func (p *Process) PID() int {
 // Start runs the process and returns when it is ready. If it ends before, or is not ready when the context is done, it
 // is stopped and the error shows the end of its log. On a process that runs already it only waits.
 func (p *Process) Start(ctx context.Context) error {
-	mine := false
+	started := false
 	p.update(func() {
 		if !p.wanted {
-			p.wanted, p.fragile, p.failure = true, true, nil
-			mine = true
+			p.wanted, p.starting, p.failure = true, true, nil
+			started = true
 		}
 	})
 	err := p.WaitReady(ctx)
-	if err != nil && mine {
+	if err != nil && started {
 		p.Stop()
 	}
 	return err
@@ -136,11 +121,12 @@ func (p *Process) WaitReady(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	said := "nothing"
-	if p.unready != nil {
-		said = p.unready.Error() // its text alone: that a probe timed out must not look as if the caller's context had
+	reason := "nothing"
+	if p.probeErr != nil {
+		// Its text alone: that a probe timed out must not look as if the caller's context had.
+		reason = p.probeErr.Error()
 	}
-	return fmt.Errorf("%s is not ready: %w (it said: %s)%s", p.spec.Name, err, said, tail(p.spec.Log, p.logFrom))
+	return fmt.Errorf("%s is not ready: %w (it said: %s)%s", p.spec.Name, err, reason, tail(p.spec.Log, p.logStart))
 }
 
 // Stop ends the process, with SIGTERM and, after the Spec's Grace, with SIGKILL. It stays stopped until Start.
@@ -151,7 +137,7 @@ func (p *Process) Stop() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.spec.Grace)
 	defer cancel()
-	if p.awaitEnd(ctx) != nil {
+	if p.awaitExit(ctx) != nil {
 		_ = p.Kill() // fails only if it has ended since
 	}
 }
@@ -160,7 +146,7 @@ func (p *Process) Stop() {
 // stopped.
 func (p *Process) Kill() error {
 	p.mu.Lock()
-	cmd, life := p.running, p.lives
+	cmd, incarnation := p.running, p.incarnation
 	p.mu.Unlock()
 	if cmd == nil {
 		return fmt.Errorf("%s: %w", p.spec.Name, ErrStopped)
@@ -168,7 +154,9 @@ func (p *Process) Kill() error {
 	// The group first: with its leader gone, the rest of it would be found no more.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	_ = cmd.Process.Kill()
-	return p.await(context.Background(), func() (bool, error) { return p.running == nil || p.lives != life, nil })
+	return p.await(context.Background(), func() (bool, error) {
+		return p.running == nil || p.incarnation != incarnation, nil
+	})
 }
 
 // Signal sends a signal to the process.
@@ -196,21 +184,21 @@ func (p *Process) supervise() {
 	defer close(p.done)
 	var pause backoff
 	for p.awaitWanted() {
-		began := p.opts.Clock.Now()
-		p.ended(p.live())
-		p.sleep(pause.next(p.opts.Clock.Since(began)))
+		start := p.opts.Clock.Now()
+		p.recordExit(p.runOnce())
+		p.sleep(pause.next(p.opts.Clock.Since(start)))
 	}
 }
 
-// live is one process from its start to its end, and says how it ended.
-func (p *Process) live() string {
-	before, again, err := p.spawn()
+// runOnce is one process from its start to its end, and says how it ended.
+func (p *Process) runOnce() string {
+	lastExit, restarted, err := p.spawn()
 	if err != nil {
 		return err.Error()
 	}
 	cmd := p.running // changed by this goroutine only
-	if again {
-		p.opts.OnRestart(p.spec.Name, before, cmd.Process.Pid)
+	if restarted {
+		p.opts.OnRestart(p.spec.Name, lastExit, cmd.Process.Pid)
 	}
 	_ = cmd.Wait()                                      // the state below says it better
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind
@@ -219,83 +207,70 @@ func (p *Process) live() string {
 
 // spawn makes the process, with the state locked so that a Stop comes either before or after. It says how the one
 // before ended, and whether this one replaces it.
-func (p *Process) spawn() (before string, again bool, err error) {
+func (p *Process) spawn() (lastExit string, restarted bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.wanted || p.closed {
 		return "", false, ErrStopped
 	}
-	cmd, log, err := command(p.spec)
+	cmd, log, err := newCommand(p.spec)
 	if err != nil {
 		return "", false, err
 	}
 	defer log.Close()
 	if end, err := log.Seek(0, io.SeekEnd); err == nil {
-		p.logFrom = end
+		p.logStart = end
 	}
 	if err := cmd.Start(); err != nil {
 		return "", false, err
 	}
 	p.running = cmd
-	p.lives++
-	go p.probe(p.lives)
-	p.announce()
-	return p.how, !p.fragile, nil
+	p.incarnation++
+	go p.probe(p.incarnation)
+	p.notify()
+	return p.lastExit, !p.starting, nil
 }
 
-func (p *Process) ended(how string) {
+func (p *Process) recordExit(status string) {
 	p.update(func() {
-		p.running, p.ready, p.how = nil, false, how
-		if p.fragile && p.wanted {
+		p.running, p.ready, p.lastExit = nil, false, status
+		if p.starting && p.wanted {
 			p.wanted = false
-			p.failure = fmt.Errorf("%s ended before it was ready: %s%s", p.spec.Name, how, tail(p.spec.Log, p.logFrom))
+			p.failure = fmt.Errorf("%s ended before it was ready: %s%s",
+				p.spec.Name, status, tail(p.spec.Log, p.logStart))
 		}
 	})
 }
 
 // probe asks one process again and again whether it is ready.
-func (p *Process) probe(life int) {
-	tick := time.NewTicker(probeEvery)
+func (p *Process) probe(incarnation int) {
+	tick := time.NewTicker(probeInterval)
 	defer tick.Stop()
 	for {
-		err := p.askReady()
-		over := false
+		err := p.probeOnce()
+		stop := false
 		p.update(func() {
-			over = p.lives != life || p.running == nil || err == nil
-			if p.lives != life || p.running == nil {
+			if p.incarnation != incarnation || p.running == nil {
+				stop = true
 				return
 			}
-			p.unready = err
+			p.probeErr = err
 			if err == nil {
-				p.ready, p.fragile = true, false
+				p.ready, p.starting, stop = true, false, true
 			}
 		})
-		if over {
+		if stop {
 			return
 		}
 		<-tick.C
 	}
 }
 
-func (p *Process) askReady() error {
+func (p *Process) probeOnce() error {
 	if p.spec.Ready == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	return p.spec.Ready(ctx)
-}
-
-// command is the process of a Spec, and its log. No context ends it: callers kill the whole process group, which the
-// context of an [exec.Cmd] would not.
-func command(spec Spec) (*exec.Cmd, *os.File, error) {
-	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, nil, err
-	}
-	cmd := exec.CommandContext(context.Background(), spec.Path, spec.Args...)
-	cmd.Env, cmd.Dir = spec.Env, spec.Dir
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = attributes()
-	return cmd, log, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +27,7 @@ func TestSupervisorKilled(t *testing.T) {
 	if _, scan := fmt.Sscan(line, &child); err != nil || scan != nil {
 		t.Fatalf("the supervisor said %q: %v", line, err)
 	}
-	if gone(child) {
+	if exited(child) {
 		t.Fatal("the child is not there to begin with")
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -38,7 +37,7 @@ func TestSupervisorKilled(t *testing.T) {
 	deadline := time.After(10 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !gone(child) {
+	for !exited(child) {
 		select {
 		case <-tick.C:
 		case <-deadline:
@@ -46,17 +45,4 @@ func TestSupervisorKilled(t *testing.T) {
 			t.Fatalf("process %d outlived its supervisor", child)
 		}
 	}
-}
-
-// gone is true also for a process that is dead and not yet collected by its new parent.
-func gone(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return true
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(state, "Z")
 }

@@ -78,17 +78,17 @@ func spec(role, dir string) supervise.Spec {
 }
 
 type restart struct {
-	how string
-	pid int
+	status string
+	pid    int
 }
 
-func start(t *testing.T, role string) (*supervise.Process, <-chan restart, context.Context) {
+func newProcess(t *testing.T, role string) (*supervise.Process, <-chan restart, context.Context) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	restarts := make(chan restart, 10)
 	p := supervise.New(spec(role, shortDir(t)), supervise.Options{
-		OnRestart: func(_, how string, pid int) { restarts <- restart{how, pid} },
+		OnRestart: func(_, status string, pid int) { restarts <- restart{status, pid} },
 	})
 	t.Cleanup(p.Close)
 	if err := p.Start(ctx); err != nil {
@@ -108,7 +108,7 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-func next(ctx context.Context, t *testing.T, restarts <-chan restart) restart {
+func nextRestart(ctx context.Context, t *testing.T, restarts <-chan restart) restart {
 	t.Helper()
 	select {
 	case r := <-restarts:
@@ -119,19 +119,32 @@ func next(ctx context.Context, t *testing.T, restarts <-chan restart) restart {
 	}
 }
 
+// exited is true also for a process that is dead and not yet collected by its new parent.
+func exited(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return true
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(state, "Z")
+}
+
 func TestKilledProcessIsStartedAgain(t *testing.T) {
-	p, restarts, ctx := start(t, "steady")
+	p, restarts, ctx := newProcess(t, "steady")
 	for range 3 {
 		before := p.PID()
 		if err := p.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		if !gone(before) {
+		if !exited(before) {
 			t.Errorf("process %d lives after Kill", before)
 		}
-		r := next(ctx, t, restarts)
-		if r.how != "signal: killed" || r.pid == before {
-			t.Errorf("restart says %q, process %d after %d", r.how, r.pid, before)
+		r := nextRestart(ctx, t, restarts)
+		if r.status != "signal: killed" || r.pid == before {
+			t.Errorf("restart says %q, process %d after %d", r.status, r.pid, before)
 		}
 		if err := p.WaitReady(ctx); err != nil {
 			t.Fatal(err)
@@ -145,16 +158,18 @@ func TestKilledProcessIsStartedAgain(t *testing.T) {
 func TestStopAndResume(t *testing.T) {
 	for _, role := range []string{"steady", "stubborn"} {
 		t.Run(role, func(t *testing.T) {
-			p, restarts, ctx := start(t, role)
+			p, restarts, ctx := newProcess(t, role)
 			before := p.PID()
 			p.Stop()
-			if !gone(before) {
+			if !exited(before) {
 				t.Fatal("the process lives after Stop")
 			}
 			if p.PID() != 0 {
 				t.Errorf("process %d runs after Stop", p.PID())
 			}
-			for name, err := range map[string]error{"Signal": p.Signal(syscall.SIGHUP), "Kill": p.Kill(), "WaitReady": p.WaitReady(ctx)} {
+			for name, err := range map[string]error{
+				"Signal": p.Signal(syscall.SIGHUP), "Kill": p.Kill(), "WaitReady": p.WaitReady(ctx),
+			} {
 				if !errors.Is(err, supervise.ErrStopped) {
 					t.Errorf("%s on a stopped process is %v, want ErrStopped", name, err)
 				}
@@ -185,7 +200,10 @@ func TestStartFails(t *testing.T) {
 		spec supervise.Spec
 		want []string
 	}{
-		{"the process ends", spec("broken", dir), []string{"broken ended before it was ready: exit status 3", "flux capacitor"}},
+		{
+			"the process ends", spec("broken", dir),
+			[]string{"broken ended before it was ready: exit status 3", "flux capacitor"},
+		},
 		{"the process is never ready", never, []string{"steady is not ready", "still warming up"}},
 		{"there is no such program", missing, []string{"no such file"}},
 	}
@@ -193,7 +211,9 @@ func TestStartFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			p := supervise.New(tt.spec, supervise.Options{OnRestart: func(string, string, int) { t.Error("it was started again") }})
+			p := supervise.New(tt.spec, supervise.Options{
+				OnRestart: func(string, string, int) { t.Error("it was started again") },
+			})
 			defer p.Close()
 			err := p.Start(ctx)
 			if err == nil {
@@ -212,14 +232,14 @@ func TestStartFails(t *testing.T) {
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
-	p, _, _ := start(t, "stubborn")
+	p, _, _ := newProcess(t, "stubborn")
 	pid := p.PID()
-	if gone(pid) {
+	if exited(pid) {
 		t.Fatal("the process is not there to begin with")
 	}
 	p.Close()
 	p.Close()
-	if !gone(pid) {
+	if !exited(pid) {
 		t.Errorf("process %d is left", pid)
 	}
 }
@@ -227,7 +247,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 func TestRun(t *testing.T) {
 	dir := shortDir(t)
 	err := supervise.Run(t.Context(), spec("broken", dir))
-	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "flux capacitor") {
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
+		!strings.Contains(err.Error(), "flux capacitor") {
 		t.Errorf("error is %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)

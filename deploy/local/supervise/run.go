@@ -21,7 +21,7 @@ func Run(ctx context.Context, spec Spec) error {
 }
 
 func run(ctx context.Context, spec Spec) error {
-	cmd, log, err := command(spec)
+	cmd, log, err := newCommand(spec)
 	if err != nil {
 		return fmt.Errorf("%s: %w", spec.Name, err)
 	}

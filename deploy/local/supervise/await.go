@@ -10,10 +10,10 @@ func (p *Process) update(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change()
-	p.announce()
+	p.notify()
 }
 
-func (p *Process) announce() {
+func (p *Process) notify() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -36,7 +36,7 @@ func (p *Process) await(ctx context.Context, condition func() (bool, error)) err
 	}
 }
 
-func (p *Process) awaitEnd(ctx context.Context) error {
+func (p *Process) awaitExit(ctx context.Context) error {
 	return p.await(ctx, func() (bool, error) { return p.running == nil, nil })
 }
 
@@ -55,23 +55,4 @@ func (p *Process) sleep(d time.Duration) {
 	timer := p.opts.Clock.AfterFunc(d, cancel)
 	defer timer.Stop()
 	_ = p.await(ctx, func() (bool, error) { return !p.wanted || p.closed, nil })
-}
-
-const (
-	firstPause = 100 * time.Millisecond
-	longPause  = 5 * time.Second
-	longLife   = 10 * time.Second
-)
-
-// backoff is the pause before a restart.
-type backoff struct{ last time.Duration }
-
-// next is the pause after a process that lived for the given time.
-func (b *backoff) next(lived time.Duration) time.Duration {
-	if lived >= longLife || b.last == 0 {
-		b.last = firstPause
-	} else {
-		b.last = min(2*b.last, longPause)
-	}
-	return b.last
 }

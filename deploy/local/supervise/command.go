@@ -1,0 +1,21 @@
+package supervise
+
+import (
+	"context"
+	"os"
+	"os/exec"
+)
+
+// newCommand is the process of a Spec, and its log. No context ends it: callers kill the whole process group, which the
+// context of an [exec.Cmd] would not.
+func newCommand(spec Spec) (*exec.Cmd, *os.File, error) {
+	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := exec.CommandContext(context.Background(), spec.Path, spec.Args...)
+	cmd.Env, cmd.Dir = spec.Env, spec.Dir
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = sysProcAttr()
+	return cmd, log, nil
+}
