@@ -13,63 +13,66 @@ import (
 )
 
 const (
-	sayEvery  = 10 * time.Second
-	tailLines = 20
+	reportInterval = 10 * time.Second
+	tailLines      = 20
 )
+
+var _ io.Writer = (*progress)(nil)
 
 // progress takes the output of go build -v or go install -v, of which each line names a package that was not in go's
 // cache, and tells how many there were.
 type progress struct {
 	log   io.Writer
-	what  string
-	began time.Time
+	title string
+	start time.Time
 	bar   *progressbar.ProgressBar // on a terminal
 	done  chan struct{}
 	loop  sync.WaitGroup
 
-	mu       sync.Mutex
-	partial  []byte
-	last     []string // lines, the newest at the end
-	packages int
-	told     bool // the user knows of the build
+	mu        sync.Mutex
+	partial   []byte
+	lastLines []string // lines, the newest at the end
+	packages  int
+	shown     bool // the user knows of the build
 }
 
-// progress begins a display. A build that is not announced is silent unless it has packages to compile.
-func (t Tools) progress(what string, announced bool) *progress {
-	p := &progress{log: t.Log, what: what, began: time.Now(), done: make(chan struct{})}
+// newProgress begins a display. A build that is not announced is silent unless it has packages to compile.
+func (t Tools) newProgress(title string, announced bool) *progress {
+	p := &progress{log: t.Log, title: title, start: time.Now(), done: make(chan struct{})}
 	if p.log == nil {
 		p.log = io.Discard
 	}
 	if t.Terminal {
 		p.bar = progressbar.NewOptions(-1,
-			progressbar.OptionSetWriter(p.log), progressbar.OptionSetDescription(what), progressbar.OptionSpinnerType(14),
-			progressbar.OptionShowCount(), progressbar.OptionSetItsString("packages"), progressbar.OptionSetElapsedTime(true),
+			progressbar.OptionSetWriter(p.log), progressbar.OptionSetDescription(title),
+			progressbar.OptionSpinnerType(14), progressbar.OptionShowCount(),
+			progressbar.OptionSetItsString("packages"), progressbar.OptionSetElapsedTime(true),
 			progressbar.OptionClearOnFinish())
 	}
 	if announced {
-		p.tellOnce()
+		p.show()
 	}
 	if p.bar != nil {
 		return p // it turns by itself
 	}
-	p.loop.Go(p.tell)
+	p.loop.Go(p.reportLoop)
 	return p
 }
 
-func (p *progress) tellOnce() {
+func (p *progress) show() {
 	switch {
-	case p.told:
+	case p.shown:
 	case p.bar != nil:
 		_ = p.bar.RenderBlank()
 	default:
-		fmt.Fprintln(p.log, p.what)
+		fmt.Fprintln(p.log, p.title)
 	}
-	p.told = true
+	p.shown = true
 }
 
-// tell says where there is no spinner that something is going on.
-func (p *progress) tell() {
-	tick := time.NewTicker(sayEvery)
+// reportLoop says where there is no spinner that something is going on.
+func (p *progress) reportLoop() {
+	tick := time.NewTicker(reportInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -77,10 +80,10 @@ func (p *progress) tell() {
 			return
 		case <-tick.C:
 			p.mu.Lock()
-			n, told := p.packages, p.told
+			n, shown := p.packages, p.shown
 			p.mu.Unlock()
-			if told {
-				fmt.Fprintf(p.log, "%s: %d packages so far, %s\n", p.what, n, time.Since(p.began).Round(time.Second))
+			if shown {
+				fmt.Fprintf(p.log, "%s: %d packages so far, %s\n", p.title, n, time.Since(p.start).Round(time.Second))
 			}
 		}
 	}
@@ -96,19 +99,19 @@ func (p *progress) Write(b []byte) (int, error) {
 		if !ok {
 			return len(b), nil
 		}
-		p.line(string(line))
+		p.addLine(string(line))
 		p.partial = rest
 	}
 }
 
-func (p *progress) line(line string) {
-	p.last = append(p.last, line)
-	p.last = p.last[max(0, len(p.last)-tailLines):]
+func (p *progress) addLine(line string) {
+	p.lastLines = append(p.lastLines, line)
+	p.lastLines = p.lastLines[max(0, len(p.lastLines)-tailLines):]
 	if strings.Contains(line, " ") && !strings.HasPrefix(line, "go: downloading ") {
 		return // a message, not a package
 	}
 	p.packages++
-	p.tellOnce()
+	p.show()
 	if p.bar != nil {
 		_ = p.bar.Add(1)
 	}
@@ -118,19 +121,19 @@ func (p *progress) line(line string) {
 func (p *progress) tail() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lines := slices.Concat(p.last, []string{string(p.partial)})
+	lines := slices.Concat(p.lastLines, []string{string(p.partial)})
 	return "\n    " + strings.TrimSpace(strings.Join(lines, "\n    "))
 }
 
-// close ends the display; a failure is left to the error.
-func (p *progress) close(success bool) {
+// finish ends the display; a failure is left to the error.
+func (p *progress) finish(success bool) {
 	close(p.done)
 	p.loop.Wait()
 	switch {
-	case !p.told:
+	case !p.shown:
 	case p.bar != nil:
 		_ = p.bar.Finish()
 	case success:
-		fmt.Fprintf(p.log, "%s: done, %d packages, %s\n", p.what, p.packages, time.Since(p.began).Round(time.Second))
+		fmt.Fprintf(p.log, "%s: done, %d packages, %s\n", p.title, p.packages, time.Since(p.start).Round(time.Second))
 	}
 }

@@ -23,36 +23,11 @@ import (
 )
 
 const (
-	lockRetry   = 200 * time.Millisecond
-	askTimeout  = 5 * time.Second
-	productName = "cloud-mirror"
+	lockRetry      = 200 * time.Millisecond
+	versionTimeout = 5 * time.Second
+	outputDelay    = 5 * time.Second // for output that a killed build's children still hold open
+	productName    = "cloud-mirror"
 )
-
-// Program is a third-party program in one version.
-type Program struct {
-	Name    string
-	Package string // its main package
-	Version string // for the Go module proxy
-	Takes   string // how long a build takes on a small machine, for humans
-}
-
-// Temporal is the Temporal CLI, which is the development server as well. Version 1.5.1 is the newest that can be built
-// from the module proxy (1.9.1 can't).
-func Temporal() Program {
-	return Program{Name: "temporal", Package: "github.com/temporalio/cli/cmd/temporal", Version: "v1.5.1", Takes: "about 3 minutes"}
-}
-
-// VersityGW is an S3 server over a folder.
-func VersityGW() Program {
-	return Program{Name: "versitygw", Package: "github.com/versity/versitygw/cmd/versitygw", Version: "v1.8.0", Takes: "about 2 minutes"}
-}
-
-// MinIO is another S3 server, for tests. The module proxy has no releases of it, only commits.
-func MinIO() Program {
-	return Program{
-		Name: "minio", Package: "github.com/minio/minio", Version: "v0.0.0-20260212201848-7aac2a2c5b7c", Takes: "about 2 minutes",
-	}
-}
 
 // Tools finds and builds programs.
 type Tools struct {
@@ -80,19 +55,19 @@ func (t Tools) goCommand() string {
 func (t Tools) Temporal(ctx context.Context) (string, error) {
 	p := Temporal()
 	if path, err := exec.LookPath(p.Name); err == nil {
-		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 		defer cancel()
 		out, err := exec.CommandContext(ctx, path, "--version").Output()
-		if err == nil && suffices(string(out), p.Version) {
+		if err == nil && satisfies(string(out), p.Version) {
 			return path, nil
 		}
 	}
 	return t.Pinned(ctx, p)
 }
 
-// suffices says whether the output of --version names a release that can stand in for the wanted one: the same major
+// satisfies says whether the output of --version names a release that can stand in for the wanted one: the same major
 // version, and no older. A pre-release of the wanted version is older, and so is a build without a version (0.0.0-DEV).
-func suffices(output, want string) bool {
+func satisfies(output, want string) bool {
 	found := regexp.MustCompile(`version v?(\d+\.\d+\.\d+\S*)`).FindStringSubmatch(output)
 	if found == nil {
 		return false
@@ -135,16 +110,16 @@ func (t Tools) install(ctx context.Context, p Program, below, target string) err
 		return err
 	}
 	defer os.RemoveAll(dir)
-	flags, err := t.userFlags(ctx)
+	flags, err := t.goFlags(ctx)
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, t.goCommand(), "install", "-v", p.Package+"@"+p.Version)
 	cmd.Dir, cmd.Env = dir, buildEnv(os.Environ(), dir, flags)
-	progress := t.progress(fmt.Sprintf("building %s %s, once (%s)", p.Name, p.Version, p.Takes), true)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = progress, progress, askTimeout
+	progress := t.newProgress(fmt.Sprintf("building %s %s, once (%s)", p.Name, p.Version, p.BuildTime), true)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = progress, progress, outputDelay
 	err = cmd.Run()
-	progress.close(err == nil)
+	progress.finish(err == nil)
 	if err != nil {
 		return fmt.Errorf("go install: %w%s", err, progress.tail())
 	}
@@ -158,14 +133,14 @@ func (t Tools) CloudMirror(ctx context.Context, race bool) (string, error) {
 		path += "-race"
 		args = append(args, "-race")
 	}
-	progress := t.progress("building "+productName, false)
+	progress := t.newProgress("building "+productName, false)
 	cmd := exec.CommandContext(ctx, t.goCommand(), append(args, "-v", "-o", path, ".")...)
 	cmd.Dir = t.Root
 	// For this machine, whatever the user cross-compiles for.
-	cmd.Env = append(os.Environ(), host()...)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = progress, progress, askTimeout
+	cmd.Env = append(os.Environ(), hostEnv()...)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = progress, progress, outputDelay
 	err := cmd.Run()
-	progress.close(err == nil)
+	progress.finish(err == nil)
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w%s", productName, err, progress.tail())
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestSuffices(t *testing.T) {
+func TestSatisfies(t *testing.T) {
 	tests := []struct {
 		output string
 		want   bool
@@ -24,14 +24,14 @@ func TestSuffices(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.output, func(t *testing.T) {
-			if got := suffices(tt.output, "v1.5.1"); got != tt.want {
-				t.Errorf("suffices is %v, want %v", got, tt.want)
+			if got := satisfies(tt.output, "v1.5.1"); got != tt.want {
+				t.Errorf("satisfies is %v, want %v", got, tt.want)
 			}
 		})
 	}
 }
 
-func TestModuleFree(t *testing.T) {
+func TestWithoutModuleFlags(t *testing.T) {
 	tests := []struct{ name, flags, want string }{
 		{"nothing set", "", "-buildvcs=false"},
 		{"-mod is dropped", "-mod=vendor -trimpath", "-trimpath -buildvcs=false"},
@@ -40,8 +40,8 @@ func TestModuleFree(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := moduleFree(tt.flags); got != tt.want {
-				t.Errorf("moduleFree is %q, want %q", got, tt.want)
+			if got := withoutModuleFlags(tt.flags); got != tt.want {
+				t.Errorf("withoutModuleFlags is %q, want %q", got, tt.want)
 			}
 		})
 	}
@@ -52,12 +52,15 @@ func TestModuleFree(t *testing.T) {
 const fakeGo = `#!/bin/sh
 [ "$1" = env ] && { echo "-mod=vendor"; exit 0; }
 echo install >> "$CALLS"
-case "$GOFLAGS$3" in *-mod=*) echo "-mod in GOFLAGS"; exit 1;; *broken*) echo "example.com/a" >&2; echo "broken.go:1:1: no such thing" >&2; exit 1;; esac
+case "$GOFLAGS$3" in
+*-mod=*) echo "-mod in GOFLAGS"; exit 1;;
+*broken*) echo "example.com/a" >&2; echo "broken.go:1:1: no such thing" >&2; exit 1;;
+esac
 echo example.com/a >&2; echo example.com/b >&2
 echo "$GOOS $GOWORK" > "$GOBIN/prog"; chmod +x "$GOBIN/prog"
 `
 
-func fake(t *testing.T) (Tools, func() int) {
+func fakeTools(t *testing.T) (Tools, func() int) {
 	t.Helper()
 	root := t.TempDir()
 	script, calls := filepath.Join(root, "go"), filepath.Join(root, "calls")
@@ -73,11 +76,12 @@ func fake(t *testing.T) (Tools, func() int) {
 }
 
 func TestConcurrentBuildersBuildOnce(t *testing.T) {
-	tools, calls := fake(t)
+	tools, calls := fakeTools(t)
+	program := Program{Name: "prog", Package: "example.com/prog", Version: "v1.2.3"}
 	var wait sync.WaitGroup
 	for range 5 {
 		wait.Go(func() {
-			path, err := tools.Pinned(t.Context(), Program{Name: "prog", Package: "example.com/prog", Version: "v1.2.3"})
+			path, err := tools.Pinned(t.Context(), program)
 			if err != nil {
 				t.Error(err)
 			}
@@ -101,7 +105,7 @@ func TestConcurrentBuildersBuildOnce(t *testing.T) {
 }
 
 func TestFailedBuild(t *testing.T) {
-	tools, calls := fake(t)
+	tools, calls := fakeTools(t)
 	var log strings.Builder
 	tools.Log = &log
 	for want := range 2 {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// userFlags are the GOFLAGS that are in force, from the environment or from the user's go env file.
-func (t Tools) userFlags(ctx context.Context) (string, error) {
+// goFlags are the GOFLAGS that are in force, from the environment or from the user's go env file.
+func (t Tools) goFlags(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, t.goCommand(), "env", "GOFLAGS")
 	cmd.Dir = os.TempDir()
 	out, err := cmd.Output()
@@ -23,16 +23,16 @@ func (t Tools) userFlags(ctx context.Context) (string, error) {
 
 // buildEnv is an environment for go install of a package at a version, outside any module.
 func buildEnv(env []string, bin, flags string) []string {
-	return append(slices.Clone(env), append(host(),
-		"GOBIN="+bin, "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+moduleFree(flags))...)
+	return append(slices.Clone(env), append(hostEnv(),
+		"GOBIN="+bin, "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+withoutModuleFlags(flags))...)
 }
 
-// host names the machine that the build runs on: GOBIN can't be combined with cross-compiling.
-func host() []string { return []string{"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH} }
+// hostEnv names the machine that the build runs on: GOBIN can't be combined with cross-compiling.
+func hostEnv() []string { return []string{"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH} }
 
-// moduleFree takes the flags out of GOFLAGS that only make sense inside a module. The result is never empty: an empty
+// withoutModuleFlags takes the flags out of GOFLAGS that only make sense inside a module. The result is never empty: an empty
 // variable would bring back the go env file's.
-func moduleFree(flags string) string {
+func withoutModuleFlags(flags string) string {
 	kept := slices.DeleteFunc(strings.Fields(flags), func(flag string) bool {
 		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
 		return name == "mod" || name == "modfile" || name == "buildvcs"
