@@ -8,14 +8,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	client "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
-	"github.com/cloud-mirror/cloud-mirror/deploy/local/sqs"
 )
 
 func TestTypedErrors(t *testing.T) {
 	f := newFixture(t, "")
 	url := f.queue("q", map[string]string{"VisibilityTimeout": "10"})
-	missing := f.http.URL + "/" + sqs.AccountID + "/missing"
+	missing := url + "-missing"
 	tests := []struct {
 		name string
 		call func() error

@@ -16,7 +16,7 @@ type queueInput struct {
 type emptyOutput struct{}
 
 func (s *Server) arn(name string) string {
-	return "arn:aws:sqs:" + s.region + ":" + AccountID + ":" + name
+	return "arn:aws:sqs:" + s.region + ":" + accountID + ":" + name
 }
 
 // queueByARN is the queue of an ARN of this server, or nil.
@@ -40,7 +40,7 @@ func (s *Server) queueByURL(queueURL string) (*queue, error) {
 	return nil, queueNotFound(name)
 }
 
-func queueURL(base, name string) string { return base + "/" + AccountID + "/" + name }
+func queueURL(base, name string) string { return base + "/" + accountID + "/" + name }
 
 type createQueueInput struct {
 	QueueName  string

@@ -117,7 +117,7 @@ func (s *Server) requeue(q *queue, m *message) {
 
 func (m *message) output(in receiveInput) receivedMessage {
 	system := map[string]string{
-		"SenderId":                         AccountID,
+		"SenderId":                         accountID,
 		"SentTimestamp":                    millis(m.Sent),
 		"ApproximateReceiveCount":          strconv.Itoa(m.Receives),
 		"ApproximateFirstReceiveTimestamp": millis(m.FirstReceived),

@@ -26,8 +26,8 @@ import (
 	"github.com/jonboulle/clockwork"
 )
 
-// AccountID is the account in every queue URL and ARN.
-const AccountID = "000000000000"
+// accountID is the account in every queue URL and ARN.
+const accountID = "000000000000"
 
 // maxRequest bounds a request's body: ten messages of 1 MiB, with room for JSON's escapes.
 const maxRequest = 64 << 20
