@@ -8,9 +8,9 @@ type Program struct {
 	BuildTime string // how long a build takes on a small machine, for humans
 }
 
-// Temporal is the Temporal CLI, which is the development server as well. Version 1.5.1 is the newest that can be built
+// temporal is the Temporal CLI, which is the development server as well. Version 1.5.1 is the newest that can be built
 // from the module proxy (1.9.1 can't).
-func Temporal() Program {
+func temporal() Program {
 	return Program{
 		Name: "temporal", Package: "github.com/temporalio/cli/cmd/temporal", Version: "v1.5.1",
 		BuildTime: "about 3 minutes",

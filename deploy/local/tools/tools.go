@@ -53,7 +53,7 @@ func (t Tools) goCommand() string {
 // Temporal is the path of the Temporal CLI: the one on the PATH if it is new enough, or else the pinned one, which is
 // built if it has to be.
 func (t Tools) Temporal(ctx context.Context) (string, error) {
-	p := Temporal()
+	p := temporal()
 	if path, err := exec.LookPath(p.Name); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 		defer cancel()
