@@ -30,7 +30,7 @@ func TestTenThousandClientsMakeOneCopy(t *testing.T) {
 	build.Dir = root
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
-	config := editedConfig(t, func(*stack.Config) {})
+	config := editedConfig(t, func(settingsTree) {})
 	var frontEnds [2]*process
 	for i := range frontEnds {
 		frontEnds[i] = startProcess(t, "crowd", binary, []string{"frontend", "--config", config}, "CLOUD_MIRROR_LOG_LEVEL=info")

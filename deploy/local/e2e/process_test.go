@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,28 +58,43 @@ func startProcess(t *testing.T, name, binary string, args []string, variables ..
 	return p
 }
 
-// editedConfig is the stack's configuration but for what edit changes, in a file.
-func editedConfig(t *testing.T, edit func(*stack.Config)) string {
+// settingsTree is a configuration file as a YAML tree.
+type settingsTree map[string]any
+
+// set changes a setting, such as redis.url.
+func (c settingsTree) set(t *testing.T, key string, value any) {
+	t.Helper()
+	section, name, _ := strings.Cut(key, ".")
+	of, ok := c[section].(map[string]any)
+	require.True(t, ok && of[name] != nil, "the configuration has no %s", key)
+	of[name] = value
+}
+
+// setEndpoint changes the endpoint of a region's S3 server.
+func (c settingsTree) setEndpoint(t *testing.T, region, url string) {
+	t.Helper()
+	pools, _ := c["pools"].([]any)
+	i := slices.IndexFunc(pools, func(pool any) bool {
+		of, ok := pool.(map[string]any)
+		return ok && of["region"] == region
+	})
+	require.GreaterOrEqual(t, i, 0, "the configuration has no pool in %s", region)
+	pools[i].(map[string]any)["endpoint"] = url
+}
+
+// editedConfig writes the stack's configuration, changed by edit, to a file.
+func editedConfig(t *testing.T, edit func(settingsTree)) string {
 	t.Helper()
 	text, err := os.ReadFile(sys.ConfigPath())
 	require.NoError(t, err)
-	var c stack.Config
+	var c settingsTree
 	require.NoError(t, yaml.Unmarshal(text, &c))
-	edit(&c)
+	edit(c)
 	text, err = yaml.Marshal(c)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 	return file
-}
-
-// setEndpoint changes where a region's S3 server is.
-func setEndpoint(c *stack.Config, region, url string) {
-	for i := range c.Pools {
-		if c.Pools[i].Region == region {
-			c.Pools[i].Endpoint = url
-		}
-	}
 }
 
 // ready waits until the process works.
@@ -141,9 +157,9 @@ func newVictim(t *testing.T, region string) *victim {
 	t.Helper()
 	pause(t, stack.WorkerName(region))
 	v := &victim{s3: newS3Proxy(t, region), redis: newRedisProxy(t), temporal: newTemporalRelay(t)}
-	config := editedConfig(t, func(c *stack.Config) {
-		c.Redis.URL = "redis://" + v.redis.addr + "/0"
-		setEndpoint(c, region, v.s3.URL)
+	config := editedConfig(t, func(c settingsTree) {
+		c.set(t, "redis.url", "redis://"+v.redis.addr+"/0")
+		c.setEndpoint(t, region, v.s3.URL)
 	})
 	v.process = startProcess(t, "victim", sys.Binary(), strings.Fields("worker --pool s3_"+region+" --no-bridge --config "+config),
 		"TEMPORAL_ADDRESS="+v.temporal.addr)

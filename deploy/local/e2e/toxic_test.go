@@ -10,8 +10,6 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
-
-	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // toxic is a proxy before a dependency that can be made to fail.
@@ -89,10 +87,10 @@ func newOutpost(t *testing.T) *outpost {
 	o.temporal = newToxic(t, server, "temporal", sys.TemporalAddress())
 	o.s3 = newToxic(t, server, "s3", host(o.heads.URL))
 	o.origin = newToxic(t, server, "origin", host(o.source.URL))
-	config := editedConfig(t, func(c *stack.Config) {
-		c.Redis.URL = "redis://" + o.redis.Listen + "/0"
-		c.SQS.Endpoint = "http://" + o.sqs.Listen
-		setEndpoint(c, west, "http://"+o.s3.Listen)
+	config := editedConfig(t, func(c settingsTree) {
+		c.set(t, "redis.url", "redis://"+o.redis.Listen+"/0")
+		c.set(t, "sqs.endpoint", "http://"+o.sqs.Listen)
+		c.setEndpoint(t, west, "http://"+o.s3.Listen)
 	})
 	o.worker = startProcess(t, "outpost-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config), "TEMPORAL_ADDRESS="+o.temporal.Listen)
 	// What a front end keeps in memory would hide that redis is away; the budget of redis is the product's own.

@@ -88,8 +88,6 @@ type Options struct {
 	Race bool
 	// Env is added to the environment of the cloud-mirror processes, as in NAME=value. Later entries win.
 	Env []string
-	// Configure may change the configuration file before it is written.
-	Configure func(*Config)
 	// Log takes progress and what happens to processes, a line each; nil drops it. Terminal says that it is one.
 	Log      io.Writer
 	Terminal bool

@@ -71,11 +71,7 @@ func (s *Stack) writeConfig() error {
 	if err != nil {
 		return err
 	}
-	config := newConfig(s.plan, key)
-	if s.opts.Configure != nil {
-		s.opts.Configure(&config)
-	}
-	return config.write(s.ConfigPath())
+	return newConfigValues(s.plan, key).write(s.ConfigPath())
 }
 
 func (s *Stack) setup(ctx context.Context) error {

@@ -4,10 +4,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 )
 
 func TestFromEnv(t *testing.T) {
@@ -248,14 +251,50 @@ pools:
 func TestConfigFile(t *testing.T) {
 	p := &plan{frontEnds: []int{1}, frontEndAdmins: []int{2}, redis: 3, sqs: 4, workerAdmins: []int{5}, s3: []int{6, 7, 8}}
 	path := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
-	if err := newConfig(p, "a2V5").write(path); err != nil {
+	if err := newConfigValues(p, "a2V5").write(path); err != nil {
 		t.Fatal(err)
 	}
+	if got, want := readConfig(t, path), parseConfig(t, wantConfig); !reflect.DeepEqual(got, want) {
+		t.Errorf("the file has\n%v, want\n%v", got, want)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v (%v)", info, err)
+	}
+}
+
+// TestConfigFileQuotesValues renders values that mean something else, or nothing, in plain YAML.
+func TestConfigFileQuotesValues(t *testing.T) {
+	for _, value := range []string{
+		`"quoted"`, "'single'", "a: b", "a #b", "- a", "{a: b}", "[a]", "*a", "&a", "!a", "%a", "@a", "|", ">", "?", "true", "null", "~",
+		"1e3", "", " a ", "a\nb: c", "a\tb", `a\b`, "a\x00b", "Übergröße ✓ 🙂", "{{.PurgeToken}}",
+	} {
+		path := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
+		v := configValues{PurgeToken: value, Pools: []poolValues{{Region: value}}}
+		if err := v.write(path); err != nil {
+			t.Fatal(err)
+		}
+		config := readConfig(t, path)
+		token := config["frontend"].(map[string]any)["purge_token"]
+		region := config["pools"].([]any)[0].(map[string]any)["region"]
+		if token != value || region != value {
+			t.Errorf("%q is read as %q and %q", value, token, region)
+		}
+	}
+}
+
+func readConfig(t *testing.T, path string) map[string]any {
+	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(b) != wantConfig {
-		t.Errorf("the file is\n%s", b)
+	return parseConfig(t, string(b))
+}
+
+func parseConfig(t *testing.T, text string) (config map[string]any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
+		t.Fatal(err)
 	}
+	return config
 }
