@@ -17,34 +17,41 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// Times of the bridge's calls to Temporal.
+// Times of the bridge's calls to Temporal: the limit of one attempt, and the pauses between
+// attempts.
 const (
 	startTimeout = 10 * time.Second
 	firstBackoff = 200 * time.Millisecond
 	maxBackoff   = 10 * time.Second
 )
 
-// Starter is what the bridge needs of a Temporal client.
+// Starter is the part of a Temporal client that the bridge needs. Its errors are those of the
+// service (package serviceerror).
 type Starter interface {
+	// ExecuteWorkflow starts the workflow. It returns once Temporal has durably accepted it.
 	ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, w any, args ...any) (client.WorkflowRun, error)
+	// DescribeWorkflowExecution describes a run; an empty run means the latest. If the workflow does
+	// not exist, it fails with NotFound.
 	DescribeWorkflowExecution(ctx context.Context, id, run string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+	// CancelWorkflow requests the cancellation of one run.
 	CancelWorkflow(ctx context.Context, workflowID, runID string) error
 }
 
-// Bridge turns copy requests into workflows.
+// Bridge turns copy requests into workflows. All fields are required.
 type Bridge struct {
 	Temporal Starter
 	Sealer   *activities.Sealer
-	// Admit returns the canonical form of a source's URL, or why it is not allowed.
+	// Admit returns the canonical form of a source's URL, or an error if the URL is not allowed.
 	Admit func(url string) (string, error)
-	// Pools are all that are configured, by id; any bridge starts copies into any of them.
+	// Pools are all configured pools, by id. Any bridge starts copies into any of them.
 	Pools map[string]storage.Pool
-	// Waiting is told that Temporal does not take a request; it is tried again.
+	// Waiting receives the error of each attempt that Temporal did not accept. The bridge then
+	// retries.
 	Waiting func(error)
 }
 
-// Handle does what the request asks for. It returns when Temporal has durably accepted it, however long that takes; ctx
-// ends the attempt. Requests that can never be done are [*queue.RejectError].
+// Handle fulfils the request. It retries until Temporal has durably accepted it, however long that
+// takes; ctx ends the attempt. A request that can never be fulfilled is a [*queue.RejectError].
 func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	pool, ok := b.Pools[r.Pool]
 	if !ok {
@@ -74,7 +81,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	}
 }
 
-// apply makes one attempt at the request, of startTimeout at most.
+// apply makes one attempt to fulfil the request, of startTimeout at most.
 func (b *Bridge) apply(ctx context.Context, r queue.Request, s activities.SealedObject) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -103,7 +110,8 @@ func (b *Bridge) startWorkflow(ctx context.Context, r queue.Request, s activitie
 	return nil
 }
 
-// cancelWorkflow cancels the object's copy if it began before the purge. It is no error if there is none.
+// cancelWorkflow cancels the object's copy if it started before the purge. A missing copy is not an
+// error.
 func (b *Bridge) cancelWorkflow(ctx context.Context, s activities.SealedObject, generation int64) error {
 	id := workflows.ID(s)
 	err := b.cancelRun(ctx, id, generation)
@@ -113,8 +121,8 @@ func (b *Bridge) cancelWorkflow(ctx context.Context, s activities.SealedObject, 
 	return nil
 }
 
-// cancelRun ends the object's copy if it began before the purge: messages come late and twice, and a copy that was asked for
-// after the purge is not meant.
+// cancelRun cancels the workflow's latest run if it started before the purge. Messages arrive late
+// and twice, and a copy that was requested after the purge must stay.
 func (b *Bridge) cancelRun(ctx context.Context, id string, generation int64) error {
 	run, err := b.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	if err != nil {

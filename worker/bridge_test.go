@@ -24,12 +24,12 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// temporalDouble stands for a Temporal that fails as a real one can't be made to.
+// temporalDouble is a Temporal client with failures that a real server can't be made to produce.
 type temporalDouble struct {
 	start   func(o client.StartWorkflowOptions, input workflows.CopyObjectInput) error
 	cancel  func(id, run string) error
 	started []client.StartWorkflowOptions
-	running *workflow.WorkflowExecutionInfo // nil is none
+	running *workflow.WorkflowExecutionInfo // nil means none
 }
 
 func (d *temporalDouble) DescribeWorkflowExecution(
@@ -124,7 +124,7 @@ func TestRequestIsRetriedWhileTemporalIsUnavailable(t *testing.T) {
 	d := &temporalDouble{}
 	d.start = func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
 		if failures--; failures >= 0 {
-			return serviceerror.NewUnavailable("away")
+			return serviceerror.NewUnavailable("unavailable")
 		}
 		return nil
 	}
@@ -138,7 +138,7 @@ func TestStoppedBridgeReturnsTheRequestToTheQueue(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
 		cancel()
-		return serviceerror.NewUnavailable("away")
+		return serviceerror.NewUnavailable("unavailable")
 	}}
 	b, _ := newBridge(t, d)
 	err := b.Handle(ctx, request(queue.Put))
@@ -176,11 +176,11 @@ func TestCancel(t *testing.T) {
 		generation int64
 		cancelled  bool
 	}{
-		"a copy that began before it":                  {run(running, purged.Add(-time.Second)), purged.UnixMilli(), true},
-		"a copy that was asked for after it":           {run(running, purged.Add(time.Second)), purged.UnixMilli(), false},
-		"any copy, if the message does not say when":   {run(running, purged.Add(time.Second)), 0, true},
-		"a copy that is made":                          {run(completed, purged.Add(-time.Second)), purged.UnixMilli(), false},
-		"no copy, which is what it finds most of time": {nil, purged.UnixMilli(), false},
+		"a copy that started before it":              {run(running, purged.Add(-time.Second)), purged.UnixMilli(), true},
+		"a copy that started after it":               {run(running, purged.Add(time.Second)), purged.UnixMilli(), false},
+		"any copy, if the message has no generation": {run(running, purged.Add(time.Second)), 0, true},
+		"a completed copy":                           {run(completed, purged.Add(-time.Second)), purged.UnixMilli(), false},
+		"no copy, the usual case":                    {nil, purged.UnixMilli(), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cancelled := false

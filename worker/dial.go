@@ -10,7 +10,9 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 )
 
-// Dial connects to the Temporal that TEMPORAL_* or temporal.toml name.
+// Dial connects to Temporal, as configured by TEMPORAL_* variables or temporal.toml
+// (https://docs.temporal.io/references/client-environment-configuration). It also returns the
+// namespace. The caller closes the client.
 func Dial(ctx context.Context, log zerolog.Logger) (temporal client.Client, namespace string, err error) {
 	opts, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {

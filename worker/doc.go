@@ -1,12 +1,27 @@
-// Package worker is where cloud-mirror meets Temporal: the worker that runs copies, the bridge that starts them from the
-// copy-request queue, the schedules that sweep uploads, and the logger between the SDK and zerolog.
+// Package worker connects cloud-mirror to Temporal: the worker that runs copies, the bridge that
+// starts them from the copy-request queue, the schedules that sweep uploads, and the logger between
+// the SDK and zerolog. Packages workflows and activities define the copy itself.
 //
-// It guarantees:
-//   - A message leaves the queue only after Temporal has durably accepted the workflow, or the message is shown to be no
-//     copy request. While Temporal is away the bridge keeps its messages, invisible to others and not counted as failed.
-//   - A request for an object whose copy is running starts no second one.
-//   - A worker does not start unless the search attributes are registered, since workflows would be blocked for ever.
-//   - A worker that is told to stop hands its copies over.
+// # Guarantees
 //
-// What a copy does is the workflows' and activities' business.
+//   - A message leaves the queue only after Temporal has durably accepted the workflow, or because
+//     it is not a copy request.
+//   - While Temporal is unavailable, the bridge keeps its messages. They stay hidden from other
+//     receivers and do not count as failed.
+//   - A request for an object whose copy is running starts no second copy.
+//   - A worker does not start unless the search attributes are registered. Otherwise its workflows
+//     would block for ever.
+//   - A stopping worker hands its copies over.
+//
+// # Decisions
+//
+// 2026-11-22: a purge cancels only a copy that started before it. Messages arrive late and twice,
+// and a copy that was requested after the purge must stay.
+//
+// 2026-11-22: search attributes are listed by the operator service. The client's own call omits
+// those of a namespace on servers with an SQL visibility store. It is complete where the provider
+// keeps the operator service to itself, and is used only there.
+//
+// 2026-11-22: the SDK's error log of a failed attempt is demoted to debug. The workflow retries or
+// records the failure, and activities log the outcome of a copy themselves.
 package worker

@@ -8,16 +8,16 @@ import (
 	"go.temporal.io/sdk/log"
 )
 
-// temporalLogger is l in the form that the Temporal SDK takes.
+// temporalLogger adapts l to the Temporal SDK.
 func temporalLogger(l zerolog.Logger) log.Logger {
 	return log.NewStructuredLogger(slog.New(quiet{zerolog.NewSlogHandler(l)}))
 }
 
-// attemptFailed is what the SDK says, as an error, of every failed attempt of an activity.
+// attemptFailed is the message of the SDK's error log of a failed attempt of an activity.
 const attemptFailed = "Activity error."
 
-// quiet makes of a failed attempt what it is: something that the workflow will retry, or record. Activities say
-// themselves what came of a copy.
+// quiet demotes the SDK's error log of each failed attempt to debug: the workflow retries it or
+// records it. Activities log the outcome of a copy themselves.
 type quiet struct{ slog.Handler }
 
 var _ slog.Handler = quiet{}

@@ -11,14 +11,16 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// Lister is what it takes of a Temporal client to find workflows.
+// Lister is the part of a Temporal client that lists workflows.
 type Lister interface {
+	// ListWorkflow returns one page of the workflows that match r's query. A next-page token in the
+	// response means that more pages follow.
 	ListWorkflow(
 		ctx context.Context, r *workflowservice.ListWorkflowExecutionsRequest,
 	) (*workflowservice.ListWorkflowExecutionsResponse, error)
 }
 
-// Owners tells from Temporal's list of workflows which copies are running.
+// Owners finds the running copies in Temporal's list of workflows.
 type Owners struct {
 	Temporal  Lister
 	Namespace string
@@ -26,7 +28,7 @@ type Owners struct {
 
 var _ activities.Owners = Owners{}
 
-// Running returns the hashes of the pool's objects that a running workflow copies.
+// Running returns the hashes of those objects of the pool that a running workflow copies.
 func (o Owners) Running(ctx context.Context, pool string) (map[string]bool, error) {
 	running := map[string]bool{}
 	r := &workflowservice.ListWorkflowExecutionsRequest{

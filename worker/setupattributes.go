@@ -15,11 +15,12 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// ErrAttributes is returned if search attributes are not registered.
+// ErrAttributes is the error of a worker whose namespace lacks search attributes.
 var ErrAttributes = errors.New("search attributes are not registered in Temporal: run `cloud-mirror setup`")
 
-// SetupAttributes registers the workflows' search attributes in the namespace if they are not, and says what it did in
-// lines for a person. With dryRun it changes nothing and says what it would do.
+// SetupAttributes registers the workflows' search attributes in the namespace unless they are
+// registered. It returns lines about its work, for people to read. With dryRun it changes nothing
+// and returns the changes that it would make.
 func SetupAttributes(ctx context.Context, c client.Client, namespace string, dryRun bool) ([]string, error) {
 	const title = "Temporal search attributes: "
 	missing, err := missingAttributes(ctx, c, namespace)
@@ -28,7 +29,7 @@ func SetupAttributes(ctx context.Context, c client.Client, namespace string, dry
 	case err != nil:
 		return nil, err
 	case len(missing) == 0:
-		return []string{title + "are registered"}, nil
+		return []string{title + "exist"}, nil
 	case dryRun:
 		return []string{title + "would register " + list}, nil
 	}
@@ -42,8 +43,8 @@ func SetupAttributes(ctx context.Context, c client.Client, namespace string, dry
 	})
 	var exists *serviceerror.AlreadyExists
 	if err != nil && !errors.As(err, &exists) {
-		// Temporal Cloud has no operator service for its users.
-		return nil, fmt.Errorf("register search attributes (Temporal Cloud: do it with `tcld namespace "+
+		// Temporal Cloud does not offer the operator service to its users.
+		return nil, fmt.Errorf("register search attributes (on Temporal Cloud, use `tcld namespace "+
 			"search-attributes add`, type Keyword: %s): %w", list, err)
 	}
 	return []string{title + "registered " + list}, nil
@@ -52,15 +53,16 @@ func SetupAttributes(ctx context.Context, c client.Client, namespace string, dry
 func missingAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
 	have, err := listAttributes(ctx, c, namespace)
 	if err != nil {
-		return nil, fmt.Errorf("search attributes of Temporal: %w", err)
+		return nil, fmt.Errorf("list search attributes of Temporal: %w", err)
 	}
 	return slices.DeleteFunc(workflows.AttributeNames(), func(name string) bool {
 		return have[name] == enums.INDEXED_VALUE_TYPE_KEYWORD
 	}), nil
 }
 
-// listAttributes asks the operator service, since the other call that lists search attributes leaves out those of a namespace
-// on servers with an SQL visibility store. Where the operator service is the provider's own, the other call is complete.
+// listAttributes asks the operator service. The client's own call omits the search attributes of a
+// namespace on servers with an SQL visibility store. It is complete where the provider keeps the
+// operator service to itself.
 func listAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enums.IndexedValueType, error) {
 	list, err := c.OperatorService().ListSearchAttributes(ctx,
 		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})

@@ -19,7 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// operatorDouble stands for an operator service that a provider keeps to itself.
+// operatorDouble is an operator service, or the refusal of a provider that keeps its own to itself.
 type operatorDouble struct {
 	operatorservice.OperatorServiceClient
 	listErr error
@@ -48,17 +48,17 @@ func TestSetupAttributes(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		listErr    error
-		clientKeys map[string]enums.IndexedValueType // as the other call says
+		clientKeys map[string]enums.IndexedValueType // from the client's own call
 		dryRun     bool
 		added      int
 		line       string
 		fails      bool
 	}{
-		"registers what is missing":          {nil, nil, false, 4, "Temporal search attributes: registered ", false},
-		"dry run":                            {nil, nil, true, 0, "Temporal search attributes: would register ", false},
-		"the provider's own, all there":      {serviceerror.NewPermissionDenied("no", ""), all, false, 0, "Temporal search attributes: are registered", false},
-		"the provider's own, not there":      {serviceerror.NewUnimplemented("no"), nil, false, 4, "", false},
-		"a server that is away is no answer": {errors.New("away"), all, false, 0, "", true},
+		"registers missing attributes":      {nil, nil, false, 4, "Temporal search attributes: registered ", false},
+		"dry run":                           {nil, nil, true, 0, "Temporal search attributes: would register ", false},
+		"the provider's own, all exist":     {serviceerror.NewPermissionDenied("no", ""), all, false, 0, "Temporal search attributes: exist", false},
+		"the provider's own, missing":       {serviceerror.NewUnimplemented("no"), nil, false, 4, "", false},
+		"an unavailable server is an error": {errors.New("unavailable"), all, false, 0, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			operator := &operatorDouble{listErr: tc.listErr}
@@ -80,7 +80,7 @@ func TestWorkerDoesNotStartWithoutSearchAttributes(t *testing.T) {
 	c := &mocks.Client{}
 	c.On("OperatorService").Return(&operatorDouble{})
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // a worker that starts stops at once
+	cancel() // a worker that did start would stop at once
 	w := worker.New(c, worker.Options{Log: zerolog.Nop(), Namespace: "default"})
 	err := w.Run(ctx)
 	require.ErrorIs(t, err, worker.ErrAttributes)

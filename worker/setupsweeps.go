@@ -13,8 +13,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// SetupSweeps makes a schedule for each pool that sweeps its bucket, and says what it did in lines for a person. A
-// schedule that is there is left as it is, paused or not. With dryRun it changes nothing and says what it would do.
+// SetupSweeps creates a schedule for each pool that sweeps its bucket. It leaves an existing
+// schedule unchanged, paused or not. It returns a line for each schedule, for people to read. With
+// dryRun it changes nothing and returns the changes that it would make.
 func SetupSweeps(ctx context.Context, c client.ScheduleClient, pools []string, dryRun bool) (lines []string, err error) {
 	for _, pool := range pools {
 		id := workflows.SweepID(pool)
@@ -23,10 +24,10 @@ func SetupSweeps(ctx context.Context, c client.ScheduleClient, pools []string, d
 		_, missing := errors.AsType[*serviceerror.NotFound](err)
 		switch {
 		case err == nil:
-			lines = append(lines, title+"is there")
+			lines = append(lines, title+"exists")
 			continue
 		case !missing:
-			return lines, fmt.Errorf("schedule %s: %w", id, err)
+			return lines, fmt.Errorf("describe schedule %s: %w", id, err)
 		case dryRun:
 			lines = append(lines, title+"would create it")
 			continue

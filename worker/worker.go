@@ -23,29 +23,32 @@ import (
 const (
 	// stopTimeout is how long a stopping worker waits for its activities to hand over.
 	stopTimeout = 10 * time.Second
-	// heartbeatThrottle lets heartbeats through often enough that a copy learns within seconds that it was cancelled.
+	// heartbeatThrottle is short enough that a copy learns of its cancellation within seconds.
 	heartbeatThrottle = time.Second
 )
 
-// Options is what a worker process does.
+// Options configures a worker process.
 type Options struct {
 	Log zerolog.Logger
-	// Namespace is the client's.
+	// Namespace is the Temporal namespace of the client.
 	Namespace string
-	// Activities are the activities of the pools that this process copies into, by pool id. None means a bridge alone.
+	// Activities are the activities of the pools that this process copies into, by pool id. An
+	// empty map means that the process only bridges.
 	Activities map[string]*activities.Activities
-	// Concurrency is how many activities run at the same time in each pool, LargeSlots how many copies of large objects besides.
+	// Concurrency is the most activities that run at the same time in each pool. LargeSlots is the
+	// most copies of large objects in each pool; they come in addition.
 	Concurrency, LargeSlots int
-	// Bridge starts workflows for what Receivers receive. Nil means copies alone.
+	// Bridge starts workflows for the messages of Queue. Nil means that the process only copies.
 	Bridge *Bridge
-	// Queue is where the bridge receives from, with so many receivers.
+	// Queue is the bridge's queue. Receivers receive from it concurrently, and VisibilityTimeout is
+	// as in [queue.Receiver].
 	Queue             *queue.Queue
 	Receivers         int
 	VisibilityTimeout time.Duration
 	Metrics           *Metrics
 }
 
-// Worker is a worker process.
+// Worker runs the activities and the bridge of one process.
 type Worker struct {
 	client client.Client
 	opts   Options
@@ -55,7 +58,7 @@ type Worker struct {
 // New returns a worker that does nothing until [Worker.Run].
 func New(c client.Client, o Options) *Worker { return &Worker{client: c, opts: o} }
 
-// Ready says whether the worker takes tasks and messages.
+// Ready returns an error unless the worker accepts tasks and messages.
 func (w *Worker) Ready() error {
 	if !w.ready.Load() {
 		return errors.New("starting or stopping")
@@ -63,8 +66,9 @@ func (w *Worker) Ready() error {
 	return nil
 }
 
-// Run works until ctx is over, then stops in order: no new messages, then no new tasks, then the copies under way hand
-// over.
+// Run works until ctx is done, then stops in order: no new messages, then no new tasks, then the
+// copies in flight hand over. It also stops on a fatal error of a Temporal worker, and returns it.
+// Missing search attributes are [ErrAttributes].
 func (w *Worker) Run(ctx context.Context) error {
 	missing, err := missingAttributes(ctx, w.client, w.opts.Namespace)
 	if err != nil {
@@ -101,8 +105,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// startCopiers starts two Temporal workers per pool, of which one is for large objects, and returns the function that
-// stops all of them at the same time.
+// startCopiers starts two Temporal workers for each pool, one of them for large objects. It returns
+// a function that stops all of them at the same time.
 func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), err error) {
 	var started []worker.Worker
 	stop = func() {
@@ -149,9 +153,9 @@ func newReceiver(o Options) *queue.Receiver {
 			if outcome != "" {
 				o.Metrics.messages.WithLabelValues(pool, string(outcome)).Inc()
 			}
-			// A message that comes back because the process stops is not news.
+			// A stopping process returns its messages to the queue: that is not worth a log line.
 			if err != nil && !errors.Is(err, context.Canceled) {
-				o.Log.Warn().Err(err).Str("pool", pool).Str("outcome", string(outcome)).Msg("copy request")
+				o.Log.Warn().Err(err).Str("pool", pool).Str("outcome", string(outcome)).Msg("copy request error")
 			}
 		},
 	}
