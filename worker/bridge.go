@@ -32,7 +32,9 @@ type Starter interface {
 	ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, w any, args ...any) (client.WorkflowRun, error)
 	// DescribeWorkflowExecution describes a run; an empty run means the latest. If the workflow does
 	// not exist, it fails with NotFound.
-	DescribeWorkflowExecution(ctx context.Context, id, run string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+	DescribeWorkflowExecution(
+		ctx context.Context, id, run string,
+	) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 	// CancelWorkflow requests the cancellation of one run.
 	CancelWorkflow(ctx context.Context, workflowID, runID string) error
 }

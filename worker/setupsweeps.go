@@ -16,7 +16,9 @@ import (
 // SetupSweeps creates a schedule for each pool that sweeps its bucket. It leaves an existing
 // schedule unchanged, paused or not. It returns a line for each schedule, for people to read. With
 // dryRun it changes nothing and returns the changes that it would make.
-func SetupSweeps(ctx context.Context, c client.ScheduleClient, pools []string, dryRun bool) (lines []string, err error) {
+func SetupSweeps(
+	ctx context.Context, c client.ScheduleClient, pools []string, dryRun bool,
+) (lines []string, err error) {
 	for _, pool := range pools {
 		id := workflows.SweepID(pool)
 		title := "Temporal schedule " + id + ": "

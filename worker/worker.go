@@ -117,12 +117,13 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		wg.Wait()
 	}
 	for pool, a := range o.Activities {
+		onFatal := func(err error) { fatal <- fmt.Errorf("worker of pool %s: %w", pool, err) }
 		options := worker.Options{
 			MaxConcurrentActivityExecutionSize: o.Concurrency,
 			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 			WorkerStopTimeout:                  stopTimeout,
-			OnFatalError:                       func(err error) { fatal <- fmt.Errorf("worker of pool %s: %w", pool, err) },
+			OnFatalError:                       onFatal,
 		}
 		small := worker.New(c, workflows.TaskQueue(pool), options)
 		small.RegisterWorkflow(workflows.CopyObject)
