@@ -7,7 +7,7 @@ SHELL := bash
 # The whole system on one machine is a module of its own, so that the product's go.mod stays small.
 LOCAL := .cache/bin/local
 TOOLS := $(CURDIR)/deploy/tools/go.mod
-MODULES := . deploy/local
+MODULES := . deploy/local deploy/bench
 REDOCLY := @redocly/cli@2.55.0
 
 .PHONY: help
@@ -40,8 +40,9 @@ test: redis $(LOCAL) ## Run every test, unit and integration, against real serve
 	@cd deploy/local && go test -race -timeout 20m ./...
 
 .PHONY: bench
-bench: redis $(LOCAL) ## Measure redirects and copies on the local stack
-	@cd deploy/local && go run ./bench
+bench: redis ## Measure first and next requests on the local stack: make bench ARGS="-h"
+	@cd deploy/bench && go build -o ../../.cache/bin/bench-requests ./requests
+	@.cache/bin/bench-requests $(ARGS)
 
 .PHONY: bench-copy
 bench-copy: redis $(LOCAL) ## Measure copies against rclone and the limit

@@ -11,7 +11,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// emptyWorkflow is three activities that do nothing: what any workflow of three activities costs at least.
+// emptyWorkflow runs three activities that do nothing, which is the least that a workflow of three
+// activities costs.
 type emptyWorkflow struct {
 	client client.Client
 	worker worker.Worker
@@ -19,7 +20,7 @@ type emptyWorkflow struct {
 
 const (
 	emptyQueue    = "bench"
-	emptyActivity = "Nothing"
+	emptyActivity = "Empty"
 )
 
 func newEmptyWorkflow(address string) (*emptyWorkflow, error) {
@@ -29,7 +30,7 @@ func newEmptyWorkflow(address string) (*emptyWorkflow, error) {
 	}
 	w := worker.New(c, emptyQueue, worker.Options{})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: emptyActivity})
-	w.RegisterWorkflowWithOptions(threeTimesNothing, workflow.RegisterOptions{Name: "Empty"})
+	w.RegisterWorkflowWithOptions(threeEmptyActivities, workflow.RegisterOptions{Name: "Empty"})
 	if err := w.Start(); err != nil {
 		c.Close()
 		return nil, err
@@ -37,7 +38,7 @@ func newEmptyWorkflow(address string) (*emptyWorkflow, error) {
 	return &emptyWorkflow{client: c, worker: w}, nil
 }
 
-func threeTimesNothing(ctx workflow.Context) error {
+func threeEmptyActivities(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
 	for range 3 {
 		if err := workflow.ExecuteActivity(ctx, emptyActivity).Get(ctx, nil); err != nil {
@@ -60,7 +61,7 @@ func (e *emptyWorkflow) close() {
 	e.client.Close()
 }
 
-// quiet keeps the SDK's log out of the figures.
+// quiet drops the SDK's log, which would mix with the table.
 type quiet struct{}
 
 var _ log.Logger = quiet{}
