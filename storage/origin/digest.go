@@ -12,8 +12,8 @@ import (
 // 3; RFC 3230, section 4.1.1). Nothing decodes the object on its way, so this is the checksum of
 // the stored bytes as well.
 type Digest struct {
-	// Algorithm is "sha-512", "sha-256", "sha" (which is SHA-1) or "md5": the names of IANA's registry of hash algorithms
-	// for HTTP digest fields, in lower case.
+	// Algorithm is "sha-512", "sha-256", "sha" (which is SHA-1) or "md5": the names of IANA's
+	// registry of hash algorithms for HTTP digest fields, in lower case.
 	Algorithm string `json:"algorithm"`
 	// Value is the checksum itself, neither hex nor base64.
 	Value []byte `json:"value"`

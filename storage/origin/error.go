@@ -92,7 +92,8 @@ func changed(host, what string) *Error {
 }
 
 func unverifiable(host, why string) *Error {
-	return &Error{Class: ClassUnverifiable, Permanent: true, Text: fmt.Sprintf("source %s can't be verified: %s", host, why)}
+	text := fmt.Sprintf("source %s can't be verified: %s", host, why)
+	return &Error{Class: ClassUnverifiable, Permanent: true, Text: text}
 }
 
 // statusError classifies an unexpected status. 408 (RFC 9110), 425 (RFC 8470) and 429 (RFC 6585)

@@ -25,7 +25,9 @@ type Hop struct {
 //
 // It returns the first response that is not a redirect, of any status, and all hops including the
 // last. The caller closes the body.
-func (c *Client) follow(ctx context.Context, method, canonical string, header http.Header) (*http.Response, []Hop, error) {
+func (c *Client) follow(
+	ctx context.Context, method, canonical string, header http.Header,
+) (*http.Response, []Hop, error) {
 	if err := c.Check(canonical); err != nil {
 		return nil, nil, err
 	}

@@ -61,7 +61,9 @@ func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off,
 }
 
 // get sends a GET and makes the checks that whole and ranged responses have in common.
-func (c *Client) get(ctx context.Context, canonical string, want Meta, status int, byteRange string) (*http.Response, error) {
+func (c *Client) get(
+	ctx context.Context, canonical string, want Meta, status int, byteRange string,
+) (*http.Response, error) {
 	header := http.Header{}
 	if byteRange != "" {
 		header.Set("Range", byteRange)
