@@ -20,7 +20,8 @@ const deadRetention = 14 * 24 * time.Hour
 
 // Setup creates the queue and its dead-letter queue, or sets those of their attributes that differ.
 // It returns a line about each queue, for people to read. A message goes to the dead-letter queue
-// after maxReceives receives. With dryRun, Setup changes nothing and returns what it would do.
+// after maxReceives receives. With dryRun, Setup changes nothing and returns the changes that it
+// would make.
 func (q *Queue) Setup(ctx context.Context, visibility time.Duration, maxReceives int, dryRun bool) ([]string, error) {
 	dead := q.name + deadSuffix
 	steps, err := q.ensure(ctx, dead, map[string]string{

@@ -157,7 +157,7 @@ func retryDelay(failures int, interval time.Duration) time.Duration {
 	return min(d, interval)
 }
 
-// Locate returns the region, with a pool, for the client of a request, or false if there is none.
+// Locate returns the pool region for the client of a request, or false if there is none.
 func (l *Locator) Locate(r *http.Request) (region string, ok bool) {
 	a, ok := ClientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), l.hops)
 	if !ok {
@@ -166,8 +166,8 @@ func (l *Locator) Locate(r *http.Request) (region string, ok bool) {
 	return l.Choose(a)
 }
 
-// Choose returns the region, with a pool, for a client at this address: the client's own or its
-// nearest, otherwise the default, otherwise false. The zero address is an unknown client.
+// Choose returns the pool region for a client at this address: the client's own or its nearest,
+// otherwise the default, otherwise false. The zero address is an unknown client.
 func (l *Locator) Choose(a netip.Addr) (region string, ok bool) {
 	if t := l.table.Load(); t != nil {
 		if pool, ok := l.pools[t.region(normalize(a))]; ok {
