@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// action decodes one request and performs it. The base is the server's own URL as the client sees it.
+// action decodes one request and performs it. The base is the server's URL as the client sees it.
 type action func(ctx context.Context, base string, body []byte) (any, error)
 
 func (s *Server) newActions() map[string]action {
@@ -33,18 +33,18 @@ func (s *Server) newActions() map[string]action {
 	}
 }
 
-// decoded makes an action of a function that takes the request's JSON as In.
+// decoded returns an action that decodes the request's JSON into an In and calls f.
 func decoded[In any](f func(context.Context, string, In) (any, error)) action {
 	return func(ctx context.Context, base string, body []byte) (any, error) {
 		var in In
 		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, errorf("SerializationException", "the request is not the JSON that it should be: %v", err)
+			return nil, errorf("SerializationException", "the request is not valid JSON for this action: %v", err)
 		}
 		return f(ctx, base, in)
 	}
 }
 
-// locked is decoded for a function that runs with the server's state locked.
+// locked is like decoded, and holds s.mu during the call of f.
 func locked[In any](s *Server, f func(string, In) (any, error)) action {
 	return decoded(func(_ context.Context, base string, in In) (any, error) {
 		s.mu.Lock()

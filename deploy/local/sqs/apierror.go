@@ -11,9 +11,9 @@ var (
 	_ json.Marshaler = (*apiError)(nil)
 )
 
-// apiError is an error as clients see it: a modelled type of the service, and a message.
+// apiError is an error response: an error type of the service's model, and a message.
 type apiError struct {
-	code    string // without a name space, for example QueueDoesNotExist
+	code    string // without the namespace, for example QueueDoesNotExist
 	message string
 	status  int // 400 if zero
 }
@@ -35,13 +35,13 @@ func (e *apiError) httpStatus() int {
 	return e.status
 }
 
-// MarshalJSON writes the body of an error response.
+// MarshalJSON returns the body of an error response.
 func (e *apiError) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]string{"__type": "com.amazonaws.sqs#" + e.code, "message": e.message})
 }
 
-// queryCode is the code of the error in the older query protocol. Real SQS sends it along for the sake of clients that
-// compare codes; the codes are those of the awsQueryError traits in the service's model.
+// queryCode returns the error's code in the older query protocol. Real SQS sends it too, because
+// some clients compare codes. The codes come from the awsQueryError traits in the service's model.
 func (e *apiError) queryCode() string {
 	switch e.code {
 	case "QueueDoesNotExist":

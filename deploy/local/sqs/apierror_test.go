@@ -23,7 +23,7 @@ func TestTypedErrors(t *testing.T) {
 			_, err := f.SendMessage(f.ctx, &client.SendMessageInput{QueueUrl: &missing, MessageBody: aws.String("x")})
 			return err
 		}, &types.QueueDoesNotExist{}},
-		{"GetQueueUrl of a missing queue", func() error {
+		{"GetQueueUrl for a missing queue", func() error {
 			_, err := f.GetQueueUrl(f.ctx, &client.GetQueueUrlInput{QueueName: aws.String("missing")})
 			return err
 		}, &types.QueueDoesNotExist{}},
@@ -39,31 +39,31 @@ func TestTypedErrors(t *testing.T) {
 			})
 			return err
 		}, &types.QueueNameExists{}},
-		{"SetQueueAttributes of an unknown attribute", func() error {
+		{"SetQueueAttributes with an unknown attribute", func() error {
 			_, err := f.SetQueueAttributes(f.ctx, &client.SetQueueAttributesInput{
 				QueueUrl: &url, Attributes: map[string]string{"Colour": "red"},
 			})
 			return err
 		}, &types.InvalidAttributeName{}},
-		{"SetQueueAttributes out of range", func() error {
+		{"SetQueueAttributes with a value out of range", func() error {
 			_, err := f.SetQueueAttributes(f.ctx, &client.SetQueueAttributesInput{
 				QueueUrl: &url, Attributes: map[string]string{"VisibilityTimeout": "43201"},
 			})
 			return err
 		}, &types.InvalidAttributeValue{}},
-		{"DeleteMessage with nonsense", func() error {
+		{"DeleteMessage with a malformed receipt handle", func() error {
 			_, err := f.DeleteMessage(f.ctx, &client.DeleteMessageInput{
 				QueueUrl: &url, ReceiptHandle: aws.String("nonsense"),
 			})
 			return err
 		}, &types.ReceiptHandleIsInvalid{}},
-		{"StartMessageMoveTask of a missing queue", func() error {
+		{"StartMessageMoveTask for a missing queue", func() error {
 			_, err := f.StartMessageMoveTask(f.ctx, &client.StartMessageMoveTaskInput{
 				SourceArn: aws.String("arn:aws:sqs:us-west-2:1:x"),
 			})
 			return err
 		}, &types.ResourceNotFoundException{}},
-		{"SendMessageBatch with one id twice", func() error {
+		{"SendMessageBatch with a repeated id", func() error {
 			entry := types.SendMessageBatchRequestEntry{Id: aws.String("a"), MessageBody: aws.String("x")}
 			_, err := f.SendMessageBatch(f.ctx, &client.SendMessageBatchInput{
 				QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{entry, entry},
@@ -85,7 +85,7 @@ func TestTypedErrors(t *testing.T) {
 	}
 }
 
-// innermost is the innermost error.
+// innermost unwraps err completely.
 func innermost(err error) error {
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner

@@ -50,7 +50,7 @@ func (v attributeValue) check(name string) error {
 	return nil
 }
 
-// attributesMD5 is the sum that the service gives over message attributes; empty if there are none.
+// attributesMD5 returns the service's checksum of message attributes, or "" if there are none:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 func attributesMD5(attributes map[string]attributeValue) string {
 	if len(attributes) == 0 {
@@ -76,8 +76,8 @@ func attributesMD5(attributes map[string]attributeValue) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// selects says whether a list of wanted names, as ReceiveMessage takes it, covers a name: All, .*, the name itself, or
-// a prefix that ends in .*
+// selects reports whether wanted, a list of names from ReceiveMessage, covers the name. An entry is
+// All, .*, the name itself, or a prefix that ends in .*
 func selects(wanted []string, name string) bool {
 	for _, w := range wanted {
 		prefix, wild := strings.CutSuffix(w, ".*")

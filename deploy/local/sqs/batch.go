@@ -6,7 +6,7 @@ import (
 	"regexp"
 )
 
-// maxBatch is the largest number of entries in a batch request.
+// maxBatch is the limit on entries in a batch request.
 const maxBatch = 10
 
 type batchInput[E any] struct {
@@ -14,7 +14,7 @@ type batchInput[E any] struct {
 	Entries []batchEntry[E]
 }
 
-// batchEntry is one entry of a batch: its id, in one JSON object with what the single call would take.
+// batchEntry is one entry of a batch. Its JSON object holds an id and the single call's fields.
 type batchEntry[E any] struct {
 	ID    string
 	Entry E
@@ -22,7 +22,7 @@ type batchEntry[E any] struct {
 
 var _ json.Unmarshaler = (*batchEntry[receiptInput])(nil)
 
-// UnmarshalJSON reads both out of the same object: Go can't embed a type parameter.
+// UnmarshalJSON decodes both fields from one object, because Go can't embed a type parameter.
 func (e *batchEntry[E]) UnmarshalJSON(b []byte) error {
 	var id batchResult
 	if err := json.Unmarshal(b, &id); err != nil {
@@ -53,7 +53,8 @@ type sendBatchResult struct {
 	sendOutput
 }
 
-// runBatch performs a batch: the request as a whole is refused if it is malformed; entries fail each on its own.
+// runBatch calls do for every entry. A malformed request fails as a whole. Otherwise each entry
+// succeeds or fails by itself.
 func runBatch[E any](s *Server, in batchInput[E], do func(q *queue, id string, entry E) (any, error)) (any, error) {
 	q, err := s.queueByURL(in.QueueURL)
 	if err != nil {

@@ -2,10 +2,10 @@ package sqs
 
 import "time"
 
-// visibilityChange is a change of a message's visibilityChange, counted from now.
+// visibilityChange sets a message's visibility timeout, counted from now.
 type visibilityChange struct {
 	receiptInput
-	VisibilityTimeout *int
+	VisibilityTimeout *int // in seconds
 }
 
 type visibilityInput struct {

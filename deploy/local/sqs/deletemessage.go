@@ -13,7 +13,8 @@ func (s *Server) deleteMessage(_ string, in deleteInput) (any, error) {
 	return emptyOutput{}, s.delete(q, in.receiptInput)
 }
 
-// delete succeeds without an effect for a message that is gone or was received again since, as the service documents:
+// delete does nothing, and succeeds, if the message no longer exists or was received again. The
+// service documents this:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
 func (s *Server) delete(q *queue, in receiptInput) error {
 	m, err := q.messageByReceipt(in.ReceiptHandle)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// moveTask is a finished redrive, as ListMessageMoveTasks tells of it; it is not kept between runs.
+// moveTask is a finished redrive, as ListMessageMoveTasks returns it. The state file omits it.
 type moveTask struct {
 	SourceArn                        string
 	DestinationArn                   string `json:",omitempty"`
@@ -22,9 +22,10 @@ type startMoveInput struct {
 	DestinationArn string
 }
 
-// startMessageMoveTask redrives a dead-letter queue before it answers. Without a destination each message goes back to
-// the queue that it came from; one that was sent to the dead-letter queue directly has no such queue and stays, and the
-// task fails with CouldNotDetermineMessageSource, as in the real service.
+// startMessageMoveTask redrives a dead-letter queue before it answers. Without a destination, each
+// message returns to its source queue. A message that a client sent to the dead-letter queue
+// directly has no source queue. It stays, and the task fails with CouldNotDetermineMessageSource.
+// The real service does the same.
 func (s *Server) startMessageMoveTask(_ string, in startMoveInput) (any, error) {
 	dead := s.queueByARN(in.SourceArn)
 	if dead == nil {
@@ -54,7 +55,7 @@ func (s *Server) redrive(dead *queue, in startMoveInput) moveTask {
 	})
 	for _, m := range waiting {
 		if m.VisibleAt.After(now) {
-			continue // somebody is looking at it
+			continue // in flight or delayed
 		}
 		to := s.queueByARN(m.Source)
 		if in.DestinationArn != "" {
@@ -77,7 +78,7 @@ type listMoveInput struct {
 	MaxResults int
 }
 
-// listMessageMoveTasks gives the newest task first.
+// listMessageMoveTasks lists the newest task first.
 func (s *Server) listMessageMoveTasks(_ string, in listMoveInput) (any, error) {
 	results := []moveTask{}
 	for _, task := range slices.Backward(s.moveTasks) {

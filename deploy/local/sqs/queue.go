@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// message is one message; the exported fields are what the state file keeps.
+// message is one message. The state file keeps its exported fields.
 type message struct {
 	ID            string
 	Body          string
 	Attributes    map[string]attributeValue `json:",omitempty"`
 	TraceHeader   string                    `json:",omitempty"`
 	Sent          time.Time
-	VisibleAt     time.Time // not before this
+	VisibleAt     time.Time // the earliest time to receive it
 	FirstReceived time.Time `json:",omitzero"`
 	Receives      int       `json:",omitempty"`
-	Receipt       string    `json:",omitempty"` // the newest receipt handle; empty before the first receive
-	Source        string    `json:",omitempty"` // ARN of the queue that it was dead-lettered from
+	Receipt       string    `json:",omitempty"` // the newest receipt handle, empty before the first receive
+	Source        string    `json:",omitempty"` // ARN of the queue that dead-lettered it
 	Sequence      uint64
 
 	index int // in the heap
 }
 
-// queue is one standard queue. Its methods are called with the server's state locked.
+// queue is one standard queue. The caller of a method holds the server's mutex.
 type queue struct {
 	name     string
 	settings settings
@@ -68,8 +68,8 @@ func (q *queue) clear() {
 	clear(q.byID)
 }
 
-// receive receives up to limit messages and hides them for the given time. Messages past the retention period are
-// dropped; those received too often already are handed to bury instead.
+// receive returns at most limit messages, and hides them for the given time. It drops messages past
+// the retention period, and passes messages that have reached maxReceiveCount to deadLetter.
 func (q *queue) receive(now time.Time, limit int, hide time.Duration, deadLetter func(*message)) []*message {
 	var taken []*message
 	for len(taken) < limit && len(q.order) > 0 && !q.order[0].VisibleAt.After(now) {
@@ -83,7 +83,7 @@ func (q *queue) receive(now time.Time, limit int, hide time.Duration, deadLetter
 			taken = append(taken, m)
 		}
 	}
-	// Only now: with a visibility timeout of zero they could be taken again at once.
+	// Put them back only now: with a visibility timeout of zero, the loop would receive them again.
 	for _, m := range taken {
 		m.Receives++
 		m.Receipt = m.ID + "." + rand.Text()
@@ -107,7 +107,8 @@ func (q *queue) expired(m *message, now time.Time) bool {
 	return !now.Before(m.Sent.Add(q.settings.seconds("MessageRetentionPeriod")))
 }
 
-// dropExpired drops expired messages wherever they are, so that a queue without receivers does not grow for ever.
+// dropExpired removes expired messages, hidden or not, so that a queue without receivers does not
+// grow for ever.
 func (q *queue) dropExpired(now time.Time) {
 	for _, m := range slices.Collect(maps.Values(q.byID)) {
 		if q.expired(m, now) {
@@ -116,7 +117,7 @@ func (q *queue) dropExpired(now time.Time) {
 	}
 }
 
-// counts are the three approximate numbers of a queue's attributes.
+// counts returns the three approximate counts in a queue's attributes.
 func (q *queue) counts(now time.Time) (visible, inFlight, delayed int) {
 	q.dropExpired(now)
 	for _, m := range q.order {
@@ -134,7 +135,7 @@ func (q *queue) counts(now time.Time) (visible, inFlight, delayed int) {
 
 var _ heap.Interface = (*byVisibility)(nil)
 
-// byVisibility is a heap: the message that is receivable first, and of those the one sent first, is at the top.
+// byVisibility is a heap of messages, ordered by visibility time and then by send order.
 type byVisibility []*message
 
 func (h byVisibility) Len() int { return len(h) }

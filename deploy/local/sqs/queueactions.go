@@ -19,7 +19,7 @@ func (s *Server) arn(name string) string {
 	return "arn:aws:sqs:" + s.region + ":" + accountID + ":" + name
 }
 
-// queueByARN is the queue of an ARN of this server, or nil.
+// queueByARN returns the queue with the ARN, or nil if this server has no such queue.
 func (s *Server) queueByARN(arn string) *queue {
 	name, ok := strings.CutPrefix(arn, s.arn(""))
 	if !ok {
@@ -28,7 +28,8 @@ func (s *Server) queueByARN(arn string) *queue {
 	return s.queues[name]
 }
 
-// queueByURL is the queue of a queue URL. Only the name counts: the same server may be reached by several host names.
+// queueByURL returns the queue with the URL. Only the name in it counts, because clients may reach
+// this server by several host names.
 func (s *Server) queueByURL(queueURL string) (*queue, error) {
 	if queueURL == "" {
 		return nil, errorf("MissingParameter", "The request must contain the parameter QueueUrl.")
@@ -50,7 +51,7 @@ type createQueueInput struct {
 
 func (s *Server) createQueue(base string, in createQueueInput) (any, error) {
 	if strings.HasSuffix(in.QueueName, ".fifo") || in.Attributes["FifoQueue"] == "true" {
-		return nil, errorf("UnsupportedOperation", "FIFO queues are not available here")
+		return nil, errorf("UnsupportedOperation", "FIFO queues are not supported by this server")
 	}
 	if ok, _ := regexp.MatchString(`^[A-Za-z0-9_-]{1,80}$`, in.QueueName); !ok {
 		return nil, errorf("InvalidParameterValue",
@@ -106,7 +107,7 @@ func (s *Server) deleteQueue(_ string, in queueInput) (any, error) {
 	}
 	delete(s.queues, q.name)
 	s.dirty = true
-	q.notify() // long polls answer that the queue is gone
+	q.notify() // long polls answer that the queue does not exist
 	return emptyOutput{}, nil
 }
 
@@ -150,7 +151,7 @@ func (s *Server) setQueueAttributes(_ string, in setQueueAttributesInput) (any, 
 	}
 	for name, value := range in.Attributes {
 		if value == "" {
-			continue // takes the attribute away
+			continue // removes the attribute
 		}
 		if err := s.checkAttribute(name, value); err != nil {
 			return nil, err
@@ -175,7 +176,7 @@ func (s *Server) listDeadLetterSourceQueues(base string, in queueInput) (any, er
 	return map[string]any{"queueUrls": urls}, nil
 }
 
-// deadLetterSources are the queues whose messages end up in the given one, by name.
+// deadLetterSources returns the queues that dead-letter to the given queue, sorted by name.
 func (s *Server) deadLetterSources(dead *queue) []*queue {
 	var sources []*queue
 	for _, name := range slices.Sorted(maps.Keys(s.queues)) {

@@ -7,7 +7,8 @@ type receiptInput struct {
 	ReceiptHandle string
 }
 
-// messageByReceipt is the message of a receipt handle; nil if it is gone, or was received again since.
+// messageByReceipt returns the message with the receipt handle. It returns nil if the queue no
+// longer holds the message, or if the message was received again.
 func (q *queue) messageByReceipt(handle string) (*message, error) {
 	id, _, ok := strings.Cut(handle, ".")
 	if !ok {

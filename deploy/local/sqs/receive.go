@@ -32,8 +32,8 @@ type receiveOutput struct {
 	Messages []receivedMessage `json:",omitempty"`
 }
 
-// receiveMessage waits, if it has to and is asked to, with the state unlocked. A client that hangs up while it waits
-// takes no message with it.
+// receiveMessage releases s.mu while a long poll waits. If the client hangs up during the wait, no
+// message is received.
 func (s *Server) receiveMessage(ctx context.Context, _ string, in receiveInput) (any, error) {
 	limit, err := parameterInRange("MaxNumberOfMessages", in.MaxNumberOfMessages, 1, 10, 1)
 	if err != nil {
@@ -71,7 +71,8 @@ func (s *Server) receiveMessage(ctx context.Context, _ string, in receiveInput) 
 	}
 }
 
-// awaitChange is over when the queue changed or the time is up; it is false when there is nobody to answer any more.
+// awaitChange waits until the queue changes or d has passed. It returns false if the client hangs
+// up or the server closes.
 func (s *Server) awaitChange(ctx context.Context, changed <-chan struct{}, d time.Duration) bool {
 	timer := s.clock.NewTimer(d)
 	defer timer.Stop()
@@ -87,7 +88,7 @@ func (s *Server) awaitChange(ctx context.Context, changed <-chan struct{}, d tim
 	}
 }
 
-// receive receives from a queue, with the state locked.
+// receive receives messages from q. The caller holds s.mu.
 func (s *Server) receive(q *queue, now time.Time, limit int, hide time.Duration, in receiveInput) receiveOutput {
 	out := receiveOutput{}
 	for _, m := range q.receive(now, limit, hide, func(m *message) { s.deadLetter(q, m) }) {
@@ -97,18 +98,19 @@ func (s *Server) receive(q *queue, now time.Time, limit int, hide time.Duration,
 	return out
 }
 
-// deadLetter moves a message to the dead-letter queue. It keeps its id and the time when it was sent, as in a standard queue
-// of the real service, and is counted as new.
+// deadLetter moves a message to the dead-letter queue of its queue. As in a standard queue of the
+// real service, the message keeps its id and its sent time. Its receive count restarts at zero.
 func (s *Server) deadLetter(from *queue, m *message) {
 	s.dirty = true
 	dead := s.queueByARN(from.redrive.Target)
 	if dead == nil {
-		return // deleted since: the real service drops the message as well
+		return // the queue was deleted: the real service drops the message too
 	}
 	m.Source = s.arn(from.name)
 	s.requeue(dead, m)
 }
 
+// requeue adds a message to q as if no client had received it yet.
 func (s *Server) requeue(q *queue, m *message) {
 	m.Receives, m.Receipt, m.FirstReceived = 0, "", time.Time{}
 	m.VisibleAt = s.clock.Now()
@@ -143,7 +145,7 @@ func (m *message) output(in receiveInput) receivedMessage {
 
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// parameterInRange is a parameter, or its default, checked against its range.
+// parameterInRange returns *value, or initial if value is nil. It fails if *value is out of range.
 func parameterInRange(name string, value *int, low, high, initial int) (int, error) {
 	if value == nil {
 		return initial, nil

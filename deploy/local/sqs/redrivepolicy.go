@@ -14,17 +14,17 @@ type redrivePolicy struct {
 
 var _ json.Unmarshaler = (*looseInt)(nil)
 
-// looseInt is a number that clients write with or without quotation marks; real SQS takes both.
+// looseInt is a number that clients send with or without quotation marks. Real SQS accepts both.
 type looseInt int
 
-// UnmarshalJSON takes 3 and "3".
+// UnmarshalJSON accepts 3 and "3".
 func (n *looseInt) UnmarshalJSON(b []byte) error {
 	i, err := strconv.Atoi(strings.Trim(string(b), `"`))
 	*n = looseInt(i)
 	return err
 }
 
-// parseRedrive decodes a RedrivePolicy; nil for the empty string, by which a client removes the policy.
+// parseRedrive decodes a RedrivePolicy. It returns nil for "": with it a client removes the policy.
 func (s *Server) parseRedrive(value string) (*redrivePolicy, error) {
 	if value == "" {
 		return nil, nil

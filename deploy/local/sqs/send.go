@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// messageInput is a message as SendMessage and the entries of SendMessageBatch give it.
+// messageInput is the message in SendMessage, and in each entry of SendMessageBatch.
 type messageInput struct {
 	MessageBody             string
 	DelaySeconds            *int
@@ -85,7 +85,7 @@ func (o messageInput) check(q *queue) error {
 	return nil
 }
 
-// isForbidden are the characters that the service refuses: those that XML 1.0 can't hold.
+// isForbidden reports whether the service refuses the character, because XML 1.0 can't hold it:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 func isForbidden(r rune) bool {
 	switch {
@@ -97,7 +97,7 @@ func isForbidden(r rune) bool {
 	return true
 }
 
-// bodyMD5 is what SDKs compare with their own sum of the body.
+// bodyMD5 returns the checksum that SDKs compare with their own.
 func bodyMD5(body string) string {
 	sum := md5.Sum([]byte(body))
 	return hex.EncodeToString(sum[:])

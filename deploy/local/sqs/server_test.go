@@ -16,7 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/sqs"
 )
 
-// fixture is a server behind HTTP, the SDK's client for it, and the clock that it goes by.
+// fixture is a server behind HTTP, an SDK client for it, and its fake clock.
 type fixture struct {
 	*client.Client
 	t     *testing.T
@@ -67,7 +67,8 @@ func (f *fixture) queue(name string, attributes map[string]string) string {
 	return *out.QueueUrl
 }
 
-// queueWithDeadLetters is a queue with a dead-letter queue that takes messages after the given number of receives.
+// queueWithDeadLetters creates a queue with a dead-letter queue. A message moves there after that
+// many receives.
 func (f *fixture) queueWithDeadLetters(receives int) (url, dead string) {
 	f.t.Helper()
 	dead = f.queue("q_dead", map[string]string{"MessageRetentionPeriod": "1209600"})
@@ -101,7 +102,7 @@ func (f *fixture) receive(url string, wait int32) []types.Message {
 	return out.Messages
 }
 
-// receiveOne receives exactly receiveOne message.
+// receiveOne fails the test unless it receives exactly one message.
 func (f *fixture) receiveOne(url string) types.Message {
 	f.t.Helper()
 	got := f.receive(url, 0)
@@ -151,8 +152,8 @@ func TestMessageRoundTrip(t *testing.T) {
 	f.expectEmpty(url)
 }
 
-// TestLongPoll parks a receiver, changes the queue, and wants the answer although the clock stands still (or moves less
-// than the wait).
+// TestLongPoll starts a long poll and changes the queue. It expects the answer although the clock
+// stands still, or advances by less than the wait.
 func TestLongPoll(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -179,7 +180,7 @@ func TestLongPoll(t *testing.T) {
 			must(t, f.clock.BlockUntilContext(f.ctx, 1))
 			select {
 			case m := <-got:
-				t.Fatalf("answered at once, with %d messages", len(m))
+				t.Fatalf("the long poll returned at once, with %d messages", len(m))
 			default:
 			}
 			tt.event(f, url)
@@ -189,7 +190,7 @@ func TestLongPoll(t *testing.T) {
 					t.Errorf("received %d messages, want %d", len(m), tt.want)
 				}
 			case <-f.ctx.Done():
-				t.Error("the long poll was not answered")
+				t.Error("the long poll did not return")
 			}
 		})
 	}
@@ -242,7 +243,7 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-func TestRedriveAndMoveBack(t *testing.T) {
+func TestDeadLetterAndRedrive(t *testing.T) {
 	f := newFixture(t, "")
 	url, dead := f.queueWithDeadLetters(3)
 	f.send(url, "poison")
@@ -278,7 +279,7 @@ func TestRedriveAndMoveBack(t *testing.T) {
 		t.Errorf("move task is %+v", task)
 	}
 
-	// With a destination, a message of unknown source moves too.
+	// With a destination, a message without a source queue moves too.
 	_, err = f.StartMessageMoveTask(f.ctx, &client.StartMessageMoveTaskInput{
 		SourceArn: aws.String(f.attribute(dead, "QueueArn")), DestinationArn: aws.String(f.attribute(url, "QueueArn")),
 	})
@@ -289,7 +290,7 @@ func TestRedriveAndMoveBack(t *testing.T) {
 	f.expectEmpty(dead)
 }
 
-func TestBatchFailsInPart(t *testing.T) {
+func TestBatchFailsPartially(t *testing.T) {
 	f := newFixture(t, "")
 	url := f.queue("q", map[string]string{"MaximumMessageSize": "1024"})
 	out, err := f.SendMessageBatch(f.ctx, &client.SendMessageBatchInput{

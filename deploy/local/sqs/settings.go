@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// settings are the attributes of a queue that clients may set, as given; defaults are not stored.
+// settings holds the queue attributes that clients have set, as they sent them. It omits defaults.
 type settings map[string]string
 
 // attributeRange is the range and the default of a numeric attribute.
 type attributeRange struct{ low, high, initial int }
 
-// rangeOf are those of SetQueueAttributes:
+// rangeOf returns the range of a numeric attribute. The numbers come from SetQueueAttributes:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 func rangeOf(name string) (attributeRange, bool) {
 	switch name {
@@ -30,7 +30,7 @@ func rangeOf(name string) (attributeRange, bool) {
 	return attributeRange{}, false
 }
 
-// number is a numeric attribute. Values were checked when they were set.
+// number returns a numeric attribute, or its default. Stored values have passed checkAttribute.
 func (s settings) number(name string) int {
 	if n, err := strconv.Atoi(s[name]); err == nil {
 		return n
@@ -43,7 +43,7 @@ func (s settings) seconds(name string) time.Duration {
 	return time.Duration(s.number(name)) * time.Second
 }
 
-// checkAttribute says whether a client may set the attribute to the value.
+// checkAttribute returns an error unless a client may set the attribute to the value.
 func (s *Server) checkAttribute(name, value string) error {
 	if r, ok := rangeOf(name); ok {
 		if n, err := strconv.Atoi(value); err != nil || n < r.low || n > r.high {
@@ -62,7 +62,7 @@ func (s *Server) checkAttribute(name, value string) error {
 	return errorf("InvalidAttributeName", "Unknown Attribute %s", name)
 }
 
-// setAttributes sets attributes that were checked before. An empty value removes one.
+// setAttributes sets attributes that have passed checkAttribute. An empty value removes one.
 func (s *Server) setAttributes(q *queue, attributes map[string]string) error {
 	for name, value := range attributes {
 		if value == "" {
@@ -79,7 +79,7 @@ func (s *Server) setAttributes(q *queue, attributes map[string]string) error {
 	return nil
 }
 
-// hasAttributes says whether a queue has the attributes already, which makes CreateQueue succeed on it.
+// hasAttributes reports whether the queue already has the attributes. If so, CreateQueue succeeds.
 func (s *Server) hasAttributes(q *queue, attributes map[string]string) bool {
 	have := s.allAttributes(q)
 	for name, value := range attributes {
@@ -97,7 +97,7 @@ func (s *Server) hasAttributes(q *queue, attributes map[string]string) bool {
 	return true
 }
 
-// allAttributes is what GetQueueAttributes answers for All.
+// allAttributes returns the answer of GetQueueAttributes to All.
 func (s *Server) allAttributes(q *queue) map[string]string {
 	visible, inFlight, delayed := q.counts(s.clock.Now())
 	all := map[string]string{

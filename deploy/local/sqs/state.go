@@ -28,10 +28,10 @@ type queueState struct {
 	Messages []message
 }
 
-// stateVersion is raised when the file's meaning changes; a file of another version is refused.
+// stateVersion increases when the meaning of the file changes. load refuses any other version.
 const stateVersion = 1
 
-// saveLoop writes the state while the server lives.
+// saveLoop saves the state periodically until Close.
 func (s *Server) saveLoop() {
 	ticker := s.clock.NewTicker(saveInterval)
 	defer ticker.Stop()
@@ -47,8 +47,8 @@ func (s *Server) saveLoop() {
 	}
 }
 
-// save writes the state file if something changed since it was written last. Encoding happens with the state
-// unlocked, on copies: it may take longer than a request should wait.
+// save writes the state file if the state has changed since the last write. It encodes a copy with
+// s.mu released, because encoding may take longer than a request should wait.
 func (s *Server) save() error {
 	if s.path == "" {
 		return nil
@@ -68,7 +68,7 @@ func (s *Server) save() error {
 	}
 	if err != nil {
 		s.mu.Lock()
-		s.dirty = true // try again next time
+		s.dirty = true // retry at the next save
 		s.mu.Unlock()
 		return fmt.Errorf("sqs: write %s: %w", s.path, err)
 	}
@@ -87,7 +87,7 @@ func (s *Server) copyState() state {
 		maps.Copy(qs.Settings, q.settings)
 		maps.Copy(qs.Tags, q.tags)
 		for _, m := range q.order {
-			qs.Messages = append(qs.Messages, *m) // a message's maps are never changed once it is sent
+			qs.Messages = append(qs.Messages, *m) // the maps of a sent message never change
 		}
 		st.Queues = append(st.Queues, qs)
 	}
@@ -100,22 +100,22 @@ func (s *Server) load() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("sqs: read the state: %w", err)
+		return fmt.Errorf("sqs: read the state file: %w", err)
 	}
 	st := state{}
 	if err := json.Unmarshal(b, &st); err != nil {
-		return fmt.Errorf("sqs: read the state %s: %w", s.path, err)
+		return fmt.Errorf("sqs: decode the state file %s: %w", s.path, err)
 	}
 	if st.Version != stateVersion {
-		return fmt.Errorf("sqs: the state %s has version %d, this program knows %d", s.path, st.Version, stateVersion)
+		return fmt.Errorf("sqs: state file %s has version %d, want %d", s.path, st.Version, stateVersion)
 	}
 	for _, qs := range st.Queues {
 		s.queues[qs.Name] = s.restore(qs)
 	}
-	// Only now: a policy names another queue.
+	// Parse the policies only now: each of them names another queue.
 	for _, q := range s.queues {
 		if q.redrive, err = s.parseRedrive(q.settings["RedrivePolicy"]); err != nil {
-			q.redrive = nil // its dead-letter queue was deleted
+			q.redrive = nil // the dead-letter queue was deleted
 		}
 	}
 	return nil

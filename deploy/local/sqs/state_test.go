@@ -35,13 +35,13 @@ func TestStateOutlivesTheServer(t *testing.T) {
 		t.Errorf("RedrivePolicy is %q, want %q", got, policy)
 	}
 	f.expectEmpty(dead)
-	f.clock.Advance(time.Hour) // the clock started anew; the hidden message is due by now
+	f.clock.Advance(time.Hour) // the clock has restarted, and the hidden message becomes visible
 	if m := f.receiveOne(url); *m.Body != "second" || m.Attributes["ApproximateReceiveCount"] != "2" {
 		t.Errorf("message after the restart is %q, received %s times", *m.Body, m.Attributes["ApproximateReceiveCount"])
 	}
 }
 
-// TestStateIsWrittenWhileRunning covers the kill -9: the file is there without a Close.
+// TestStateIsWrittenWhileRunning covers a kill -9: the state file exists without a Close.
 func TestStateIsWrittenWhileRunning(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sqs.json")
 	f := newFixture(t, path)
@@ -63,7 +63,7 @@ func TestStateIsWrittenWhileRunning(t *testing.T) {
 	})
 }
 
-// waitFor wants a condition to hold before the context ends.
+// waitFor fails the test if the context ends before the condition holds.
 func waitFor(ctx context.Context, t *testing.T, condition func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -72,7 +72,7 @@ func waitFor(ctx context.Context, t *testing.T, condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatal("the condition did not come to hold")
+			t.Fatal("timed out waiting for the condition")
 		}
 	}
 }
