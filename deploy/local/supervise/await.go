@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// update changes the state and wakes everybody who waits for a change.
+// update changes the state with p.mu held, and wakes every await.
 func (p *Process) update(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -18,7 +18,8 @@ func (p *Process) notify() {
 	p.changed = make(chan struct{})
 }
 
-// await returns when the condition, which it asks with the state locked, holds or fails, or the context is done.
+// await returns when the condition holds or fails, or when the context ends. It calls the condition
+// with p.mu held.
 func (p *Process) await(ctx context.Context, condition func() (bool, error)) error {
 	for {
 		p.mu.Lock()
@@ -40,7 +41,7 @@ func (p *Process) awaitExit(ctx context.Context) error {
 	return p.await(ctx, func() (bool, error) { return p.running == nil, nil })
 }
 
-// awaitWanted is false when the process is closed.
+// awaitWanted waits until the process should run. It returns false if the process is closed.
 func (p *Process) awaitWanted() bool {
 	_ = p.await(context.Background(), func() (bool, error) { return p.wanted || p.closed, nil })
 	p.mu.Lock()
@@ -48,7 +49,7 @@ func (p *Process) awaitWanted() bool {
 	return !p.closed
 }
 
-// sleep lasts for the given time or until the process is not wanted any more.
+// sleep waits for the given time, or until the process should no longer run.
 func (p *Process) sleep(d time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -8,10 +8,10 @@ const (
 	resetAfter = 10 * time.Second
 )
 
-// backoff is the pause before a restart.
+// backoff computes the pause before a restart.
 type backoff struct{ last time.Duration }
 
-// next is the pause after a process that lived for the given time.
+// next returns the pause after a process with the given uptime.
 func (b *backoff) next(uptime time.Duration) time.Duration {
 	if uptime >= resetAfter || b.last == 0 {
 		b.last = minPause

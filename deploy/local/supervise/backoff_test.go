@@ -17,11 +17,11 @@ func TestBackoff(t *testing.T) {
 			[]time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5000 * ms, 5000 * ms},
 		},
 		{
-			"a long life starts anew", []time.Duration{0, 0, 10 * time.Second, 0},
+			"a long uptime resets the pause", []time.Duration{0, 0, 10 * time.Second, 0},
 			[]time.Duration{100 * ms, 200 * ms, 100 * ms, 200 * ms},
 		},
 		{
-			"a life just too short does not", []time.Duration{0, 10*time.Second - 1},
+			"an uptime just too short does not", []time.Duration{0, 10*time.Second - 1},
 			[]time.Duration{100 * ms, 200 * ms},
 		},
 	}

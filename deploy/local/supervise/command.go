@@ -6,8 +6,8 @@ import (
 	"os/exec"
 )
 
-// newCommand is the process of a Spec, and its log. No context ends it: callers kill the whole process group, which the
-// context of an [exec.Cmd] would not.
+// newCommand returns the command of a Spec, and its open log. Its context never ends: callers kill
+// the whole process group, which the context of an [exec.Cmd] would not.
 func newCommand(spec Spec) (*exec.Cmd, *os.File, error) {
 	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {

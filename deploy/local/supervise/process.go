@@ -1,12 +1,3 @@
-// Package supervise keeps child processes running: it starts one, waits until it is ready, starts it again when it
-// dies, and stops it for good.
-//
-// Guarantees:
-//   - A child that ends before it was ready for the first time is an error with the last lines of its log, not a loop.
-//   - After that a child that dies, however often and for whatever reason, is started again, after 100 ms at first and
-//     twice as long each time up to 5 s; a life of 10 s makes it 100 ms again.
-//   - A child runs in a process group of its own, so that a Ctrl-C in the terminal reaches the supervisor alone.
-//   - After Close no process is left. On Linux none is left even if the supervisor itself is killed with SIGKILL.
 package supervise
 
 import (
@@ -30,38 +21,38 @@ const (
 	probeTimeout  = 2 * time.Second
 )
 
-// ErrStopped is the answer to a signal for a process that does not run at the moment.
+// ErrStopped is the error of a call that needs a running process while none runs.
 var ErrStopped = errors.New("not running")
 
-// Options are what the supervisor of a process needs besides the Spec.
+// Options configures the supervision of a process.
 type Options struct {
-	// OnRestart is told, after the fact, how a process ended and the id of the one that replaced it.
+	// OnRestart receives the last process's exit status and the new process's id after each restart.
 	OnRestart func(name, status string, pid int)
-	// Clock decides the delay before a restart; the wall clock if nil.
+	// Clock decides the pause before a restart. Nil is the wall clock.
 	Clock clockwork.Clock
 }
 
-// Process is one supervised child. It is safe for concurrent use.
+// Process is a supervised child process. It is safe for concurrent use.
 type Process struct {
 	spec Spec
 	opts Options
-	done chan struct{} // closed when the supervising goroutine has ended
+	done chan struct{} // closed when supervise returns
 
 	mu          sync.Mutex
-	wanted      bool // it should run
-	starting    bool // not ready yet since Start: an end is a failure
+	wanted      bool // the process should run
+	starting    bool // not ready since Start: an exit is a failure
 	closed      bool
 	ready       bool
-	running     *exec.Cmd // nil while there is no process
-	incarnation int       // counts processes, to tell one from the next
-	lastExit    string    // the last process ended
-	failure     error     // of Start
-	probeErr    error     // what Ready said last
-	logStart    int64     // where the newest process's log begins
+	running     *exec.Cmd // nil while no process runs
+	incarnation int       // counts the processes, to tell each from the next
+	lastExit    string    // exit status of the last process
+	failure     error     // why Start failed
+	probeErr    error     // the last result of Spec.Ready
+	logStart    int64     // offset in the log at which the newest process started
 	changed     chan struct{}
 }
 
-// New returns a process that does not run yet. Close must be called in the end.
+// New returns a process that is not running yet. The caller must Close it.
 func New(spec Spec, opts Options) *Process {
 	if spec.Grace == 0 {
 		spec.Grace = defaultGrace
@@ -77,10 +68,10 @@ func New(spec Spec, opts Options) *Process {
 	return p
 }
 
-// Name is the Spec's.
+// Name returns the name in the Spec.
 func (p *Process) Name() string { return p.spec.Name }
 
-// PID is the id of the process that runs at the moment, 0 if none does.
+// PID returns the id of the running process, or 0 if none runs.
 func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,8 +81,9 @@ func (p *Process) PID() int {
 	return p.running.Process.Pid
 }
 
-// Start runs the process and returns when it is ready. If it ends before, or is not ready when the context is done, it
-// is stopped and the error shows the end of its log. On a process that runs already it only waits.
+// Start runs the process and returns when it is ready. If the process exits first, or is not ready
+// when the context ends, Start stops it, and the error holds the end of its log. If the process was
+// started before, Start only waits.
 func (p *Process) Start(ctx context.Context) error {
 	started := false
 	p.update(func() {
@@ -107,8 +99,8 @@ func (p *Process) Start(ctx context.Context) error {
 	return err
 }
 
-// WaitReady returns when the process is ready, be it the present one or the one that will replace it. It is ErrStopped
-// if there will be none.
+// WaitReady returns when the process or its replacement is ready. It returns ErrStopped if the
+// process has been stopped.
 func (p *Process) WaitReady(ctx context.Context) error {
 	err := p.await(ctx, func() (bool, error) {
 		if p.failure == nil && !p.wanted {
@@ -121,15 +113,16 @@ func (p *Process) WaitReady(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	reason := "nothing"
+	reason := "none"
 	if p.probeErr != nil {
-		// Its text alone: that a probe timed out must not look as if the caller's context had.
+		// Keep only the text: a wrapped time-out of the probe would look like the caller's.
 		reason = p.probeErr.Error()
 	}
-	return fmt.Errorf("%s is not ready: %w (it said: %s)%s", p.spec.Name, err, reason, tail(p.spec.Log, p.logStart))
+	return fmt.Errorf("%s is not ready: %w (last readiness error: %s)%s", p.spec.Name, err, reason, tail(p.spec.Log, p.logStart))
 }
 
-// Stop ends the process, with SIGTERM and, after the Spec's Grace, with SIGKILL. It stays stopped until Start.
+// Stop sends SIGTERM to the process and, after the Spec's Grace, SIGKILL. The process stays stopped
+// until the next Start.
 func (p *Process) Stop() {
 	p.update(func() { p.wanted = false })
 	if p.Signal(syscall.SIGTERM) != nil {
@@ -138,12 +131,12 @@ func (p *Process) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), p.spec.Grace)
 	defer cancel()
 	if p.awaitExit(ctx) != nil {
-		_ = p.Kill() // fails only if it has ended since
+		_ = p.Kill() // fails only if the process has exited
 	}
 }
 
-// Kill sends SIGKILL to the process and its group and returns when it is gone. It is then started again, unless it was
-// stopped.
+// Kill sends SIGKILL to the process and its group, and returns when the process has exited. The
+// supervisor then restarts it, unless it was stopped.
 func (p *Process) Kill() error {
 	p.mu.Lock()
 	cmd, incarnation := p.running, p.incarnation
@@ -151,7 +144,7 @@ func (p *Process) Kill() error {
 	if cmd == nil {
 		return fmt.Errorf("%s: %w", p.spec.Name, ErrStopped)
 	}
-	// The group first: with its leader gone, the rest of it would be found no more.
+	// Kill the group first: after its leader has exited, the group can't be found any more.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	_ = cmd.Process.Kill()
 	return p.await(context.Background(), func() (bool, error) {
@@ -159,7 +152,7 @@ func (p *Process) Kill() error {
 	})
 }
 
-// Signal sends a signal to the process.
+// Signal sends a signal to the process. It returns ErrStopped if none runs.
 func (p *Process) Signal(sig os.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,15 +162,15 @@ func (p *Process) Signal(sig os.Signal) error {
 	return p.running.Process.Signal(sig)
 }
 
-// Close stops the process and its supervision. It is idempotent.
+// Close stops the process and ends its supervision. It is idempotent.
 func (p *Process) Close() {
 	p.Stop()
 	p.update(func() { p.closed = true })
 	<-p.done
 }
 
-// supervise runs one process after the other. It stays on one thread, because the signal that Linux sends to a child
-// when its parent dies is sent when the thread dies that made the child.
+// supervise runs one process after the other. It stays on one OS thread, because the signal of
+// [syscall.SysProcAttr.Pdeathsig] comes when the thread that started the child exits.
 func (p *Process) supervise() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -190,23 +183,23 @@ func (p *Process) supervise() {
 	}
 }
 
-// runOnce is one process from its start to its end, and says how it ended.
+// runOnce runs one process from its start to its exit, and returns its exit status.
 func (p *Process) runOnce() string {
 	lastExit, restarted, err := p.spawn()
 	if err != nil {
 		return err.Error()
 	}
-	cmd := p.running // changed by this goroutine only
+	cmd := p.running // only this goroutine changes it
 	if restarted {
 		p.opts.OnRestart(p.spec.Name, lastExit, cmd.Process.Pid)
 	}
-	_ = cmd.Wait()                                      // the state below says it better
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind
+	_ = cmd.Wait()                                      // ProcessState has the result
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the rest of its group
 	return cmd.ProcessState.String()
 }
 
-// spawn makes the process, with the state locked so that a Stop comes either before or after. It says how the one
-// before ended, and whether this one replaces it.
+// spawn starts the process. It holds p.mu, so that a Stop comes either before or after. It returns
+// the exit status of the last process, and whether the new process replaces it.
 func (p *Process) spawn() (lastExit string, restarted bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -236,13 +229,13 @@ func (p *Process) recordExit(status string) {
 		p.running, p.ready, p.lastExit = nil, false, status
 		if p.starting && p.wanted {
 			p.wanted = false
-			p.failure = fmt.Errorf("%s ended before it was ready: %s%s",
+			p.failure = fmt.Errorf("%s failed before it was ready: %s%s",
 				p.spec.Name, status, tail(p.spec.Log, p.logStart))
 		}
 	})
 }
 
-// probe asks one process again and again whether it is ready.
+// probe polls Spec.Ready until this incarnation of the process is ready or has exited.
 func (p *Process) probe(incarnation int) {
 	tick := time.NewTicker(probeInterval)
 	defer tick.Stop()

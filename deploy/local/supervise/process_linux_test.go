@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestSupervisorKilled kills the supervisor, which has no chance to tidy up, and wants its child gone. Only Linux ties a
-// child's life to its parent's.
+// TestSupervisorKilled kills the supervisor, which can't clean up, and expects its child to exit.
+// Only Linux kills a child when its parent dies.
 func TestSupervisorKilled(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = []string{roleVariable + "=supervisor", "DIR=" + shortDir(t)}
@@ -25,10 +25,10 @@ func TestSupervisorKilled(t *testing.T) {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	var child int
 	if _, scan := fmt.Sscan(line, &child); err != nil || scan != nil {
-		t.Fatalf("the supervisor said %q: %v", line, err)
+		t.Fatalf("the supervisor printed %q: %v", line, err)
 	}
 	if exited(child) {
-		t.Fatal("the child is not there to begin with")
+		t.Fatal("the child exited before the supervisor was killed")
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

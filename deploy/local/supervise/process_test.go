@@ -16,7 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
 )
 
-// roleVariable makes the test binary a child of a test instead.
+// roleVariable turns the test binary into a child process of a test.
 const roleVariable = "SUPERVISE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -36,9 +36,10 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// serve listens on the port that the test chose, which is how the test knows that it is ready, and lives on.
+// serve listens on the socket that the test chose, and never returns. The test takes the socket as
+// the sign that the process is ready.
 func serve() {
-	_ = os.Remove(os.Getenv("SOCKET")) // of a process that was killed
+	_ = os.Remove(os.Getenv("SOCKET")) // left by a killed process
 	l, err := net.Listen("unix", os.Getenv("SOCKET"))
 	if err != nil {
 		fmt.Println(err)
@@ -51,7 +52,7 @@ func serve() {
 	}
 }
 
-// supervisor runs a steady child, prints its id and waits for its own end.
+// supervisor runs a steady child, prints its process id and waits to be killed.
 func supervisor() {
 	p := supervise.New(spec("steady", os.Getenv("DIR")), supervise.Options{})
 	if err := p.Start(context.Background()); err != nil {
@@ -97,10 +98,11 @@ func newProcess(t *testing.T, role string) (*supervise.Process, <-chan restart, 
 	return p, restarts, ctx
 }
 
-// shortDir is a temporary folder whose name leaves room for that of a socket, which may have 104 bytes on macOS.
+// shortDir returns a temporary folder with a short name, because macOS limits the path of a socket
+// to 104 bytes.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "sv") //nolint:usetesting // t.TempDir has the test's name in it, which takes that room
+	dir, err := os.MkdirTemp("", "sv") //nolint:usetesting // the path of t.TempDir holds the test's name
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,12 +116,12 @@ func nextRestart(ctx context.Context, t *testing.T, restarts <-chan restart) res
 	case r := <-restarts:
 		return r
 	case <-ctx.Done():
-		t.Fatal("the process was not started again")
+		t.Fatal("the process was not restarted")
 		return restart{}
 	}
 }
 
-// exited is true also for a process that is dead and not yet collected by its new parent.
+// exited reports whether a process has exited, even if its new parent has not collected it yet.
 func exited(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return true
@@ -132,7 +134,7 @@ func exited(pid int) bool {
 	return strings.HasPrefix(state, "Z")
 }
 
-func TestKilledProcessIsStartedAgain(t *testing.T) {
+func TestKilledProcessIsRestarted(t *testing.T) {
 	p, restarts, ctx := newProcess(t, "steady")
 	for range 3 {
 		before := p.PID()
@@ -140,11 +142,11 @@ func TestKilledProcessIsStartedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !exited(before) {
-			t.Errorf("process %d lives after Kill", before)
+			t.Errorf("process %d runs after Kill", before)
 		}
 		r := nextRestart(ctx, t, restarts)
 		if r.status != "signal: killed" || r.pid == before {
-			t.Errorf("restart says %q, process %d after %d", r.status, r.pid, before)
+			t.Errorf("restart reports %q and process %d after process %d", r.status, r.pid, before)
 		}
 		if err := p.WaitReady(ctx); err != nil {
 			t.Fatal(err)
@@ -162,7 +164,7 @@ func TestStopAndResume(t *testing.T) {
 			before := p.PID()
 			p.Stop()
 			if !exited(before) {
-				t.Fatal("the process lives after Stop")
+				t.Fatal("the process runs after Stop")
 			}
 			if p.PID() != 0 {
 				t.Errorf("process %d runs after Stop", p.PID())
@@ -182,7 +184,7 @@ func TestStopAndResume(t *testing.T) {
 			}
 			select {
 			case r := <-restarts:
-				t.Errorf("a start by hand was told as a restart: %v", r)
+				t.Errorf("Start was reported as a restart: %v", r)
 			default:
 			}
 		})
@@ -201,18 +203,18 @@ func TestStartFails(t *testing.T) {
 		want []string
 	}{
 		{
-			"the process ends", spec("broken", dir),
-			[]string{"broken ended before it was ready: exit status 3", "flux capacitor"},
+			"the process exits", spec("broken", dir),
+			[]string{"broken failed before it was ready: exit status 3", "flux capacitor"},
 		},
 		{"the process is never ready", never, []string{"steady is not ready", "still warming up"}},
-		{"there is no such program", missing, []string{"no such file"}},
+		{"the program does not exist", missing, []string{"no such file"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			p := supervise.New(tt.spec, supervise.Options{
-				OnRestart: func(string, string, int) { t.Error("it was started again") },
+				OnRestart: func(string, string, int) { t.Error("the process was restarted") },
 			})
 			defer p.Close()
 			err := p.Start(ctx)
@@ -225,22 +227,22 @@ func TestStartFails(t *testing.T) {
 				}
 			}
 			if p.PID() != 0 {
-				t.Errorf("process %d is left", p.PID())
+				t.Errorf("process %d still runs", p.PID())
 			}
 		})
 	}
 }
 
-func TestCloseLeavesNothing(t *testing.T) {
+func TestCloseLeavesNoProcess(t *testing.T) {
 	p, _, _ := newProcess(t, "stubborn")
 	pid := p.PID()
 	if exited(pid) {
-		t.Fatal("the process is not there to begin with")
+		t.Fatal("the process exited before Close")
 	}
 	p.Close()
 	p.Close()
 	if !exited(pid) {
-		t.Errorf("process %d is left", pid)
+		t.Errorf("process %d still runs", pid)
 	}
 }
 
@@ -254,6 +256,6 @@ func TestRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := supervise.Run(ctx, spec("steady", dir)); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("error is %v, want that of the context", err)
+		t.Errorf("error is %v, want the error of the context", err)
 	}
 }

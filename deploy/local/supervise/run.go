@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Run runs a process once, to its end. An exit status other than 0 is an error that shows the end of the log. When the
-// context is done, the process is killed.
+// Run runs a process once and waits for its exit. An exit status other than 0 is an error with the
+// end of the log. When the context ends, Run kills the process and its group.
 func Run(ctx context.Context, spec Spec) error {
 	result := make(chan error, 1)
 	go func() {

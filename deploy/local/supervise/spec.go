@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Spec says what to run.
+// Spec describes a process.
 type Spec struct {
 	Name string // for messages
 	Path string // of the program
 	Args []string
 	Env  []string // the whole environment, not an addition to the supervisor's
 	Dir  string
-	Log  string // path of a file that standard output and standard error are appended to
-	// Ready is nil once the process does its work. It is asked again and again, 2 s at most each time. If it is nil
-	// itself, a process is ready as soon as it runs.
+	Log  string // file to which standard output and standard error are appended
+	// Ready returns nil once the process is ready. The supervisor polls it, with a time-out of 2 s. If
+	// Ready is nil, the process is ready as soon as it runs.
 	Ready func(context.Context) error
-	// Grace is how long SIGTERM may take before SIGKILL; 10 s if zero.
+	// Grace is the time between SIGTERM and SIGKILL. Zero means 10 s.
 	Grace time.Duration
 }

@@ -4,7 +4,7 @@ package supervise
 
 import "syscall"
 
-// sysProcAttr give a child a process group of its own. Only Linux can tie a child's life to its parent's.
+// sysProcAttr gives a child its own process group. Only Linux kills a child when its parent dies.
 func sysProcAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -12,8 +12,7 @@ const (
 	tailBytes = 8 << 10
 )
 
-// tail is the end of a log as the end of an error message, ready to be appended to it: what was written after the
-// offset, a few lines of it.
+// tail returns the last lines of a log after the offset, in a form to append to an error message.
 func tail(path string, from int64) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -28,9 +27,9 @@ func tail(path string, from int64) string {
 	}
 	b, err := io.ReadAll(f)
 	if err != nil || len(bytes.TrimSpace(b)) == 0 {
-		return "; it wrote nothing to " + path
+		return "; no output in " + path
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	lines = lines[max(0, len(lines)-tailLines):]
-	return "; the last lines of " + path + ":\n    " + strings.Join(lines, "\n    ")
+	return "; last lines of " + path + ":\n    " + strings.Join(lines, "\n    ")
 }
