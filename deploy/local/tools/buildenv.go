@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// goFlags are the GOFLAGS that are in force, from the environment or from the user's go env file.
+// goFlags returns the effective GOFLAGS, from the environment or from the user's go env file.
 func (t Tools) goFlags(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, t.goCommand(), "env", "GOFLAGS")
 	cmd.Dir = os.TempDir()
@@ -21,17 +21,17 @@ func (t Tools) goFlags(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// buildEnv is an environment for go install of a package at a version, outside any module.
+// buildEnv returns the environment for a go install of package@version, outside any module.
 func buildEnv(env []string, bin, flags string) []string {
 	return append(slices.Clone(env), append(hostEnv(),
 		"GOBIN="+bin, "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+withoutModuleFlags(flags))...)
 }
 
-// hostEnv names the machine that the build runs on: GOBIN can't be combined with cross-compiling.
+// hostEnv selects this machine as the target, because GOBIN can't be combined with cross-compiling.
 func hostEnv() []string { return []string{"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH} }
 
-// withoutModuleFlags takes the flags out of GOFLAGS that only make sense inside a module. The result is never empty: an empty
-// variable would bring back the go env file's.
+// withoutModuleFlags removes from GOFLAGS those flags that only work inside a module. The result is
+// never empty, because an empty variable would restore the flags of the go env file.
 func withoutModuleFlags(flags string) string {
 	kept := slices.DeleteFunc(strings.Fields(flags), func(flag string) bool {
 		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")

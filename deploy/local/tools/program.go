@@ -4,12 +4,12 @@ package tools
 type Program struct {
 	Name      string
 	Package   string // its main package
-	Version   string // for the Go module proxy
-	BuildTime string // how long a build takes on a small machine, for humans
+	Version   string // in the Go module proxy
+	BuildTime string // of a build on a small machine, as text
 }
 
-// temporal is the Temporal CLI, which is the development server as well. Version 1.5.1 is the newest that can be built
-// from the module proxy (1.9.1 can't).
+// temporal is the Temporal CLI, which includes the development server. Version 1.5.1 is the newest
+// that builds from the module proxy. Version 1.9.1 does not.
 func temporal() Program {
 	return Program{
 		Name: "temporal", Package: "github.com/temporalio/cli/cmd/temporal", Version: "v1.5.1",
@@ -17,7 +17,7 @@ func temporal() Program {
 	}
 }
 
-// VersityGW is an S3 server over a folder.
+// VersityGW is an S3 server that stores objects in a folder.
 func VersityGW() Program {
 	return Program{
 		Name: "versitygw", Package: "github.com/versity/versitygw/cmd/versitygw", Version: "v1.8.0",
@@ -25,7 +25,7 @@ func VersityGW() Program {
 	}
 }
 
-// MinIO is another S3 server, for tests. The module proxy has no releases of it, only commits.
+// MinIO is a second S3 server, for tests. The module proxy has only commits of it, and no releases.
 func MinIO() Program {
 	return Program{
 		Name: "minio", Package: "github.com/minio/minio", Version: "v0.0.0-20260212201848-7aac2a2c5b7c",

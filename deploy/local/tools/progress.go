@@ -19,24 +19,25 @@ const (
 
 var _ io.Writer = (*progress)(nil)
 
-// progress takes the output of go build -v or go install -v, of which each line names a package that was not in go's
-// cache, and tells how many there were.
+// progress displays a running build. It reads the output of go build -v or go install -v, in which
+// each line names a package that was not in Go's build cache, and counts these packages.
 type progress struct {
 	log   io.Writer
 	title string
 	start time.Time
-	bar   *progressbar.ProgressBar // on a terminal
+	bar   *progressbar.ProgressBar // nil unless the log is a terminal
 	done  chan struct{}
 	loop  sync.WaitGroup
 
 	mu        sync.Mutex
 	partial   []byte
-	lastLines []string // lines, the newest at the end
+	lastLines []string // the last tailLines lines of output, newest last
 	packages  int
-	shown     bool // the user knows of the build
+	shown     bool // the user has seen the title
 }
 
-// newProgress begins a display. A build that is not announced is silent unless it has packages to compile.
+// newProgress starts a display. Unless it is announced, a build without packages to compile shows
+// nothing.
 func (t Tools) newProgress(title string, announced bool) *progress {
 	p := &progress{log: t.Log, title: title, start: time.Now(), done: make(chan struct{})}
 	if p.log == nil {
@@ -53,7 +54,7 @@ func (t Tools) newProgress(title string, announced bool) *progress {
 		p.show()
 	}
 	if p.bar != nil {
-		return p // it turns by itself
+		return p // the spinner turns by itself
 	}
 	p.loop.Go(p.reportLoop)
 	return p
@@ -70,7 +71,7 @@ func (p *progress) show() {
 	p.shown = true
 }
 
-// reportLoop says where there is no spinner that something is going on.
+// reportLoop prints the progress periodically when there is no spinner.
 func (p *progress) reportLoop() {
 	tick := time.NewTicker(reportInterval)
 	defer tick.Stop()
@@ -89,7 +90,7 @@ func (p *progress) reportLoop() {
 	}
 }
 
-// Write takes the build's output.
+// Write accepts output of the build.
 func (p *progress) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,7 +118,7 @@ func (p *progress) addLine(line string) {
 	}
 }
 
-// tail is the end of the output as the end of an error message.
+// tail returns the last lines of the output, in a form to append to an error message.
 func (p *progress) tail() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,7 +126,7 @@ func (p *progress) tail() string {
 	return "\n    " + strings.TrimSpace(strings.Join(lines, "\n    "))
 }
 
-// finish ends the display; a failure is left to the error.
+// finish ends the display. It leaves a failure to the returned error.
 func (p *progress) finish(success bool) {
 	close(p.done)
 	p.loop.Wait()

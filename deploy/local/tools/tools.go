@@ -1,11 +1,3 @@
-// Package tools provides the programs that a local set-up runs: third-party servers in pinned versions, built once from
-// the Go module proxy, and the product itself.
-//
-// Guarantees:
-//   - A pinned program is built at most once for a version, whatever number of processes ask for it at a time, and is
-//     never seen half-written: it is built aside and renamed into place.
-//   - The build does not depend on the folder that it is started in, nor on GOFLAGS, GOOS or a workspace of the user's.
-//   - Whoever waits is told so: a spinner on a terminal, a line now and then elsewhere.
 package tools
 
 import (
@@ -25,19 +17,19 @@ import (
 const (
 	lockRetry      = 200 * time.Millisecond
 	versionTimeout = 5 * time.Second
-	outputDelay    = 5 * time.Second // for output that a killed build's children still hold open
+	outputDelay    = 5 * time.Second // for a killed build's children to close the output
 	productName    = "cloud-mirror"
 )
 
 // Tools finds and builds programs.
 type Tools struct {
-	// Root is the root of the repository; programs are kept in its folder .cache/bin.
+	// Root is the root of the repository. Its folder .cache/bin holds the programs.
 	Root string
-	// Log takes the progress of a build.
+	// Log receives the progress of a build. Nil discards it.
 	Log io.Writer
-	// Terminal says that Log is one.
+	// Terminal is true if Log is a terminal.
 	Terminal bool
-	// Go is the go command; "go" on the PATH if empty.
+	// Go is the go command. The default is "go" on the PATH.
 	Go string
 }
 
@@ -50,8 +42,8 @@ func (t Tools) goCommand() string {
 	return t.Go
 }
 
-// Temporal is the path of the Temporal CLI: the one on the PATH if it is new enough, or else the pinned one, which is
-// built if it has to be.
+// Temporal returns the path of the Temporal CLI. It prefers a CLI on the PATH that is new enough.
+// Otherwise it returns the pinned version, and builds it if it is missing.
 func (t Tools) Temporal(ctx context.Context) (string, error) {
 	p := temporal()
 	if path, err := exec.LookPath(p.Name); err == nil {
@@ -65,8 +57,9 @@ func (t Tools) Temporal(ctx context.Context) (string, error) {
 	return t.Pinned(ctx, p)
 }
 
-// satisfies says whether the output of --version names a release that can stand in for the wanted one: the same major
-// version, and no older. A pre-release of the wanted version is older, and so is a build without a version (0.0.0-DEV).
+// satisfies reports whether the output of --version names a release that can replace the wanted
+// version: the same major version, and not older. A pre-release of the wanted version is older. So
+// is a build without a version (0.0.0-DEV).
 func satisfies(output, want string) bool {
 	found := regexp.MustCompile(`version v?(\d+\.\d+\.\d+\S*)`).FindStringSubmatch(output)
 	if found == nil {
@@ -76,7 +69,7 @@ func satisfies(output, want string) bool {
 	return semver.IsValid(have) && semver.Major(have) == semver.Major(want) && semver.Compare(have, want) >= 0
 }
 
-// Pinned is the path of a program in its version, which is built if it has to be.
+// Pinned returns the path of a program in its version. It builds the program if it is missing.
 func (t Tools) Pinned(ctx context.Context, p Program) (string, error) {
 	path := filepath.Join(t.bin(), p.Name+"-"+p.Version)
 	if executable(path) {
@@ -85,15 +78,15 @@ func (t Tools) Pinned(ctx context.Context, p Program) (string, error) {
 	build := filepath.Join(t.Root, ".cache", "build")
 	for _, dir := range []string{t.bin(), build} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return "", fmt.Errorf("make a folder for programs: %w", err)
+			return "", fmt.Errorf("create a folder for programs: %w", err)
 		}
 	}
-	// The rename below would do for correctness; the lock saves the second of two builders its minutes.
+	// The rename alone is enough for correctness. The lock saves the second builder some minutes.
 	lock := flock.New(filepath.Join(build, p.Name+".lock"))
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
 		return "", fmt.Errorf("wait for another build of %s: %w", p.Name, err)
 	}
-	defer func() { _ = lock.Close() }() // the end of this process releases it at the latest
+	defer func() { _ = lock.Close() }() // the exit of this process releases it at the latest
 	if executable(path) {
 		return path, nil
 	}
@@ -103,7 +96,8 @@ func (t Tools) Pinned(ctx context.Context, p Program) (string, error) {
 	return path, nil
 }
 
-// install builds a program in a folder of its own below the given one, which is on the file system of the target.
+// install builds a program in a new folder below the given one, and renames it to the target. Both
+// are on one file system.
 func (t Tools) install(ctx context.Context, p Program, below, target string) error {
 	dir, err := os.MkdirTemp(below, p.Name+"-")
 	if err != nil {
@@ -116,7 +110,7 @@ func (t Tools) install(ctx context.Context, p Program, below, target string) err
 	}
 	cmd := exec.CommandContext(ctx, t.goCommand(), "install", "-v", p.Package+"@"+p.Version)
 	cmd.Dir, cmd.Env = dir, buildEnv(os.Environ(), dir, flags)
-	progress := t.newProgress(fmt.Sprintf("building %s %s, once (%s)", p.Name, p.Version, p.BuildTime), true)
+	progress := t.newProgress(fmt.Sprintf("building %s %s, first run only (%s)", p.Name, p.Version, p.BuildTime), true)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = progress, progress, outputDelay
 	err = cmd.Run()
 	progress.finish(err == nil)
@@ -126,7 +120,8 @@ func (t Tools) install(ctx context.Context, p Program, below, target string) err
 	return os.Rename(filepath.Join(dir, p.Name), target)
 }
 
-// CloudMirror builds the product and gives its path. Go's own cache makes that quick when nothing has changed.
+// CloudMirror builds the product and returns its path. Go's build cache makes that quick if nothing
+// has changed.
 func (t Tools) CloudMirror(ctx context.Context, race bool) (string, error) {
 	path, args := filepath.Join(t.bin(), productName), []string{"build"}
 	if race {
@@ -136,7 +131,7 @@ func (t Tools) CloudMirror(ctx context.Context, race bool) (string, error) {
 	progress := t.newProgress("building "+productName, false)
 	cmd := exec.CommandContext(ctx, t.goCommand(), append(args, "-v", "-o", path, ".")...)
 	cmd.Dir = t.Root
-	// For this machine, whatever the user cross-compiles for.
+	// Build for this machine, even if the user cross-compiles.
 	cmd.Env = append(os.Environ(), hostEnv()...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = progress, progress, outputDelay
 	err := cmd.Run()

@@ -33,10 +33,10 @@ func TestSatisfies(t *testing.T) {
 
 func TestWithoutModuleFlags(t *testing.T) {
 	tests := []struct{ name, flags, want string }{
-		{"nothing set", "", "-buildvcs=false"},
+		{"no flags", "", "-buildvcs=false"},
 		{"-mod is dropped", "-mod=vendor -trimpath", "-trimpath -buildvcs=false"},
 		{"--modfile is dropped", "--modfile=x.mod", "-buildvcs=false"},
-		{"others stay", "-modcacherw -tags=a,b", "-modcacherw -tags=a,b -buildvcs=false"},
+		{"other flags stay", "-modcacherw -tags=a,b", "-modcacherw -tags=a,b -buildvcs=false"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -47,8 +47,8 @@ func TestWithoutModuleFlags(t *testing.T) {
 	}
 }
 
-// fakeGo is a go command that counts its installs in the file calls; it builds the program unless the package is called
-// broken.
+// fakeGo is a go command that records each install in the file $CALLS. It builds any package whose
+// name does not contain broken.
 const fakeGo = `#!/bin/sh
 [ "$1" = env ] && { echo "-mod=vendor"; exit 0; }
 echo install >> "$CALLS"
