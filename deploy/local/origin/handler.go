@@ -1,5 +1,3 @@
-// Package origin is a web server of a folder, to have something to mirror where there is no network: GET and HEAD,
-// ranges, conditional requests, strong ETags. It serves files only, and none outside the folder.
 package origin
 
 import (
@@ -13,8 +11,8 @@ import (
 	"strings"
 )
 
-// Handler serves the files below a root. The ETag is made of size and modification time: it changes with the content,
-// as far as the file system can tell.
+// Handler serves the files below root. An ETag is made of the size and the modification time: it
+// changes with the content, as far as the file system can tell.
 func Handler(root *os.Root) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

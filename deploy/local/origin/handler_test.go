@@ -39,7 +39,7 @@ func TestHandler(t *testing.T) {
 	}
 	tag := call("GET", "/hello.txt", "", "").Header.Get("ETag")
 	if len(tag) < 10 || tag[0] != '"' {
-		t.Fatalf("ETag is %q, want a strong one", tag)
+		t.Fatalf("ETag is %q, want a strong ETag", tag)
 	}
 	if err := origin.Samples(dir); err != nil { // a second run
 		t.Fatal(err)

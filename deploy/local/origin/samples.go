@@ -7,15 +7,15 @@ import (
 	"path/filepath"
 )
 
-// sampleSize is the length of the sample object sample.bin, in bytes: enough for a multipart upload's first two parts
-// of the least size that S3 allows.
+// sampleSize is the size of sample.bin in bytes. It is enough for a multipart upload of two parts,
+// because the minimum size of a part in S3 is 5 MiB.
 const sampleSize = 5<<20 + 12_345
 
-// Samples puts hello.txt and sample.bin, whose bytes are the same on every machine, into a folder, unless they are
-// there: a second run must not change their ETags.
+// Samples creates hello.txt and sample.bin in a folder, with the same bytes on every machine. It
+// leaves existing files alone, because a second run must not change their ETags.
 func Samples(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make the origin's folder: %w", err)
+		return fmt.Errorf("create the origin's folder: %w", err)
 	}
 	sample := make([]byte, sampleSize)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(sample) // never fails
