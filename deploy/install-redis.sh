@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs redis-server, which the tests need, through the system's package manager if this is root; else says what to do.
+# Installs redis-server, which the tests need, with the system's package manager. A user other than
+# root only learns what to install.
 set -eu
 install() {
 	if command -v apt-get >/dev/null; then
@@ -12,7 +13,7 @@ install() {
 		return 1
 	fi
 }
-# What the package manager says is only interesting if it fails.
+# Show the package manager's output only if it fails.
 if [ "$(id -u)" = 0 ] && out=$(install 2>&1); then
 	exit 0
 fi
