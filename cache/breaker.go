@@ -11,16 +11,17 @@ import (
 )
 
 const (
-	// openAfter failures in a row redis is not asked any more, for openFor; then by one caller, as a try.
+	// openAfter is the number of failed calls in a row that open the breaker. After openFor it
+	// lets one caller try redis.
 	openAfter = 2
 	openFor   = 500 * time.Millisecond
 )
 
-// breaker keeps callers from waiting for a redis that hangs: a few pay its timeout, and no others. Those who wait for a
-// connection when it opens are sent away as well.
+// A breaker keeps callers from waiting for a hung redis: a few pay its timeout, the others fail at
+// once. When it opens, calls that wait for a connection fail as well.
 type breaker struct {
 	circuit *gobreaker.CircuitBreaker[struct{}]
-	// calls is the context of all calls until the breaker opens.
+	// calls is the context of all calls. It ends when the breaker opens.
 	calls atomic.Pointer[calls]
 }
 
@@ -29,7 +30,7 @@ type calls struct {
 	cancel context.CancelFunc
 }
 
-// newBreaker returns a closed one. onChange is told when it opens and closes.
+// newBreaker returns a closed breaker, which calls onChange when it opens and when it closes.
 func newBreaker(onChange func(open bool)) *breaker {
 	b := &breaker{}
 	b.renew()
@@ -56,8 +57,8 @@ func (b *breaker) renew() {
 	b.calls.Store(&calls{ctx, cancel})
 }
 
-// guarded calls f unless redis is known to be away. The call is bounded by the client's timeouts, and does not end with
-// ctx if there is a breaker: a client that goes away says nothing of redis.
+// guarded calls f unless the breaker is open. The redis client's timeouts bound the call. With a
+// breaker the call ignores ctx, because a cancelled caller must not count as a failure of redis.
 func guarded[T any](ctx context.Context, b *breaker, f func(context.Context) (T, error)) (T, error) {
 	if b == nil {
 		return f(ctx)

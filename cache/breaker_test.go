@@ -13,7 +13,7 @@ import (
 )
 
 func TestBreakerOpens(t *testing.T) {
-	hung, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
+	hung, err := net.Listen("tcp", "127.0.0.1:0") // never answers
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, hung.Close()) })
 	open := make(chan bool, 10)
@@ -22,7 +22,7 @@ func TestBreakerOpens(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
-	// More at a time than there are connections: those who wait for one are sent away when it opens.
+	// There are more callers than connections. Those that wait for one fail when the breaker opens.
 	start := time.Now()
 	var all sync.WaitGroup
 	for range 500 {
@@ -32,14 +32,14 @@ func TestBreakerOpens(t *testing.T) {
 		})
 	}
 	all.Wait()
-	require.Less(t, time.Since(start), time.Second, "each paid for itself")
+	require.Less(t, time.Since(start), time.Second, "each caller paid the timeout")
 	require.True(t, <-open)
 	start = time.Now()
 	for range 1000 {
 		_, err := c.Get(t.Context(), "key")
 		require.Error(t, err)
 	}
-	require.Less(t, time.Since(start), 10*time.Second, "each paid for itself")
+	require.Less(t, time.Since(start), 10*time.Second, "each caller paid the timeout")
 }
 
 func TestBreakerClosesWhenRedisAnswers(t *testing.T) {

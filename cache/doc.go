@@ -1,23 +1,30 @@
-// Package cache keeps what front ends and workers tell each other about an object: that its copy is present, that one
-// is pending, or that the last attempt failed. It lives in redis, as a cache and never as storage: flush it, and nothing
-// is lost but the time of a HEAD per object.
+// Package cache stores the state of an object that front ends and workers share: its copy is
+// present, its copy is pending, or the last attempt failed. Redis holds this state as a cache and
+// never as storage: flush it, and nothing is lost but the time of a HEAD per object.
 //
-// It guarantees:
-//   - Every change of an entry is one atomic script, so that of any number of callers of [Redis.Acquire] one gets the
-//     lease.
-//   - A purge leaves a new generation behind. What was begun under an older one can't be published.
-//   - An entry never outlives its deadline, whenever redis gets round to deleting the key.
-//   - An entry that can't be decoded is absent, is removed, and is counted.
-//   - What a [NearCache] keeps in this process is served for 100 ms at most after it has changed in redis, and not at all
-//     while redis does not announce changes.
-//   - A redis that hangs costs callers in a hurry one or two timeouts, and then nothing until it is tried again.
-//   - Whoever waits for an entry through a [Watcher] is woken when it changes, and when the watcher can't tell any more.
+// The package never stores a URL: the front end builds locations from configuration. It does not
+// decide what to do about an entry.
 //
-// It never holds a URL: the front end builds locations from configuration. It does not decide what to do about an
-// entry.
+// # Guarantees
 //
-// 2026-11-24: the layer is ours although the redis client has one. That one is marked as experimental, works in database 0
-// alone, keeps replies and not entries, and bounds how stale they are only by forgetting them all the time.
+//   - Every change of an entry is one atomic script, so exactly one of any number of callers of
+//     [Redis.Acquire] gets the lease.
+//   - A purge leaves a new generation. A copy that started under an older one can't be published.
+//   - An entry never outlives its deadline, no matter when redis deletes the key.
+//   - An undecodable entry is absent, is removed, and is counted.
+//   - A [NearCache] serves an entry from memory for at most 100 ms after it changed in redis. It
+//     serves none while redis does not send invalidations.
+//   - If redis hangs, callers with a short timeout pay that timeout once or twice. Then a circuit
+//     breaker fails their calls at once until redis answers a trial call.
+//   - A [Watcher] wakes the waiters of an entry when the entry changes, and when the watcher can
+//     no longer see changes.
 //
-// 2026-11-22: a value is the state's name, a space and JSON, so that scripts need no JSON and redis-cli can be read.
+// # Decisions
+//
+// 2026-11-24: [NearCache] is our own although the redis client has one. The client's is marked as
+// experimental, works only in database 0, and keeps replies instead of entries. It bounds their
+// staleness only by flushing them all the time.
+//
+// 2026-11-22: a value is the state's name, a space and JSON. Scripts need no JSON decoder, and an
+// operator can read values with redis-cli.
 package cache

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// State is what is known of an object's copy.
+// State is the state of an object's copy.
 type State string
 
-// The states of an [Entry]. Absent is also what anything undecodable or past its deadline counts as.
+// The states of an [Entry]. An undecodable entry, or one past its deadline, counts as Absent.
 const (
 	Absent  State = ""
 	Present State = "present"
@@ -19,28 +19,29 @@ const (
 	Error   State = "error"
 )
 
-// Entry is what redis holds about one object. The zero Entry is Absent.
+// Entry is the state of one object in redis. The zero Entry is Absent.
 type Entry struct {
 	State State
 
-	// Deadline is when the entry stops being true: the end of a copy's time in the cache, of a lease, of a back-off.
+	// Deadline is when the entry expires: the end of a present copy's time in the cache, of a
+	// lease, or of a back-off. Redis stores it in whole milliseconds.
 	Deadline time.Time
 
-	// Expires is when the bucket deletes a present copy, in whole seconds; zero if never.
+	// Expires is when the bucket deletes a present copy, in whole seconds. Zero is never.
 	Expires time.Time
 
-	// Owner holds the lease of a pending copy.
+	// Owner is the lease holder of a pending copy.
 	Owner string
-	// Done and Total are a pending copy's progress in bytes; Total is -1 while unknown.
+	// Done and Total are the progress of a pending copy in bytes. Total is -1 while unknown.
 	Done, Total int64
 
-	// Class is the error class of a failed copy, e.g. BadHTTPStatus, which clients may see.
+	// Class is the error class of a failed copy, e.g. BadHTTPStatus. Clients may see it.
 	Class string
-	// Status is the source's HTTP status, if that is what failed the copy.
+	// Status is the source's HTTP status if it failed the copy, otherwise 0.
 	Status int
-	// Permanent errors are answered from here until the deadline; others are retried after it.
+	// Permanent errors are answered from the cache until the deadline. Others are retried after it.
 	Permanent bool
-	// Text is for operators; clients never see it.
+	// Text is the error's text for operators. Clients never see it.
 	Text string
 }
 
@@ -48,8 +49,9 @@ type Entry struct {
 // will make it. Other entries may change while a client waits.
 func (e Entry) Final() bool { return e.State == Present || e.State == Error && e.Permanent }
 
-// body is the JSON part of a stored entry. There are many present ones: their two times are named briefly, so that redis
-// has one of 44 bytes, the most that it keeps in one piece.
+// body is the JSON part of a stored entry. There are many present ones, so their two times have
+// short names. They keep the value within 44 bytes, the longest that redis stores in one
+// allocation (embstr).
 type body struct {
 	Deadline  int64  `json:"d"`           // Unix milliseconds
 	Expires   int64  `json:"e,omitempty"` // Unix seconds; 0 for never

@@ -16,7 +16,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
-// realRedis is the redis of `make test`; without one these tests would prove nothing.
+// realRedis returns the URL of the redis that `make test` starts. Without a real redis these tests
+// would prove nothing, so they fail.
 func realRedis(t *testing.T) string {
 	t.Helper()
 	url := os.Getenv("CM_TEST_REDIS_URL")
@@ -42,12 +43,14 @@ func raw(t *testing.T) *redis.Client {
 	return c
 }
 
-// freezer forwards connections to redis until it is frozen: then they stay open and nothing comes back any more.
+// freezer forwards connections to redis until it is frozen. Then they stay open, and redis's
+// replies are dropped.
 type freezer struct {
 	net.Listener
 	frozen atomic.Bool
 
-	// With only, what has it in it is held back instead, and nothing else; held is told, and thaw lets it go.
+	// If only is set, a frozen freezer keeps just the replies that contain it, and sends each to
+	// held. Then thaw forwards them.
 	only string
 	held chan struct{}
 
@@ -115,6 +118,6 @@ func receive(t *testing.T, ch <-chan struct{}) {
 	select {
 	case <-ch:
 	case <-time.After(5 * time.Second):
-		require.Fail(t, "not woken")
+		require.Fail(t, "nothing received within 5 s")
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"encoding/hex"
 )
 
-// channel is where changed keys are announced.
+// channel is the pub/sub channel on which scripts publish changed keys.
 const channel = "cm:changed"
 
-// Key names an object's entry by its pool and the hash of its URL, in lower-case hex. It is injective because neither a
-// pool id nor a hash has a slash. Redis gets the hash in base64, of which it has to keep a third less. The braces keep an
-// entry and its generation in one slot of a redis cluster.
+// Key is the redis key of an object's entry. The object's hash is the lower-case hex digest of its
+// URL. Key is injective because neither a pool id nor a hash has a slash. The key has the hash in
+// base64, which takes a third less memory. The braces are a hash tag
+// (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/): they keep an entry
+// and its generation in one slot of a redis cluster.
 func Key(pool, hash string) string {
 	if sum, err := hex.DecodeString(hash); err == nil {
 		hash = base64.RawURLEncoding.EncodeToString(sum)

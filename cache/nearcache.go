@@ -9,37 +9,43 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// NearCacheOptions bound a [NearCache].
+// NearCacheOptions configures a [NearCache].
 type NearCacheOptions struct {
-	// Entries and Bytes are the most that it holds, the latter estimated. If either is 0 it holds nothing.
+	// Entries and Bytes are the limits of what it holds. Bytes is compared with an estimate. If
+	// either is 0, it holds nothing.
 	Entries int
 	Bytes   int64
-	// OnChange is told when redis begins and ceases to announce changes, and in err why it does not; nil is told nothing.
+	// OnChange, if set, is called when redis starts and stops sending invalidations. When they
+	// stop, err is the reason.
 	OnChange func(up bool, err error)
 }
 
-// NearCache is redis, with the entries that front ends redirect by kept in this process. Redis itself keeps it coherent: it
-// announces every change (CLIENT TRACKING, see track). An entry is served from here only
-//   - before its own deadline, since redis announces an expiry when it deletes the key, which may be much later, and
-//   - within maxStale of a moment up to which all changes are known, whatever becomes of the connection or the process.
+// NearCache is a [Redis] that keeps the entries that front ends redirect by in this process. Redis
+// keeps it coherent: it sends an invalidation for every change (CLIENT TRACKING, see track). An
+// entry is served from memory only
+//   - before its own deadline. Redis invalidates an expired key only when it deletes the key,
+//     which may be much later.
+//   - within maxStale of a time up to which this process knows all changes. This holds even if the
+//     connection or the process hangs.
 //
-// While redis does not announce changes, or can't, every read goes to redis. It is safe for concurrent use.
+// While redis sends no invalidations, or does not support them, every read goes to redis. A
+// NearCache is safe for concurrent use.
 type NearCache struct {
 	*Redis
 	onChange func(up bool, err error)
 	entries  *otter.Cache[string, Entry] // nil if it holds nothing
 	reader   reader
 
-	// freshUntil is until when entries are to be believed, in nanoseconds since started.
+	// freshUntil is the end of the time in which entries are served, in nanoseconds since started.
 	freshUntil atomic.Int64
 	started    time.Time
 
 	mu      sync.Mutex
-	tracked bool // changes are announced to this process
+	tracked bool // redis sends invalidations to this process
 	loads   map[string]*load
 }
 
-// NewNearCache returns a layer over r that holds nothing until [NearCache.Run].
+// NewNearCache returns a near cache of r that holds nothing until [NearCache.Run].
 func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
 	n := &NearCache{Redis: r, onChange: o.OnChange, started: time.Now(), loads: map[string]*load{}}
 	n.reader.redis, n.reader.finish = r, n.finish
@@ -50,21 +56,22 @@ func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
 		share := uint32(min(o.Bytes/int64(o.Entries), 1<<30)) //nolint:gosec // it is bounded
 		n.entries = otter.Must(&otter.Options[string, Entry]{
 			MaximumWeight: uint64(o.Bytes),
-			// No entry weighs less than its share of all bytes, so that the number of entries is bounded as well.
+			// An entry weighs at least its share of Bytes, which limits the number of entries too.
 			Weigher: func(key string, e Entry) uint32 { return max(share, weight(key, e)) },
 		})
 	}
 	return n
 }
 
-// overhead of an entry beyond its texts, in bytes: the struct, and the table's nodes.
+// overhead is the estimated size of an entry without its texts, in bytes: the struct and the
+// table's nodes.
 const overhead = 320
 
 func weight(key string, e Entry) uint32 {
 	return uint32(min(overhead+len(key)+len(e.Owner)+len(e.Class)+len(e.Text), 1<<30))
 }
 
-// Len is how many entries are held.
+// Len returns the approximate number of entries in memory.
 func (n *NearCache) Len() int {
 	if n.entries == nil {
 		return 0
@@ -72,7 +79,8 @@ func (n *NearCache) Len() int {
 	return n.entries.EstimatedSize()
 }
 
-// Remembered returns the entry if it is held and to be believed now. It does no I/O and allocates nothing.
+// Remembered returns the entry if it is in memory and fresh at now. It does no I/O and allocates
+// nothing.
 func (n *NearCache) Remembered(key string, now time.Time) (Entry, bool) {
 	if n.entries == nil || int64(now.Sub(n.started)) >= n.freshUntil.Load() {
 		return Entry{}, false
@@ -81,8 +89,9 @@ func (n *NearCache) Remembered(key string, now time.Time) (Entry, bool) {
 	return e, ok && e.Deadline.After(now)
 }
 
-// Get is [Redis.Get], without I/O if the entry is held. Reads of one entry at the same time are one, which may have begun
-// before the call.
+// Get returns the entry from memory if it is held and fresh, and from redis otherwise. Concurrent
+// misses share one read, which may have started before this call; see [NearCache.Read]. Errors are
+// those of [Redis.Get], or of ctx.
 func (n *NearCache) Get(ctx context.Context, key string) (Entry, error) {
 	if e, ok := n.Remembered(key, n.now()); ok {
 		return e, nil
@@ -90,7 +99,9 @@ func (n *NearCache) Get(ctx context.Context, key string) (Entry, error) {
 	return n.load(ctx, key, true)
 }
 
-// Read is [Redis.Get]: what it returns was read after the call. Whoever was woken must not be told what was true before.
+// Read always reads redis, and starts after the call. A waiter that was woken needs that: an
+// earlier read could return the entry from before the change. Errors are those of [Redis.Get], or
+// of ctx.
 func (n *NearCache) Read(ctx context.Context, key string) (Entry, error) {
 	return n.load(ctx, key, false)
 }
@@ -101,21 +112,21 @@ func (n *NearCache) load(ctx context.Context, key string, join bool) (Entry, err
 	if at == nil || !join {
 		at = &load{key: key, done: make(chan struct{}), stale: !n.tracked}
 		if replaced := n.loads[key]; replaced != nil {
-			replaced.stale = true // since announcements find only the latest
+			replaced.stale = true // invalidations find only the latest load
 		}
 		n.loads[key] = at
 		n.reader.read(at)
 	}
 	n.mu.Unlock()
 	select {
-	case <-at.done: // which is as soon as redis answers or its time is up
+	case <-at.done: // closed when redis answers or its timeout expires
 		return at.entry, at.err
 	case <-ctx.Done():
 		return Entry{}, ctx.Err()
 	}
 }
 
-// finish keeps what was read, if it may.
+// finish publishes a load to its waiters. It keeps the entry unless it may have changed since.
 func (n *NearCache) finish(at *load) {
 	n.mu.Lock()
 	if n.loads[at.key] == at {
@@ -128,21 +139,22 @@ func (n *NearCache) finish(at *load) {
 	close(at.done)
 }
 
-// Purge is [Redis.Purge]. This process does not wait to hear of it.
+// Purge is [Redis.Purge]. It also drops the entry from memory, without waiting for redis's
+// invalidation.
 func (n *NearCache) Purge(ctx context.Context, key string) (int64, error) {
 	generation, err := n.Redis.Purge(ctx, key)
 	n.forget(key)
 	return generation, err
 }
 
-// forget drops what is held, and what is being read.
+// forget drops entries from memory and keeps running reads of them from storing theirs.
 func (n *NearCache) forget(keys ...string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, key := range keys {
 		if at := n.loads[key]; at != nil {
 			at.stale = true
-			delete(n.loads, key) // whoever comes now must not be told what was true before
+			delete(n.loads, key) // later callers must not join a read that predates the invalidation
 		}
 		if n.entries != nil {
 			n.entries.Invalidate(key)
@@ -150,7 +162,8 @@ func (n *NearCache) forget(keys ...string) {
 	}
 }
 
-// forgetAll drops everything, and says whether changes are announced from now on.
+// forgetAll does what forget does to every entry. Tracked says whether redis sends invalidations
+// from now on.
 func (n *NearCache) forgetAll(tracked bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -163,7 +176,7 @@ func (n *NearCache) forgetAll(tracked bool) {
 	n.entries.InvalidateAll()
 }
 
-// freshSince notes that all changes before t are known.
+// freshSince records that this process knows every change from before t.
 func (n *NearCache) freshSince(t time.Time) {
 	n.freshUntil.Store(int64(t.Add(maxStale).Sub(n.started)))
 }

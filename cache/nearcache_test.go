@@ -14,10 +14,11 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 )
 
-// maxStale is what the layer promises.
+// maxStale is the bound that package cache documents. The near cache itself keeps to 80 ms: see
+// maxStale in track.go.
 const maxStale = 100 * time.Millisecond
 
-// newNearCache returns a layer that redis at url keeps current.
+// newNearCache returns a near cache that the redis at url keeps coherent.
 func newNearCache(t *testing.T, url string, edit ...func(*cache.NearCacheOptions)) (n *cache.NearCache, down *atomic.Int64) {
 	t.Helper()
 	r, err := cache.Open(url, cache.Options{Undecodable: func() {}})
@@ -44,7 +45,7 @@ func newNearCache(t *testing.T, url string, edit ...func(*cache.NearCacheOptions
 	return n, down
 }
 
-// hold puts an entry into redis and has the layer remember it.
+// hold puts an entry into redis and waits until the near cache remembers it.
 func hold(t *testing.T, n *cache.NearCache, c *cache.Redis, name string) (key string) {
 	t.Helper()
 	key = cache.Key("s3_test", name+time.Now().String())
@@ -58,7 +59,7 @@ func remember(t *testing.T, n *cache.NearCache, key string) {
 	require.Eventually(t, func() bool {
 		_, err := n.Get(t.Context(), key)
 		return err == nil && held(n, key)
-	}, 5*time.Second, time.Millisecond, "is not remembered")
+	}, 5*time.Second, time.Millisecond, "not remembered")
 }
 
 func held(n *cache.NearCache, key string) bool {
@@ -68,11 +69,12 @@ func held(n *cache.NearCache, key string) bool {
 
 func TestNearCacheContract(t *testing.T) {
 	n, _ := newNearCache(t, realRedis(t))
-	// As its own writes are announced to it like everybody's, it may show for a moment what was: the contract allows none.
+	// Redis invalidates our own writes like any other, so the near cache may briefly return the
+	// earlier entry. The contract does not allow that.
 	cachetest.Run(t, delayed{n})
 }
 
-// delayed waits after every change until the layer must know of it.
+// delayed waits after every Put until the near cache must know of it.
 type delayed struct{ *cache.NearCache }
 
 func (w delayed) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
@@ -123,14 +125,14 @@ func TestNearCacheDropsOwnPurgesAtOnce(t *testing.T) {
 	key := hold(t, n, c, t.Name())
 	_, err := n.Purge(t.Context(), key)
 	require.NoError(t, err)
-	require.False(t, held(n, key), "not even for a moment")
+	require.False(t, held(n, key), "still held after our own purge")
 }
 
 func TestNearCacheHonoursDeadlines(t *testing.T) {
 	n, _ := newNearCache(t, realRedis(t))
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	deadline := time.Now().Add(time.Second).Truncate(time.Millisecond)
-	// In redis it stays for ever: nobody announces its end.
+	// In redis it has no expiry, so redis never invalidates it.
 	require.NoError(t, raw(t).Set(t.Context(), key, fmt.Sprintf(`present {"d":%d}`, deadline.UnixMilli()), 0).Err())
 	remember(t, n, key)
 	for now := time.Now(); now.Before(deadline.Add(maxStale)); now = time.Now() {
@@ -181,7 +183,7 @@ func TestNearCacheIsBounded(t *testing.T) {
 				_, err := n.Get(t.Context(), key)
 				require.NoError(t, err)
 			}
-			// It makes room soon after, not before.
+			// It evicts shortly after an insertion, not before.
 			require.Eventually(t, func() bool { return n.Len() <= 60 }, 5*time.Second, time.Millisecond, n.Len())
 			hold(t, n, c, t.Name())
 		})
@@ -196,8 +198,8 @@ func TestNearCacheDisabled(t *testing.T) {
 	cachetest.Run(t, n)
 }
 
-// What is read before a change and arrives after it must not be kept: the proxy holds the reply until the change is
-// announced.
+// A reply from before a change must not be kept if it arrives after the change. The freezer holds
+// the reply until redis has sent the invalidation.
 func TestNearCacheDropsReadsThatAChangeOvertook(t *testing.T) {
 	c, _ := open(t)
 	for name, change := range map[string]func(t *testing.T, key string) error{
@@ -225,7 +227,7 @@ func TestNearCacheDropsReadsThatAChangeOvertook(t *testing.T) {
 			require.Eventually(t, func() bool { return !held(n, witness) }, time.Second, time.Millisecond)
 			f.thaw()
 			read.Wait()
-			require.Equal(t, cache.Present, late.State, "the reply came in time: this test proves nothing")
+			require.Equal(t, cache.Present, late.State, "the reply was not late, so this test proves nothing")
 			require.False(t, held(n, key))
 			e, err := n.Get(t.Context(), key)
 			require.NoError(t, err)
@@ -237,27 +239,27 @@ func TestNearCacheDropsReadsThatAChangeOvertook(t *testing.T) {
 func TestNearCacheServesNothingWithoutItsConnection(t *testing.T) {
 	c, _ := open(t)
 	r := raw(t)
-	t.Run("cut", func(t *testing.T) {
+	t.Run("connection cut", func(t *testing.T) {
 		n, down := newNearCache(t, realRedis(t))
 		key := hold(t, n, c, t.Name())
 		require.NoError(t, r.ClientKillByFilter(t.Context(), "TYPE", "normal").Err())
 		require.Eventually(t, func() bool { return down.Load() == 1 && n.Len() == 0 }, 5*time.Second, time.Millisecond, "not emptied")
 		remember(t, n, key)
 	})
-	t.Run("hung", func(t *testing.T) {
+	t.Run("redis hung", func(t *testing.T) {
 		f := newFreezer(t, r.Options().Addr)
 		n, _ := newNearCache(t, "redis://"+f.Addr().String())
 		key := hold(t, n, c, t.Name())
 		f.frozen.Store(true)
 		at := time.Now()
 		require.Eventually(t, func() bool { return !held(n, key) }, time.Second, time.Millisecond)
-		// It must be bypassed within its time; that it was believed before is the control.
+		// It must be bypassed within maxStale. The control is that it was served before.
 		require.Less(t, time.Since(at), maxStale+50*time.Millisecond)
 		f.frozen.Store(false)
 	})
 }
 
-// A server that can't track, such as one that speaks no RESP3, is no reason not to work.
+// The near cache works without a server that can track, such as one without RESP3.
 func TestNearCacheWithoutTracking(t *testing.T) {
 	said := make(chan error, 10)
 	r, err := cache.Open(realRedis(t)+"?protocol=2", cache.Options{Undecodable: func() {}})
@@ -271,7 +273,7 @@ func TestNearCacheWithoutTracking(t *testing.T) {
 	require.Error(t, <-said)
 	cachetest.Run(t, n)
 	require.Zero(t, n.Len())
-	require.Empty(t, said, "said once")
+	require.Empty(t, said, "reported more than once")
 }
 
 func TestConcurrentReadsAreShared(t *testing.T) {
@@ -298,10 +300,10 @@ func TestConcurrentReadsAreShared(t *testing.T) {
 	f.thaw()
 	all.Wait()
 	require.EqualValues(t, 100, present.Load())
-	require.LessOrEqual(t, len(f.held), 1, "more than a read or two")
+	require.LessOrEqual(t, len(f.held), 1, "more than two reads")
 }
 
-// A read that began before a change must not be what somebody is told who was woken by it.
+// A waiter that a change wakes must not get the result of a read that started before the change.
 func TestReadStartsAfterTheCall(t *testing.T) {
 	c, _ := open(t)
 	f := newFreezer(t, raw(t).Options().Addr)
@@ -321,6 +323,6 @@ func TestReadStartsAfterTheCall(t *testing.T) {
 	require.Equal(t, cache.Present, e.State)
 	f.thaw()
 	early.Wait()
-	require.Equal(t, cache.Pending, before.State, "the reply came in time: this test proves nothing")
+	require.Equal(t, cache.Pending, before.State, "the reply was not late, so this test proves nothing")
 	remember(t, n, key)
 }

@@ -7,26 +7,29 @@ import (
 )
 
 const (
-	// maxReads is how many commands read entries at the same time, and maxBatch how many entries one of them reads: enough
-	// not to wait for the network's latency, and few enough that a crowd of clients costs few system calls.
+	// maxReads is the limit of concurrent read commands, maxBatch the limit of entries in one. They
+	// are high enough to hide the network's latency, and low enough that a crowd of clients costs
+	// few system calls.
 	maxReads = 4
 	maxBatch = 64
 )
 
-// load is a read of redis on behalf of all who want the entry at the moment.
+// A load is one read of redis, shared by all callers that want the entry at the moment.
 type load struct {
 	key   string
-	done  chan struct{} // closed when what follows is final
+	done  chan struct{} // closed when entry and err are final
 	entry Entry
 	err   error
-	// stale is set if the entry changed since the read began, or may have: then it must not be kept. Guarded by Layer.mu.
+	// stale is set if the entry changed since the read started, or may have changed. It must not be
+	// kept then. NearCache.mu guards it.
 	stale bool
 }
 
-// reader reads the entries of many callers by few commands. The zero value with its fields set reads.
+// A reader reads the entries of many callers with few commands. The zero value is ready once redis
+// and finish are set.
 type reader struct {
 	redis *Redis
-	// finish is called for each load when its entry or error is there.
+	// finish is called for each load, after its entry or error is set.
 	finish func(*load)
 
 	mu      sync.Mutex
@@ -34,7 +37,7 @@ type reader struct {
 	running int
 }
 
-// read has the load finished soon. It does not wait for that.
+// read queues the load and returns at once.
 func (r *reader) read(l *load) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,7 +48,7 @@ func (r *reader) read(l *load) {
 	}
 }
 
-// run reads until nobody waits.
+// run reads until no load is waiting.
 func (r *reader) run() {
 	for {
 		r.mu.Lock()
@@ -69,7 +72,8 @@ func (r *reader) readBatch(batch []*load) {
 	for i, l := range batch {
 		keys[i] = l.key
 	}
-	// Nobody's leaving ends a read that others may wait for; the client's timeouts do.
+	// The read is shared, so no caller's cancellation may end it. The redis client's timeouts bound
+	// it.
 	ctx := context.Background()
 	values, err := guarded(ctx, r.redis.breaker, func(ctx context.Context) ([]any, error) {
 		return r.redis.client.MGet(ctx, keys...).Result()

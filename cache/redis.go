@@ -12,54 +12,59 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrPurged is returned if the object was purged since the generation that a change was begun under.
-var ErrPurged = errors.New("object was purged in the meantime")
+// ErrPurged is returned if the object was purged after the generation of a change.
+var ErrPurged = errors.New("object was purged after this generation")
 
-// AnyGeneration is newer than every purge: what is put under it is put in any case.
+// AnyGeneration is newer than every purge, so [Redis.Put] never rejects it.
 const AnyGeneration = math.MaxInt64
 
-// generationTTL is how long a purge is remembered, and so the longest that a copy may take and still be kept from
-// publishing what was purged.
+// generationTTL is how long redis remembers a purge. A copy that takes longer could publish an
+// object that was purged while it ran.
 const generationTTL = 7 * 24 * time.Hour
 
-// Redis is the cache. It is safe for concurrent use. Its methods fail if redis does not answer; the caller goes on
-// without.
+// Redis is the cache in redis. Its methods return an error when redis is unavailable; callers must
+// degrade, not fail. They never retry a failed command. Redis is safe for concurrent use, and the
+// caller of [Open] closes it.
 type Redis struct {
 	client      *redis.Client
-	options     redis.Options // of the client, as they were before it had them
+	options     redis.Options // the client's, copied before it could change them
 	scripts     scripts
-	breaker     *breaker // nil if callers have the time to wait
+	breaker     *breaker // nil without Options.Timeout
 	now         func() time.Time
 	undecodable func()
 }
 
-// Options say how redis is asked.
+// Options configures a [Redis].
 type Options struct {
-	// Timeout bounds each step of a call; defaultTimeout if zero. With one, callers are in a hurry: a redis that hangs is not
-	// asked for a while, at the cost of one or two of them, but for purges.
+	// Timeout bounds each step of a call: dial, write and read. If it is zero, the bound is 1 s and
+	// there is no circuit breaker. Otherwise a circuit breaker opens after two failed calls in a
+	// row, and calls other than purges fail at once while it is open.
 	Timeout time.Duration
-	// OnBreaker is told when redis is not asked any more, and when it is again; nil is told nothing.
+	// OnBreaker, if set, is called when the circuit breaker opens and when it closes.
 	OnBreaker func(open bool)
-	// Undecodable is called for every entry that could not be decoded; it must be set.
+	// Undecodable is called for every entry that could not be decoded. It must be set.
 	Undecodable func()
 }
 
 const (
-	// defaultTimeout is the timeout of those who are in no hurry.
+	// defaultTimeout bounds each step of a call if Options.Timeout is zero. A purge gets at least
+	// this long.
 	defaultTimeout = time.Second
-	// poolTimeout bounds the wait for a connection of the pool, which is busy and not hung: see breaker.
+	// poolTimeout bounds the wait for a connection. A full pool means a busy redis: the breaker
+	// ends the wait if redis hangs.
 	poolTimeout = 2 * time.Second
 )
 
-// Open returns a cache for the redis at url (redis://, rediss:// or unix://). It does no I/O.
+// Open returns a cache for the redis at url (redis://, rediss:// or unix://). It does no I/O. Its
+// error never contains the URL, which may hold a password.
 func Open(url string, o Options) (*Redis, error) {
 	opt, err := redis.ParseURL(url)
 	if err != nil {
-		// The library's error repeats the URL, and in it the password.
+		// The library's error contains the URL, and so the password.
 		return nil, errors.New("is not a URL such as redis://user:password@host:6379/0, with the password percent-encoded")
 	}
-	// A dead redis must cost a fraction of a client's wait. The client's own retries would make it seconds, and each
-	// caller here has a better answer than trying again.
+	// A dead redis must cost a fraction of a client's wait. The client's own retries would make it
+	// seconds, and every caller has a better answer than a retry.
 	opt.MaxRetries = -1
 	opt.DialerRetries = 1
 	timeout := cmp.Or(o.Timeout, defaultTimeout)
@@ -77,10 +82,11 @@ func Open(url string, o Options) (*Redis, error) {
 	return r, nil
 }
 
-// Close releases the connections.
+// Close closes the connections.
 func (r *Redis) Close() error { return r.client.Close() }
 
-// Get returns the entry, Absent if there is none that is still true.
+// Get returns the entry, or an Absent one if there is none before its deadline. It deletes an entry
+// that is undecodable or past its deadline.
 func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
 	value, err := r.value(ctx, key)
 	if err != nil || value == "" {
@@ -89,7 +95,7 @@ func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
 	return r.read(ctx, key, value)
 }
 
-// value is what stands at the key, empty if nothing does.
+// value returns the value of the key, or an empty string if the key is missing.
 func (r *Redis) value(ctx context.Context, key string) (string, error) {
 	value, err := guarded(ctx, r.breaker, func(ctx context.Context) (string, error) { return r.client.Get(ctx, key).Result() })
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -106,7 +112,8 @@ func (r *Redis) run(ctx context.Context, s *redis.Script, key string, args ...an
 	})
 }
 
-// read decodes a value. One that is undecodable or over is removed, or it would keep everybody from the lease.
+// read decodes a value. It deletes a value that is undecodable or past its deadline, because that
+// value would block every caller of Acquire.
 func (r *Redis) read(ctx context.Context, key, value string) (Entry, error) {
 	entry, err := decode(value)
 	if err == nil && entry.Deadline.After(r.now()) {
@@ -125,15 +132,16 @@ func (r *Redis) drop(ctx context.Context, key, value string) error {
 	return nil
 }
 
-// Acquire takes the lease of an object that nothing is known of: it stores pending, owned by owner, until the lease is
-// over. It returns the entry that stands then and whether that is the caller's own.
+// Acquire takes the lease of an object without an entry: it stores a pending one of owner, which
+// expires after lease. It returns the entry in redis, and whether that is the caller's own. If the
+// reply is lost the caller gets an error, and its lease stays until it expires.
 func (r *Redis) Acquire(ctx context.Context, key, owner string, lease time.Duration) (Entry, bool, error) {
 	mine := Entry{State: Pending, Owner: owner, Deadline: r.now().Add(lease), Total: -1}
 	value, err := encode(mine)
 	if err != nil {
 		return Entry{}, false, err
 	}
-	// The second try is for a key that held something undecodable or over.
+	// The second try is for a key whose value was undecodable or past its deadline.
 	for range 2 {
 		cmd, err := r.run(ctx, r.scripts.acquire, key, value, lease.Milliseconds())
 		if errors.Is(err, redis.Nil) {
@@ -154,7 +162,8 @@ func (r *Redis) Acquire(ctx context.Context, key, owner string, lease time.Durat
 	return Entry{}, false, errUndecodable
 }
 
-// Release gives up a lease that [Redis.Acquire] returned, so that the next request starts at once.
+// Release deletes the lease that [Redis.Acquire] returned, so that the next request can acquire it
+// at once. If the entry has changed since, Release leaves it alone without an error.
 func (r *Redis) Release(ctx context.Context, key string, lease Entry) error {
 	value, err := encode(lease)
 	if err != nil {
@@ -163,19 +172,21 @@ func (r *Redis) Release(ctx context.Context, key string, lease Entry) error {
 	return r.drop(ctx, key, value)
 }
 
-// Abandon removes a pending entry, whoever owns it: its copy is not coming.
+// Abandon deletes a pending entry regardless of its owner, for a copy that will not be made. It
+// leaves every other entry alone without an error.
 func (r *Redis) Abandon(ctx context.Context, key string) error {
 	value, err := r.value(ctx, key)
 	if err != nil || value == "" {
 		return err
 	}
 	if entry, err := decode(value); err != nil || entry.State != Pending {
-		return nil //nolint:nilerr // what can't be decoded is dropped by whoever reads it
+		return nil //nolint:nilerr // the next read deletes an undecodable value
 	}
 	return r.drop(ctx, key, value)
 }
 
-// Generation returns the object's purge generation, 0 if it was never purged. It only grows.
+// Generation returns the generation of the object's last purge, or 0 if redis remembers none. Redis
+// remembers a purge for 7 days. Every purge has a greater generation than those before it.
 func (r *Redis) Generation(ctx context.Context, key string) (int64, error) {
 	g, err := guarded(ctx, r.breaker, func(ctx context.Context) (int64, error) {
 		return r.client.Get(ctx, generationKey(key)).Int64()
@@ -186,9 +197,10 @@ func (r *Redis) Generation(ctx context.Context, key string) (int64, error) {
 	return g, nil
 }
 
-// Put stores an entry until its deadline, unless the object was purged since generation ([ErrPurged]). A present entry
-// is not overwritten by a pending or failed one; that is no error. Those who wait for the object are woken, except by a
-// pending entry, which would send them back to wait.
+// Put stores an entry until its deadline. It fails with [ErrPurged] if the object was purged after
+// generation. A pending or failed entry does not replace a present one, and an entry past its
+// deadline is not stored: neither is an error. Put wakes the object's waiters, except for a pending
+// entry, which would send them back to wait.
 func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) error {
 	ttl := e.Deadline.Sub(r.now()).Milliseconds()
 	if ttl <= 0 {
@@ -212,9 +224,11 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 	return nil
 }
 
-// Purge forgets the object and returns its new generation.
+// Purge deletes the object's entry and its count of failures, and returns its new generation. It
+// ignores the circuit breaker, and waits for 1 s or Options.Timeout, whichever is longer, for each
+// write and read.
 func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
-	// A purge is worth a wait, and must not be given up because others are in a hurry.
+	// A purge is worth a wait, and must not fail because other callers are in a hurry.
 	client := r.client.WithTimeout(max(defaultTimeout, r.client.Options().ReadTimeout))
 	text, err := r.scripts.purge.Run(ctx, client, keys(key),
 		r.now().UnixMilli(), generationTTL.Milliseconds(), channel).Text()
@@ -228,8 +242,8 @@ func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
 	return generation, nil
 }
 
-// Failures counts a failure of the object's copies that may be mended by itself, and returns how many there were in a row,
-// this one included. A copy that is present, a purge, and an hour without one end the row.
+// Failures counts a transient failure of the object's copies. It returns the number of failures in
+// a row, including this one. A present copy, a purge, or an hour without a failure ends the row.
 func (r *Redis) Failures(ctx context.Context, key string) (int64, error) {
 	cmd, err := r.run(ctx, r.scripts.fail, key, failuresTTL.Milliseconds())
 	if err != nil {
@@ -238,7 +252,7 @@ func (r *Redis) Failures(ctx context.Context, key string) (int64, error) {
 	return cmd.Int64()
 }
 
-// failuresTTL is longer than any back-off that follows from them.
+// failuresTTL is longer than any back-off that follows from the failures.
 const failuresTTL = time.Hour
 
 func keys(key string) []string { return []string{key, generationKey(key), failuresKey(key)} }

@@ -24,12 +24,12 @@ func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
 	c, undecodable := open(t)
 	r := raw(t)
 	for name, value := range map[string]string{
-		"not ours":        "hello",
-		"no JSON":         "present {",
-		"unknown state":   `gone {"d":99999999999999}`,
-		"no deadline":     "pending {}",
-		"binary":          "\x00\xff",
-		"the whole state": "present",
+		"foreign":       "hello",
+		"no JSON":       "present {",
+		"unknown state": `gone {"d":99999999999999}`,
+		"no deadline":   "pending {}",
+		"binary":        "\x00\xff",
+		"only a state":  "present",
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := cache.Key("s3_test", t.Name()+time.Now().String())
@@ -41,7 +41,7 @@ func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
 			require.Equal(t, before+1, undecodable.Load())
 			require.Zero(t, r.Exists(t.Context(), key).Val())
 
-			// It must not keep anybody from the lease either.
+			// It must not block the lease either.
 			require.NoError(t, r.Set(t.Context(), key, value, time.Minute).Err())
 			_, mine, err := c.Acquire(t.Context(), key, "me", time.Minute)
 			require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestKeysInRedisExpire(t *testing.T) {
 
 func TestDeadlineHoldsWithoutRedisExpiry(t *testing.T) {
 	c, _ := open(t)
-	// Redis may keep a key beyond its time, or for ever: here it does.
+	// Redis may keep a key beyond its deadline, or for ever. Here it does.
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	for value, want := range map[string]cache.State{
 		`present {"d":1}`: cache.Absent, `present {"d":99999999999999}`: cache.Present,
@@ -90,7 +90,7 @@ func TestBadURLIsKeptOutOfTheError(t *testing.T) {
 }
 
 func TestUnavailableRedisFailsFast(t *testing.T) {
-	hung, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
+	hung, err := net.Listen("tcp", "127.0.0.1:0") // never answers
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, hung.Close()) })
 	for name, address := range map[string]string{"dead": "127.0.0.1:1", "hung": hung.Addr().String()} {
@@ -102,7 +102,7 @@ func TestUnavailableRedisFailsFast(t *testing.T) {
 			defer cancel()
 			_, err = c.Get(ctx, "key")
 			require.Error(t, err)
-			require.NoError(t, ctx.Err(), "waited for it, or tried again and again")
+			require.NoError(t, ctx.Err(), "waited for redis, or retried")
 		})
 	}
 }

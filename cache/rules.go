@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// maxText keeps an error's text for operators to what one reads, in bytes.
+// maxText is the limit of an error's text for operators, in bytes: about as much as a person reads.
 const maxText = 1024
 
-// Rules says how long entries are true. All fields must be positive.
+// Rules sets how long entries live. All fields must be positive.
 type Rules struct {
-	// TTL is the longest that a present entry is believed without asking the bucket again.
+	// TTL is the longest time that a present entry is trusted without a new HEAD of the bucket.
 	TTL time.Duration
-	// ExpiryMargin is how long before the bucket deletes an object nobody is sent to it any more: the time that a client may
-	// take to read it.
+	// ExpiryMargin is the safety window before the bucket's lifecycle rule deletes a copy. Clients
+	// are not redirected to the copy within that window: it is the time to download it.
 	ExpiryMargin time.Duration
-	// Lease is how long a pending entry stands without progress, at most 60 s.
+	// Lease is how long a pending entry lives without progress, at most 60 s.
 	Lease time.Duration
-	// NegativeTTL is how long a permanent error is answered from the cache.
+	// NegativeTTL is how long front ends answer a permanent error from the cache.
 	NegativeTTL time.Duration
-	// RetryAfter is how long after a first transient error the copy is started again at the latest, and RetryMax after many.
+	// RetryAfter is the longest back-off after a first transient error, RetryMax after many.
 	RetryAfter, RetryMax time.Duration
 }
 
-// Present is the entry of an object that the bucket has and deletes at expires (zero for never). It is Absent if that
-// is within the margin.
+// Present returns the entry of an object that the bucket holds until expires (zero: for ever). The
+// entry is Absent if expires is within ExpiryMargin of now.
 func (r Rules) Present(now, expires time.Time) Entry {
 	deadline := now.Add(r.TTL)
 	if !expires.IsZero() {
@@ -39,21 +39,24 @@ func (r Rules) Present(now, expires time.Time) Entry {
 	return Entry{State: Present, Deadline: deadline, Expires: expires}
 }
 
-// Pending is the entry of an object whose copy owner is making.
+// Pending returns the entry of an object that owner is copying. Done and total are in bytes; total
+// is -1 if unknown.
 func (r Rules) Pending(now time.Time, owner string, done, total int64) Entry {
 	return Entry{State: Pending, Deadline: now.Add(r.Lease), Owner: owner, Done: done, Total: total}
 }
 
-// Failed is the entry of an object whose copy failed for good, as far as can be seen.
+// Failed returns the entry of an object whose copy failed with an error that looks permanent.
+// Status is the source's HTTP status, or 0. Text is cut to 1,024 bytes.
 func (r Rules) Failed(now time.Time, class string, status int, text string) Entry {
 	e := failed(class, status, text)
 	e.Deadline, e.Permanent = now.Add(r.NegativeTTL), true
 	return e
 }
 
-// Transient is the entry of an object whose copy failed for the failures-th time in a row, and is to be tried again. All
-// front ends wait for its deadline, which is a back-off that doubles, with jitter: what failed together for one cause is
-// not tried again together.
+// Transient returns the entry of an object whose copy failed and can be retried. Failures is the
+// number of failures in a row, including this one. Its deadline is a back-off that all front ends
+// share. The back-off doubles with each failure, from RetryAfter to RetryMax, less up to half as
+// jitter. Jitter spreads the retries of copies that failed together for one cause.
 func (r Rules) Transient(now time.Time, failures int64, class string, status int, text string) Entry {
 	backoff := r.RetryAfter
 	for i := int64(1); i < failures && backoff < r.RetryMax; i++ {

@@ -2,24 +2,24 @@ package cache
 
 import "github.com/redis/go-redis/v9"
 
-// scripts are the atomic steps. In each, KEYS[1] is the entry, KEYS[2] its generation and KEYS[3] its failures in a row. They compare states by the
-// word that a value begins with.
+// scripts holds the atomic changes of an entry. In each, KEYS[1] is the entry, KEYS[2] its
+// generation and KEYS[3] its failures in a row. They compare states by a value's first word.
 type scripts struct {
 	acquire, put, drop, purge, fail *redis.Script
 }
 
 func newScripts() scripts {
 	return scripts{
-		// acquire: ARGV value, ttl in ms. Returns the entry that is there, or false after storing ours.
+		// acquire: ARGV value, ttl in ms. Returns the existing entry, or false after storing ours.
 		acquire: redis.NewScript(`
 local current = redis.call('GET', KEYS[1])
 if current then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return false`),
 
-		// put: ARGV generation, value, ttl in ms, channel. A present entry gives way only to a present one: what it says
-		// of the bucket is true, whatever became of another copy. Returns 1 if stored, 0 if a present entry stands,
-		// -1 if there was a purge since.
+		// put: ARGV generation, value, ttl in ms, channel. Only a present entry replaces a present
+		// entry: the bucket holds that copy, even if another copy failed. Returns 1 if stored, 0 if
+		// it kept a present entry, -1 if the object was purged since the generation.
 		put: redis.NewScript(`
 local generation = tonumber(redis.call('GET', KEYS[2]) or '0')
 if generation > tonumber(ARGV[1]) then return -1 end
@@ -32,15 +32,16 @@ if string.sub(ARGV[2], 1, 8) == 'present ' then redis.call('DEL', KEYS[3]) end
 if string.sub(ARGV[2], 1, 8) ~= 'pending ' then redis.call('PUBLISH', ARGV[4], KEYS[1]) end
 return 1`),
 
-		// drop: ARGV value, channel. Deletes the entry if it still is that value.
+		// drop: ARGV value, channel. Deletes the entry if it still has that value. Returns 1 if it
+		// did, 0 otherwise.
 		drop: redis.NewScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[2], KEYS[1])
 return 1`),
 
-		// purge: ARGV now in ms, ttl of the generation in ms, channel. Returns the new generation, greater than any
-		// before.
+		// purge: ARGV now in ms, ttl of the generation in ms, channel. Returns the new generation,
+		// greater than all before it.
 		purge: redis.NewScript(`
 local generation = tonumber(redis.call('GET', KEYS[2]) or '0')
 local new = math.max(generation + 1, tonumber(ARGV[1]))
@@ -49,7 +50,7 @@ redis.call('DEL', KEYS[1], KEYS[3])
 redis.call('PUBLISH', ARGV[3], KEYS[1])
 return string.format('%.0f', new)`),
 
-		// fail: ARGV ttl of the count in ms. Returns the failures in a row.
+		// fail: ARGV ttl of the count in ms. Counts a failure and returns the failures in a row.
 		fail: redis.NewScript(`
 local n = redis.call('INCR', KEYS[3])
 redis.call('PEXPIRE', KEYS[3], ARGV[1])

@@ -11,23 +11,29 @@ import (
 )
 
 const (
-	// maxStale is for how long an entry may be served after it has changed.
+	// maxStale bounds how long a changed entry may still be served from memory: each answered PING
+	// makes entries fresh for maxStale, counted from before the PING was sent.
+	//
+	// The package promises 100 ms. A front end compares freshness with the time at which a request
+	// starts, and its response leaves later. The 20 ms between the two bounds are for that.
 	maxStale = 80 * time.Millisecond
-	// trackInterval is how often redis is asked whether there was a change. What it has announced by then is known after
-	// its answer.
+	// trackInterval is the time between PINGs. Redis's answer follows all invalidations that it
+	// sent before.
 	trackInterval = 20 * time.Millisecond
-	// trackTimeout is how long it may take to answer before the connection is given up. Entries are not believed long
-	// before that.
+	// trackTimeout bounds the wait for an answer, after which the connection is closed. Entries are
+	// stale long before that.
 	trackTimeout = time.Second
-	// trackBackoff and refusedBackoff are how long after a connection was lost, or a server refused, it is tried again.
+	// trackBackoff is the time until a retry after the connection was lost, refusedBackoff after
+	// the server refused to track.
 	trackBackoff   = 100 * time.Millisecond
 	refusedBackoff = 30 * time.Second
 )
 
-// keyPrefix is what the names of all entries begin with.
+// keyPrefix is the prefix of all keys of entries.
 const keyPrefix = "cm:{"
 
-// Run keeps the layer coherent until ctx is over. A redis that can't announce changes is asked again now and then.
+// Run keeps the near cache coherent until ctx ends. If a redis does not support tracking, Run
+// retries every 30 s. It returns at once if the near cache holds nothing.
 func (n *NearCache) Run(ctx context.Context) {
 	if n.entries == nil {
 		return
@@ -48,12 +54,15 @@ func (n *NearCache) Run(ctx context.Context) {
 	}
 }
 
-// track listens to a connection of its own on which redis announces every change of a key with our prefix (broadcast
-// mode, https://redis.io/docs/latest/develop/reference/client-side-caching/), until it fails.
+// track opens its own connection, on which redis sends an invalidation for every change of a key
+// with our prefix (broadcast mode,
+// https://redis.io/docs/latest/develop/reference/client-side-caching/). It calls up once redis
+// tracks, and returns when the connection fails or ctx ends.
 //
-// Announcements and replies come in one stream, and a reply is read after the announcements before it: once a PING is
-// answered, all that changed before it was sent is known. A change within the same turn of the server's loop is announced
-// after the reply; it happened after the PING was sent too.
+// Invalidations and replies share one stream, and a reply is read after the invalidations before
+// it. Once redis has answered a PING, this process knows all changes from before the PING was sent.
+// The invalidation of a change in the same turn of redis's event loop follows the reply, and that
+// change happened after the PING was sent too.
 func (n *NearCache) track(ctx context.Context, up func()) error {
 	opt := n.options
 	opt.ReadTimeout, opt.WriteTimeout, opt.DialTimeout = trackTimeout, trackTimeout, trackTimeout
@@ -61,15 +70,15 @@ func (n *NearCache) track(ctx context.Context, up func()) error {
 	defer client.Close() //nolint:errcheck // nothing to do about it
 	conn := client.EphemeralConn()
 	defer conn.Close() //nolint:errcheck // nothing to do about it
-	// Replies are not waited for beyond the end of ctx.
+	// Close the client when ctx ends, since a read of a reply ignores ctx.
 	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
 
 	if err := conn.RegisterPushNotificationHandler("invalidate", invalidations{n}, false); err != nil {
-		return fmt.Errorf("listen to announcements: %w", err)
+		return fmt.Errorf("register for invalidations: %w", err)
 	}
-	// Not before the connection has its reader: what is announced is lost without.
+	// Turn tracking on only now: invalidations without a handler would be lost.
 	if err := conn.ClientTrackingOn(ctx, &redis.ClientTrackingOptions{Bcast: true, Prefixes: []string{keyPrefix}}).Err(); err != nil {
-		return fmt.Errorf("ask for announcements: %w", err)
+		return fmt.Errorf("turn tracking on: %w", err)
 	}
 	n.forgetAll(true)
 	up()
@@ -78,7 +87,7 @@ func (n *NearCache) track(ctx context.Context, up func()) error {
 	for {
 		sent := time.Now()
 		if err := conn.Ping(ctx).Err(); err != nil {
-			return fmt.Errorf("listen to announcements: %w", err)
+			return fmt.Errorf("receive invalidations: %w", err)
 		}
 		n.freshSince(sent)
 		select {
@@ -89,14 +98,15 @@ func (n *NearCache) track(ctx context.Context, up func()) error {
 	}
 }
 
-// invalidations is what redis says of changed keys: their names, or nothing for all of them (FLUSHDB and FLUSHALL).
+// invalidations handles redis's invalidation messages. A message holds the changed keys, or none
+// if all keys changed (FLUSHDB and FLUSHALL).
 type invalidations struct{ *NearCache }
 
 var _ push.NotificationHandler = invalidations{}
 
 func (i invalidations) HandlePushNotification(_ context.Context, _ push.NotificationHandlerContext, message []any) error {
 	if len(message) < 2 {
-		return fmt.Errorf("announcement of %d parts", len(message))
+		return fmt.Errorf("invalidation message of %d parts", len(message))
 	}
 	names, ok := message[1].([]any)
 	if !ok {

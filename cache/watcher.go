@@ -10,14 +10,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Times of the watcher's connection: it is taken for dead if nothing comes for two of the intervals, and tried again
-// after the back-off.
+// The watcher treats its connection as dead if it receives nothing for two watchIntervals. It
+// reconnects after watchBackoff.
 const (
 	watchInterval = 500 * time.Millisecond
 	watchBackoff  = 100 * time.Millisecond
 )
 
-// Watcher wakes whoever waits for an entry to change. One connection serves any number of them.
+// Watcher wakes waiters when their entry changes. One connection serves any number of waiters. A
+// Watcher is safe for concurrent use.
 type Watcher struct {
 	onChange func(up bool)
 
@@ -26,13 +27,15 @@ type Watcher struct {
 	waiting map[string]map[chan struct{}]struct{}
 }
 
-// NewWatcher returns a watcher that is down until [Watcher.Run] connects it. onChange is told when it goes up and down.
+// NewWatcher returns a watcher that is down until [Watcher.Run] connects it. It calls onChange when
+// it goes up or down. onChange must not be nil, and must not call the watcher.
 func NewWatcher(onChange func(up bool)) *Watcher {
 	return &Watcher{onChange: onChange, waiting: map[string]map[chan struct{}]struct{}{}}
 }
 
-// Wait returns a channel that gets a value when the entry may have changed since Wait was called, and a function that
-// must be called to end the wait. Read the entry after calling Wait, or a change in between is missed.
+// Wait returns a channel that receives a value when the entry may have changed since the call, and
+// a function that ends the wait and must be called. Read the entry after Wait, otherwise a change
+// in between is missed.
 func (w *Watcher) Wait(key string) (changed <-chan struct{}, stop func()) {
 	ch := make(chan struct{}, 1)
 	w.mu.Lock()
@@ -51,20 +54,20 @@ func (w *Watcher) Wait(key string) (changed <-chan struct{}, stop func()) {
 	}
 }
 
-// Up tells whether changes are seen now. While it is false a waiter must look for itself.
+// Up reports whether the watcher sees changes now. While it does not, waiters must poll.
 func (w *Watcher) Up() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.up
 }
 
-// Run listens to the redis of r until ctx is over. Whenever the connection is lost or back all waiters are woken, since
-// changes may have been missed.
+// Run listens to the redis of r until ctx ends. It wakes all waiters whenever it loses the
+// connection or reconnects, because it may have missed changes.
 func (w *Watcher) Run(ctx context.Context, r *Redis) {
 	for ctx.Err() == nil {
 		w.listen(ctx, r)
 		if ctx.Err() != nil {
-			return // which says nothing of redis
+			return // the error says nothing about redis
 		}
 		w.set(false)
 		pause(ctx, watchBackoff)
@@ -75,7 +78,7 @@ func (w *Watcher) Run(ctx context.Context, r *Redis) {
 func (w *Watcher) listen(ctx context.Context, r *Redis) {
 	sub := r.client.Subscribe(ctx, channel)
 	defer sub.Close() //nolint:errcheck // nothing to do about it
-	// Receiving does not end with ctx by itself.
+	// Close the subscription when ctx ends: receiving ignores ctx.
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
 
 	pinged := false
@@ -86,7 +89,7 @@ func (w *Watcher) listen(ctx context.Context, r *Redis) {
 		case err == nil:
 			pinged = false
 		case errors.As(err, &netErr) && netErr.Timeout() && !pinged:
-			// A redis that hangs keeps its connections: only one that answers is up.
+			// A hung redis keeps its connections open, so only an answer shows that it is up.
 			if pinged = sub.Ping(ctx) == nil; !pinged {
 				return
 			}
@@ -125,7 +128,7 @@ func (w *Watcher) set(up bool) {
 	}
 }
 
-// notify never blocks: a value that is already there says as much as two.
+// notify never blocks: one pending value is as good as two.
 func notify(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

@@ -27,7 +27,7 @@ func TestWatcherDetectsHungRedis(t *testing.T) {
 	defer stop()
 
 	f.frozen.Store(true)
-	receive(t, changed) // so that waiters look for themselves
+	receive(t, changed) // wakes waiters, so that they poll
 	require.False(t, w.Up())
 	f.frozen.Store(false)
 	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
@@ -50,7 +50,8 @@ func TestWatcherWakes(t *testing.T) {
 	other, stopOther := w.Wait(key + "other")
 	defer stopOther()
 
-	// Pending would only send them back to wait; what follows it in the same connection's order must be what wakes.
+	// A pending entry must not wake waiters: it would only send them back to wait. The present
+	// entry follows it in the order of the same connection, so only that entry may wake them.
 	require.NoError(t, c.Put(ctx, key, 0, cachetest.Rules().Pending(time.Now(), "a", 0, -1)))
 	require.NoError(t, c.Put(ctx, key, 0, present))
 	receive(t, changed)
@@ -58,9 +59,10 @@ func TestWatcherWakes(t *testing.T) {
 	_, err := c.Purge(ctx, key)
 	require.NoError(t, err)
 	receive(t, changed)
-	require.Empty(t, other, "woken for somebody else's object")
+	require.Empty(t, other, "woken for another object")
 
-	// A connection that is cut wakes everybody, for what may have been missed, and comes back.
+	// A cut connection wakes all waiters, because changes may have been missed. The watcher then
+	// reconnects.
 	require.NoError(t, raw(t).ClientKillByFilter(ctx, "TYPE", "pubsub").Err())
 	receive(t, other)
 	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)

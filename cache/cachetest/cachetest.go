@@ -1,5 +1,3 @@
-// Package cachetest has what tests of rooms above cache need: [Memory], a cache without a server, and [Run], the contract
-// that it and the one on redis both keep.
 package cachetest
 
 import (
@@ -14,15 +12,37 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
-// Cache is what is under contract.
+// Cache is the contract that [Run] checks. A method that fails has an error of the cache, such as
+// redis being unavailable, unless it names another error. No method retries.
 type Cache interface {
+	// Get returns the entry. It is Absent if there is none or if its deadline has passed.
 	Get(ctx context.Context, key string) (cache.Entry, error)
+
+	// Acquire stores a pending entry of owner for the time of lease if there is no entry. It
+	// returns the current entry and whether that is the caller's own. Exactly one of any number of
+	// concurrent callers gets the lease.
 	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
+
+	// Release deletes the entry if it still is lease. Otherwise it does nothing and returns nil.
 	Release(ctx context.Context, key string, lease cache.Entry) error
+
+	// Abandon deletes a pending entry of any owner. Otherwise it does nothing and returns nil.
 	Abandon(ctx context.Context, key string) error
+
+	// Generation returns the generation of the last purge, 0 if there was none.
 	Generation(ctx context.Context, key string) (int64, error)
+
+	// Put stores the entry until its deadline. It fails with [cache.ErrPurged] if the object was
+	// purged after generation. An entry that is not present does not replace a present one, which
+	// is no error.
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
+
+	// Purge deletes the entry and the count of failures. It returns the new generation, which is
+	// greater than all before it.
 	Purge(ctx context.Context, key string) (int64, error)
+
+	// Failures counts a failure and returns the failures in a row, including this one. A present
+	// entry or a purge ends the row.
 	Failures(ctx context.Context, key string) (int64, error)
 }
 
@@ -32,7 +52,7 @@ var (
 	_ Cache = (*cache.NearCache)(nil)
 )
 
-// Rules are entries' times for tests, long enough to stand.
+// Rules returns rules for tests, in which no entry expires before the test ends.
 func Rules() cache.Rules {
 	return cache.Rules{
 		TTL: time.Hour, ExpiryMargin: time.Minute, Lease: time.Minute, NegativeTTL: time.Minute, RetryAfter: time.Minute,
@@ -40,25 +60,25 @@ func Rules() cache.Rules {
 	}
 }
 
-// Run checks the contract. Every case uses keys of its own.
+// Run checks the contract of [Cache]. Every case uses its own keys.
 func Run(t *testing.T, c Cache) {
 	t.Helper()
 	prefix := t.Name() + time.Now().String()
 	for name, test := range map[string]func(*testing.T, Cache, string){
-		"what was never put is absent":                     absent,
-		"an entry comes back as it was put":                roundTrip,
-		"an entry is absent after its deadline":            deadline,
-		"one of many callers gets the lease":               oneLease,
-		"a released lease can be acquired":                 releasedLease,
-		"a lease that is over can be acquired":             expiredLease,
-		"a lease that somebody else has is not released":   foreignLease,
-		"abandon removes pending and nothing else":         abandonPending,
-		"present is not overwritten by pending or error":   presentKept,
-		"pending takes the place of an error":              retry,
-		"a purge removes the entry":                        purge,
-		"what was begun before a purge can't be published": staleGeneration,
-		"generations grow":                                 generationsGrow,
-		"failures are counted until there is a copy":       failures,
+		"an object without an entry is absent":          absent,
+		"get returns the entry that was put":            roundTrip,
+		"an entry is absent after its deadline":         deadline,
+		"one of many callers gets the lease":            oneLease,
+		"a released lease can be acquired":              releasedLease,
+		"an expired lease can be acquired":              expiredLease,
+		"another owner's lease is not released":         foreignLease,
+		"abandon deletes only pending entries":          abandonPending,
+		"pending and error do not replace present":      presentKept,
+		"pending replaces error":                        retry,
+		"a purge deletes the entry":                     purge,
+		"a copy from before a purge can't be published": staleGeneration,
+		"generations grow":                              generationsGrow,
+		"failures are counted until there is a copy":    failures,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c, cache.Key("s3_test", prefix+name)) })
 	}

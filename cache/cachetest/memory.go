@@ -9,18 +9,19 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
-// Memory is an in-memory cache and the watcher of its changes. The zero value is empty and up.
+// Memory is an in-memory cache and its own watcher. The zero value is empty and up.
 type Memory struct {
 	mu          sync.Mutex
 	err         error
-	failAfter   int // calls; 0 is never
+	failAfter   int // calls that succeed before err; 0 if err applies at once
 	entries     map[string]cache.Entry
 	generations map[string]int64
 	failures    map[string]int64
 	waiting     map[string][]chan struct{}
 }
 
-// Fail makes every call fail with err, as if redis was down; nil ends that. Waiters are woken, as by the real watcher.
+// Fail makes every call fail with err, as if redis was down, until Fail(nil). It wakes all waiters,
+// as the real watcher does.
 func (m *Memory) Fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -30,14 +31,16 @@ func (m *Memory) Fail(err error) {
 	}
 }
 
-// FailAfter makes every call after the next n fail with err, as if redis died in the middle of something.
+// FailAfter makes every call after the next n fail with err, as if redis died in the middle of an
+// operation.
 func (m *Memory) FailAfter(n int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.err, m.failAfter = err, n
 }
 
-// lock returns the error that is to be answered, and the unlock. Like a real call, it notices that its caller is gone.
+// lock locks m. It returns the function that unlocks it, and the error that the call must return.
+// Like a real call, it fails if ctx has ended.
 func (m *Memory) lock(ctx context.Context) (func(), error) {
 	m.mu.Lock()
 	m.init()
@@ -74,7 +77,7 @@ func (m *Memory) wake(key string) {
 	}
 }
 
-// Remembered is [cache.NearCache.Remembered] of a layer that holds nothing.
+// Remembered is [cache.NearCache.Remembered] of a near cache that holds nothing.
 func (m *Memory) Remembered(string, time.Time) (cache.Entry, bool) { return cache.Entry{}, false }
 
 // Get is [cache.Redis.Get].
@@ -196,7 +199,7 @@ func (m *Memory) Wait(key string) (<-chan struct{}, func()) {
 	}
 }
 
-// Waiting counts the waits for an entry that were not stopped.
+// Waiting returns the number of waits for the entry that have not been stopped.
 func (m *Memory) Waiting(key string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
