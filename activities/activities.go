@@ -44,6 +44,12 @@ type Owners interface {
 	Running(ctx context.Context, pool string) (map[string]bool, error)
 }
 
+var (
+	_ Origin = (*origin.Client)(nil)
+	_ Bucket = (*storage.Bucket)(nil)
+	_ Cache  = (*cache.Redis)(nil)
+)
+
 // Activities are the activities of one pool. Every field must be set.
 type Activities struct {
 	Pool     storage.Pool

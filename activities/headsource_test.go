@@ -17,7 +17,7 @@ import (
 )
 
 func TestHeadSource(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	out, err := b.headSource(t)
 	require.NoError(t, err)
 	require.EqualValues(t, len(body), out.Meta.Size)
@@ -26,7 +26,7 @@ func TestHeadSource(t *testing.T) {
 }
 
 func TestHeadSourceFindsACopyThatIsThere(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.streamCopy(t, 0)
 	require.NoError(t, err)
 	b.origin.head = func(context.Context, string) (origin.Meta, error) { return origin.Meta{}, errors.New("gone") }
@@ -49,7 +49,7 @@ func TestHeadSourceFindsACopyThatIsThere(t *testing.T) {
 }
 
 func TestHeadSourceFindsACopyThoughTheSourceFailsFirst(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.streamCopy(t, 0)
 	require.NoError(t, err)
 	failed := make(chan struct{})
@@ -96,7 +96,7 @@ func TestErrorsOfTheSource(t *testing.T) {
 		"anything else": {errors.New(strings.Repeat("x", 1<<20)), "InternalError", false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newFixture(t)
 			b.origin.head = func(context.Context, string) (origin.Meta, error) { return origin.Meta{}, tc.err }
 			_, err := b.headSource(t)
 			requireFailure(t, err, tc.class, tc.permanent)

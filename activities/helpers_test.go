@@ -75,8 +75,8 @@ func (o owners) Running(context.Context, string) (map[string]bool, error) { retu
 
 const body = "hello"
 
-// bench is the activities with doubles around them.
-type bench struct {
+// fixture is the activities with doubles around them.
+type fixture struct {
 	*activities.Activities
 	env    *testsuite.TestActivityEnvironment
 	origin *originDouble
@@ -88,9 +88,9 @@ type bench struct {
 	source activities.SealedObject
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &bench{
+	b := &fixture{
 		bucket: &storagetest.Memory{}, cache: &cachetest.Memory{}, seen: &observerDouble{}, owners: owners{},
 	}
 	b.origin = newOrigin(t)
@@ -114,16 +114,16 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) key() string { return cache.Key(b.object.PoolID(), b.object.Hash()) }
+func (b *fixture) key() string { return cache.Key(b.object.PoolID(), b.object.Hash()) }
 
-func (b *bench) entry(t *testing.T) cache.Entry {
+func (b *fixture) entry(t *testing.T) cache.Entry {
 	t.Helper()
 	e, err := b.cache.Get(t.Context(), b.key())
 	require.NoError(t, err)
 	return e
 }
 
-func (b *bench) headSource(t *testing.T) (activities.HeadSourceResult, error) {
+func (b *fixture) headSource(t *testing.T) (activities.HeadSourceResult, error) {
 	t.Helper()
 	v, err := b.env.ExecuteActivity(b.HeadSource, activities.HeadSourceInput{Source: b.source})
 	var out activities.HeadSourceResult
@@ -133,7 +133,7 @@ func (b *bench) headSource(t *testing.T) (activities.HeadSourceResult, error) {
 	return out, err
 }
 
-func (b *bench) streamCopy(t *testing.T, generation int64) (activities.Copy, error) {
+func (b *fixture) streamCopy(t *testing.T, generation int64) (activities.Copy, error) {
 	t.Helper()
 	v, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
 		Source: b.source, Generation: generation, CopyID: "run/1", Replaces: b.replaces(t),
@@ -147,7 +147,7 @@ func (b *bench) streamCopy(t *testing.T, generation int64) (activities.Copy, err
 }
 
 // replaces is what HeadSource would have seen.
-func (b *bench) replaces(t *testing.T) string {
+func (b *fixture) replaces(t *testing.T) string {
 	t.Helper()
 	if b.bucket.Err != nil {
 		return ""

@@ -20,8 +20,8 @@ import (
 
 const parts = 4
 
-// large makes the bench's object one of several parts, of a source that serves ranges.
-func (b *bench) large() []byte {
+// large makes the fixture's object one of several parts, of a source that serves ranges.
+func (b *fixture) large() []byte {
 	body := []byte(strings.Repeat("0123456789abcdef", parts*storage.MinPartSize/16))
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Etag", `"1"`)
@@ -30,14 +30,14 @@ func (b *bench) large() []byte {
 	return body
 }
 
-func (b *bench) input() activities.StreamCopyInput {
+func (b *fixture) input() activities.StreamCopyInput {
 	return activities.StreamCopyInput{
 		Source: b.source, CopyID: "run/1",
 		Meta: origin.Meta{Size: parts * storage.MinPartSize, ETag: `"1"`, AcceptRanges: true},
 	}
 }
 
-func (b *bench) copyLarge(t *testing.T, in activities.StreamCopyInput) (activities.Copy, error) {
+func (b *fixture) copyLarge(t *testing.T, in activities.StreamCopyInput) (activities.Copy, error) {
 	t.Helper()
 	v, err := b.env.ExecuteActivity(b.StreamCopy, in)
 	var out activities.Copy
@@ -58,16 +58,16 @@ func progressOf(t *testing.T, err error) activities.Progress {
 }
 
 func TestNextAttemptGoesOnWhereTheLastOneFailed(t *testing.T) {
-	for name, how := range map[string]func(b *bench, in *activities.StreamCopyInput, p activities.Progress){
-		"by its heartbeat": func(b *bench, _ *activities.StreamCopyInput, p activities.Progress) { b.env.SetHeartbeatDetails(p) },
-		"by the workflow":  func(_ *bench, in *activities.StreamCopyInput, p activities.Progress) { in.Resume = p.Resume },
-		"its heartbeat first": func(b *bench, in *activities.StreamCopyInput, p activities.Progress) {
+	for name, how := range map[string]func(b *fixture, in *activities.StreamCopyInput, p activities.Progress){
+		"by its heartbeat": func(b *fixture, _ *activities.StreamCopyInput, p activities.Progress) { b.env.SetHeartbeatDetails(p) },
+		"by the workflow":  func(_ *fixture, in *activities.StreamCopyInput, p activities.Progress) { in.Resume = p.Resume },
+		"its heartbeat first": func(b *fixture, in *activities.StreamCopyInput, p activities.Progress) {
 			in.Resume.Upload = "an older one"
 			b.env.SetHeartbeatDetails(p)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newFixture(t)
 			body := b.large()
 			b.bucket.OnPart = func(number int32) error {
 				if number == parts {
@@ -97,7 +97,7 @@ func TestNextAttemptGoesOnWhereTheLastOneFailed(t *testing.T) {
 
 // TestAttemptThatSeesNothingKeepsWhatTheLastOneDid has the bucket down before it can say what it has.
 func TestAttemptThatSeesNothingKeepsWhatTheLastOneDid(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.large()
 	before := activities.Progress{Done: 700, Total: 1000, Resume: copier.State{Upload: "there", PartSize: 5}}
 	b.env.SetHeartbeatDetails(before)
@@ -121,7 +121,7 @@ func TestAttemptThatSeesNothingKeepsWhatTheLastOneDid(t *testing.T) {
 }
 
 func TestNextAttemptFindsWhatTheLastOneStored(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.large()
 	first, err := b.copyLarge(t, b.input())
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestNextAttemptFindsWhatTheLastOneStored(t *testing.T) {
 }
 
 func TestNextAttemptReplacesWhatIsOfNoUse(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	body := b.large()
 	_, err := b.bucket.Put(t.Context(), storage.ObjectSpec{
 		Key: b.object.Key(), Metadata: map[string]string{storage.MetadataGeneration: "3"},
@@ -158,7 +158,7 @@ func TestNextAttemptReplacesWhatIsOfNoUse(t *testing.T) {
 }
 
 func TestCopyThatWouldOverwriteAnotherIsTriedAgain(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.bucket.Put(t.Context(), storage.ObjectSpec{Key: b.object.Key()}, b.bucket.Checksum().Body([]byte("another")))
 	require.NoError(t, err)
 	in := b.input()
@@ -170,7 +170,7 @@ func TestCopyThatWouldOverwriteAnotherIsTriedAgain(t *testing.T) {
 }
 
 func TestExpectedSHA256(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
 	in := activities.StreamCopyInput{Source: b.source, CopyID: "run/1", Meta: origin.Meta{Size: int64(len(body))}}
 	in.SHA256 = "0000000000000000000000000000000000000000000000000000000000000000"
@@ -197,7 +197,7 @@ func TestExpectedSHA256(t *testing.T) {
 }
 
 func TestAbortUpload(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	for _, key := range []string{b.object.Key(), b.object.Key(), b.object.Key() + "x"} {
 		_, err := b.bucket.CreateUpload(t.Context(), storage.ObjectSpec{Key: key})
 		require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestAbortUpload(t *testing.T) {
 }
 
 func TestSweepAbortsWhatNobodyOwns(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	orphan := storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/orphan"}
 	for _, key := range []string{b.object.Key(), orphan.Key(), "somebody/else's"} {
 		_, err := b.bucket.CreateUpload(t.Context(), storage.ObjectSpec{Key: key})

@@ -17,7 +17,7 @@ import (
 )
 
 func TestStreamCopyThatStallsIsCut(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.Copier.StallTimeout = 50 * time.Millisecond
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, time.Hour) }
 	_, err := b.streamCopy(t, 0)
@@ -51,7 +51,7 @@ func (stuckBucket) Put(ctx context.Context, _ storage.ObjectSpec, _ storage.Body
 }
 
 func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.Copier.StallTimeout = sourceTimeout
 	b.Copier.Bucket = stuckBucket{b.bucket}
 	_, err := b.streamCopy(t, 0)
@@ -60,7 +60,7 @@ func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 
 // TestBucketThatHangsIsCutThoughMemoryIsShort has a copy wait for memory that it has itself.
 func TestBucketThatHangsIsCutThoughMemoryIsShort(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.large()
 	b.Copier.StallTimeout, b.Copier.Memory, b.Copier.Parts = sourceTimeout, copier.NewMemory(16<<20), parts
 	b.Copier.Bucket = hangingBucket{b.bucket}
@@ -78,7 +78,7 @@ func (hangingBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, 
 
 // TestCopyThatWaitsForItsTurnIsNotCut holds all of a pool's parts for longer than a bucket may hang.
 func TestCopyThatWaitsForItsTurnIsNotCut(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.large()
 	b.Copier.StallTimeout, b.Copier.Limit = 150*time.Millisecond, semaphore.NewWeighted(1)
 	require.NoError(t, b.Copier.Limit.Acquire(t.Context(), 1))

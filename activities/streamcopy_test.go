@@ -21,7 +21,7 @@ import (
 )
 
 func TestStreamCopy(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	out, err := b.streamCopy(t, 7)
 	require.NoError(t, err)
 	require.EqualValues(t, len(body), out.Size)
@@ -48,7 +48,7 @@ func TestStreamCopy(t *testing.T) {
 }
 
 func TestMetadataStaysWithinWhatS3Takes(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	long := strings.Repeat("x\u00e9", 500)
 	b.object.URL = b.origin.served.URL + "/" + strings.Repeat("long", 1000)
 	b.source = b.Sealer.Seal(b.object)
@@ -72,7 +72,7 @@ func TestMetadataStaysWithinWhatS3Takes(t *testing.T) {
 }
 
 func TestStreamCopyThatIsShortStoresNothing(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.origin.get = func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "5")
 		_, _ = io.WriteString(w, body[1:])
@@ -84,7 +84,7 @@ func TestStreamCopyThatIsShortStoresNothing(t *testing.T) {
 }
 
 func TestStreamCopyWithoutItsBucketIsRetried(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.bucket.Err = errors.New("down")
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStorage, false)
@@ -96,7 +96,7 @@ func TestHeadersAreKeptWholeOrNotAtAll(t *testing.T) {
 		long: long, strings.Repeat("x", 1024): strings.Repeat("x", 1024), strings.Repeat("x", 1025): "",
 		"a\u00e9\nb": "a??b",
 	} {
-		b := newBench(t)
+		b := newFixture(t)
 		_, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
 			Source: b.source, CopyID: "run/1", Meta: origin.Meta{Size: int64(len(body)), ContentDisposition: sent},
 		})
@@ -108,7 +108,7 @@ func TestHeadersAreKeptWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestStreamCopyThatIsPurgedEnds(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.Rules.Lease = time.Millisecond
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, 700*time.Millisecond) }
 	_, err := b.cache.Purge(t.Context(), b.key())
@@ -138,7 +138,7 @@ func TestLeaseIsRenewedByProgressAlone(t *testing.T) {
 		"nothing comes": {time.Hour, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newFixture(t)
 			b.Rules.Lease, b.Copier.StallTimeout = time.Millisecond, 4500*time.Millisecond
 			count := &countingCache{Memory: b.cache}
 			b.Cache = count
@@ -151,7 +151,7 @@ func TestLeaseIsRenewedByProgressAlone(t *testing.T) {
 }
 
 func TestSourceThatChangedGoesBackToTheWorkflow(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body+"!") }
 	_, err := b.streamCopy(t, 0)
 	var app *temporal.ApplicationError
@@ -163,7 +163,7 @@ func TestSourceThatChangedGoesBackToTheWorkflow(t *testing.T) {
 }
 
 func TestWithoutRedis(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.cache.Fail(errors.New("down"))
 	_, err := b.headSource(t)
 	require.NoError(t, err)

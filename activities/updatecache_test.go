@@ -11,7 +11,7 @@ import (
 )
 
 func TestUpdateCachePublishes(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
 		Source: b.source, Copy: &activities.Copy{Size: 5},
 	})
@@ -20,7 +20,7 @@ func TestUpdateCachePublishes(t *testing.T) {
 }
 
 func TestUpdateCacheAfterAPurge(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.streamCopy(t, 0)
 	require.NoError(t, err)
 	generation, err := b.cache.Purge(t.Context(), b.key())
@@ -46,7 +46,7 @@ func TestUpdateCacheAfterAPurge(t *testing.T) {
 }
 
 func TestWhatACancelledCopyLeftIsRemovedAfterAPurge(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.cache.Purge(t.Context(), b.key())
 	require.NoError(t, err)
 	_, err = b.streamCopy(t, 0) // it landed after the purge's own deletion
@@ -60,7 +60,7 @@ func TestWhatACancelledCopyLeftIsRemovedAfterAPurge(t *testing.T) {
 }
 
 func TestCopyThatIsAboutToExpireFreesItsClients(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	_, _, err := b.cache.Acquire(t.Context(), b.key(), "me", time.Minute)
 	require.NoError(t, err)
 	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
@@ -71,7 +71,7 @@ func TestCopyThatIsAboutToExpireFreesItsClients(t *testing.T) {
 }
 
 func TestFailuresInARowBackOffLonger(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.Rules.RetryAfter, b.Rules.RetryMax = time.Second, time.Hour
 	fail := func(permanent bool) time.Duration {
 		t.Helper()
@@ -111,7 +111,7 @@ func TestUpdateCacheRecordsFailures(t *testing.T) {
 		"a purge ended":                  {activities.ClassPurged, true, cache.Absent},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newFixture(t)
 			if tc.purged {
 				_, err := b.cache.Purge(t.Context(), b.key())
 				require.NoError(t, err)

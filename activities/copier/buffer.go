@@ -22,6 +22,8 @@ type buffer struct {
 	mem []byte // nil once it is released
 }
 
+var _ io.ReaderAt = (*buffer)(nil)
+
 // newBuffer waits for memory for n bytes. The file of a large part has no name, and goes with the process.
 func (r *run) newBuffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
 	if n > m.MaxBuffer() {

@@ -63,6 +63,11 @@ type Bucket interface {
 	Aborter
 }
 
+var (
+	_ Fetcher = (*origin.Client)(nil)
+	_ Bucket  = (*storage.Bucket)(nil)
+)
+
 // Copier makes the copies of one pool. Every field but Limit and Unverified must be set. It is safe for concurrent use.
 type Copier struct {
 	Source Fetcher

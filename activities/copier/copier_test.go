@@ -43,7 +43,7 @@ func TestEverySizeIsCopiedExactlyAndFetchedOnce(t *testing.T) {
 	onServers(t, 1234, everyWay)
 }
 
-func everyWay(t *testing.T, r *rig) {
+func everyWay(t *testing.T, r *fixture) {
 	t.Helper()
 	size := len(r.source.body)
 	for name, way := range ways() {
@@ -61,7 +61,7 @@ func everyWay(t *testing.T, r *rig) {
 			}
 			r.source.sent.Store(0)
 			r.saved.Store(nil)
-			out, err := r.try(t)
+			out, err := r.attempt(t)
 			require.NoError(t, err)
 			r.requireExact(t)
 			require.EqualValues(t, size, out.Size)
@@ -77,7 +77,7 @@ func everyWay(t *testing.T, r *rig) {
 
 func TestMetadataHasTheChecksum(t *testing.T) {
 	r := inMemory(t, 1234)
-	_, err := r.try(t)
+	_, err := r.attempt(t)
 	require.NoError(t, err)
 	in, ok := r.memory.Spec(r.job.Spec.Key)
 	require.True(t, ok)
@@ -94,7 +94,7 @@ func TestRangesAreReadInParallel(t *testing.T) {
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
 		arrived <- struct{}{}
 		<-release
-		r.source.whole(w, req)
+		r.source.serveWhole(w, req)
 	}
 	go func() {
 		for range inFlight {
@@ -102,7 +102,7 @@ func TestRangesAreReadInParallel(t *testing.T) {
 		}
 		close(release)
 	}()
-	_, err := r.try(t)
+	_, err := r.attempt(t)
 	require.NoError(t, err)
 	r.requireExact(t)
 }
@@ -114,7 +114,7 @@ func TestPartsThatAreLargerThanABufferAreKeptInFiles(t *testing.T) {
 			r.source.header = func(h http.Header) { maps.Copy(h, way.header) }
 			r.newJob(t)
 			r.Memory = copier.NewMemory(4 << 20)
-			_, err := r.try(t)
+			_, err := r.attempt(t)
 			require.NoError(t, err)
 			r.requireExact(t)
 		})
@@ -136,7 +136,7 @@ func TestDigests(t *testing.T) {
 	}
 }
 
-func digests(t *testing.T, r *rig) {
+func digests(t *testing.T, r *fixture) {
 	t.Helper()
 	sum, wrong := sha256.Sum256(r.source.body), sha256.Sum256([]byte("something else"))
 	for name, tc := range map[string]struct {
@@ -159,7 +159,7 @@ func digests(t *testing.T, r *rig) {
 			if tc.request != nil {
 				r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: tc.request}}
 			}
-			_, err := r.try(t)
+			_, err := r.attempt(t)
 			if tc.ok {
 				require.NoError(t, err)
 				r.requireExact(t)
@@ -175,7 +175,7 @@ func digests(t *testing.T, r *rig) {
 }
 
 func TestBodyThatNobodyCanVerify(t *testing.T) {
-	onServers(t, 1000, func(t *testing.T, r *rig) {
+	onServers(t, 1000, func(t *testing.T, r *fixture) {
 		r.source.serve = func(w http.ResponseWriter, _ *http.Request, _ int64) {
 			conn, buf, err := http.NewResponseController(w).Hijack()
 			if err != nil {
@@ -187,7 +187,7 @@ func TestBodyThatNobodyCanVerify(t *testing.T) {
 			_ = buf.Flush()
 		}
 		r.job.Meta.Size = -1
-		_, err := r.try(t)
+		_, err := r.attempt(t)
 		var source *origin.Error
 		require.ErrorAs(t, err, &source)
 		require.Equal(t, origin.ClassUnverifiable, source.Class)
@@ -195,7 +195,7 @@ func TestBodyThatNobodyCanVerify(t *testing.T) {
 		r.requireNothing(t)
 
 		r.AllowUnverified = true
-		out, err := r.try(t)
+		out, err := r.attempt(t)
 		require.NoError(t, err)
 		require.True(t, out.Unverified)
 		r.requireExact(t)
@@ -207,7 +207,7 @@ func TestResumeFetchesWhatIsMissing(t *testing.T) {
 	const count = 8
 	for name, digest := range map[string]bool{"of a source": false, "of one with a digest": true} {
 		t.Run("after a reset "+name, func(t *testing.T) {
-			onServers(t, count*partSize, func(t *testing.T, r *rig) {
+			onServers(t, count*partSize, func(t *testing.T, r *fixture) {
 				sum := sha256.Sum256(r.source.body)
 				if digest {
 					r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: sum[:]}}
@@ -216,12 +216,12 @@ func TestResumeFetchesWhatIsMissing(t *testing.T) {
 					if n == count-2 {
 						w = &breaking{w, partSize / 2}
 					}
-					r.source.whole(w, req)
+					r.source.serveWhole(w, req)
 				}
-				_, err := r.try(t)
+				_, err := r.attempt(t)
 				require.Error(t, err)
 				require.Equal(t, 1, r.open(t))
-				out, err := r.try(t)
+				out, err := r.attempt(t)
 				require.NoError(t, err)
 				r.requireExact(t)
 				require.Positive(t, out.Resumed)

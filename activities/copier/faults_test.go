@@ -31,13 +31,13 @@ func lies() map[string]lie {
 	return map[string]lie{
 		"it ends early": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			w = &closing{ResponseWriter: w, left: 1000}
-			s.whole(w, r)
+			s.serveWhole(w, r)
 		}, origin.ClassTruncated},
 		"it breaks off": {func(s *source, w http.ResponseWriter, r *http.Request) {
-			s.whole(&breaking{w, 1000}, r)
+			s.serveWhole(&breaking{w, 1000}, r)
 		}, origin.ClassTruncated},
 		"it has another etag": {func(s *source, w http.ResponseWriter, r *http.Request) {
-			s.whole(&overriding{w, func(h http.Header) { h.Set("Etag", `"two"`) }}, r)
+			s.serveWhole(&overriding{w, func(h http.Header) { h.Set("Etag", `"two"`) }}, r)
 		}, origin.ClassChanged},
 		"it answers that a precondition failed": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
 			head(w, `"two"`)
@@ -49,7 +49,7 @@ func lies() map[string]lie {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}, origin.ClassBadHTTPStatus},
 		"it sends something coded": {func(s *source, w http.ResponseWriter, r *http.Request) {
-			s.whole(&overriding{w, func(h http.Header) { h.Set("Content-Encoding", "gzip") }}, r)
+			s.serveWhole(&overriding{w, func(h http.Header) { h.Set("Content-Encoding", "gzip") }}, r)
 		}, origin.ClassChanged},
 	}
 }
@@ -102,9 +102,9 @@ func TestSourceThatLiesIsNotBelieved(t *testing.T) {
 							l.serve(r.source, w, req)
 							return
 						}
-						r.source.whole(w, req)
+						r.source.serveWhole(w, req)
 					}
-					_, err := r.try(t)
+					_, err := r.attempt(t)
 					var failure *origin.Error
 					require.ErrorAs(t, err, &failure)
 					require.Equal(t, l.class, failure.Class)
@@ -115,7 +115,7 @@ func TestSourceThatLiesIsNotBelieved(t *testing.T) {
 
 					// And when it has come to its senses:
 					r.source.change(func() { r.source.serve = nil })
-					out, err := r.try(t)
+					out, err := r.attempt(t)
 					require.NoError(t, err)
 					r.requireExact(t)
 					require.EqualValues(t, size, out.Fetched+out.Resumed)
@@ -130,9 +130,9 @@ func TestSourceThatIgnoresRangesIsReadAsOneStream(t *testing.T) {
 	r := inMemory(t, 4*partSize)
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
 		req.Header.Del("Range")
-		r.source.whole(w, req)
+		r.source.serveWhole(w, req)
 	}
-	out, err := r.try(t)
+	out, err := r.attempt(t)
 	require.NoError(t, err)
 	require.Equal(t, copier.WayStream, out.Way)
 	require.NotEmpty(t, out.Restarted)
@@ -143,9 +143,9 @@ func TestSourceThatAnswersAnotherRangeIsNotBelieved(t *testing.T) {
 	r := inMemory(t, 4*partSize)
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
 		req.Header.Set("Range", "bytes=0-"+strconv.Itoa(partSize-1))
-		r.source.whole(w, req)
+		r.source.serveWhole(w, req)
 	}
-	_, err := r.try(t)
+	_, err := r.attempt(t)
 	var failure *origin.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, origin.ClassUnverifiable, failure.Class)
@@ -166,12 +166,12 @@ func TestSourceThatStallsIsCut(t *testing.T) {
 					if n == 1 {
 						w = &trickling{w, req, pause}
 					}
-					r.source.whole(w, req)
+					r.source.serveWhole(w, req)
 				}
-				_, err := r.try(t)
+				_, err := r.attempt(t)
 				require.ErrorIs(t, err, copier.ErrStalled)
 				r.source.change(func() { r.source.serve = nil })
-				out, err := r.try(t)
+				out, err := r.attempt(t)
 				require.NoError(t, err)
 				r.requireExact(t)
 				if ranges == "bytes" {
@@ -209,16 +209,16 @@ func TestASlowSourceIsNotCut(t *testing.T) {
 	r := inMemory(t, 20)
 	r.StallTimeout = 200 * time.Millisecond
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
-		r.source.whole(&trickling{w, req, 50 * time.Millisecond}, req)
+		r.source.serveWhole(&trickling{w, req, 50 * time.Millisecond}, req)
 	}
-	_, err := r.try(t)
+	_, err := r.attempt(t)
 	require.NoError(t, err)
 	r.requireExact(t)
 }
 
 // TestBucketThatFails has each call fail once, in each way.
 func TestBucketThatFails(t *testing.T) {
-	drop := func(r *rig, is func(*http.Request) bool) {
+	drop := func(r *fixture, is func(*http.Request) bool) {
 		r.proxy.Response = func(resp *http.Response) error {
 			if is(resp.Request) {
 				return io.ErrUnexpectedEOF
@@ -226,13 +226,13 @@ func TestBucketThatFails(t *testing.T) {
 			return nil
 		}
 	}
-	lose := func(r *rig, is func(*http.Request) bool) {
+	lose := func(r *fixture, is func(*http.Request) bool) {
 		r.proxy.Request = func(req *http.Request) bool { return !is(req) }
 	}
-	for name, fault := range map[string]func(r *rig, is func(*http.Request) bool){
+	for name, fault := range map[string]func(r *fixture, is func(*http.Request) bool){
 		"its reply is lost": drop,
 		"it is lost":        lose,
-		"it is answered with 503": func(r *rig, is func(*http.Request) bool) {
+		"it is answered with 503": func(r *fixture, is func(*http.Request) bool) {
 			r.proxy.Response = func(resp *http.Response) error {
 				if is(resp.Request) {
 					resp.StatusCode, resp.Body = 503, io.NopCloser(strings.NewReader("<Error><Code>SlowDown</Code></Error>"))
@@ -242,7 +242,7 @@ func TestBucketThatFails(t *testing.T) {
 				return nil
 			}
 		},
-		"a byte of it is flipped": func(r *rig, is func(*http.Request) bool) {
+		"a byte of it is flipped": func(r *fixture, is func(*http.Request) bool) {
 			r.proxy.Request = func(req *http.Request) bool {
 				if is(req) && req.ContentLength > 0 {
 					data, _ := io.ReadAll(req.Body)
@@ -252,7 +252,7 @@ func TestBucketThatFails(t *testing.T) {
 				return true
 			}
 		},
-		"it is answered with 200 and an error": func(r *rig, is func(*http.Request) bool) {
+		"it is answered with 200 and an error": func(r *fixture, is func(*http.Request) bool) {
 			r.proxy.Request = func(req *http.Request) bool {
 				if is(req) {
 					req.URL.Path += "-nothing" // so that it is not done
@@ -269,7 +269,7 @@ func TestBucketThatFails(t *testing.T) {
 				return nil
 			}
 		},
-		"the upload is gone": func(r *rig, is func(*http.Request) bool) {
+		"the upload is gone": func(r *fixture, is func(*http.Request) bool) {
 			r.proxy.Request = func(req *http.Request) bool {
 				if id := req.URL.Query().Get("uploadId"); id != "" && is(req) {
 					_, _ = r.direct.AbortMultipartUpload(req.Context(), &s3.AbortMultipartUploadInput{
@@ -290,7 +290,7 @@ func TestBucketThatFails(t *testing.T) {
 				if call == storagetest.CallPut {
 					size = 2000
 				}
-				onServers(t, size, func(t *testing.T, r *rig) {
+				onServers(t, size, func(t *testing.T, r *fixture) {
 					var calls, hit atomic.Int64
 					fault(r, func(req *http.Request) bool {
 						if storagetest.Call(req) != call || hit.Load() > 0 || call == storagetest.CallPart && calls.Add(1) < 3 {
@@ -303,7 +303,7 @@ func TestBucketThatFails(t *testing.T) {
 					for err := error(nil); ; {
 						tries++
 						require.LessOrEqual(t, tries, 3, "%v", err)
-						if _, err = r.try(t); err == nil {
+						if _, err = r.attempt(t); err == nil {
 							break
 						}
 						require.ErrorIs(t, err, copier.ErrBucket)
@@ -329,7 +329,7 @@ func TestBucketThatFails(t *testing.T) {
 }
 
 // replaces looks at the bucket before another try, as StreamCopy does.
-func (r *rig) replaces(t *testing.T) {
+func (r *fixture) replaces(t *testing.T) {
 	t.Helper()
 	if out, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key}); err == nil {
 		r.job.Spec.Replaces = *out.ETag
@@ -337,14 +337,14 @@ func (r *rig) replaces(t *testing.T) {
 }
 
 func TestUploadsOfOthersUnderTheKeyAreAborted(t *testing.T) {
-	onServers(t, 4*partSize, func(t *testing.T, r *rig) {
+	onServers(t, 4*partSize, func(t *testing.T, r *fixture) {
 		neighbour := r.job.Spec
 		neighbour.Key += "-more"
 		for _, in := range []storage.ObjectSpec{r.job.Spec, r.job.Spec, neighbour} {
 			_, err := r.Bucket.CreateUpload(t.Context(), in)
 			require.NoError(t, err)
 		}
-		_, err := r.try(t)
+		_, err := r.attempt(t)
 		require.NoError(t, err)
 		open, err := r.Bucket.ListUploads(t.Context(), neighbour.Key)
 		require.NoError(t, err)

@@ -60,7 +60,7 @@ func newSource(t *testing.T, size int) *source {
 				return
 			}
 		}
-		s.whole(w, r)
+		s.serveWhole(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -73,8 +73,8 @@ func (s *source) change(f func()) {
 	f()
 }
 
-// whole answers as a good source does, ranges included.
-func (s *source) whole(w http.ResponseWriter, r *http.Request) {
+// serveWhole answers as a good source does, ranges included.
+func (s *source) serveWhole(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Etag", `"one"`)
 	w.Header().Set("Content-Type", "application/x-test")
 	if s.header != nil {
@@ -103,8 +103,8 @@ func (c *counting) Write(b []byte) (int, error) {
 
 func (c *counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// rig is a copier between a source and a real S3 server that others wrote, through a proxy that may fail.
-type rig struct {
+// fixture is a copier between a source and a real S3 server that others wrote, through a proxy that may fail.
+type fixture struct {
 	*copier.Copier
 	source *source
 	memory *storagetest.Memory // or else:
@@ -118,7 +118,7 @@ type rig struct {
 }
 
 // onServers runs a test on each server.
-func onServers(t *testing.T, size int, test func(t *testing.T, r *rig)) {
+func onServers(t *testing.T, size int, test func(t *testing.T, r *fixture)) {
 	t.Helper()
 	endpoints, minio := os.Getenv("CM_TEST_S3_ENDPOINTS"), os.Getenv("CM_TEST_MINIO_ENDPOINT")
 	require.NotEmpty(t, endpoints, "this test needs real S3 servers: run `make test`, or set CM_TEST_S3_ENDPOINTS")
@@ -126,23 +126,23 @@ func onServers(t *testing.T, size int, test func(t *testing.T, r *rig)) {
 	first, _, _ := strings.Cut(endpoints, ",")
 	region, versity, _ := strings.Cut(first, "=")
 	for name, endpoint := range map[string]string{"versitygw": versity, "minio": minio} {
-		t.Run(name, func(t *testing.T) { test(t, newRig(t, size, region, endpoint)) })
+		t.Run(name, func(t *testing.T) { test(t, newFixture(t, size, region, endpoint)) })
 	}
 }
 
-// inMemory is a rig with the double of a bucket, which keeps the same contract, for what is about sources.
-func inMemory(t *testing.T, size int) *rig {
+// inMemory is a fixture with the double of a bucket, which keeps the same contract, for what is about sources.
+func inMemory(t *testing.T, size int) *fixture {
 	t.Helper()
-	r := &rig{source: newSource(t, size), memory: &storagetest.Memory{}}
+	r := &fixture{source: newSource(t, size), memory: &storagetest.Memory{}}
 	r.init(t, r.memory)
 	return r
 }
 
-func newRig(t *testing.T, size int, region, endpoint string) *rig {
+func newFixture(t *testing.T, size int, region, endpoint string) *fixture {
 	t.Helper()
 	cfg, err := awsconfig.LoadDefaultConfig(t.Context(), awsconfig.WithRetryMaxAttempts(1))
 	require.NoError(t, err)
-	r := &rig{
+	r := &fixture{
 		source: newSource(t, size), proxy: storagetest.NewProxy(t, endpoint),
 		pool: storage.Pool{Service: "s3", Region: region, Bucket: "copier", Endpoint: endpoint, PathStyle: true},
 	}
@@ -156,7 +156,7 @@ func newRig(t *testing.T, size int, region, endpoint string) *rig {
 	return r
 }
 
-func (r *rig) init(t *testing.T, b copier.Bucket) {
+func (r *fixture) init(t *testing.T, b copier.Bucket) {
 	t.Helper()
 	var err error
 	r.origin, err = origin.New(origin.Config{
@@ -171,7 +171,7 @@ func (r *rig) init(t *testing.T, b copier.Bucket) {
 }
 
 // newJob looks at the source, as HeadSource does.
-func (r *rig) newJob(t *testing.T) {
+func (r *fixture) newJob(t *testing.T) {
 	t.Helper()
 	meta, err := r.origin.Head(t.Context(), r.source.URL+"/object")
 	require.NoError(t, err)
@@ -185,8 +185,8 @@ func (r *rig) newJob(t *testing.T) {
 	}
 }
 
-// try runs the copy once more, as StreamCopy does after an earlier attempt.
-func (r *rig) try(t *testing.T) (copier.Result, error) {
+// attempt runs the copy once more, as StreamCopy does after an earlier attempt.
+func (r *fixture) attempt(t *testing.T) (copier.Result, error) {
 	t.Helper()
 	next := &copier.Job{
 		URL: r.job.URL, Meta: r.job.Meta, Spec: r.job.Spec, Expect: r.job.Expect, Server: r.job.Server,
@@ -202,7 +202,7 @@ func (r *rig) try(t *testing.T) (copier.Result, error) {
 }
 
 // open counts the uploads under the key.
-func (r *rig) open(t *testing.T) int {
+func (r *fixture) open(t *testing.T) int {
 	t.Helper()
 	uploads, err := r.Bucket.ListUploads(t.Context(), r.job.Spec.Key)
 	require.NoError(t, err)
@@ -210,14 +210,14 @@ func (r *rig) open(t *testing.T) int {
 }
 
 // stored is what a real server has.
-func (r *rig) stored(t *testing.T) *s3.GetObjectOutput {
+func (r *fixture) stored(t *testing.T) *s3.GetObjectOutput {
 	t.Helper()
 	out, err := r.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key})
 	require.NoError(t, err)
 	return out
 }
 
-func (r *rig) body(t *testing.T) []byte {
+func (r *fixture) body(t *testing.T) []byte {
 	t.Helper()
 	if r.memory != nil {
 		body, ok := r.memory.Body(r.job.Spec.Key)
@@ -230,14 +230,14 @@ func (r *rig) body(t *testing.T) []byte {
 }
 
 // requireExact checks that the object is the source's, whole, and that nothing is left besides.
-func (r *rig) requireExact(t *testing.T) {
+func (r *fixture) requireExact(t *testing.T) {
 	t.Helper()
 	require.True(t, bytes.Equal(r.source.body, r.body(t)), "stored bytes differ")
 	require.Zero(t, r.open(t))
 }
 
 // requireAbsent checks that there is no object.
-func (r *rig) requireAbsent(t *testing.T) {
+func (r *fixture) requireAbsent(t *testing.T) {
 	t.Helper()
 	var err error
 	if r.memory != nil {
@@ -249,7 +249,7 @@ func (r *rig) requireAbsent(t *testing.T) {
 }
 
 // requireNothing checks that there is no object, and no upload once the copy is given up.
-func (r *rig) requireNothing(t *testing.T) {
+func (r *fixture) requireNothing(t *testing.T) {
 	t.Helper()
 	r.requireAbsent(t)
 	require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Spec.Key}))

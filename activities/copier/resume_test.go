@@ -28,7 +28,7 @@ func TestPartThatWasHashedAndNotStored(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := r.try(t)
+	_, err := r.attempt(t)
 	require.ErrorIs(t, err, errDown)
 	require.EqualValues(t, 1, r.saved.Load().Hashed, "the second part was never stored")
 	r.memory.OnPart = nil
@@ -38,13 +38,13 @@ func TestPartThatWasHashedAndNotStored(t *testing.T) {
 		r.source.body = append([]byte(nil), good...)
 		r.source.body[partSize+7] ^= 1 // in the second part
 	})
-	_, err = r.try(t)
+	_, err = r.attempt(t)
 	require.ErrorIs(t, err, copier.ErrExpected)
 	r.requireAbsent(t)
 	require.Zero(t, r.open(t), "nobody knows which part is wrong")
 
 	r.source.change(func() { r.source.body = good })
-	_, err = r.try(t)
+	_, err = r.attempt(t)
 	require.NoError(t, err)
 	r.requireExact(t)
 }
@@ -66,14 +66,14 @@ func TestStateThatTheBucketDoesNotBearOut(t *testing.T) {
 				}
 				return nil
 			}
-			_, err := r.try(t)
+			_, err := r.attempt(t)
 			require.ErrorIs(t, err, errDown)
 			r.memory.OnPart = nil
 			state := *r.saved.Load()
 			require.EqualValues(t, 3, state.Hashed)
 			spoil(&state)
 			r.saved.Store(&state)
-			_, err = r.try(t)
+			_, err = r.attempt(t)
 			require.NoError(t, err)
 			r.requireExact(t)
 		})
@@ -102,13 +102,13 @@ func TestServerThatCopiesByItself(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := r.try(t)
+	_, err := r.attempt(t)
 	require.ErrorIs(t, err, errDown)
 	require.Equal(t, 1, asked)
 
 	// What was begun by parts is finished by parts, though the server could by now.
 	r.memory.OnPart, fails = nil, false
-	out, err := r.try(t)
+	out, err := r.attempt(t)
 	require.NoError(t, err)
 	require.Equal(t, 1, asked)
 	require.Equal(t, copier.WayRanges, out.Way)
@@ -116,7 +116,7 @@ func TestServerThatCopiesByItself(t *testing.T) {
 
 	fails = true
 	r.again(t)
-	out, err = r.try(t)
+	out, err = r.attempt(t)
 	require.NoError(t, err)
 	require.Contains(t, out.Restarted, "AccessDenied")
 	r.requireExact(t)
@@ -124,7 +124,7 @@ func TestServerThatCopiesByItself(t *testing.T) {
 	fails = false
 	r.again(t)
 	sent := r.source.sent.Load()
-	out, err = r.try(t)
+	out, err = r.attempt(t)
 	require.NoError(t, err)
 	require.Equal(t, copier.WayServer, out.Way)
 	require.Equal(t, sent, r.source.sent.Load())
@@ -134,14 +134,14 @@ func TestServerThatCopiesByItself(t *testing.T) {
 	r.again(t)
 	sum := sha256.Sum256(r.source.body)
 	r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: sum[:]}}
-	out, err = r.try(t)
+	out, err = r.attempt(t)
 	require.NoError(t, err)
 	require.Equal(t, copier.WayRanges, out.Way)
 	require.Equal(t, 3, asked)
 }
 
 // again makes the job one of another object.
-func (r *rig) again(t *testing.T) {
+func (r *fixture) again(t *testing.T) {
 	t.Helper()
 	server := r.job.Server
 	r.newJob(t)
@@ -155,12 +155,12 @@ func TestStreamIsNotGoneOnWith(t *testing.T) {
 	r.source.header = func(h http.Header) { h.Set("Accept-Ranges", "none") }
 	r.newJob(t)
 	r.memory.OnPart = func(int32) error { return errDown }
-	_, err := r.try(t)
+	_, err := r.attempt(t)
 	require.ErrorIs(t, err, errDown)
 	require.Empty(t, r.saved.Load().Upload)
 	require.Zero(t, r.open(t))
 	r.memory.OnPart = nil
-	out, err := r.try(t)
+	out, err := r.attempt(t)
 	require.NoError(t, err)
 	require.Equal(t, copier.WayStream, out.Way)
 	require.NotEmpty(t, out.Restarted)

@@ -15,6 +15,8 @@ type oldMeta struct {
 	AcceptRanges       bool   `json:"accept_ranges"`
 }
 
+var _ json.Unmarshaler = (*Meta)(nil)
+
 // UnmarshalJSON implements [json.Unmarshaler]. It decodes both spellings of the keys, because a history keeps the
 // spelling with which it was recorded: lowerCamelCase, as in every other type of a history, and the underscores
 // (content_type) of earlier builds. If a document holds both, lowerCamelCase wins.
