@@ -13,7 +13,8 @@ type AbortUploadInput struct {
 	Source SealedObject `json:"source"`
 }
 
-// AbortUpload frees what a copy has stored in parts that will never be an object.
+// AbortUpload aborts every multipart upload of an object whose copy will not be made. It frees the
+// parts.
 func (a *Activities) AbortUpload(ctx context.Context, in AbortUploadInput) error {
 	object, err := a.Sealer.Open(in.Source)
 	if err != nil {

@@ -12,35 +12,43 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// Origin looks at sources. Its errors are [*origin.Error] or the context's.
+// Origin describes the objects of sources.
 type Origin interface {
+	// Head describes the object at a URL. Its errors are [*origin.Error] or the context's.
 	Head(ctx context.Context, url string) (origin.Meta, error)
 }
 
-// Bucket is where a pool's copies stand. Head fails with [storage.ErrNotFound].
+// Bucket is the bucket of a pool.
 type Bucket interface {
+	// Head fails with [storage.ErrNotFound] if there is no object.
 	Head(ctx context.Context, key string) (storage.Stored, error)
 	Delete(ctx context.Context, key string) error
 	copier.Aborter
 }
 
-// Cache is where front ends look. Put fails with [cache.ErrPurged] after a purge.
+// Cache holds the entries that front ends read.
 type Cache interface {
+	// Generation returns the object's purge generation.
 	Generation(ctx context.Context, key string) (int64, error)
+	// Put fails with [cache.ErrPurged] if the object was purged since the given generation.
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
+	// Abandon deletes a pending entry regardless of its owner.
 	Abandon(ctx context.Context, key string) error
+	// Failures counts a transient failure, and returns how many there were in a row, this one
+	// included.
 	Failures(ctx context.Context, key string) (int64, error)
 }
 
-// Observer is told what copies cost.
+// Observer counts copies for metrics.
 type Observer interface {
 	Copied(pool string, bytes int64, took time.Duration)
 	Failed(pool, class string)
 }
 
-// Owners tells which copies are running.
+// Owners lists running copies.
 type Owners interface {
-	// Running returns the hashes ([storage.Object.Hash]) of the pool's objects that a running workflow copies.
+	// Running returns the hashes ([storage.Object.Hash]) of the pool's objects that a running
+	// workflow copies.
 	Running(ctx context.Context, pool string) (map[string]bool, error)
 }
 
@@ -50,12 +58,12 @@ var (
 	_ Cache  = (*cache.Redis)(nil)
 )
 
-// Activities are the activities of one pool. Every field must be set.
+// Activities are the activities of one pool. Every field is required.
 type Activities struct {
 	Pool     storage.Pool
 	Origin   Origin
 	Bucket   Bucket
-	Copier   *copier.Copier // from such an origin into such a bucket
+	Copier   *copier.Copier // from Origin into Bucket
 	Cache    Cache
 	Owners   Owners
 	Sealer   *Sealer
@@ -64,4 +72,5 @@ type Activities struct {
 	Now      func() time.Time
 }
 
+// owner is the owner of the lease of a run's copy.
 func owner(ctx context.Context) string { return activity.GetInfo(ctx).WorkflowExecution.RunID }

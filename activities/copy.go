@@ -2,22 +2,24 @@ package activities
 
 import "time"
 
-// Copy is an object in the bucket, and what it took.
+// Copy is an object in the bucket, and how it was copied.
 type Copy struct {
 	Size      int64  `json:"size"`
 	CRC64NVME string `json:"crc64nvme,omitempty"`
-	// Expires is when the bucket deletes it; absent if it never does.
+	// Expires is when the bucket deletes the object; absent if it never does.
 	Expires time.Time `json:"expires,omitzero"`
-	// Way is how it was copied, in words.
+	// Way is how the object was copied, in words: [WayFound], or a way of package copier.
 	Way string `json:"way,omitempty"`
-	// Fetched is how many bytes the last attempt read from the source, Resumed how many earlier ones had stored.
+	// Fetched counts the bytes that the last attempt read from the source, Resumed those that
+	// earlier attempts stored.
 	Fetched int64 `json:"fetched,omitempty"`
 	Resumed int64 `json:"resumed,omitempty"`
-	// Restarted says why the last attempt had to begin anew, if it had to.
+	// Restarted is the reason why the last attempt restarted the copy; empty if it did not.
 	Restarted string `json:"restarted,omitempty"`
-	// Unverified is set if nobody can tell whether the source sent all of it.
+	// Unverified is set if the source's framing can't show whether it sent the whole object.
 	Unverified bool `json:"unverified,omitempty"`
 }
 
-// WayFound is the way of a copy that another attempt or another copy had made.
+// WayFound is the way of a copy that StreamCopy found in the bucket: an earlier attempt or another
+// copy made it.
 const WayFound = "found"

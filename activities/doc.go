@@ -1,27 +1,41 @@
-// Package activities does the work of a copy: HeadSource, StreamCopy and UpdateCache, the activities of the CopyObject
-// workflow, AbortUpload, which cleans up after a copy that is not made, and SweepUploads, which cleans up after those that
-// nobody could clean up after. How bytes are moved is package copier's business.
+// Package activities holds the activities of the workflows CopyObject and SweepUploads.
 //
-// It guarantees:
-//   - Each activity can be run again at any point: what it left behind is found or overwritten.
-//   - What goes into the history (inputs, results, failures, heartbeats) holds no query of a URL, no credentials, no body
-//     of a source, and failures are at most 1 KB.
-//   - It is the only place where an error becomes non-retryable, by what the origin or the cache say of it.
-//   - An attempt of StreamCopy goes on from what earlier ones have stored, and finds what they have finished. What it
-//     leaves behind when it fails is the next attempt's, or AbortUpload's.
-//   - A copy never overwrites a newer one, or one that it did not know of.
-//   - Redis being down stops no copy; only UpdateCache fails then, and the bucket itself still tells the next client.
+//   - HeadSource describes the source, and finds a copy that the bucket already has.
+//   - StreamCopy makes the copy. Package copier moves the bytes.
+//   - UpdateCache tells the front ends how the copy ended.
+//   - AbortUpload cleans up after a copy that will not be made.
+//   - SweepUploads cleans up after workflows and workers that could not.
 //
-// When and how often an activity runs is the workflow's business.
+// The workflow decides when and how often an activity runs.
 //
-// 2026-11-25: every key of a history is lowerCamelCase, since a history keeps its keys for ever. origin.Meta had underscores
-// (content_type) before; both spellings decode, so recorded histories and open runs work. A rollback to a build before this
-// date does not decode the new spelling. It would store copies without their Content-* headers, so terminate open runs
-// before such a rollback. No release has the old spelling.
+// # Guarantees
 //
-// 2026-11-22: a source's query may be a signature, but the workflow must carry it to be retried from its history alone.
-// So it is sealed (see [Sealer]) and nothing but an activity can read it.
+//   - Each activity can be run again at any point: it finds or overwrites the results of an earlier
+//     run.
+//   - A history (inputs, results, failures, heartbeats) holds no query of a URL, no credentials,
+//     and no body of a source. A failure is at most 1 KB.
+//   - An error becomes non-retryable only here, from the errors of origin, cache and copier.
+//   - An attempt of StreamCopy resumes from the parts that earlier attempts stored, and finds a
+//     copy that they finished. If it fails, its upload is left to the next attempt, or to
+//     AbortUpload.
+//   - A copy never overwrites a newer copy, nor an object that it has not seen.
+//   - No copy fails because redis is down. Only UpdateCache fails then, and the next client's
+//     request HEADs the bucket.
 //
-// 2026-11-23: the upload's id is noted in the first heartbeat of an attempt, which the SDK sends at once, before any part
-// is stored. Later ones are throttled and may be lost, so which parts there are is asked of the bucket.
+// # Decisions
+//
+// 2026-11-25, every key in a history is lowerCamelCase, because a history keeps its keys for ever.
+// origin.Meta had underscores (content_type) before. Both spellings decode, so recorded histories
+// replay and open runs continue. A rollback to a build before this date does not decode the new
+// spelling: it would drop the Content-* headers and the range support of sources that a later build
+// described. The same holds for a fleet of both builds. Terminate open runs before such a rollback.
+// No release has the old spelling.
+//
+// 2026-11-23, the first heartbeat of an attempt carries the upload's id, because the SDK sends it
+// at once, before any part is stored. It throttles later heartbeats and may lose them, so ListParts
+// tells which parts the bucket has.
+//
+// 2026-11-22, a source's query is sealed (see [Sealer]), so that only an activity can read it. It
+// may be a signature, and the workflow must carry it so that a run can be retried from its history
+// alone.
 package activities

@@ -14,7 +14,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// Failure is why a copy failed. It is the details of every error that an activity returns.
+// Failure is the reason why a copy failed. It is the first detail of every error that an activity
+// returns.
 type Failure struct {
 	Class     string `json:"class"`
 	Status    int    `json:"status,omitempty"`
@@ -22,39 +23,40 @@ type Failure struct {
 	Text      string `json:"text"`
 }
 
-// The error classes that do not come from [origin.Class], and the one of it that the workflow acts on.
+// The error classes that are not an [origin.Class], and ClassChanged, which the workflow acts on.
 const (
-	ClassChanged   = string(origin.ClassChanged) // the source is no longer what HeadSource saw
-	ClassPurged    = "Purged"                    // the object was purged while it was copied
-	ClassStalled   = "SourceStalled"             // the source sent nothing, or next to nothing, for too long
-	ClassDigest    = "DigestMismatch"            // the source is not what the request expects
-	ClassHandover  = "HandedOver"                // the worker was stopped
-	ClassStorage   = "StorageFailed"             // the bucket refused or did not answer
+	ClassChanged   = string(origin.ClassChanged) // the source changed since HeadSource
+	ClassPurged    = "Purged"                    // the object was purged while the copy was made
+	ClassStalled   = "SourceStalled"             // the source sent nothing, or too little, for too long
+	ClassDigest    = "DigestMismatch"            // the source does not have the digest that the request expects
+	ClassHandover  = "HandedOver"                // the worker stopped, and another worker resumes
+	ClassStorage   = "StorageFailed"             // the bucket refused a request or did not answer
 	ClassCache     = "CacheFailed"               // redis did not answer
 	ClassSealed    = "SealedQuery"               // the worker can't read the URL's query
-	ClassCancelled = "Cancelled"                 // somebody cancelled the copy
+	ClassCancelled = "Cancelled"                 // an operator or a purge cancelled the copy
 	ClassInternal  = "InternalError"             // anything else
 )
 
-// maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable, in bytes.
+// maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable,
+// in bytes.
 const maxErrorText = 1024
 
-// Causes of the context of a copy that is ended from here.
+// Causes with which this package cancels the context of a copy.
 var (
-	errBucketStalled = errors.New("the bucket took nothing")
-	errHandover      = errors.New("the worker is stopping, another one goes on")
+	errBucketStalled = errors.New("the bucket stalled")
+	errHandover      = errors.New("the worker is stopping; another worker will resume")
 )
 
-// errStorage and errCache mark which side an error came from.
+// errStorage and errCache mark the side that an error came from.
 var (
 	errStorage = errors.New("storage")
 	errCache   = errors.New("cache")
 )
 
-// handoverDelay is as good as at once; zero would mean the retry policy's own delay.
+// handoverDelay makes the retry immediate. Zero would mean the retry policy's own delay.
 const handoverDelay = time.Millisecond
 
-// failure classifies an error. This is the only place where one becomes permanent.
+// failure classifies an error. Only here does an error become permanent.
 func failure(err error) (_ Failure, retryAfter time.Duration) {
 	f := Failure{Class: ClassInternal, Text: err.Error()}
 	var source *origin.Error
@@ -68,7 +70,7 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 	case errors.Is(err, errHandover):
 		f.Class, retryAfter = ClassHandover, handoverDelay
 	case errors.Is(err, ErrSealed):
-		// A worker with the right key may be the next to try.
+		// Retry: the next worker may have the right key.
 		f.Class = ClassSealed
 	case errors.As(err, &source):
 		f.Class, f.Status, f.Permanent = string(source.Class), source.Status, source.Permanent
@@ -80,14 +82,15 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 		f.Class = ClassCache
 	}
 	if len(f.Text) > maxErrorText {
-		// A failure is sent as protobuf, which takes no half runes.
+		// Temporal sends the failure as protobuf, which refuses half a rune.
 		f.Text = strings.ToValidUTF8(f.Text[:maxErrorText], "")
 	}
 	return f, retryAfter
 }
 
-// outcome turns an error into the form that Temporal keeps: type is the error class, details are a [Failure] and more, and
-// the source's Retry-After is the next retry's delay. Cancellation stays what it is.
+// outcome turns an error into an application error of Temporal. Its type is the error class, its
+// details are a [Failure] and more, and the source's Retry-After is the delay of the next retry. A
+// cancellation stays a cancellation.
 func outcome(ctx context.Context, err error, more ...any) error {
 	switch {
 	case err == nil:
@@ -100,15 +103,17 @@ func outcome(ctx context.Context, err error, more ...any) error {
 	}
 	f, retryAfter := failure(err)
 	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class, temporal.ApplicationErrorOptions{
-		// What HeadSource saw is no longer there: only the workflow can go back to it. What the request expects is not there,
-		// which says nothing of other requests.
+		// If the source changed, only the workflow can run HeadSource again. If it lacks the
+		// expected digest, a retry can't help this request, but the failure is not permanent for
+		// other requests.
 		NonRetryable:   f.Permanent || f.Class == ClassChanged || f.Class == ClassDigest,
 		NextRetryDelay: retryAfter,
 		Details:        append([]any{f}, more...),
 	})
 }
 
-// stopping tells a worker that is shut down from a copy that is cancelled: Temporal would take both for the latter.
+// stopping reports whether the worker is shutting down. Temporal would take that for a cancellation
+// of the copy.
 func stopping(ctx context.Context) bool {
 	select {
 	case <-activity.GetWorkerStopChannel(ctx):

@@ -17,24 +17,28 @@ type HeadSourceInput struct {
 	Source SealedObject `json:"source"`
 }
 
-// HeadSourceResult is what is known before a copy.
+// HeadSourceResult is everything that StreamCopy needs to know about the source and the bucket.
 type HeadSourceResult struct {
 	Meta origin.Meta `json:"meta"`
-	// Generation is the object's purge generation, under which the copy is begun.
+	// Generation is the object's purge generation when the copy starts.
 	Generation int64 `json:"generation"`
-	// Stored is the copy that the bucket has already, if it has one that was not purged: nothing is to be copied then.
+	// Stored is the copy that the bucket already has, unless it was purged. There is nothing to
+	// copy then.
 	Stored *Copy `json:"stored,omitempty"`
-	// Replaces is the ETag of what the bucket has in the copy's place, if it may be overwritten.
+	// Replaces is the ETag of the object that the bucket has under the copy's key, which the copy
+	// may overwrite.
 	Replaces string `json:"replaces,omitempty"`
-	// CopyID is by which the copy of what HeadSource saw knows itself again.
+	// CopyID identifies this copy, so that a retry recognises an object that it stored itself.
 	CopyID string `json:"copyID,omitempty"`
 }
 
-// bucketTimeout bounds the look for a copy that is there: without one it is made again, which is no harm.
+// bucketTimeout bounds a HEAD of the bucket. If HeadSource gets no answer, the copy is made again,
+// which does no harm.
 const bucketTimeout = 10 * time.Second
 
-// HeadSource finds out what there is to copy, under which purge generation, and whether the bucket has it already (a
-// request may be delivered twice). It renews the lease, so that clients wait for this copy.
+// HeadSource describes the source, reads the object's purge generation, and looks for a copy in the
+// bucket, since a request may be delivered twice. It renews the lease, so that clients wait for
+// this copy.
 func (a *Activities) HeadSource(ctx context.Context, in HeadSourceInput) (HeadSourceResult, error) {
 	out, err := a.headSource(ctx, in)
 	return out, outcome(ctx, err)
@@ -47,7 +51,8 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 	}
 	out := HeadSourceResult{Generation: a.start(ctx, object), CopyID: copyID(ctx)}
 
-	// Both at the same time, each to its end: the source need not answer for a copy that is there.
+	// Both run at the same time and to their end: a copy in the bucket counts even if the source
+	// fails.
 	var stored storage.Stored
 	var storedErr error
 	var both sync.WaitGroup
@@ -68,14 +73,16 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 	return out, err
 }
 
-// copyID names what HeadSource sees this time. The workflow may look again, and then means another version of the object.
+// copyID identifies one call of HeadSource in a workflow. A second call may see another version of
+// the object.
 func copyID(ctx context.Context) string {
 	info := activity.GetInfo(ctx)
 	return info.WorkflowExecution.RunID + "/" + info.ActivityID
 }
 
-// start reads the generation and renews the lease. Without redis there is neither: the copy is then begun under the
-// oldest generation and will not be trusted if there was a purge.
+// start renews the lease and returns the object's purge generation. Without redis it can do
+// neither: the copy then starts under the oldest generation, and is not trusted if the object was
+// ever purged.
 func (a *Activities) start(ctx context.Context, o storage.Object) int64 {
 	key := cache.Key(o.PoolID(), o.Hash())
 	generation, err := a.Cache.Generation(ctx, key)
@@ -83,12 +90,13 @@ func (a *Activities) start(ctx context.Context, o storage.Object) int64 {
 		err = a.Cache.Put(ctx, key, generation, a.Rules.Pending(a.Now(), owner(ctx), 0, -1))
 	}
 	if err != nil && ctx.Err() == nil {
-		activity.GetLogger(ctx).Warn("going on without the cache", "error", err)
+		activity.GetLogger(ctx).Warn("continuing without the cache", "error", err)
 	}
 	return generation
 }
 
-// usable tells whether a stored copy may be published: begun since the last purge, and not about to be deleted.
+// usable reports whether a stored copy may be published: it was started since the last purge, and
+// is not about to expire.
 func (a *Activities) usable(s storage.Stored, generation int64) bool {
 	return s.Generation >= generation && a.Rules.Present(a.Now(), s.Expires).State == cache.Present
 }

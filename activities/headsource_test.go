@@ -22,10 +22,10 @@ func TestHeadSource(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, len(body), out.Meta.Size)
 	require.Nil(t, out.Stored)
-	require.Equal(t, cache.Pending, b.entry(t).State, "clients have nothing to wait for")
+	require.Equal(t, cache.Pending, b.entry(t).State, "clients do not know that a copy is pending")
 }
 
-func TestHeadSourceFindsACopyThatIsThere(t *testing.T) {
+func TestHeadSourceFindsAnExistingCopy(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.streamCopy(t, 0)
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestHeadSourceFindsACopyThatIsThere(t *testing.T) {
 	require.EqualValues(t, len(body), out.Stored.Size)
 	require.NotEmpty(t, out.Stored.CRC64NVME)
 
-	// But not one that was purged.
+	// A purged copy does not count.
 	generation, err := b.cache.Purge(t.Context(), b.key())
 	require.NoError(t, err)
 	_, err = b.headSource(t)
@@ -48,7 +48,7 @@ func TestHeadSourceFindsACopyThatIsThere(t *testing.T) {
 	require.Equal(t, generation, out.Generation)
 }
 
-func TestHeadSourceFindsACopyThoughTheSourceFailsFirst(t *testing.T) {
+func TestHeadSourceFindsACopyEvenIfTheSourceFailsFirst(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.streamCopy(t, 0)
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestHeadSourceFindsACopyThoughTheSourceFailsFirst(t *testing.T) {
 	require.NotNil(t, out.Stored)
 }
 
-// lateBucket answers Head after something else, and notices if nobody waits for that.
+// lateBucket answers Head after another event, and fails if its caller does not wait for that.
 type lateBucket struct {
 	*storagetest.Memory
 	after <-chan struct{}
@@ -79,7 +79,7 @@ func (b lateBucket) Head(ctx context.Context, key string) (storage.Stored, error
 	}
 }
 
-func TestErrorsOfTheSource(t *testing.T) {
+func TestSourceErrorsAreClassified(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err        error
 		class      string

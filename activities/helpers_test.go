@@ -24,7 +24,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// originDouble stands for a source that fails as real ones can't be made to; what it lets through is served by a real one.
+// originDouble describes a source by a function of the test. The bytes come from a real HTTP
+// server.
 type originDouble struct {
 	*origin.Client
 	served *httptest.Server
@@ -68,14 +69,14 @@ func (o *observerDouble) Copied(_ string, bytes int64, _ time.Duration) {
 	o.bytes += bytes
 }
 
-// owners are the hashes of objects that a running workflow copies.
+// owners holds the hashes of objects that a running workflow copies.
 type owners map[string]bool
 
 func (o owners) Running(context.Context, string) (map[string]bool, error) { return o, nil }
 
 const body = "hello"
 
-// fixture is the activities with doubles around them.
+// fixture holds the activities, and doubles of their dependencies.
 type fixture struct {
 	*activities.Activities
 	env    *testsuite.TestActivityEnvironment
@@ -146,7 +147,7 @@ func (b *fixture) streamCopy(t *testing.T, generation int64) (activities.Copy, e
 	return out, err
 }
 
-// replaces is what HeadSource would have seen.
+// replaces returns the ETag that HeadSource would have seen in the bucket.
 func (b *fixture) replaces(t *testing.T) string {
 	t.Helper()
 	if b.bucket.Err != nil {
@@ -159,7 +160,7 @@ func (b *fixture) replaces(t *testing.T) string {
 	return stored.ETag
 }
 
-// requireFailure checks the form in which an error reaches the history.
+// requireFailure checks the form that an error has in the history.
 func requireFailure(t *testing.T, err error, class string, permanent bool) {
 	t.Helper()
 	var app *temporal.ApplicationError

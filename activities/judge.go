@@ -6,22 +6,23 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 )
 
-// verdict is what to do with a running copy.
+// verdict tells what to do with a running copy.
 type verdict int
 
 const (
 	proceed       verdict = iota
 	renewLease            // renew the lease, and proceed unless judgeRenewal objects
 	sourceStalled         // end the copy: the source sends nothing
-	bucketStalled         // end the copy: the bucket takes nothing
+	bucketStalled         // end the copy: the bucket accepts nothing
 	copyPurged            // end the copy: its object was purged
 )
 
-// snapshot is a running copy at one moment.
+// snapshot is the state of a running copy at one moment.
 type snapshot struct {
 	// Moved counts every byte that the copy has fetched, read from a buffer, or stored.
 	Moved int64
-	// Waiting is set if the copy waits for its turn or for memory and holds no buffer. It can do nothing then.
+	// Waiting is set if the copy waits for its turn or for memory, and holds no buffer. It can move
+	// nothing then.
 	Waiting bool
 	// Reading is set while a read of the source is in flight.
 	Reading bool
@@ -36,7 +37,7 @@ func snapshotOf(c *copier.Counters) snapshot {
 	}
 }
 
-// record is what earlier judgements leave for the next one.
+// record carries facts from one judgement to the next.
 type record struct {
 	Moved     int64     // bytes, at the last judgement
 	MovedAt   time.Time // when a byte moved last, or the copy waited last
@@ -44,22 +45,22 @@ type record struct {
 	RefusedAt time.Time // when a purge first refused a renewal; zero if the last renewal was not refused
 }
 
-// limits are the times that a copy is judged by.
+// limits are the times by which a copy is judged.
 type limits struct {
 	Stall time.Duration // a copy may move nothing for this long
 	Renew time.Duration // the lease is renewed this often
 	Grace time.Duration // a purge gets this long to cancel the workflow itself
 }
 
-// judge decides what to do with a running copy, from a snapshot of it and the record of earlier judgements, and returns
-// the record for the next one. It does no I/O and reads no clock.
+// judge decides what to do with a running copy, from its snapshot and the record of earlier
+// judgements. It also returns the record for the next judgement. It does no I/O and reads no clock.
 //
-// The copier judges a source that sends too little. A copy that moves nothing for the stall limit has therefore a bucket
-// that takes nothing, unless a read of the source is in flight: then it waits for a connection to a source that has as
-// many as it may.
+// A copy stalls if no byte moves for the stall limit. If a read of the source is in flight, the
+// source is at its limit of connections and the copy waits for one: the copier itself cuts a source
+// that sends too little. Otherwise the bucket accepts nothing.
 //
-// The lease is renewed if a byte moved since the last renewal, or if no read is in flight: the bucket has the last word
-// then, and takes minutes to complete a large object.
+// The lease is due for renewal if a byte moved since the last one, or if no read of the source is
+// in flight. The copy then waits for the bucket, which may take minutes to complete a large object.
 func judge(now time.Time, s snapshot, r record, l limits) (verdict, record) {
 	if s.Moved != r.Moved || s.Waiting {
 		r.Moved, r.MovedAt = s.Moved, now
@@ -78,9 +79,9 @@ func judge(now time.Time, s snapshot, r record, l limits) (verdict, record) {
 	return renewLease, r
 }
 
-// judgeRenewal decides what to do after a renewal, which a purge may have refused. The purge cancels the workflow as
-// well, which is the better end, but its message may be lost: the copy ends if a later renewal is refused after the
-// grace.
+// judgeRenewal decides what to do after a renewal, which fails if the object was purged. A purge
+// also cancels the workflow, which is the better end, but its message may be lost. So the copy ends
+// by itself if a renewal is refused after the grace.
 func judgeRenewal(now time.Time, refused bool, r record, l limits) (verdict, record) {
 	switch {
 	case !refused:

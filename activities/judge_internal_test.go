@@ -23,7 +23,7 @@ func TestJudge(t *testing.T) {
 	}{
 		"bytes move, renewal not due": {snapshot{Moved: 1001, Reading: true}, 1, 1, proceed, true},
 		"bytes move, renewal due":     {snapshot{Moved: 1001, Reading: true}, 1, 2, renewLease, true},
-		"bytes are taken back":        {snapshot{Moved: 1, Reading: true}, 1, 2, renewLease, true},
+		"a restart resets the count":  {snapshot{Moved: 1, Reading: true}, 1, 2, renewLease, true},
 		"renewal is due by a hair":    {snapshot{Moved: 1001}, 1, 1.999, proceed, true},
 
 		"waits for memory":                     {snapshot{Moved: before, Waiting: true}, 1, 1, proceed, true},
@@ -35,8 +35,8 @@ func TestJudge(t *testing.T) {
 		"the source sends nothing, moved since the renewal": {snapshot{Moved: before, Reading: true}, 3, 4, renewLease, false},
 		"the source sends nothing, moved at the renewal":    {snapshot{Moved: before, Reading: true}, 4, 4, renewLease, false},
 		"the source sends nothing since the renewal":        {snapshot{Moved: before, Reading: true}, 5, 4, proceed, false},
-		"the bucket takes nothing since the renewal":        {snapshot{Moved: before}, 5, 4, renewLease, false},
-		"the bucket takes nothing, renewal not due":         {snapshot{Moved: before}, 5, 1, proceed, false},
+		"the bucket accepts nothing since the renewal":      {snapshot{Moved: before}, 5, 4, renewLease, false},
+		"the bucket accepts nothing, renewal not due":       {snapshot{Moved: before}, 5, 1, proceed, false},
 
 		"source at the limit":              {snapshot{Moved: before, Reading: true}, 300, 200, proceed, false},
 		"source stalls":                    {snapshot{Moved: before, Reading: true}, 300.001, 200, sourceStalled, false},

@@ -13,8 +13,8 @@ import (
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
 const maxValue = 300
 
-// metadata is what a copy says about itself. The names are the original cloud-mirror's, besides the last
-// ones.
+// metadata returns the user metadata of a copy. The names are the original cloud-mirror's, except
+// for the last ones.
 func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]string {
 	hops := make([]string, 0, len(in.Meta.Addresses))
 	for _, h := range in.Meta.Addresses {
@@ -39,7 +39,7 @@ func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]s
 	return m
 }
 
-// sha256Of is the SHA-256 that the copy will have been compared with, in hex.
+// sha256Of returns the SHA-256, in hex, that the copy is compared with before it appears.
 func sha256Of(in StreamCopyInput) string {
 	for _, d := range in.Meta.Digests {
 		if d.Algorithm == "sha-256" && in.SHA256 == "" {
@@ -49,11 +49,12 @@ func sha256Of(in StreamCopyInput) string {
 	return in.SHA256
 }
 
-// maxHeader is more than a source needs for a header, in bytes. All headers of a PUT may have 8 KB
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPUT.html).
+// maxHeader is more than a source needs for a header, in bytes. S3 allows 8 KB for all headers of a
+// PUT (https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPUT.html).
 const maxHeader = 1024
 
-// header is a header of the copy. Half of one would say something else, so that one which is too long is left out.
+// header cleans a source's header for the copy. It drops a header that is too long: a truncated
+// header could mean something else.
 func header(s string) string {
 	if s = printable(s); len(s) > maxHeader {
 		return ""
@@ -61,7 +62,8 @@ func header(s string) string {
 	return s
 }
 
-// printable makes printable ASCII of what came from a source: servers refuse, or sign wrongly, anything else.
+// printable replaces everything but printable ASCII in a value from a source: S3 servers refuse the
+// rest, or compute a wrong signature for it.
 func printable(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e {
@@ -71,4 +73,5 @@ func printable(s string) string {
 	}, s))
 }
 
+// cut shortens s to at most most bytes.
 func cut(s string, most int) string { return strings.TrimSpace(s[:min(len(s), most)]) }

@@ -4,15 +4,15 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 )
 
-// Progress is the details of StreamCopy's heartbeats, and the second of those of its errors.
+// Progress is the payload of StreamCopy's heartbeats, and the second detail of its errors.
 type Progress struct {
-	Done  int64 `json:"done"`  // bytes that the bucket has
-	Total int64 `json:"total"` // -1 if not known
-	// Resume is where the next attempt goes on.
+	Done  int64 `json:"done"`  // bytes in the bucket
+	Total int64 `json:"total"` // bytes of the object; -1 if unknown
+	// Resume is the state from which the next attempt resumes.
 	Resume copier.State `json:"resume,omitzero"`
 }
 
-// progress is where the copy is now.
+// progress returns how far the copy is.
 func (t *transfer) progress() Progress {
 	p := Progress{Total: t.in.Meta.Size, Resume: t.last.Resume}
 	if t.job != nil {
@@ -22,7 +22,7 @@ func (t *transfer) progress() Progress {
 		p.Resume = *s
 	}
 	if p.Resume.Upload != "" && p.Resume.Upload == t.last.Resume.Upload {
-		// Of an attempt that did not come to look at the parts, they are there all the same.
+		// Same upload: its parts are stored even if this attempt failed before it listed them.
 		p.Done = max(p.Done, t.last.Done)
 	}
 	return p

@@ -20,7 +20,7 @@ import (
 
 const parts = 4
 
-// large makes the fixture's object one of several parts, of a source that serves ranges.
+// large gives the source an object of several parts, and ranges. It returns the object's bytes.
 func (b *fixture) large() []byte {
 	body := []byte(strings.Repeat("0123456789abcdef", parts*storage.MinPartSize/16))
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) {
@@ -57,12 +57,12 @@ func progressOf(t *testing.T, err error) activities.Progress {
 	return p
 }
 
-func TestNextAttemptGoesOnWhereTheLastOneFailed(t *testing.T) {
+func TestAttemptResumesAfterAFailure(t *testing.T) {
 	for name, how := range map[string]func(b *fixture, in *activities.StreamCopyInput, p activities.Progress){
-		"by its heartbeat": func(b *fixture, _ *activities.StreamCopyInput, p activities.Progress) { b.env.SetHeartbeatDetails(p) },
-		"by the workflow":  func(_ *fixture, in *activities.StreamCopyInput, p activities.Progress) { in.Resume = p.Resume },
-		"its heartbeat first": func(b *fixture, in *activities.StreamCopyInput, p activities.Progress) {
-			in.Resume.Upload = "an older one"
+		"from its heartbeat": func(b *fixture, _ *activities.StreamCopyInput, p activities.Progress) { b.env.SetHeartbeatDetails(p) },
+		"from the workflow":  func(_ *fixture, in *activities.StreamCopyInput, p activities.Progress) { in.Resume = p.Resume },
+		"from its heartbeat rather than the workflow": func(b *fixture, in *activities.StreamCopyInput, p activities.Progress) {
+			in.Resume.Upload = "an older upload"
 			b.env.SetHeartbeatDetails(p)
 		},
 	} {
@@ -95,11 +95,12 @@ func TestNextAttemptGoesOnWhereTheLastOneFailed(t *testing.T) {
 	}
 }
 
-// TestAttemptThatSeesNothingKeepsWhatTheLastOneDid has the bucket down before it can say what it has.
-func TestAttemptThatSeesNothingKeepsWhatTheLastOneDid(t *testing.T) {
+// TestAttemptKeepsTheProgressOfAnEarlierAttempt runs while the bucket is down and can list no
+// parts.
+func TestAttemptKeepsTheProgressOfAnEarlierAttempt(t *testing.T) {
 	b := newFixture(t)
 	b.large()
-	before := activities.Progress{Done: 700, Total: 1000, Resume: copier.State{Upload: "there", PartSize: 5}}
+	before := activities.Progress{Done: 700, Total: 1000, Resume: copier.State{Upload: "u", PartSize: 5}}
 	b.env.SetHeartbeatDetails(before)
 	b.bucket.Err = errors.New("down")
 	_, err := b.copyLarge(t, b.input())
@@ -107,7 +108,7 @@ func TestAttemptThatSeesNothingKeepsWhatTheLastOneDid(t *testing.T) {
 	require.EqualValues(t, 700, progressOf(t, err).Done)
 	require.Equal(t, before.Resume, progressOf(t, err).Resume)
 
-	// The bucket has lost it: what counts is what is there now.
+	// The bucket has lost the upload, so only parts of the new one count.
 	b.bucket.Err = nil
 	b.bucket.OnPart = func(number int32) error {
 		if number > 1 {
@@ -120,7 +121,7 @@ func TestAttemptThatSeesNothingKeepsWhatTheLastOneDid(t *testing.T) {
 	require.EqualValues(t, storage.MinPartSize, progressOf(t, err).Done)
 }
 
-func TestNextAttemptFindsWhatTheLastOneStored(t *testing.T) {
+func TestAttemptFindsTheCopyOfAnEarlierAttempt(t *testing.T) {
 	b := newFixture(t)
 	b.large()
 	first, err := b.copyLarge(t, b.input())
@@ -134,7 +135,7 @@ func TestNextAttemptFindsWhatTheLastOneStored(t *testing.T) {
 	require.Zero(t, again.Fetched)
 }
 
-func TestNextAttemptReplacesWhatIsOfNoUse(t *testing.T) {
+func TestAttemptReplacesAPurgedCopy(t *testing.T) {
 	b := newFixture(t)
 	body := b.large()
 	_, err := b.bucket.Put(t.Context(), storage.ObjectSpec{
@@ -149,7 +150,7 @@ func TestNextAttemptReplacesWhatIsOfNoUse(t *testing.T) {
 	stored, _ := b.bucket.Body(b.object.Key())
 	require.Equal(t, string(body), string(stored))
 
-	// But not what is newer than itself.
+	// It does not replace a newer copy.
 	in.Generation, in.CopyID = 5, "another"
 	_, err = b.copyLarge(t, in)
 	requireFailure(t, err, activities.ClassPurged, true)
@@ -157,7 +158,7 @@ func TestNextAttemptReplacesWhatIsOfNoUse(t *testing.T) {
 	require.Equal(t, string(body), string(stored))
 }
 
-func TestCopyThatWouldOverwriteAnotherIsTriedAgain(t *testing.T) {
+func TestCopyThatWouldOverwriteAnObjectIsRetried(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.bucket.Put(t.Context(), storage.ObjectSpec{Key: b.object.Key()}, b.bucket.Checksum().Body([]byte("another")))
 	require.NoError(t, err)
@@ -188,8 +189,8 @@ func TestExpectedSHA256(t *testing.T) {
 	require.NoError(t, err)
 	e := b.entry(t)
 	require.Equal(t, cache.Error, e.State)
-	require.True(t, e.Permanent, "the client waits for what does not come")
-	require.Less(t, time.Until(e.Deadline), b.Rules.NegativeTTL, "others can't ask")
+	require.True(t, e.Permanent, "the client waits for a copy that won't come")
+	require.Less(t, time.Until(e.Deadline), b.Rules.NegativeTTL, "other clients can't request a copy")
 
 	in.SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // of hello
 	_, err = b.copyLarge(t, in)
@@ -210,10 +211,10 @@ func TestAbortUpload(t *testing.T) {
 	require.Equal(t, b.object.Key()+"x", open[0].Key)
 }
 
-func TestSweepAbortsWhatNobodyOwns(t *testing.T) {
+func TestSweepAbortsUploadsWithoutARunningWorkflow(t *testing.T) {
 	b := newFixture(t)
 	orphan := storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/orphan"}
-	for _, key := range []string{b.object.Key(), orphan.Key(), "somebody/else's"} {
+	for _, key := range []string{b.object.Key(), orphan.Key(), "foreign/key"} {
 		_, err := b.bucket.CreateUpload(t.Context(), storage.ObjectSpec{Key: key})
 		require.NoError(t, err)
 	}
@@ -225,7 +226,7 @@ func TestSweepAbortsWhatNobodyOwns(t *testing.T) {
 		require.NoError(t, v.Get(&out))
 		return out
 	}
-	b.Now = func() time.Time { return time.Time{}.Add(time.Hour) } // the double's uploads began when time did
+	b.Now = func() time.Time { return time.Time{}.Add(time.Hour) } // the double's uploads have the zero time
 	require.Equal(t, activities.SweepResult{Young: 2, Foreign: 1}, sweep(2*time.Hour))
 	require.Equal(t, activities.SweepResult{Aborted: 1, Owned: 1, Foreign: 1}, sweep(time.Hour))
 	require.Equal(t, activities.SweepResult{Owned: 1, Foreign: 1}, sweep(0))

@@ -14,23 +14,24 @@ import (
 // KeySize is the length of a sealing key in bytes.
 const KeySize = 32
 
-// ErrSealed is returned for a query that none of the keys opens.
+// ErrSealed reports a query that none of the keys opens.
 var ErrSealed = errors.New("the query was sealed with a key that this worker does not have")
 
-// Sealer seals the queries of source URLs with AES-256-GCM. The rest of the source is authenticated with them.
+// Sealer seals the queries of source URLs with AES-256-GCM, which also authenticates the rest of
+// the object.
 type Sealer struct {
 	keys []cipher.AEAD
 }
 
-// NewSealer returns a sealer that seals with the first key and opens with any, so that keys can be rotated. A key is
-// the base64 form of [KeySize] random bytes.
+// NewSealer returns a Sealer that seals with the first key and opens with any of them, so that keys
+// can be rotated. A key is the base64 form of [KeySize] random bytes. Errors never contain a key.
 func NewSealer(keys []string) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("no key; make one with `openssl rand -base64 32`")
 	}
 	s := &Sealer{}
 	for i, text := range keys {
-		// The key must not be repeated in the error.
+		// Keep the key out of the error.
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(key) != KeySize {
 			return nil, fmt.Errorf("key %d is not the base64 form of %d bytes; make one with `openssl rand -base64 32`",
@@ -49,7 +50,7 @@ func NewSealer(keys []string) (*Sealer, error) {
 	return s, nil
 }
 
-// Seal returns the object as a source.
+// Seal returns the object with its query sealed.
 func (s *Sealer) Seal(o storage.Object) SealedObject {
 	src := SealedObject{Service: o.Service, Region: o.Region, URL: o.URL, Hash: o.Hash()}
 	if i := strings.IndexByte(o.URL, '?'); i >= 0 {
@@ -61,7 +62,8 @@ func (s *Sealer) Seal(o storage.Object) SealedObject {
 	return src
 }
 
-// Open returns the object that the source stands for. It fails with [ErrSealed], or if the source was tampered with.
+// Open returns the object that Seal was given. It fails with [ErrSealed], or if the sealed object
+// was changed.
 func (s *Sealer) Open(src SealedObject) (storage.Object, error) {
 	o := storage.Object{Service: src.Service, Region: src.Region, URL: src.URL}
 	if src.Query != "" {
@@ -72,7 +74,7 @@ func (s *Sealer) Open(src SealedObject) (storage.Object, error) {
 		o.URL += query
 	}
 	if o.Hash() != src.Hash {
-		return storage.Object{}, errors.New("the source's hash is not that of its URL")
+		return storage.Object{}, errors.New("the source's hash does not match its URL")
 	}
 	return o, nil
 }

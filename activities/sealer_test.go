@@ -27,7 +27,7 @@ func sealer(t *testing.T, keys ...string) *activities.Sealer {
 	return s
 }
 
-func TestSealedSourceHidesTheQueryAndOpens(t *testing.T) {
+func TestSealedQueryIsHiddenAndOpens(t *testing.T) {
 	s := sealer(t, newKey(t))
 	for _, url := range []string{
 		"https://example.com/a", "https://example.com/a?sig=secret", "https://example.com/a?", "https://example.com/?a?b",
@@ -47,7 +47,7 @@ func TestSealedSourceHidesTheQueryAndOpens(t *testing.T) {
 	}
 }
 
-func TestSealedSourceCannotBeExchanged(t *testing.T) {
+func TestSealedObjectCannotBeChanged(t *testing.T) {
 	key := newKey(t)
 	s := sealer(t, key)
 	src := s.Seal(storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/a?sig=secret"})
@@ -67,7 +67,7 @@ func TestSealedSourceCannotBeExchanged(t *testing.T) {
 		})
 	}
 
-	// Keys are rotated by putting a new one before the old one.
+	// An operator rotates keys by putting the new key before the old key.
 	got, err := sealer(t, newKey(t), key).Open(src)
 	require.NoError(t, err)
 	require.Equal(t, "https://example.com/a?sig=secret", got.URL)
@@ -75,7 +75,7 @@ func TestSealedSourceCannotBeExchanged(t *testing.T) {
 	require.ErrorIs(t, err, activities.ErrSealed)
 }
 
-func TestBadKeysAreNotRepeated(t *testing.T) {
+func TestErrorsDoNotRepeatBadKeys(t *testing.T) {
 	for name, keys := range map[string][]string{
 		"none": nil, "short": {"c2VjcmV0"}, "not base64": {"secret secret"}, "the second": {newKey(t), "secret"},
 	} {

@@ -16,7 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-func TestStreamCopyThatStallsIsCut(t *testing.T) {
+func TestStalledSourceIsCut(t *testing.T) {
 	b := newFixture(t)
 	b.Copier.StallTimeout = 50 * time.Millisecond
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, time.Hour) }
@@ -38,11 +38,11 @@ func drip(w http.ResponseWriter, r *http.Request, pause time.Duration) {
 	}
 }
 
-// sourceTimeout is the stall timeout of tests whose source does not stall. On a busy machine a good source sends nothing
-// for 50 ms. A bucket may hang for 10 times as long.
+// sourceTimeout is the stall timeout of tests whose source does not stall. On a busy machine a good
+// source may send nothing for 50 ms. A bucket may hang for ten times as long.
 const sourceTimeout = 300 * time.Millisecond
 
-// stuckBucket takes nothing until its caller gives up.
+// stuckBucket stores nothing, and returns when its caller gives up.
 type stuckBucket struct{ *storagetest.Memory }
 
 func (stuckBucket) Put(ctx context.Context, _ storage.ObjectSpec, _ storage.Body) (storage.Stored, error) {
@@ -50,7 +50,7 @@ func (stuckBucket) Put(ctx context.Context, _ storage.ObjectSpec, _ storage.Body
 	return storage.Stored{}, ctx.Err()
 }
 
-func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
+func TestStalledBucketIsNotBlamedOnTheSource(t *testing.T) {
 	b := newFixture(t)
 	b.Copier.StallTimeout = sourceTimeout
 	b.Copier.Bucket = stuckBucket{b.bucket}
@@ -58,8 +58,8 @@ func TestBucketThatStallsIsNoFaultOfTheSource(t *testing.T) {
 	requireFailure(t, err, activities.ClassStorage, false)
 }
 
-// TestBucketThatHangsIsCutThoughMemoryIsShort has a copy wait for memory that it has itself.
-func TestBucketThatHangsIsCutThoughMemoryIsShort(t *testing.T) {
+// TestStalledBucketIsCutDespiteShortMemory has a copy wait for memory that it holds itself.
+func TestStalledBucketIsCutDespiteShortMemory(t *testing.T) {
 	b := newFixture(t)
 	b.large()
 	b.Copier.StallTimeout, b.Copier.Memory, b.Copier.Parts = sourceTimeout, copier.NewMemory(16<<20), parts
@@ -68,7 +68,7 @@ func TestBucketThatHangsIsCutThoughMemoryIsShort(t *testing.T) {
 	requireFailure(t, err, activities.ClassStorage, false)
 }
 
-// hangingBucket takes no part until its caller gives up.
+// hangingBucket stores no part, and returns when its caller gives up.
 type hangingBucket struct{ *storagetest.Memory }
 
 func (hangingBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, _ storage.Body) (storage.Part, error) {
@@ -76,7 +76,7 @@ func (hangingBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, 
 	return storage.Part{}, ctx.Err()
 }
 
-// TestCopyThatWaitsForItsTurnIsNotCut holds all of a pool's parts for longer than a bucket may hang.
+// TestCopyThatWaitsForItsTurnIsNotCut holds all parts of a pool for longer than a bucket may stall.
 func TestCopyThatWaitsForItsTurnIsNotCut(t *testing.T) {
 	b := newFixture(t)
 	b.large()

@@ -22,15 +22,15 @@ type StreamCopyInput struct {
 	Generation int64        `json:"generation"`
 	Replaces   string       `json:"replaces,omitempty"`
 	CopyID     string       `json:"copyID,omitempty"`
-	// SHA256 is what the copy must have, in hex; empty if nobody said.
+	// SHA256 is the required digest in hex; empty accepts any content.
 	SHA256 string `json:"sha256,omitempty"`
-	// Resume is where an earlier StreamCopy of the same CopyID left off.
+	// Resume is the state of an earlier StreamCopy with the same CopyID.
 	Resume copier.State `json:"resume,omitzero"`
 }
 
-// StreamCopy copies the source's bytes into the bucket. What is stored is exactly what HeadSource saw, or nothing. It goes
-// on where an earlier attempt left off, and leaves the upload to the next one if it fails itself: AbortUpload is for when
-// there will be none.
+// StreamCopy copies the source's bytes into the bucket. It stores exactly the object that
+// HeadSource saw, or nothing. It resumes an earlier attempt's upload. If it fails, it leaves its
+// own upload to the next attempt: the workflow runs AbortUpload when there will be none.
 func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (Copy, error) {
 	start := a.Now()
 	t := newTransfer(ctx, a, in)
@@ -100,11 +100,14 @@ func (a *Activities) job(ctx context.Context, t *transfer, object storage.Object
 	return job, nil
 }
 
-// existing looks what the bucket has: an earlier attempt may have come to its end, and somebody else to another one.
+// existing HEADs the bucket, since an earlier attempt or another workflow may have stored the
+// object. It returns the copy if it is this one, or may be published. Otherwise this copy may
+// replace the object, which existing notes in the job's spec. It fails with [cache.ErrPurged] if
+// the object is newer than this copy.
 func (a *Activities) existing(ctx context.Context, t *transfer) (_ Copy, found bool, _ error) {
-	looking, cancel := context.WithTimeout(ctx, bucketTimeout)
+	headCtx, cancel := context.WithTimeout(ctx, bucketTimeout)
 	defer cancel()
-	stored, err := a.Bucket.Head(looking, t.job.Spec.Key)
+	stored, err := a.Bucket.Head(headCtx, t.job.Spec.Key)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		t.job.Spec.Replaces = ""
@@ -123,7 +126,8 @@ func (a *Activities) existing(ctx context.Context, t *transfer) (_ Copy, found b
 
 func contentType(s string) string { return cmp.Or(header(s), "application/octet-stream") }
 
-// cause is why ctx is over, if that is why the copy failed.
+// cause returns the cause of a cancelled context unless that is a plain cancellation, and err
+// otherwise.
 func cause(ctx context.Context, err error) error {
 	if c := context.Cause(ctx); c != nil && !errors.Is(c, context.Canceled) {
 		return c

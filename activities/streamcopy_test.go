@@ -47,7 +47,7 @@ func TestStreamCopy(t *testing.T) {
 	require.EqualValues(t, len(body), b.seen.bytes)
 }
 
-func TestMetadataStaysWithinWhatS3Takes(t *testing.T) {
+func TestMetadataStaysWithinTheLimitOfS3(t *testing.T) {
 	b := newFixture(t)
 	long := strings.Repeat("x\u00e9", 500)
 	b.object.URL = b.origin.served.URL + "/" + strings.Repeat("long", 1000)
@@ -71,7 +71,7 @@ func TestMetadataStaysWithinWhatS3Takes(t *testing.T) {
 	require.Equal(t, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", in.Metadata["cloud-mirror-sha256"])
 }
 
-func TestStreamCopyThatIsShortStoresNothing(t *testing.T) {
+func TestShortBodyIsNotStored(t *testing.T) {
 	b := newFixture(t)
 	b.origin.get = func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "5")
@@ -83,14 +83,14 @@ func TestStreamCopyThatIsShortStoresNothing(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestStreamCopyWithoutItsBucketIsRetried(t *testing.T) {
+func TestUnavailableBucketIsRetried(t *testing.T) {
 	b := newFixture(t)
 	b.bucket.Err = errors.New("down")
 	_, err := b.streamCopy(t, 0)
 	requireFailure(t, err, activities.ClassStorage, false)
 }
 
-func TestHeadersAreKeptWholeOrNotAtAll(t *testing.T) {
+func TestHeadersAreNeverTruncated(t *testing.T) {
 	long := `attachment; filename*=UTF-8\'\'` + strings.Repeat("%E6%97%A5", 100)
 	for sent, want := range map[string]string{
 		long: long, strings.Repeat("x", 1024): strings.Repeat("x", 1024), strings.Repeat("x", 1025): "",
@@ -107,7 +107,7 @@ func TestHeadersAreKeptWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestStreamCopyThatIsPurgedEnds(t *testing.T) {
+func TestPurgeEndsARunningCopy(t *testing.T) {
 	b := newFixture(t)
 	b.Rules.Lease = time.Millisecond
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, 700*time.Millisecond) }
@@ -128,14 +128,14 @@ func (c *countingCache) Put(ctx context.Context, key string, generation int64, e
 	return c.Memory.Put(ctx, key, generation, e)
 }
 
-func TestLeaseIsRenewedByProgressAlone(t *testing.T) {
+func TestOnlyProgressRenewsTheLease(t *testing.T) {
 	for name, tc := range map[string]struct {
 		pause    time.Duration
 		min, max int64
 	}{
-		"bytes come": {900 * time.Millisecond, 3, 100},
-		// The first time is for what came before: the lease is a moment old.
-		"nothing comes": {time.Hour, 0, 1},
+		"the source sends bytes": {900 * time.Millisecond, 3, 100},
+		// The first beat may renew the lease, which is as old as the copy.
+		"the source sends nothing": {time.Hour, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newFixture(t)
@@ -150,7 +150,7 @@ func TestLeaseIsRenewedByProgressAlone(t *testing.T) {
 	}
 }
 
-func TestSourceThatChangedGoesBackToTheWorkflow(t *testing.T) {
+func TestChangedSourceIsLeftToTheWorkflow(t *testing.T) {
 	b := newFixture(t)
 	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body+"!") }
 	_, err := b.streamCopy(t, 0)
@@ -159,10 +159,10 @@ func TestSourceThatChangedGoesBackToTheWorkflow(t *testing.T) {
 	require.True(t, app.NonRetryable())
 	var f activities.Failure
 	require.NoError(t, app.Details(&f))
-	require.False(t, f.Permanent, "it would be answered from the negative cache")
+	require.False(t, f.Permanent, "front ends would remember it as permanent")
 }
 
-func TestWithoutRedis(t *testing.T) {
+func TestCopyWithoutRedis(t *testing.T) {
 	b := newFixture(t)
 	b.cache.Fail(errors.New("down"))
 	_, err := b.headSource(t)

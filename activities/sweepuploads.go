@@ -12,20 +12,21 @@ import (
 
 // SweepInput is the input of [Activities.SweepUploads].
 type SweepInput struct {
-	// OlderThan spares uploads that were begun since.
+	// OlderThan is the least age of an upload to abort.
 	OlderThan time.Duration `json:"olderThan"`
 }
 
-// SweepResult is how many uploads there were.
+// SweepResult counts the uploads that a sweep found.
 type SweepResult struct {
 	Aborted int `json:"aborted"`
-	Owned   int `json:"owned"`   // a running workflow's
-	Young   int `json:"young"`   // begun too recently to tell
-	Foreign int `json:"foreign"` // of keys that are not ours
+	Owned   int `json:"owned"`   // by a running workflow
+	Young   int `json:"young"`   // younger than OlderThan
+	Foreign int `json:"foreign"` // under keys that cloud-mirror does not make
 }
 
-// SweepUploads aborts the pool's multipart uploads that no running workflow owns: those of workflows that were terminated,
-// or whose worker was frozen for longer than its copy lived. Uploads under keys that are not of our form are left alone.
+// SweepUploads aborts the pool's multipart uploads that no running workflow owns. Their workflow
+// was terminated, or their worker was frozen until after the copy's end. It leaves uploads under
+// other keys than cloud-mirror's alone.
 func (a *Activities) SweepUploads(ctx context.Context, in SweepInput) (SweepResult, error) {
 	out, err := a.sweepUploads(ctx, in)
 	if err != nil {
@@ -40,10 +41,10 @@ func (a *Activities) sweepUploads(ctx context.Context, in SweepInput) (out Sweep
 	if err != nil {
 		return out, fmt.Errorf("%w: %w", errStorage, err)
 	}
-	// Asked for after the uploads were listed: who began one of them was running before that.
+	// List the workflows after the uploads: each upload's workflow started before its upload.
 	running, err := a.Owners.Running(ctx, a.Pool.ID())
 	if err != nil {
-		return out, fmt.Errorf("ask for running copies: %w", err)
+		return out, fmt.Errorf("list running copies: %w", err)
 	}
 	ours := regexp.MustCompile(`^[^/]+/([0-9a-f]{64})/[^/]+$`)
 	for _, u := range uploads {

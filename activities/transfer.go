@@ -14,26 +14,27 @@ import (
 )
 
 const (
-	// beat is how often a running copy heartbeats, and so how soon it learns that it was cancelled.
+	// beat is how often a running copy heartbeats, and so how soon it learns of its cancellation.
 	beat = time.Second
-	// news is how often those who ask for the status hear of progress; for the lease a third of its time would do.
+	// news is how often a running copy renews its lease with its progress, for clients that ask for
+	// the status. The lease itself only needs a renewal every third of its time.
 	news = 2 * time.Second
-	// quietBeats is how many beats are left out for a copy that has not noted its upload yet: an attempt's first heartbeat
-	// is sent at once, the next ones wait for their turn.
+	// quietBeats is how many heartbeats a copy leaves out until it has an upload to report: the SDK
+	// sends an attempt's first heartbeat at once, and throttles the next ones.
 	quietBeats = 5
-	// bucketPatience is how many times as long as a source a bucket may take nothing: a part shows no progress before all
-	// of it is stored.
+	// bucketPatience is how many stall timeouts of a source a bucket may take to accept a byte: a
+	// part shows no progress before all of it is stored.
 	bucketPatience = 10
 )
 
-// transfer is one running copy, as seen by those who wait for it: it heartbeats, renews the lease while there is
+// transfer watches one attempt of StreamCopy. It heartbeats, renews the lease while the copy makes
 // progress, and ends a copy that stalls or was purged.
 type transfer struct {
 	a   *Activities
 	in  StreamCopyInput
 	key string
 	job *copier.Job
-	// last is how far earlier attempts came.
+	// last is the progress of earlier attempts.
 	last  Progress
 	state atomic.Pointer[copier.State]
 }
@@ -47,13 +48,14 @@ func newTransfer(ctx context.Context, a *Activities, in StreamCopyInput) *transf
 	return t
 }
 
-// checkpoint sends a heartbeat, the first one of an attempt at once.
+// checkpoint heartbeats with the state. The SDK sends the first heartbeat of an attempt at once.
 func (t *transfer) checkpoint(ctx context.Context, s copier.State) {
 	t.state.Store(&s)
 	activity.RecordHeartbeat(ctx, t.progress())
 }
 
-// watch returns the context of the copy. Its cause tells a stall and a purge from a cancellation.
+// watch returns a context for the copy, and a function that ends the watch. The context's cause is
+// a stall, a purge or a handover if that is why it was cancelled.
 func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -67,7 +69,8 @@ func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// run judges the copy at every beat, until its context ends or the verdict ends it.
+// run judges the copy at every beat, until its context ends or a verdict ends it. It returns the
+// cause for the context.
 func (t *transfer) run(ctx context.Context) error {
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
@@ -90,7 +93,7 @@ func (t *transfer) run(ctx context.Context) error {
 	}
 }
 
-// check acts on the judgement of the copy. Its error ends the copy.
+// check judges the copy once, and renews the lease if that is the verdict. Its error ends the copy.
 func (t *transfer) check(ctx context.Context, r record) (record, error) {
 	now, l := t.a.Now(), t.limits()
 	v, r := judge(now, snapshotOf(&t.job.Counters), r, l)
@@ -119,7 +122,8 @@ func (t *transfer) stalled(cause error, since time.Duration) error {
 		cause, since.Round(time.Second), t.job.Counters.Stored.Load(), t.in.Meta.Size)
 }
 
-// renew fails only with [cache.ErrPurged]: redis being down is no reason to stop a copy.
+// renew renews the lease. It fails only with [cache.ErrPurged]: a copy continues while redis is
+// down.
 func (t *transfer) renew(ctx context.Context, now time.Time) error {
 	entry := t.a.Rules.Pending(now, owner(ctx), t.job.Counters.Stored.Load(), t.in.Meta.Size)
 	err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry)

@@ -11,7 +11,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// UpdateCacheInput is the input of [Activities.UpdateCache]: exactly one of Copy and Failure is set.
+// UpdateCacheInput is the input of [Activities.UpdateCache]: exactly one of Copy and Failure is
+// set.
 type UpdateCacheInput struct {
 	Source     SealedObject `json:"source"`
 	Generation int64        `json:"generation"`
@@ -19,8 +20,9 @@ type UpdateCacheInput struct {
 	Failure    *Failure     `json:"failure,omitempty"`
 }
 
-// UpdateCache tells the front ends, and wakes the clients that wait: the copy is present, or it failed and why. A copy
-// that was purged while it was made is not published: what is left of it goes, and it fails with class Purged.
+// UpdateCache publishes the copy, or records why it failed, and wakes the clients that wait. If the
+// object was purged while the copy was made, it deletes the copy instead and fails with class
+// Purged.
 func (a *Activities) UpdateCache(ctx context.Context, in UpdateCacheInput) error {
 	return outcome(ctx, a.updateCache(ctx, in))
 }
@@ -33,21 +35,23 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	key := cache.Key(object.PoolID(), object.Hash())
 	generation := in.Generation
 	if f := in.Failure; f != nil && f.Class != ClassPurged && f.Class != ClassCancelled {
-		// HeadSource may have failed before it knew the generation, and an error is no less true after a purge.
+		// HeadSource may have failed before it read the generation, and a failure is still true
+		// after a purge.
 		generation = cache.AnyGeneration
 	}
 	entry := a.entry(ctx, key, in)
 	err = a.Cache.Put(ctx, key, generation, entry)
 	purged := errors.Is(err, cache.ErrPurged)
 	if purged {
-		// The copy may have landed after the purge's own deletion, even if it was cancelled.
+		// The copy may have been stored after the purge deleted the object, even if it was
+		// cancelled.
 		if err := a.discard(ctx, object, in.Generation); err != nil {
 			return err
 		}
 	}
 	if purged && in.Failure != nil || entry.State == cache.Absent {
-		// Whoever asked again after the purge, or for a copy that is about to expire, waits for what does not come: free
-		// them to ask for another.
+		// Clients that asked again after the purge, or for a copy that is about to expire, wait for
+		// a copy that won't come. Delete the pending entry, so that they can request another.
 		err = a.Cache.Abandon(ctx, key)
 	}
 	switch {
@@ -61,36 +65,38 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	}
 }
 
-// report tells operators what came of the copy.
+// report logs the outcome of the copy, and counts a failure.
 func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCacheInput) {
 	log := activity.GetLogger(ctx)
 	if in.Copy != nil {
-		log.Info("copy is there", "object", o.Key(), "bytes", in.Copy.Size)
+		log.Info("copy published", "object", o.Key(), "bytes", in.Copy.Size)
 		return
 	}
 	a.Observer.Failed(o.PoolID(), in.Failure.Class)
-	log.Warn("not copied", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
+	log.Warn("copy failed", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
 }
 
+// entry returns the cache entry for the outcome of the copy.
 func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput) cache.Entry {
 	f := in.Failure
 	switch {
 	case in.Copy != nil:
 		return a.Rules.Present(a.Now(), in.Copy.Expires)
 	case f.Class == ClassDigest:
-		// To be told at once, like a permanent failure, but it is one of a single request's: others may ask soon.
+		// The client gets it at once, like a permanent failure. It concerns a single request, so
+		// others may try soon.
 		e := a.Rules.Transient(a.Now(), 1, f.Class, f.Status, f.Text)
 		e.Permanent = true
 		return e
 	case f.Permanent:
 		return a.Rules.Failed(a.Now(), f.Class, f.Status, f.Text)
 	}
-	// If it can't be counted, it can't be put either.
+	// Ignore the error: if redis can't count the failure, the Put fails as well.
 	failures, _ := a.Cache.Failures(ctx, key)
 	return a.Rules.Transient(a.Now(), failures, f.Class, f.Status, f.Text)
 }
 
-// discard deletes the copy if it is the one begun under the purged generation, and no newer one.
+// discard deletes the stored copy unless it is newer than the purged generation.
 func (a *Activities) discard(ctx context.Context, o storage.Object, generation int64) error {
 	stored, err := a.Bucket.Head(ctx, o.Key())
 	if errors.Is(err, storage.ErrNotFound) {

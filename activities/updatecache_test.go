@@ -19,7 +19,7 @@ func TestUpdateCachePublishes(t *testing.T) {
 	require.Equal(t, cache.Present, b.entry(t).State)
 }
 
-func TestUpdateCacheAfterAPurge(t *testing.T) {
+func TestUpdateCacheRefusesAPurgedCopy(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.streamCopy(t, 0)
 	require.NoError(t, err)
@@ -34,9 +34,9 @@ func TestUpdateCacheAfterAPurge(t *testing.T) {
 	requireFailure(t, publish(0), activities.ClassPurged, true)
 	require.Equal(t, cache.Absent, b.entry(t).State)
 	_, ok := b.bucket.Body(b.object.Key())
-	require.False(t, ok, "what was purged is still there")
+	require.False(t, ok, "the purged copy still exists")
 
-	// A newer copy than the one that was purged stays.
+	// A copy from after the purge stays.
 	_, err = b.streamCopy(t, generation)
 	require.NoError(t, err)
 	requireFailure(t, publish(0), activities.ClassPurged, true)
@@ -45,11 +45,11 @@ func TestUpdateCacheAfterAPurge(t *testing.T) {
 	require.NoError(t, publish(generation))
 }
 
-func TestWhatACancelledCopyLeftIsRemovedAfterAPurge(t *testing.T) {
+func TestCancelledCopyIsDeletedAfterAPurge(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.cache.Purge(t.Context(), b.key())
 	require.NoError(t, err)
-	_, err = b.streamCopy(t, 0) // it landed after the purge's own deletion
+	_, err = b.streamCopy(t, 0) // stored after the purge deleted the object
 	require.NoError(t, err)
 	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
 		Source: b.source, Failure: &activities.Failure{Class: activities.ClassCancelled},
@@ -59,7 +59,7 @@ func TestWhatACancelledCopyLeftIsRemovedAfterAPurge(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestCopyThatIsAboutToExpireFreesItsClients(t *testing.T) {
+func TestExpiringCopyFreesItsClients(t *testing.T) {
 	b := newFixture(t)
 	_, _, err := b.cache.Acquire(t.Context(), b.key(), "me", time.Minute)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestCopyThatIsAboutToExpireFreesItsClients(t *testing.T) {
 	require.Equal(t, cache.Absent, b.entry(t).State)
 }
 
-func TestFailuresInARowBackOffLonger(t *testing.T) {
+func TestRepeatedFailuresBackOffLonger(t *testing.T) {
 	b := newFixture(t)
 	b.Rules.RetryAfter, b.Rules.RetryMax = time.Second, time.Hour
 	fail := func(permanent bool) time.Duration {
@@ -86,7 +86,7 @@ func TestFailuresInARowBackOffLonger(t *testing.T) {
 	for range 4 {
 		fail(false)
 	}
-	require.Greater(t, fail(false), 15*time.Second, "half of 32 s at least")
+	require.Greater(t, fail(false), 15*time.Second, "at least half of 32 s")
 	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Copy: &activities.Copy{Size: 5}})
 	require.NoError(t, err)
 	_, err = b.cache.Purge(t.Context(), b.key())
@@ -104,11 +104,11 @@ func TestUpdateCacheRecordsFailures(t *testing.T) {
 		purged bool
 		want   cache.State
 	}{
-		"of the source":                  {"BadHTTPStatus", false, cache.Error},
-		"of the source, after any purge": {"BadHTTPStatus", true, cache.Error},
-		"somebody cancelled":             {activities.ClassCancelled, false, cache.Error},
-		"a purge cancelled":              {activities.ClassCancelled, true, cache.Absent},
-		"a purge ended":                  {activities.ClassPurged, true, cache.Absent},
+		"the source failed":                {"BadHTTPStatus", false, cache.Error},
+		"the source failed, after a purge": {"BadHTTPStatus", true, cache.Error},
+		"an operator cancelled":            {activities.ClassCancelled, false, cache.Error},
+		"a purge cancelled it":             {activities.ClassCancelled, true, cache.Absent},
+		"a purge ended it":                 {activities.ClassPurged, true, cache.Absent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newFixture(t)
@@ -116,7 +116,7 @@ func TestUpdateCacheRecordsFailures(t *testing.T) {
 				_, err := b.cache.Purge(t.Context(), b.key())
 				require.NoError(t, err)
 			}
-			_, _, err := b.cache.Acquire(t.Context(), b.key(), "somebody who asked again", time.Minute)
+			_, _, err := b.cache.Acquire(t.Context(), b.key(), "a client that asked again", time.Minute)
 			require.NoError(t, err)
 			_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
 				Source: b.source, Failure: &activities.Failure{Class: tc.class, Status: 404, Permanent: true, Text: "private"},

@@ -17,12 +17,14 @@ type oldMeta struct {
 
 var _ json.Unmarshaler = (*Meta)(nil)
 
-// UnmarshalJSON implements [json.Unmarshaler]. It decodes both spellings of the keys, because a history keeps the
-// spelling with which it was recorded: lowerCamelCase, as in every other type of a history, and the underscores
-// (content_type) of earlier builds. If a document holds both, lowerCamelCase wins.
+// UnmarshalJSON implements [json.Unmarshaler]. It decodes both spellings of the keys, because a
+// history keeps the spelling with which it was recorded: lowerCamelCase, as in every other type of
+// a history, and the underscores (content_type) of earlier builds. If a document holds both,
+// lowerCamelCase wins.
 //
-// A rollback is not covered. An earlier build does not know the new spelling: it would drop the headers and the
-// support for ranges of a source that a later build described. No release has the old spelling, so none is needed.
+// A rollback is not covered. An earlier build does not know the new spelling: it would drop the
+// headers and the support for ranges of a source that a later build described. No release has the
+// old spelling, so none is needed.
 func (m *Meta) UnmarshalJSON(data []byte) error {
 	type plain Meta // has no UnmarshalJSON
 	if err := json.Unmarshal(data, (*plain)(m)); err != nil {
