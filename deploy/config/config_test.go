@@ -13,7 +13,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 )
 
-var update = flag.Bool("update", false, "write the table of settings into the README")
+var update = flag.Bool("update", false, "write the table of settings into deploy/README.md")
 
 const minimal = `
 source: {allowed_patterns: ["^https://example\\.com/"]}
@@ -120,7 +120,7 @@ func replace(old, with string) func(string) string {
 }
 
 func TestTableInTheREADME(t *testing.T) {
-	const file, begin, end = "../../README.md", "<!-- settings -->\n", "<!-- /settings -->"
+	const file, begin, end = "../README.md", "<!-- settings -->\n", "<!-- /settings -->"
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	before, rest, ok := strings.Cut(string(data), begin)
