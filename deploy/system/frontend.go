@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -86,15 +87,18 @@ func (s *System) watcher() *cache.Watcher {
 	})
 }
 
-// locator sets o.RegionOf if region.ip_ranges is set, and returns the function that keeps the list current. It loads a list
-// from a file and fails without one. A list from a URL loads in the background.
+// locator sets o.RegionOf if region.ip_ranges is set, and returns the function that keeps the list current. A list in a
+// file must load now. A list from a URL loads in the background.
 func (s *System) locator(ctx context.Context, o *frontend.Options) (run func(context.Context), err error) {
-	l, err := s.cfg.Locator(func(err error) { s.log.Warn().Err(err).Msg("region.ip_ranges") })
+	l, err := s.cfg.Locator(func(err error) {
+		s.log.Warn().Err(err).Msg("region.ip_ranges not loaded; retrying")
+	})
 	if l == nil || err != nil {
 		return func(context.Context) {}, err
 	}
 	o.RegionOf = l.Locate
-	if _, err := os.Stat(s.cfg.Region.IPRanges); err == nil {
+	// The locator refuses a URL that is neither http nor https.
+	if !strings.Contains(s.cfg.Region.IPRanges, "://") {
 		if err := l.Load(ctx); err != nil {
 			return nil, fmt.Errorf("region.ip_ranges: %w", err)
 		}
