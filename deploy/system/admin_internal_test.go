@@ -1,0 +1,71 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAdmin(t *testing.T) {
+	registry := newRegistry()
+	promauto.With(registry).NewCounter(prometheus.CounterOpts{Name: "test_total", Help: "A counter."}).Inc()
+	l, err := listen(t.Context(), "frontend.admin_listen", "127.0.0.1:0")
+	require.NoError(t, err)
+	var down atomic.Bool
+	ready := func() error {
+		if down.Load() {
+			return errors.New("shutting down")
+		}
+		return nil
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- runAdmin(ctx, l, registry, ready) }()
+	client := &http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	for _, tc := range []struct {
+		request string
+		down    bool
+		status  int
+		body    string
+	}{
+		{"GET /healthz", false, 200, "ok\n"},
+		{"GET /readyz", false, 200, "ready\n"},
+		{"GET /readyz", true, 503, "shutting down\n"},
+		{"GET /healthz", true, 200, "ok\n"},
+		{"GET /readyz", false, 200, "ready\n"},
+		{"GET /metrics", false, 200, "\ntest_total 1\n"},
+		{"GET /metrics", false, 200, "\ngo_goroutines "},
+		{"GET /metrics", false, 200, "\nprocess_start_time_seconds "},
+		{"POST /healthz", false, 405, ""},
+		{"GET /v1/ping", false, 404, ""},
+		{"GET /", false, 404, ""},
+	} {
+		t.Run(tc.request, func(t *testing.T) {
+			down.Store(tc.down)
+			method, path, _ := strings.Cut(tc.request, " ")
+			req, err := http.NewRequestWithContext(t.Context(), method, "http://"+l.Addr().String()+path, nil)
+			require.NoError(t, err)
+			resp, err := client.Do(req)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.Equal(t, tc.status, resp.StatusCode)
+			require.Contains(t, "\n"+string(body), tc.body)
+		})
+	}
+	stop()
+	require.NoError(t, <-served)
+	_, err = client.Get("http://" + l.Addr().String() + "/healthz")
+	require.Error(t, err, "still serving")
+}
