@@ -1,5 +1,6 @@
-// Command cloud-mirror redirects clients to a copy of an immutable object in their own region. It makes the copy the
-// first time a client requests the object. This file holds the flags; package system runs the parts.
+// Command cloud-mirror redirects clients to a copy of an immutable object in their own region. It
+// makes the copy the first time a client requests the object. This file holds the flags; package
+// system runs the parts.
 package main
 
 import (

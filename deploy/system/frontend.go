@@ -87,8 +87,8 @@ func (s *System) watcher() *cache.Watcher {
 	})
 }
 
-// locator sets o.RegionOf if region.ip_ranges is set, and returns the function that keeps the list current. A list in a
-// file must load now. A list from a URL loads in the background.
+// locator sets o.RegionOf if region.ip_ranges is set, and returns the function that keeps the list
+// current. A list in a file must load now. A list from a URL loads in the background.
 func (s *System) locator(ctx context.Context, o *frontend.Options) (run func(context.Context), err error) {
 	l, err := s.cfg.Locator(func(err error) {
 		s.log.Warn().Err(err).Msg("region.ip_ranges not loaded; retrying")

@@ -53,7 +53,8 @@ func (m messages) Write(line []byte) (int, error) {
 	return len(line), err
 }
 
-// runFrontend runs a front end until it has started, and then stops it. It returns whether the front end started.
+// runFrontend runs a front end until it has started, and then stops it. It returns whether the
+// front end started.
 func runFrontend(t *testing.T, cfg config.Config) (started bool, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

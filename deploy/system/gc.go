@@ -7,8 +7,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 )
 
-// frontendGC is GOGC of a front end. Most front ends hold less memory than the requests of one second leave as garbage.
-// The memory limit bounds those that hold more.
+// frontendGC is GOGC of a front end. Most front ends hold less memory than the requests of one
+// second leave as garbage. The memory limit bounds those that hold more.
 const frontendGC = 1000
 
 // setFrontendGC applies the policy of a front end unless GOGC or GOMEMLIMIT is set.

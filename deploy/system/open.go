@@ -16,7 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// System is what front end, worker and set-up share.
+// System holds the parts that front end, worker and set-up share.
 type System struct {
 	*transfer.Ends
 	Registry *prometheus.Registry
@@ -28,10 +28,11 @@ type System struct {
 	log zerolog.Logger
 }
 
-// Open opens the parts of cfg. It does no I/O beyond what the AWS SDK does to find its configuration. redisTimeout bounds
-// each step of a call of redis and adds a circuit breaker; 0 is the cache's default timeout, without a breaker.
+// Open opens the parts of cfg. It does no I/O except for the AWS SDK's search for its
+// configuration. redisTimeout bounds each step of a call to redis and adds a circuit breaker. 0 is
+// the cache's default timeout, without a breaker.
 //
-// It also makes log the logger of the redis library, for the whole process.
+// Open also makes log the logger of the redis library, for the whole process.
 func Open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, log zerolog.Logger) (*System, error) {
 	redis.SetLogger(redisLogger{log})
 	aws, err := cfg.AWS(ctx, log)
@@ -57,7 +58,8 @@ func Open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, lo
 // Close releases the connections to redis.
 func (s *System) Close() error { return s.Cache.Close() }
 
-// redisLogger demotes the redis library's messages to debug: the watcher reports once that redis is down.
+// redisLogger demotes the redis library's messages to debug: the watcher reports once that redis is
+// down.
 type redisLogger struct{ log zerolog.Logger }
 
 func (l redisLogger) Printf(_ context.Context, format string, args ...any) {

@@ -18,8 +18,8 @@ func listen(ctx context.Context, key, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// runAll calls admin and every run concurrently until one fails or ctx ends. Then it cancels every run, waits for them,
-// and ends admin last, so that an operator can watch the shutdown.
+// runAll calls admin and every run concurrently until one fails or ctx ends. Then it cancels every
+// run, waits for them, and ends admin last, so that an operator can watch the shutdown.
 func runAll(ctx context.Context, admin func(context.Context) error, run ...func(context.Context) error) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// timeline records what runs do, in order.
+// timeline records the events of several runs, in order.
 type timeline struct {
 	mu     sync.Mutex
 	events []string

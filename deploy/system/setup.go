@@ -11,8 +11,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/worker"
 )
 
-// RunSetup creates the buckets, the queues, and Temporal's search attributes and schedules. It writes what it did to w,
-// or with dryRun what it would do.
+// RunSetup creates the buckets, the queues, and Temporal's search attributes and schedules. It
+// writes a line to w for each thing that it did. With dryRun it changes nothing and writes the
+// lines that it would.
 func RunSetup(ctx context.Context, cfg config.Config, log zerolog.Logger, w io.Writer, dryRun bool) error {
 	s, err := Open(ctx, cfg, 0, log)
 	if err != nil {

@@ -63,7 +63,8 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	)
 }
 
-// activities returns the activities of each pool that this worker copies into, by pool id. They share the fields of shared.
+// activities returns the activities of each pool that this worker copies into, by pool id. They
+// share the fields of shared.
 func (s *System) activities(shared activities.Activities) map[string]*activities.Activities {
 	all := map[string]*activities.Activities{}
 	copiers := s.Copiers()
