@@ -122,6 +122,8 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 			MaxConcurrentActivityExecutionSize: o.Concurrency,
 			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
+			WorkflowTaskPollerBehavior:         autoscaled(),
+			ActivityTaskPollerBehavior:         autoscaled(),
 			WorkerStopTimeout:                  stopTimeout,
 			OnFatalError:                       onFatal,
 		}
@@ -139,6 +141,13 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		}
 	}
 	return stop, nil
+}
+
+// autoscaled scales a worker's pollers with the backlog of its task queue. The SDK's default is a
+// fixed two pollers. In a burst a backlog forms behind them, and tasks that arrive later are matched
+// before it: some clients then wait many times the median.
+func autoscaled() worker.PollerBehavior {
+	return worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
 }
 
 func newReceiver(o Options) *queue.Receiver {
