@@ -17,7 +17,7 @@ const (
 	openFor   = 500 * time.Millisecond
 )
 
-// A breaker keeps callers from waiting for a hung redis: a few pay its timeout, the others fail at
+// breaker keeps callers from waiting for a hung redis: a few pay its timeout, the others fail at
 // once. When it opens, calls that wait for a connection fail as well.
 type breaker struct {
 	circuit *gobreaker.CircuitBreaker[struct{}]

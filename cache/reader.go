@@ -14,7 +14,7 @@ const (
 	maxBatch = 64
 )
 
-// A load is one read of redis, shared by all callers that want the entry at the moment.
+// load is one read of redis, shared by all callers that want the entry at the moment.
 type load struct {
 	key   string
 	done  chan struct{} // closed when entry and err are final
@@ -25,7 +25,7 @@ type load struct {
 	stale bool
 }
 
-// A reader reads the entries of many callers with few commands. The zero value is ready once redis
+// reader reads the entries of many callers with few commands. The zero value is ready once redis
 // and finish are set.
 type reader struct {
 	redis *Redis
