@@ -20,14 +20,16 @@ import (
 
 // Sentinels of this package.
 var (
-	// ErrNotFound is returned for an object that the bucket does not have.
+	// ErrNotFound is returned if the bucket does not have the object.
 	ErrNotFound = errors.New("no such object in the bucket")
-	// ErrNoUpload is returned for a multipart upload that was completed, aborted, or never was.
+	// ErrNoUpload is returned if a multipart upload was completed, was aborted, or never existed.
 	ErrNoUpload = errors.New("no such upload in the bucket")
-	// ErrConflict is returned if the bucket holds another object than the one that may be replaced.
+	// ErrConflict is returned if the bucket holds another object than [ObjectSpec.Replaces] allows.
 	ErrConflict = errors.New("the bucket holds another object")
-	// ErrMismatch is returned if the bucket holds something else than what was sent. It is deleted before that.
-	ErrMismatch = errors.New("stored object differs from what was sent")
+	// ErrMismatch is returned if the stored object, or the object that the uploaded parts would
+	// make, differs from the sent one. A stored object is deleted first. If that fails, its error
+	// is joined.
+	ErrMismatch = errors.New("stored object differs from the sent one")
 )
 
 // User metadata that this package reads.
@@ -36,15 +38,20 @@ const (
 	MetadataCopyID     = "cloud-mirror-copy-id"    // carries [Stored.CopyID]
 )
 
-// Stored is what a bucket says of a copy.
+// Stored describes a copy in a bucket, as a HEAD reports it.
 type Stored struct {
-	Size      int64
-	ETag      string
-	CRC64NVME string    // of the full object, base64 as in x-amz-checksum-crc64nvme; empty where the server keeps none
-	Expires   time.Time // when the bucket deletes it; zero if it never does
-	// Generation is the purge generation under which the copy was begun (see cache.Entry); 0 if it carries none.
+	Size int64 // bytes
+	ETag string
+	// CRC64NVME is the checksum of the full object, base64 as in x-amz-checksum-crc64nvme. It is
+	// empty if the server keeps none.
+	CRC64NVME string
+	// Expires is when the bucket deletes the copy, zero if it never does.
+	Expires time.Time
+	// Generation is the purge generation under which the copy started (see cache.Redis.Generation).
+	// It is 0 if the copy has none.
 	Generation int64
-	// CopyID tells which copy it was, for one that wants to know whether it was itself; empty if it carries none.
+	// CopyID identifies the copy, so that a retry recognises an object it stored itself. It is
+	// empty if the copy has none.
 	CopyID string
 }
 
@@ -56,7 +63,7 @@ type Bucket struct {
 	presign *s3.PresignClient
 	creds   aws.CredentialsProvider
 	now     func() time.Time
-	// copyLimit is maxCopyObject but in tests.
+	// copyLimit is maxCopyObject, except in tests.
 	copyLimit int64
 }
 
@@ -68,12 +75,13 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 		if pool.Endpoint != "" {
 			o.BaseEndpoint = aws.String(pool.Endpoint)
 		}
-		// Every call that needs a checksum names it; the default would add a CRC32 to calls that S3-compatible
-		// servers may refuse.
+		// Every call that needs a checksum names it. By default the SDK would add a CRC32 to other
+		// calls, which S3-compatible servers may refuse.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		if !pool.SignPayload {
-			// The checksum guards the payload, and TLS both: to hash it once more for the signature costs more than all else.
+			// The checksum guards the payload, and TLS guards both. A second hash for the signature
+			// would cost more than the rest of the call.
 			o.APIOptions = append(o.APIOptions, unsignedPayload)
 		}
 	})
@@ -88,7 +96,7 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 	}
 }
 
-// Checksum is the pool's.
+// Checksum returns the pool's checksum, [ChecksumCRC64NVME] by default.
 func (b *Bucket) Checksum() Checksum {
 	if b.pool.Checksum == "" {
 		return ChecksumCRC64NVME
@@ -96,7 +104,7 @@ func (b *Bucket) Checksum() Checksum {
 	return b.pool.Checksum
 }
 
-// Head says what the bucket holds under key, or [ErrNotFound].
+// Head returns the object under key. It fails with [ErrNotFound], or with the server's error.
 func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket:       &b.pool.Bucket,
@@ -122,8 +130,8 @@ func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 	return stored, nil
 }
 
-// Generation reads the purge generation out of a copy's user metadata. None, or one that doesn't parse, is 0, the oldest
-// one: the copy is then never trusted after a purge.
+// Generation returns the purge generation in a copy's user metadata. A missing or malformed
+// generation is 0, the oldest, so the copy is never trusted after a purge.
 func Generation(metadata map[string]string) int64 {
 	g, err := strconv.ParseInt(metadata[MetadataGeneration], 10, 64)
 	if err != nil {
@@ -132,7 +140,7 @@ func Generation(metadata map[string]string) int64 {
 	return g
 }
 
-// Delete removes the object; that it is not there is no error.
+// Delete deletes the object. A missing object is not an error.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.pool.Bucket, Key: &key})
 	if err != nil && !isStatus(err, http.StatusNotFound) {
@@ -152,7 +160,7 @@ func (b *Bucket) wrapNonNil(op, key string, err error) error {
 	return b.wrap(op, key, err)
 }
 
-// unsignedPayload leaves the payload out of the signatures of the calls that have one of size.
+// unsignedPayload leaves the payload out of the signatures of the calls that upload object data.
 func unsignedPayload(stack *middleware.Stack) error {
 	switch stack.ID() {
 	case "PutObject", "UploadPart":
@@ -170,7 +178,7 @@ func isStatus(err error, status int) bool {
 	return statusOf(err) == status
 }
 
-// statusOf is that of the server's answer, or 0 if there was none.
+// statusOf returns the HTTP status of the server's response, or 0 if there was none.
 func statusOf(err error) int {
 	if re, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		return re.HTTPStatusCode()

@@ -10,22 +10,23 @@ import (
 // CopySource is an object in an S3 bucket that the pool's own server can read.
 type CopySource struct {
 	Bucket, Key string
-	Region      string // empty if its URL does not tell
-	ETag        string // what it must have
-	Size        int64  // bytes
+	Region      string // empty if its URL does not contain it
+	ETag        string // required; the copy fails if the object has another
+	Size        int64  // bytes; required like ETag
 }
 
-// header is the source in the form of x-amz-copy-source.
+// header returns the value of x-amz-copy-source.
 func (s CopySource) header() string {
 	return strings.ReplaceAll(url.QueryEscape(s.Bucket+"/"+s.Key), "+", "%20")
 }
 
-// SourceOf tells whether the URL, which may have no query, is that of an object in an S3 that the pool belongs to: the
-// same partition of AWS, or the same endpoint.
+// SourceOf returns the S3 object that the URL names, and whether the pool's server can read it: the
+// object is in the same partition of AWS, or on the same endpoint. A URL with a query never
+// qualifies. The caller sets ETag and Size.
 func (p Pool) SourceOf(rawURL string) (CopySource, bool) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.RawQuery != "" || strings.Contains(u.EscapedPath(), "+") {
-		return CopySource{}, false // S3 takes a plus sign for a space in some places and not in others
+		return CopySource{}, false // S3 reads a plus sign as a space in some places only
 	}
 	locate := p.onEndpoint
 	if p.Endpoint == "" {
@@ -39,7 +40,7 @@ func (p Pool) SourceOf(rawURL string) (CopySource, bool) {
 	if bucket == "" {
 		bucket, key, _ = strings.Cut(key, "/")
 	}
-	// An escaped slash is one to S3.
+	// S3 treats an escaped slash as a slash.
 	if key, err = url.PathUnescape(key); err != nil || key == "" || !regexp.MustCompile(bucketName).MatchString(bucket) {
 		return CopySource{}, false
 	}
@@ -47,17 +48,20 @@ func (p Pool) SourceOf(rawURL string) (CopySource, bool) {
 }
 
 const (
-	// bucketName is of any time (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
+	// bucketName matches bucket names under today's rules and earlier ones
+	// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
 	bucketName = `^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$`
-	// awsHost is one of https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html; neither that of a
-	// website nor an accelerated one.
+	// awsHost matches the hosts of
+	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html, except websites
+	// and accelerated hosts.
 	awsHost = `^(?:(.+)\.)?s3(?:\.dualstack)?(?:[.-]([a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com:(?:80|443)$`
-	// otherPartition is a region that the commercial ones, which are at amazonaws.com like GovCloud, can't reach
+	// otherPartition matches regions outside the commercial partition, which the commercial regions
+	// can't reach. GovCloud is one although its hosts end in amazonaws.com too
 	// (https://docs.aws.amazon.com/general/latest/gr/rande.html).
 	otherPartition = `^(?:cn|us-gov|us-iso[a-z]?|eu-iso[a-z]?|eusc)-`
 )
 
-// onAWS returns the bucket in the host name, if there is one, and the region.
+// onAWS returns the bucket and the region in the host name. Either may be empty.
 func (p Pool) onAWS(u *url.URL) (bucket, region string, ok bool) {
 	host := regexp.MustCompile(awsHost).FindStringSubmatch(hostPort(u))
 	other := regexp.MustCompile(otherPartition)
@@ -67,7 +71,7 @@ func (p Pool) onAWS(u *url.URL) (bucket, region string, ok bool) {
 	return host[1], host[2], true
 }
 
-// onEndpoint is onAWS for a server that is not AWS.
+// onEndpoint is onAWS for the pool's endpoint instead of AWS.
 func (p Pool) onEndpoint(u *url.URL) (bucket, region string, ok bool) {
 	e, err := url.Parse(p.Endpoint)
 	if err != nil || e.Host == "" || strings.Trim(e.Path, "/") != "" {
@@ -81,7 +85,7 @@ func (p Pool) onEndpoint(u *url.URL) (bucket, region string, ok bool) {
 	return bucket, p.Region, ok && bucket != ""
 }
 
-// hostPort is where the URL's server listens.
+// hostPort returns the lower-case host and the port of the URL's server.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	switch {

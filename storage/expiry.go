@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// expiry says when the bucket deletes an object: as x-amz-expiration has it
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html), else by the pool's own lifecycle rule, since
-// not every server sends the header. Zero means never.
+// expiry returns when the bucket deletes an object, zero if never. It reads x-amz-expiration
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). Not every server sends
+// that header. Without it, the pool's own lifecycle rule counts: lifespan after modified.
 func expiry(header *string, modified time.Time, lifespan time.Duration) time.Time {
 	if header != nil {
 		_, rest, _ := strings.Cut(*header, `expiry-date="`)

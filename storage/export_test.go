@@ -1,7 +1,7 @@
 package storage
 
-// SetCopyLimit makes objects of more bytes be copied in parts.
+// SetCopyLimit has larger objects copied in parts.
 func (b *Bucket) SetCopyLimit(bytes int64) { b.copyLimit = bytes }
 
-// Header exports the value of x-amz-copy-source.
+// Header returns the value of x-amz-copy-source.
 func (s CopySource) Header() string { return s.header() }

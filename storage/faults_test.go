@@ -18,39 +18,39 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// attempt is one object on its way into a bucket that is seen through a spoiling proxy.
+// attempt stores one object in a bucket, through a proxy that injects faults.
 type attempt struct {
 	*faultyBucket
 	spec     storage.ObjectSpec
 	body     []byte
-	call     string // which makes the object appear
+	call     string // makes the object visible
 	run      func(ctx context.Context) (storage.Stored, error)
 	cancel   context.CancelFunc // of run
-	injected atomic.Int64       // how often the fault did
+	injected atomic.Int64       // how often the fault was injected
 }
 
-// What may be there in the end.
+// What the bucket may hold in the end.
 const (
 	nothing = "nothing"
 	ours    = "ours"
 	others  = "another copy"
 )
 
-// errAny stands for an error of which nothing more is promised.
+// errAny stands for any error.
 var errAny = errors.New("any error")
 
-// fault is what goes wrong and what comes of it.
+// fault is injected into an attempt, which then must have this result.
 type fault struct {
 	inject func(a *attempt)
 	err    error
 	holds  string
-	// open is set if the upload, where there is one, is still there.
+	// open is set if the upload, where the attempt has one, stays open.
 	open bool
-	// only is the call that it can happen to, or empty.
+	// only is the only call to which the fault applies. Empty means every call.
 	only string
 }
 
-// copyOf is what a copy says of itself.
+// copyOf returns the spec of a copy.
 func copyOf(key, copyID string) storage.ObjectSpec {
 	return storage.ObjectSpec{
 		Key: key, ContentType: "text/x-test", ContentEncoding: "x-test", ContentDisposition: "attachment",
@@ -58,10 +58,10 @@ func copyOf(key, copyID string) storage.ObjectSpec {
 	}
 }
 
-// same are the bytes of another copy: the same, unless there are too many of them for a test.
+// otherBytes returns the bytes of another copy: the same, cut to 100,000 to keep the test fast.
 func (a *attempt) otherBytes() []byte { return a.body[:min(len(a.body), 100_000)] }
 
-// another stores another copy, past the faults.
+// storeOther stores another copy, without faults.
 func (a *attempt) storeOther() error {
 	_, err := a.directClient.PutObject(context.Background(), &s3.PutObjectInput{
 		Bucket: &a.pool.Bucket, Key: &a.spec.Key, Body: bytes.NewReader(a.otherBytes()),
@@ -70,7 +70,7 @@ func (a *attempt) storeOther() error {
 	return err
 }
 
-// existing says what the bucket holds.
+// existing returns which copy the bucket holds, and checks its bytes.
 func (a *attempt) existing(t *testing.T) string {
 	t.Helper()
 	body := a.read(t, a.spec.Key)
@@ -87,7 +87,7 @@ func (a *attempt) existing(t *testing.T) string {
 	return out.Metadata[storage.MetadataCopyID]
 }
 
-// instead of the server, hook answers the attempt's call and its retries.
+// answerCall has hook answer the attempt's call and its retries instead of the server.
 func (a *attempt) answerCall(hook func(w http.ResponseWriter)) {
 	a.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 		if storagetest.Call(r) != a.call {
@@ -99,7 +99,7 @@ func (a *attempt) answerCall(hook func(w http.ResponseWriter)) {
 	}
 }
 
-// after the server has answered the attempt's call or a retry of it, hook changes the reply.
+// changeReply has hook change the server's reply to the attempt's call and its retries.
 func (a *attempt) changeReply(hook func(*http.Response) error) {
 	a.Response = func(r *http.Response) error {
 		if storagetest.Call(r.Request) != a.call {
@@ -110,7 +110,7 @@ func (a *attempt) changeReply(hook func(*http.Response) error) {
 	}
 }
 
-// lose loses a reply.
+// loseReply drops a reply.
 func loseReply(*http.Response) error { return io.ErrUnexpectedEOF }
 
 func dropReplies(a *attempt) { a.changeReply(loseReply) }
@@ -123,17 +123,17 @@ func answerBusy(a *attempt) {
 	a.answerCall(func(w http.ResponseWriter) { refuse(w, http.StatusServiceUnavailable, "SlowDown") })
 }
 
-// lateError is how S3 tells an error when it has sent a status already.
+// lateError is the body with which S3 reports an error after it has sent status 200.
 const lateError = `<?xml version="1.0" encoding="UTF-8"?>` + "\n \n \n" + `<Error><Code>InternalError</Code></Error>`
 
-// replace puts another reply in place of the server's.
+// replace replaces the server's reply.
 func replace(r *http.Response, status int, body string) error {
 	r.StatusCode, r.Body, r.ContentLength = status, io.NopCloser(strings.NewReader(body)), int64(len(body))
 	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	return nil
 }
 
-// flip changes a byte of the requests of a call.
+// flip flips a bit in the body of a call's requests.
 func flip(call string) func(*attempt) {
 	return func(a *attempt) {
 		a.Request = func(r *http.Request) bool {
@@ -148,7 +148,7 @@ func flip(call string) func(*attempt) {
 	}
 }
 
-// half is the first half of a reply.
+// cutReply cuts a reply after half of its body.
 func cutReply(r *http.Response) error {
 	body, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]), broken{}))
@@ -159,7 +159,8 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// lieOf has HEAD lie of the bytes or of their number; other replies say nothing that would make it needless.
+// falseHead has HEAD report a wrong checksum ("bytes") or a wrong length ("number"). It removes the
+// checksum from other replies, which would make the HEAD unnecessary.
 func falseHead(what string) func(*attempt) {
 	return func(a *attempt) {
 		a.Response = func(r *http.Response) error {
@@ -183,7 +184,7 @@ func falseHead(what string) func(*attempt) {
 	}
 }
 
-// facing is a fault where another copy is there already.
+// withOther injects a fault after another copy has been stored.
 func withOther(inject func(*attempt)) func(*attempt) {
 	return func(a *attempt) {
 		if err := a.storeOther(); err != nil {
@@ -197,22 +198,22 @@ func faults() map[string]fault {
 	none := func(a *attempt) { a.changeReply(func(*http.Response) error { return nil }) }
 	const only = storagetest.CallComplete
 	return map[string]fault{
-		"nothing":                      {inject: none, holds: ours},
-		"requests are lost":            {inject: dropRequests, err: errAny, holds: nothing, open: true},
-		"replies are lost":             {inject: dropReplies, holds: ours},
-		"a byte of the object is lost": {inject: flip(storagetest.CallPut), err: errAny, holds: nothing, only: storagetest.CallPut},
-		"a byte of the part is lost":   {inject: flip(storagetest.CallPart), err: errAny, holds: nothing, open: true, only: only},
-		"a byte of the list is lost":   {inject: flip(storagetest.CallComplete), err: errAny, holds: nothing, open: true, only: only},
-		"half of the reply comes":      {inject: func(a *attempt) { a.changeReply(cutReply) }, holds: ours, only: only},
-		"busy":                         {inject: answerBusy, err: errAny, holds: nothing, open: true},
-		"a late error":                 {inject: answerLateError, err: errAny, holds: nothing, open: true, only: only},
-		"a late error, though it is done": {inject: func(a *attempt) {
+		"no fault":                  {inject: none, holds: ours},
+		"requests are lost":         {inject: dropRequests, err: errAny, holds: nothing, open: true},
+		"replies are lost":          {inject: dropReplies, holds: ours},
+		"a bit of the object flips": {inject: flip(storagetest.CallPut), err: errAny, holds: nothing, only: storagetest.CallPut},
+		"a bit of a part flips":     {inject: flip(storagetest.CallPart), err: errAny, holds: nothing, open: true, only: only},
+		"a bit of the list flips":   {inject: flip(storagetest.CallComplete), err: errAny, holds: nothing, open: true, only: only},
+		"the reply is cut":          {inject: func(a *attempt) { a.changeReply(cutReply) }, holds: ours, only: only},
+		"busy":                      {inject: answerBusy, err: errAny, holds: nothing, open: true},
+		"a late error":              {inject: answerLateError, err: errAny, holds: nothing, open: true, only: only},
+		"a late error after success": {inject: func(a *attempt) {
 			a.changeReply(func(r *http.Response) error { return replace(r, http.StatusOK, lateError) })
 		}, holds: ours, only: only},
-		"a gateway gives up, though it is done": {inject: func(a *attempt) {
+		"a gateway timeout after success": {inject: func(a *attempt) {
 			a.changeReply(func(r *http.Response) error { return replace(r, http.StatusGatewayTimeout, "") })
 		}, holds: ours},
-		"HEAD fails as well": {inject: func(a *attempt) {
+		"replies are lost and HEAD fails": {inject: func(a *attempt) {
 			a.changeReply(loseReply)
 			a.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 				if storagetest.Call(r) != storagetest.CallHead {
@@ -222,20 +223,20 @@ func faults() map[string]fault {
 				return true
 			}
 		}, err: errAny, holds: ours},
-		"another copy is there":                    {inject: withOther(none), err: storage.ErrConflict, holds: others, open: true},
-		"another copy, requests are lost":          {inject: withOther(dropRequests), err: errAny, holds: others, open: true},
-		"another copy, replies are lost":           {inject: withOther(dropReplies), err: errAny, holds: others, open: true},
-		"another copy, busy":                       {inject: withOther(answerBusy), err: errAny, holds: others, open: true},
-		"another copy, HEAD lies of the bytes":     {inject: withOther(falseHead("bytes")), err: storage.ErrConflict, holds: others, open: true},
-		"HEAD lies of the bytes":                   {inject: falseHead("bytes"), err: storage.ErrMismatch, holds: nothing},
-		"HEAD lies of their number":                {inject: falseHead("number"), err: storage.ErrMismatch, holds: nothing},
-		"HEAD lies, after the replies are lost":    {inject: loseReplyAndFakeHead, err: storage.ErrMismatch, holds: nothing},
-		"another copy comes before we look":        {inject: overtake, err: storage.ErrConflict, holds: others},
-		"another copy comes, and replies are lost": {inject: overtakeUnseen, err: errAny, holds: others},
-		"the caller leaves before": {inject: func(a *attempt) {
+		"another copy exists":                      {inject: withOther(none), err: storage.ErrConflict, holds: others, open: true},
+		"another copy exists, requests are lost":   {inject: withOther(dropRequests), err: errAny, holds: others, open: true},
+		"another copy exists, replies are lost":    {inject: withOther(dropReplies), err: errAny, holds: others, open: true},
+		"another copy exists, busy":                {inject: withOther(answerBusy), err: errAny, holds: others, open: true},
+		"another copy exists, wrong HEAD checksum": {inject: withOther(falseHead("bytes")), err: storage.ErrConflict, holds: others, open: true},
+		"wrong HEAD checksum":                      {inject: falseHead("bytes"), err: storage.ErrMismatch, holds: nothing},
+		"wrong HEAD length":                        {inject: falseHead("number"), err: storage.ErrMismatch, holds: nothing},
+		"wrong HEAD length after lost replies":     {inject: loseReplyAndFakeHead, err: storage.ErrMismatch, holds: nothing},
+		"another copy replaces ours before HEAD":   {inject: overtake, err: storage.ErrConflict, holds: others},
+		"another copy replaces ours, lost replies": {inject: overtakeUnseen, err: errAny, holds: others},
+		"cancelled before success": {inject: func(a *attempt) {
 			a.answerCall(func(http.ResponseWriter) { a.cancel(); panic(http.ErrAbortHandler) })
 		}, err: context.Canceled, holds: nothing, open: true},
-		"the caller leaves after": {inject: func(a *attempt) {
+		"cancelled after success": {inject: func(a *attempt) {
 			a.changeReply(func(*http.Response) error { a.cancel(); return io.ErrUnexpectedEOF })
 		}, holds: ours},
 	}
@@ -270,7 +271,7 @@ func overtakeUnseen(a *attempt) {
 	a.changeReply(func(*http.Response) error { return errors.Join(a.storeOther(), io.ErrUnexpectedEOF) })
 }
 
-// put is an attempt in one request, upload one in parts.
+// put stores the object in one request, upload in parts.
 func (a *attempt) put(ctx context.Context) (storage.Stored, error) {
 	return a.Put(ctx, a.spec, a.Checksum().Body(a.body))
 }
@@ -313,7 +314,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// suffer has the attempt suffer a fault and checks what comes of it.
+// checkFault injects the fault, runs the attempt and checks the result.
 func (a *attempt) checkFault(t *testing.T, tc fault) {
 	t.Helper()
 	var ctx context.Context
@@ -325,7 +326,7 @@ func (a *attempt) checkFault(t *testing.T, tc fault) {
 		require.ErrorIs(t, err, tc.err)
 	}
 	require.Equal(t, tc.err != nil, err != nil, "error: %v", err)
-	require.Positive(t, a.injected.Load(), "the fault did not strike")
+	require.Positive(t, a.injected.Load(), "the fault was not injected")
 	require.Equal(t, tc.holds, a.existing(t))
 	if err == nil {
 		head, err := a.directBucket.Head(t.Context(), a.spec.Key)

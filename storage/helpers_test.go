@@ -22,18 +22,19 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// spoiled is a bucket on a real server, seen through a proxy.
+// faultyBucket is a bucket on a real server, behind a proxy that injects faults.
 type faultyBucket struct {
 	*storage.Bucket
 	*storagetest.Proxy
 	cfg  aws.Config
 	pool storage.Pool
-	// direct and past are the same past the proxy.
+	// directClient and directBucket reach the same bucket without the proxy.
 	directClient *s3.Client
 	directBucket *storage.Bucket
 }
 
-// spoil makes the bucket and puts a proxy before it; its client loses no time between tries.
+// newFaultyBucket creates the bucket and puts a proxy before it. Its client does not wait between
+// retries.
 func newFaultyBucket(t *testing.T, s server, change func(*storage.Pool)) *faultyBucket {
 	t.Helper()
 	f := &faultyBucket{
@@ -57,14 +58,14 @@ func newFaultyBucket(t *testing.T, s server, change func(*storage.Pool)) *faulty
 	return f
 }
 
-// refuse answers as S3 does.
+// refuse answers with an error in S3's form.
 func refuse(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>spoiled</Message></Error>`, code)
+	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>injected</Message></Error>`, code)
 }
 
-// strip takes headers from a request, which is then signed anew.
+// strip removes headers from a request and signs it again.
 func (f *faultyBucket) strip(t *testing.T, r *http.Request, headers ...string) {
 	t.Helper()
 	for _, h := range append(headers, "Authorization") {
@@ -80,7 +81,7 @@ func (f *faultyBucket) strip(t *testing.T, r *http.Request, headers ...string) {
 	}
 }
 
-// read returns what is stored under key, or nil.
+// read returns the object under key, or nil.
 func (f *faultyBucket) read(t *testing.T, key string) []byte {
 	t.Helper()
 	out, err := f.directClient.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &f.pool.Bucket, Key: &key})
@@ -93,23 +94,24 @@ func (f *faultyBucket) read(t *testing.T, key string) []byte {
 	return body
 }
 
-// uploads returns the uploads that are open under key.
+// uploads returns the open uploads of key.
 func (f *faultyBucket) uploads(t *testing.T, key string) []types.MultipartUpload {
 	t.Helper()
-	// MinIO lists those of exactly one key.
+	// MinIO lists only the uploads of the key that equals the prefix.
 	out, err := f.directClient.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &f.pool.Bucket, Prefix: &key})
 	require.NoError(t, err)
 	return out.Uploads
 }
 
-// server is an S3 server that others wrote.
+// server is a third-party S3 server.
 type server struct {
 	name string
 	aws.Config
 	storage.Pool
 }
 
-// servers are those of `make test`; without them these tests would prove nothing.
+// servers returns the S3 servers that `make test` starts. Without real servers these tests would
+// prove nothing, so they fail.
 func servers(t *testing.T) []server {
 	t.Helper()
 	endpoints, minio := os.Getenv("CM_TEST_S3_ENDPOINTS"), os.Getenv("CM_TEST_MINIO_ENDPOINT")
@@ -128,7 +130,7 @@ func servers(t *testing.T) []server {
 	return all
 }
 
-// realPool is a pool on the first of them.
+// realPool returns a pool on the first of the servers.
 func realPool(t *testing.T) (aws.Config, storage.Pool) {
 	t.Helper()
 	s := servers(t)[0]

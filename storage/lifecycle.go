@@ -15,13 +15,13 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Lifecycle rules that are ours; rules under other ids are left as they are.
+// The ids of our lifecycle rules. Setup does not change rules with other ids.
 const (
 	ruleExpire = "cloud-mirror-expire"
 	ruleAbort  = "cloud-mirror-abort-incomplete-uploads"
 )
 
-// abortAfterDays is when the bucket itself drops the parts of an upload that nobody finished or aborted.
+// abortAfterDays is the age at which the bucket itself deletes an unfinished upload, in days.
 const abortAfterDays = 7
 
 func (b *Bucket) setupLifecycle(ctx context.Context, name string, dryRun bool) ([]string, error) {
@@ -43,12 +43,12 @@ func (b *Bucket) setupLifecycle(ctx context.Context, name string, dryRun bool) (
 	var warning []string
 	err = b.setRules(ctx, want)
 	if hasCode(err, "InvalidArgument", "MalformedXML") {
-		// MinIO has no rule for unfinished uploads.
+		// MinIO does not support rules for unfinished uploads.
 		want = slices.DeleteFunc(want, func(r types.LifecycleRule) bool { return aws.ToString(r.ID) == ruleAbort })
 		if len(want) == len(have) {
-			return []string{text + " are as configured, but for unfinished uploads, which only the sweep frees here"}, nil
+			return []string{text + " are as configured, except for unfinished uploads: only the sweep deletes them here"}, nil
 		}
-		warning = []string{text + ": warning: the server has none for unfinished uploads: only the sweep frees them"}
+		warning = []string{text + ": warning: the server has none for unfinished uploads: only the sweep deletes them"}
 		err = b.setRules(ctx, want)
 	}
 	if isNotImplemented(err) {
@@ -85,7 +85,7 @@ func (b *Bucket) lifecycle(ctx context.Context) ([]types.LifecycleRule, error) {
 	return out.Rules, nil
 }
 
-// withOurRules returns the bucket's rules with ours in place of what stands under our ids.
+// withOurRules returns the bucket's rules, with the rules of our ids replaced by ours.
 func withOurRules(have []types.LifecycleRule, lifespan time.Duration) []types.LifecycleRule {
 	everything := func() *types.LifecycleRuleFilter { return &types.LifecycleRuleFilter{Prefix: aws.String("")} }
 	ours := map[string]*types.LifecycleRule{
@@ -98,7 +98,7 @@ func withOurRules(have []types.LifecycleRule, lifespan time.Duration) []types.Li
 			},
 		},
 	}
-	if days := int32(lifespan / (24 * time.Hour)); days > 0 { //nolint:gosec // a Duration has 106,751 days at most
+	if days := int32(lifespan / (24 * time.Hour)); days > 0 { //nolint:gosec // a Duration has at most 106,751 days
 		ours[ruleExpire] = &types.LifecycleRule{
 			ID:         aws.String(ruleExpire),
 			Status:     types.ExpirationStatusEnabled,
@@ -125,7 +125,7 @@ func withOurRules(have []types.LifecycleRule, lifespan time.Duration) []types.Li
 	return want
 }
 
-// sameRule compares what our rules set; servers hand back the rest in forms of their own.
+// sameRule compares the fields that our rules set. Servers return the others in their own forms.
 func sameRule(a, b types.LifecycleRule) bool {
 	days := func(r types.LifecycleRule) (expire, abort int32) {
 		if r.Expiration != nil {
@@ -142,7 +142,7 @@ func sameRule(a, b types.LifecycleRule) bool {
 }
 
 func describeLifespan(lifespan time.Duration) string {
-	abort := fmt.Sprintf("(unfinished uploads are dropped after %d days)", abortAfterDays)
+	abort := fmt.Sprintf("(unfinished uploads are deleted after %d days)", abortAfterDays)
 	if lifespan <= 0 {
 		return "no expiry " + abort
 	}

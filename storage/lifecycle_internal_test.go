@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The servers of `make test` have no lifecycle rules, so what would be sent is tested here.
+// The servers of `make test` lack lifecycle rules, so this tests the rules that Setup would send.
 func TestLifecycleRules(t *testing.T) {
 	foreign := types.LifecycleRule{ID: aws.String("theirs"), Status: types.ExpirationStatusDisabled}
 	ours := withOurRules(nil, 30*24*time.Hour)
@@ -28,8 +28,8 @@ func TestLifecycleRules(t *testing.T) {
 		lifespan time.Duration
 		want     []types.LifecycleRule
 	}{
-		"foreign rules stay":            {[]types.LifecycleRule{foreign}, 30 * 24 * time.Hour, append([]types.LifecycleRule{foreign}, ours...)},
-		"what is there is left alone":   {append(ours[:2:2], foreign), 30 * 24 * time.Hour, append(ours[:2:2], foreign)},
+		"foreign rules are kept":        {[]types.LifecycleRule{foreign}, 30 * 24 * time.Hour, append([]types.LifecycleRule{foreign}, ours...)},
+		"existing rules are kept":       {append(ours[:2:2], foreign), 30 * 24 * time.Hour, append(ours[:2:2], foreign)},
 		"another lifespan replaces":     {ours, 7 * 24 * time.Hour, append([]types.LifecycleRule{ours[1]}, withOurRules(nil, 7*24*time.Hour)[0])},
 		"no lifespan removes the first": {ours, 0, []types.LifecycleRule{ours[1]}},
 	} {

@@ -15,15 +15,17 @@ import (
 // Location is where a client reads a copy.
 type Location struct {
 	URL string
-	// Until is when the URL ceases to work; zero for never.
+	// Until is when the URL expires, zero if never.
 	Until time.Time
 }
 
-// Location is the URL from which a client reads the copy by the given method, GET or HEAD.
+// Location returns the URL from which a client reads the copy by the given method, GET or HEAD. It
+// does no I/O, except to refresh credentials.
 //
-// It is public where the pool is; otherwise presigned for exactly that method (S3 answers a HEAD with a signature for
-// GET with 403), valid for at most the pool's PresignFor, and never longer than the credentials or, unless expires is
-// zero, than the object.
+// The URL is unsigned if the pool has a PublicURL. Otherwise it is presigned for exactly that
+// method, because S3 answers a HEAD with a signature for GET with 403. It is valid for at most the
+// pool's PresignFor, and never longer than the credentials or the object, which expires at expires
+// (zero: never). Location fails if less than a second of validity is left, or without credentials.
 func (b *Bucket) Location(ctx context.Context, method, key string, expires time.Time) (Location, error) {
 	if b.pool.PublicURL != "" {
 		return Location{URL: strings.TrimSuffix(b.pool.PublicURL, "/") + "/" + key}, nil
@@ -38,7 +40,8 @@ func (b *Bucket) Location(ctx context.Context, method, key string, expires time.
 		return Location{}, fmt.Errorf("credentials for bucket %s: %w", b.pool.Bucket, err)
 	}
 	validity = min(validity, life)
-	// X-Amz-Expires counts whole seconds.
+	// X-Amz-Expires is in whole seconds
+	// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
 	if validity = validity.Truncate(time.Second); validity <= 0 {
 		return Location{}, fmt.Errorf("presign %s in bucket %s: the object or the credentials expire too soon", key, b.pool.Bucket)
 	}
@@ -58,11 +61,12 @@ func (b *Bucket) Location(ctx context.Context, method, key string, expires time.
 	return Location{URL: req.URL, Until: until}, nil
 }
 
-// refreshBelow is the remaining life of credentials below which they are asked for anew. The SDK keeps some kinds to their
-// last second, which would make redirects that are over before they are followed.
+// refreshBelow is the remaining life of credentials below which they are refreshed. The SDK keeps
+// some kinds until their last second. Redirects signed with them would expire before the client
+// follows them.
 const refreshBelow = time.Minute
 
-// credentialsLife is how long what is signed now stays valid.
+// credentialsLife returns how long a signature made now stays valid.
 func (b *Bucket) credentialsLife(ctx context.Context, now time.Time) (time.Duration, error) {
 	creds, err := b.creds.Retrieve(ctx)
 	if err != nil {

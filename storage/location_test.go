@@ -63,11 +63,11 @@ func TestLocation(t *testing.T) {
 		want    string
 	}{
 		"as configured":               {forever, 0, "", "X-Amz-Expires=3600&"},
-		"the object expires before":   {forever, 600*time.Second + time.Second/2, "", "X-Amz-Expires=600&"},
+		"the object expires first":    {forever, 600*time.Second + time.Second/2, "", "X-Amz-Expires=600&"},
 		"the object expires later":    {forever, 10 * time.Hour, "", "X-Amz-Expires=3600&"},
-		"credentials expire before":   {soon(300 * time.Second), 600 * time.Second, "", "X-Amz-Expires=300&"},
+		"credentials expire first":    {soon(300 * time.Second), 600 * time.Second, "", "X-Amz-Expires=300&"},
 		"the object has expired":      {forever, -time.Second, "", ""},
-		"the credentials did":         {soon(-2 * time.Second), 0, "", ""},
+		"credentials have expired":    {soon(-2 * time.Second), 0, "", ""},
 		"public":                      {forever, 0, "https://cdn.example/base/", "https://cdn.example/base/host/hash/name"},
 		"public, without credentials": {nil, 0, "https://cdn.example", "https://cdn.example/host/hash/name"},
 	} {
@@ -104,7 +104,7 @@ func TestExpiringCredentialsAreRefreshedBeforeSigning(t *testing.T) {
 	asked := 0
 	cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		asked++
-		life := 30 * time.Second // what is left of the first ones
+		life := 30 * time.Second // the rest of the first credentials' life
 		if asked > 1 {
 			life = 2 * time.Hour
 		}

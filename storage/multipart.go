@@ -18,13 +18,14 @@ import (
 
 // Limits of a multipart upload, https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html.
 const (
-	MinPartSize = 5 << 20 // bytes, of every part but the last
+	MinPartSize = 5 << 20 // bytes, of every part except the last
 	MaxPartSize = 5 << 30 // bytes
 	MaxParts    = 10_000
 )
 
-// PartSize is the smallest size of a part, at least want, with which an object of size bytes fits into 10,000 parts; more
-// than 48.8 TiB don't. An object of unknown size (-1) gets want.
+// PartSize returns the smallest part size, in bytes and at least want, with which an object of size
+// bytes fits into 10,000 parts. An object of unknown size (-1) gets want, or the minimum of S3. It
+// fails for an object of more than 48.8 TiB, the most that S3 stores.
 func PartSize(size, want int64) (int64, error) {
 	if size > MaxParts*MaxPartSize {
 		return 0, fmt.Errorf("%d bytes are more than S3 stores as one object", size)
@@ -32,22 +33,23 @@ func PartSize(size, want int64) (int64, error) {
 	return max(want, MinPartSize, (size+MaxParts-1)/MaxParts), nil
 }
 
-// Upload names a multipart upload that was created and is neither completed nor aborted.
+// Upload identifies a multipart upload that is neither completed nor aborted.
 type Upload struct {
 	Key       string
 	ID        string
-	Initiated time.Time // by the server's clock; zero if it is not known
+	Initiated time.Time // by the server's clock; zero if unknown
 }
 
-// Part is a part that the bucket has.
+// Part is an uploaded part.
 type Part struct {
 	Number int32 // from 1
 	Size   int64 // bytes
 	ETag   string
-	Sum    string // the pool's checksum, base64; empty if the server does not tell
+	Sum    string // the pool's checksum, base64; empty if the server does not report it
 }
 
-// CreateUpload begins a multipart upload.
+// CreateUpload starts a multipart upload. It fails with the server's error, or with ctx's. If ctx
+// ends during the call, it aborts the upload again. The caller completes or aborts the upload.
 func (b *Bucket) CreateUpload(ctx context.Context, spec ObjectSpec) (Upload, error) {
 	u, err := b.createUpload(ctx, spec, b.Checksum() == ChecksumCRC64NVME)
 	if err != nil {
@@ -56,7 +58,8 @@ func (b *Bucket) CreateUpload(ctx context.Context, spec ObjectSpec) (Upload, err
 	return u, nil
 }
 
-// createUpload goes on for a while after ctx is over, and then aborts: an upload whose id nobody gets to know would stay.
+// createUpload waits up to settleTimeout beyond the end of ctx for the upload's id, and then aborts
+// the upload. An upload whose id is lost would stay in the bucket.
 func (b *Bucket) createUpload(ctx context.Context, spec ObjectSpec, withCRC bool) (Upload, error) {
 	if ctx.Err() != nil {
 		return Upload{}, ctx.Err()
@@ -86,7 +89,7 @@ func (b *Bucket) createUpload(ctx context.Context, spec ObjectSpec, withCRC bool
 	return u, nil
 }
 
-// outlive returns a context that is over settleTimeout after ctx is.
+// outlive returns a context that ends settleTimeout after ctx.
 func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(settleTimeout, cancel) })
@@ -96,8 +99,9 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// UploadPart stores a part, in place of the one with the same number if there is one. It fails with [ErrNoUpload], or
-// with the server's error; a part that does not have its checksum is not stored.
+// UploadPart stores a part, numbered from 1, and replaces an earlier part with the same number. The
+// server does not store a part whose bytes don't match its checksum. UploadPart fails with
+// [ErrNoUpload], or with the server's error.
 func (b *Bucket) UploadPart(ctx context.Context, u Upload, number int32, body Body) (Part, error) {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return Part{}, b.wrap("upload part of", u.Key, err)
@@ -123,7 +127,8 @@ func (b *Bucket) UploadPart(ctx context.Context, u Upload, number int32, body Bo
 	return Part{Number: number, Size: body.Size, ETag: aws.ToString(out.ETag), Sum: sum}, nil
 }
 
-// ListParts says which parts the bucket has, by number, or fails with [ErrNoUpload].
+// ListParts lists the stored parts in the order of their numbers. It fails with [ErrNoUpload], or
+// with the server's error.
 func (b *Bucket) ListParts(ctx context.Context, u Upload) ([]Part, error) {
 	var parts []Part
 	pages := s3.NewListPartsPaginator(b.client, &s3.ListPartsInput{Bucket: &b.pool.Bucket, Key: &u.Key, UploadId: &u.ID})
@@ -146,7 +151,7 @@ func (b *Bucket) ListParts(ctx context.Context, u Upload) ([]Part, error) {
 	return parts, nil
 }
 
-// sumOfETag is the MD5 that a part's ETag is; empty if it is none.
+// sumOfETag returns the base64 MD5 in a part's ETag, or an empty string if the ETag is not hex.
 func sumOfETag(etag string) string {
 	sum, err := hex.DecodeString(strings.Trim(etag, `"`))
 	if err != nil {
@@ -155,10 +160,15 @@ func sumOfETag(etag string) string {
 	return base64.StdEncoding.EncodeToString(sum)
 }
 
-// CompleteUpload makes the object appear that the parts, numbered from 1 without a gap, make together. The server
-// compares the whole object's length and checksum with ours before it does; what it then holds is compared once more,
-// which also settles a reply that got lost. It fails with [ErrNoUpload], with [ErrConflict], with [ErrMismatch], and then
-// it will always fail, or with the server's error; the upload may then still be there.
+// CompleteUpload makes the object visible that consists of the parts. They must be numbered from 1
+// without a gap. The server compares the length and checksum of the whole object with ours first.
+// Then CompleteUpload compares the stored object once more, which also settles a lost reply. It
+// fails with
+//   - [ErrNoUpload] or [ErrConflict],
+//   - [ErrMismatch], after which it will always fail with these parts,
+//   - or the server's error.
+//
+// The upload may still exist after an error.
 func (b *Bucket) CompleteUpload(ctx context.Context, spec ObjectSpec, u Upload, parts []Part) (Stored, error) {
 	want, err := b.expected(parts)
 	if err != nil {
@@ -184,7 +194,7 @@ func (b *Bucket) CompleteUpload(ctx context.Context, spec ObjectSpec, u Upload, 
 	var stored Stored
 	if _, err = b.client.CompleteMultipartUpload(ctx, complete); err != nil {
 		if hasCode(err, unrepairable()...) {
-			err = fmt.Errorf("%w: the server can't make the object of these parts: %w", ErrMismatch, err)
+			err = fmt.Errorf("%w: the server rejects these parts: %w", ErrMismatch, err)
 		}
 		stored, err = b.settle(ctx, spec, want, err)
 	} else {
@@ -196,7 +206,7 @@ func (b *Bucket) CompleteUpload(ctx context.Context, spec ObjectSpec, u Upload, 
 	return stored, nil
 }
 
-// unrepairable are the errors of parts that will never be the object
+// unrepairable returns the error codes for parts that can never become the object
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 func unrepairable() []string {
 	return []string{
@@ -205,7 +215,7 @@ func unrepairable() []string {
 	}
 }
 
-// expected is what the bucket will hold when the parts are one object.
+// expected returns the object that the bucket will hold when the parts are complete.
 func (b *Bucket) expected(parts []Part) (Stored, error) {
 	var want Stored
 	for i, p := range parts {
@@ -226,12 +236,14 @@ func (b *Bucket) expected(parts []Part) (Stored, error) {
 	return want, nil
 }
 
-// abortTries is how often an upload is aborted that does not go.
+// abortTries is the limit of aborts of one upload.
 const abortTries = 3
 
-// AbortUpload frees the parts; that the upload is not there is no error. A part that was under way may keep it alive, so
-// that it takes more than one try
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html).
+// AbortUpload deletes the upload and its parts. A missing upload is not an error. A part in flight
+// may keep the upload alive
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html), so AbortUpload
+// aborts up to 3 times and lists the parts after each. It fails with the server's error, or if the
+// upload still exists after that.
 func (b *Bucket) AbortUpload(ctx context.Context, u Upload) error {
 	for range abortTries {
 		_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
@@ -248,11 +260,11 @@ func (b *Bucket) AbortUpload(ctx context.Context, u Upload) error {
 			return err
 		}
 	}
-	return b.wrap("abort upload of", u.Key, errors.New("it does not go"))
+	return b.wrap("abort upload of", u.Key, fmt.Errorf("upload still exists after %d aborts", abortTries))
 }
 
-// ListUploads says which uploads there are under keys that begin with prefix. Some servers list only those of exactly
-// one key, unless the prefix is empty.
+// ListUploads lists the uploads of all keys with the prefix. Some servers list only the uploads of
+// the key that equals the prefix, unless the prefix is empty.
 func (b *Bucket) ListUploads(ctx context.Context, prefix string) ([]Upload, error) {
 	var uploads []Upload
 	pages := s3.NewListMultipartUploadsPaginator(b.client,

@@ -8,24 +8,26 @@ import (
 	"strings"
 )
 
-// Object names one copy: a source URL in one service and region. Two objects are the same copy exactly if all three
-// fields are equal, so URL must be canonical (origin.Canonical makes it so).
+// Object identifies one copy: a source URL in one service and region. Two objects are the same copy
+// exactly if all three fields are equal, so URL must be canonical (see origin.Canonical).
 type Object struct {
 	Service string
 	Region  string
 	URL     string
 }
 
-// PoolID is the pool that the object's copy belongs to, e.g. s3_us-west-2.
+// PoolID returns the pool of the object's copy, e.g. s3_us-west-2.
 func (o Object) PoolID() string { return PoolID(o.Service, o.Region) }
 
-// Hash is the hex SHA-256 of the URL, query included: it names the object where the URL itself can't stand.
+// Hash returns the hex SHA-256 of the URL, query included. It identifies the object in places that
+// can't hold a URL.
 func (o Object) Hash() string {
 	sum := sha256.Sum256([]byte(o.URL))
 	return hex.EncodeToString(sum[:])
 }
 
-// Host is the source's host, without port, for keys, labels and logs.
+// Host returns the source's host without port, for keys, labels and logs. It is empty if the URL
+// does not parse.
 func (o Object) Host() string {
 	u, err := url.Parse(o.URL)
 	if err != nil {
@@ -34,11 +36,13 @@ func (o Object) Host() string {
 	return u.Hostname()
 }
 
-// Key is where the copy stands in the bucket: <host>/<hash>/<tail of the file name>.
+// Key returns the key of the copy in the bucket: <host>/<hash>/<tail of the file name>.
 //
-// Always three segments, so no key is another's folder; each segment is 1 to 255 bytes of [A-Za-z0-9._-] and no dot
-// segment, so servers that keep objects as files, fold paths or refuse "//" store it as it is; and the hash makes it
-// injective in the URL. Only the last path element shows, for people who browse the bucket.
+//   - A key always has three segments, so no key is another's folder.
+//   - Each segment is 1 to 255 bytes of [A-Za-z0-9._-] and no dot segment. Servers that keep
+//     objects as files, fold paths or refuse "//" therefore store the key unchanged.
+//   - The hash makes the key injective in the URL.
+//   - Only the last path element of the URL is readable, for people who browse the bucket.
 func (o Object) Key() string {
 	return safeSegment(o.Host(), "_") + "/" + o.Hash() + "/" + safeSegment(o.fileName(), "object")
 }
@@ -53,10 +57,12 @@ func (o Object) fileName() string {
 	return path.Base("/" + p)
 }
 
-// maxSegment keeps a segment well below the 255 bytes of a file name, which posix-backed servers decorate.
+// maxSegment is the limit of a segment, in bytes. It is well below the 255 bytes of a file name,
+// because posix-backed servers add to the name.
 const maxSegment = 200
 
-// safeSegment keeps the end of s, since that is where a file name's extension is.
+// safeSegment returns s with every unsafe character replaced, or empty if nothing but dots is left.
+// It keeps the end of a long s, which holds a file name's extension.
 func safeSegment(s, empty string) string {
 	if len(s) > maxSegment {
 		s = s[len(s)-maxSegment:]

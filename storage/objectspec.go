@@ -4,7 +4,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// ObjectSpec is an object to store, but for its bytes.
+// ObjectSpec describes an object to store: everything about it except its bytes.
 type ObjectSpec struct {
 	Key string
 
@@ -12,14 +12,16 @@ type ObjectSpec struct {
 	ContentEncoding    string
 	ContentDisposition string
 	ContentLanguage    string
-	// Metadata should have a [MetadataCopyID], by which a copy knows itself again.
+	// Metadata is the user metadata. It should have a [MetadataCopyID], by which a retry recognises
+	// an object it stored itself.
 	Metadata map[string]string
 
-	// Replaces is the ETag of the object that may be overwritten. If it is empty there must be none.
+	// Replaces is the ETag of the object that may be overwritten. Empty means that no object may
+	// exist. [Pool.Overwrite] turns this condition off.
 	Replaces string
 }
 
-// conditions are the preconditions under which an object may appear.
+// conditions returns the preconditions for storing the object.
 func (b *Bucket) conditions(spec ObjectSpec) (ifMatch, ifNoneMatch *string) {
 	switch {
 	case b.pool.Overwrite:

@@ -2,36 +2,39 @@ package storage
 
 import "time"
 
-// Pool is one service in one region, and the bucket that holds its copies.
+// Pool is one service in one region, with the bucket that holds its copies.
 type Pool struct {
 	Service string
 	Region  string
 	Bucket  string
 
-	// Endpoint is the base URL of an S3-compatible server; empty means AWS.
+	// Endpoint is the base URL of an S3-compatible server. Empty means AWS.
 	Endpoint string
-	// PathStyle addresses the bucket in the path and not in the host name, as most S3-compatible servers want.
+	// PathStyle puts the bucket in the path instead of the host name. Most S3-compatible servers
+	// need it.
 	PathStyle bool
-	// PublicURL, if set, is the base URL under which everybody can read the bucket; redirects then go to
+	// PublicURL, if set, is the base URL of a publicly readable bucket. Redirects then go to
 	// PublicURL/<key> unsigned. Empty means presigned redirects to a private bucket.
 	PublicURL string
 	// PresignFor is the longest validity of a presigned redirect.
 	PresignFor time.Duration
-	// Lifespan is how long the bucket's lifecycle rule keeps a copy; 0 means for ever.
+	// Lifespan is how long the bucket's lifecycle rule keeps a copy, in whole days. 0 means for
+	// ever.
 	Lifespan time.Duration
-	// Checksum is how the server verifies what it stores; ChecksumCRC64NVME if empty.
+	// Checksum is the checksum with which the server verifies uploads. Empty means
+	// ChecksumCRC64NVME.
 	Checksum Checksum
-	// SignPayload has uploads hashed for their signatures, for servers that insist on it. The checksum and, with https,
-	// the transport guard them already.
+	// SignPayload hashes uploads for their signatures, for servers that require it. Without it, the
+	// checksum and, with https, the transport guard uploads.
 	SignPayload bool
-	// Overwrite gives up on conditional writes, for servers that have none: a worker that was frozen for long could then
-	// put an older copy over a newer one.
+	// Overwrite turns conditional writes off, for servers without them. A worker that was frozen
+	// for long could then overwrite a newer copy with an older one.
 	Overwrite bool
 }
 
 // ID names the pool in URLs, messages, task queues and logs, e.g. s3_us-west-2.
 func (p Pool) ID() string { return PoolID(p.Service, p.Region) }
 
-// PoolID joins service and region. It is injective because neither may contain an underscore (the configuration sees
-// to that).
+// PoolID joins service and region. It is injective because neither contains an underscore, which
+// the configuration enforces.
 func PoolID(service, region string) string { return service + "_" + region }

@@ -9,47 +9,49 @@ import (
 	"strings"
 )
 
-// probePrefix is where setup tries out a server; no object's key begins so.
+// probePrefix is the prefix of the keys with which setup probes a server. No object's key has it.
 const probePrefix = "cloud-mirror-setup/probe/"
 
-// errUnverified is why a server can't have the checksum that its pool declares.
+// errUnverified means that the server does not verify the checksum that its pool declares.
 var errUnverified = errors.New("the server does not verify it")
 
-// errLeft is why a probe that worked is a failure all the same.
-var errLeft = errors.New("what was uploaded stays")
+// errLeft means that the probe worked, but its object could not be deleted.
+var errLeft = errors.New("probe object not deleted")
 
-// ignored is what a server accepts and does not do, though copies can be made without it.
+// ignored holds the features that the server accepts without effect. Copies work without them.
 type ignored struct {
-	conditions bool
-	partSums   bool
+	conditions bool // the preconditions of conditional writes
+	partSums   bool // checksums of parts, as ListParts reports them
 }
 
-// probe tries out what the pool declares by uploading as a copy does. It fails with what to set instead.
+// probe checks what the pool declares by uploads like those of a copy. It returns lines for a
+// person. If the server refuses an upload, its error names the settings that work, if there are
+// any.
 func (b *Bucket) probe(ctx context.Context, name string) ([]string, error) {
 	ignores, err := b.probeOnce(ctx)
 	if err != nil {
 		if settings := b.remedy(ctx, err); settings != "" {
 			return nil, fmt.Errorf("%s: set %s: the server can't do what the pool declares: %w", name, settings, err)
 		}
-		return nil, fmt.Errorf("%s: try out an upload: %w", name, err)
+		return nil, fmt.Errorf("%s: probe upload: %w", name, err)
 	}
 	lines := []string{name + ": " + enumerate(b.declared(!ignores.conditions)) + " work"}
 	if ignores.conditions {
 		lines = append(lines, name+": warning: the server ignores conditional writes: a worker that was frozen for minutes "+
-			"could put an old copy over a newer one (pools[].overwrite: true says that this is known)")
+			"could overwrite a newer copy with an older one (pools[].overwrite: true acknowledges this)")
 	}
 	if ignores.partSums {
-		lines = append(lines, name+": warning: the server does not list the checksums of parts: copies begin anew after a crash")
+		lines = append(lines, name+": warning: the server does not list the checksums of parts: copies restart after a crash")
 	}
 	return lines, nil
 }
 
-// wouldProbe is what probe would do.
+// wouldProbe returns the line of a dry run for probe.
 func (b *Bucket) wouldProbe(name string) string {
-	return name + ": would try out " + enumerate(b.declared(true))
+	return name + ": would probe " + enumerate(b.declared(true))
 }
 
-// declared is what the pool says of the server.
+// declared lists the features that the pool declares for the server.
 func (b *Bucket) declared(conditions bool) []string {
 	all := []string{string(b.Checksum()), "unsigned payloads"}
 	if b.pool.SignPayload {
@@ -66,7 +68,8 @@ func enumerate(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// remedy returns the fewest settings with which the server does what it refused, or nothing if there are none.
+// remedy returns the fewest settings with which the server accepts the probe, or an empty string if
+// no settings help.
 func (b *Bucket) remedy(ctx context.Context, refusal error) string {
 	status := statusOf(refusal)
 	refused := status >= 400 && status < 500 || status == http.StatusNotImplemented || errors.Is(refusal, errUnverified)
@@ -105,7 +108,7 @@ func (b *Bucket) remedy(ctx context.Context, refusal error) string {
 	return ""
 }
 
-// probeOnce uploads a tiny object in every way in which a copy may be uploaded, and removes it.
+// probeOnce uploads a tiny object in every way in which a copy may be uploaded, and deletes it.
 func (b *Bucket) probeOnce(ctx context.Context) (ignores ignored, err error) {
 	spec := anotherCopy(ObjectSpec{Key: probePrefix + rand.Text()})
 	defer func() {
@@ -130,7 +133,7 @@ func (b *Bucket) probeOnce(ctx context.Context) (ignores ignored, err error) {
 	}
 	for _, store := range []func(ObjectSpec) (Stored, error){puts, uploads} {
 		if !b.pool.Overwrite {
-			// Neither is there nothing, nor such an object.
+			// An object exists, with another ETag: both conditions must fail.
 			for _, replaces := range []string{"", `"00000000000000000000000000000000"`} {
 				conflicting := anotherCopy(spec)
 				conflicting.Replaces = replaces
@@ -152,13 +155,13 @@ func (b *Bucket) probeOnce(ctx context.Context) (ignores ignored, err error) {
 	return ignores, nil
 }
 
-// anotherCopy is the same input as of a copy that nobody else makes.
+// anotherCopy returns the spec with a new copy id, as if another copy stored it.
 func anotherCopy(spec ObjectSpec) ObjectSpec {
 	spec.Metadata = map[string]string{MetadataCopyID: rand.Text()}
 	return spec
 }
 
-// tryPut stores an object and sees that the server keeps its checksum.
+// tryPut stores an object and checks that the server keeps its checksum.
 func (b *Bucket) tryPut(ctx context.Context, spec ObjectSpec) (etag string, err error) {
 	if _, err := b.Put(ctx, spec, b.Checksum().Body([]byte("probe"))); err != nil {
 		return "", err
@@ -170,7 +173,8 @@ func (b *Bucket) tryPut(ctx context.Context, spec ObjectSpec) (etag string, err 
 	return stored.ETag, b.requireChecksum(stored)
 }
 
-// requireChecksum fails if the checksum of a stored object, which was compared where there is one, is missing.
+// requireChecksum fails if the server reports no CRC64NVME of a stored object. A reported one has
+// been compared already.
 func (b *Bucket) requireChecksum(stored Stored) error {
 	if b.Checksum() == ChecksumCRC64NVME && stored.CRC64NVME == "" {
 		return fmt.Errorf("%s of a whole object: %w", b.Checksum(), errUnverified)
@@ -178,21 +182,21 @@ func (b *Bucket) requireChecksum(stored Stored) error {
 	return nil
 }
 
-// tryWrongSum sees that the server refuses bytes that don't have their checksum.
+// tryWrongSum checks that the server refuses bytes that don't match their checksum.
 func (b *Bucket) tryWrongSum(ctx context.Context, spec ObjectSpec) error {
 	body := b.Checksum().Body([]byte("probe"))
 	body.Sum[0] ^= 1
 	_, err := b.Put(ctx, spec, body)
 	switch status := statusOf(err); {
 	case err == nil, errors.Is(err, ErrMismatch):
-		return fmt.Errorf("%s of what is sent: %w", b.Checksum(), errUnverified)
+		return fmt.Errorf("%s of sent bytes: %w", b.Checksum(), errUnverified)
 	case status < 400 || status >= 500, status == http.StatusPreconditionFailed:
 		return err
 	}
 	return nil
 }
 
-// tryUpload stores an object of one part.
+// tryUpload stores an object in one part. It reports noSums if ListParts lacks the part's checksum.
 func (b *Bucket) tryUpload(ctx context.Context, spec ObjectSpec) (stored Stored, noSums bool, err error) {
 	u, err := b.CreateUpload(ctx, spec)
 	if err != nil {

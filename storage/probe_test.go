@@ -18,7 +18,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// requireNoProbe checks that setup left nothing behind.
+// requireNoProbe checks that setup left no object and no upload.
 func (f *faultyBucket) requireNoProbe(t *testing.T) {
 	t.Helper()
 	objects, err := f.directClient.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
@@ -27,12 +27,12 @@ func (f *faultyBucket) requireNoProbe(t *testing.T) {
 	require.Empty(t, f.uploads(t, ""))
 }
 
-// probes returns the lines of setup that are about what it tried out.
+// probes runs setup and returns its lines about the probe.
 func (f *faultyBucket) probes(t *testing.T, dryRun bool) (lines []string, err error) {
 	t.Helper()
 	all, err := f.Setup(t.Context(), dryRun)
 	for _, line := range all {
-		if !strings.Contains(line, "lifecycle") && !strings.HasSuffix(line, "is there") {
+		if !strings.Contains(line, "lifecycle") && !strings.HasSuffix(line, ": exists") {
 			lines = append(lines, line)
 		}
 	}
@@ -62,7 +62,7 @@ func TestSetupProbesPoolSettings(t *testing.T) {
 				}
 				lines, err := f.probes(t, true)
 				require.NoError(t, err)
-				require.Equal(t, []string{"bucket " + f.pool.Bucket + ": would try out " + want}, lines)
+				require.Equal(t, []string{"bucket " + f.pool.Bucket + ": would probe " + want}, lines)
 				require.Zero(t, writes.Load())
 				lines, err = f.probes(t, false)
 				require.NoError(t, err)
@@ -73,15 +73,15 @@ func TestSetupProbesPoolSettings(t *testing.T) {
 	}
 }
 
-// lack is what a server can't do, and what setup says of it.
+// lack is a feature that a server does not have, with setup's report of it.
 type lack struct {
 	inject func(t *testing.T, f *faultyBucket)
 	pool   func(*storage.Pool)
-	err    string   // with which setup fails
-	lines  []string // what it says otherwise, after the name of the bucket
+	err    string   // the error of setup, if it must fail
+	lines  []string // the lines of setup otherwise, without the name of the bucket
 }
 
-// refusing is a server that answers some requests with an error.
+// refusing has the server answer some requests with an error.
 func refusing(status int, code string, which func(*http.Request) bool) func(*testing.T, *faultyBucket) {
 	return func(_ *testing.T, f *faultyBucket) {
 		f.Reply = func(w http.ResponseWriter, r *http.Request) bool {
@@ -94,7 +94,7 @@ func refusing(status int, code string, which func(*http.Request) bool) func(*tes
 	}
 }
 
-// stripping is a server that does not know some headers.
+// stripping has the server ignore some headers and never send them.
 func stripping(headers ...string) func(*testing.T, *faultyBucket) {
 	return func(t *testing.T, f *faultyBucket) {
 		t.Helper()
@@ -111,7 +111,7 @@ func stripping(headers ...string) func(*testing.T, *faultyBucket) {
 	}
 }
 
-// unconditional is a server that ignores the conditions of a call.
+// unconditional has the server ignore the preconditions of a call.
 func unconditional(call string) func(*testing.T, *faultyBucket) {
 	return func(t *testing.T, f *faultyBucket) {
 		t.Helper()
@@ -136,14 +136,14 @@ func calls(call string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return storagetest.Call(r) == call }
 }
 
-// withCRC tells requests that say what their CRC64NVME is, or that one is wanted.
+// withCRC reports whether a request contains a CRC64NVME or asks for it.
 func withCRC(r *http.Request) bool {
 	return r.Header.Get("X-Amz-Checksum-Crc64nvme") != "" || r.Header.Get("X-Amz-Checksum-Algorithm") == "CRC64NVME"
 }
 
 func lacks() map[string]lack {
-	const overwrites = "warning: the server ignores conditional writes: a worker that was frozen for minutes could put an old " +
-		"copy over a newer one (pools[].overwrite: true says that this is known)"
+	const overwrites = "warning: the server ignores conditional writes: a worker that was frozen for minutes could " +
+		"overwrite a newer copy with an older one (pools[].overwrite: true acknowledges this)"
 	md5 := func(p *storage.Pool) { p.Checksum = storage.ChecksumMD5 }
 	return map[string]lack{
 		"refuses CRC64NVME": {
@@ -155,14 +155,14 @@ func lacks() map[string]lack {
 			err:    "set pools[].checksum: md5: ",
 		},
 		"repeats any CRC64NVME": {inject: repeating, err: "set pools[].checksum: md5: "},
-		"has no CRC64NVME of uploads": {
+		"has no CRC64NVME for uploads": {
 			inject: refusing(http.StatusNotImplemented, "NotImplemented", func(r *http.Request) bool {
 				return withCRC(r) && storagetest.Call(r) == storagetest.CallCreate
 			}),
 			err: "set pools[].checksum: md5: ",
 		},
-		"shows no CRC64NVME of whole uploads": {inject: composing(true), err: "set pools[].checksum: md5: "},
-		"shows no CRC64NVME of puts":          {inject: composing(false), err: "set pools[].checksum: md5: "},
+		"reports no CRC64NVME of whole uploads": {inject: composing(true), err: "set pools[].checksum: md5: "},
+		"reports no CRC64NVME of puts":          {inject: composing(false), err: "set pools[].checksum: md5: "},
 		"does not know Content-MD5": {
 			inject: stripping("Content-Md5"), pool: md5,
 			err: "set pools[].checksum: crc64nvme: ",
@@ -189,13 +189,13 @@ func lacks() map[string]lack {
 		},
 		"refuses everything": {
 			inject: refusing(http.StatusForbidden, "AccessDenied", calls(storagetest.CallPut)),
-			err:    "try out an upload: ",
+			err:    "probe upload: ",
 		},
 		"is down": {
 			inject: refusing(http.StatusServiceUnavailable, "ServiceUnavailable", func(r *http.Request) bool {
 				return storagetest.Call(r) == storagetest.CallPut && withCRC(r)
 			}),
-			err: "try out an upload: ",
+			err: "probe upload: ",
 		},
 		"ignores conditions": {
 			inject: stripping("If-None-Match", "If-Match"),
@@ -213,7 +213,7 @@ func lacks() map[string]lack {
 			inject: unconditional(storagetest.CallPut),
 			lines:  []string{"crc64nvme and unsigned payloads work", overwrites},
 		},
-		"ignores conditions, which is known": {
+		"ignores conditions, with overwrite set": {
 			inject: stripping("If-None-Match", "If-Match"), pool: func(p *storage.Pool) { p.Overwrite = true },
 			lines: []string{"crc64nvme and unsigned payloads work"},
 		},
@@ -228,13 +228,13 @@ func lacks() map[string]lack {
 			},
 			lines: []string{
 				"crc64nvme, unsigned payloads and conditional writes work",
-				"warning: the server does not list the checksums of parts: copies begin anew after a crash",
+				"warning: the server does not list the checksums of parts: copies restart after a crash",
 			},
 		},
 	}
 }
 
-// repeating is a server that has seen of checksums but how they look.
+// repeating has the server store and return any checksum without verifying it.
 func repeating(t *testing.T, f *faultyBucket) {
 	const header = "X-Amz-Checksum-Crc64nvme"
 	var sums sync.Map
@@ -254,7 +254,8 @@ func repeating(t *testing.T, f *faultyBucket) {
 	}
 }
 
-// composing is a server whose checksums, of uploads or of puts, are checksums of checksums.
+// composing has the server report composite checksums (checksums of checksums), either of uploads
+// or of puts.
 func composing(uploads bool) func(*testing.T, *faultyBucket) {
 	return func(_ *testing.T, f *faultyBucket) {
 		f.Response = func(r *http.Response) error {
@@ -331,7 +332,7 @@ func TestSetupWithoutDeletePermissionProbesOnce(t *testing.T) {
 				return r.Method == http.MethodDelete && storagetest.Call(r) == storagetest.CallOther
 			})(t, f)
 			_, err := f.Setup(t.Context(), false)
-			require.ErrorContains(t, err, "bucket "+f.pool.Bucket+": try out an upload: what was uploaded stays: ")
+			require.ErrorContains(t, err, "bucket "+f.pool.Bucket+": probe upload: probe object not deleted: ")
 			left, err := f.directClient.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
 			require.NoError(t, err)
 			require.Len(t, left.Contents, 1)

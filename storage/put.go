@@ -10,8 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Put stores a whole object in one request: all of it, verified, or nothing. It fails with [ErrConflict] or
-// [ErrMismatch], or with the server's error.
+// Put stores a whole object in one request: completely and verified, or not at all. It settles a
+// lost reply with a HEAD. It fails with [ErrConflict] or [ErrMismatch], or with the server's error.
+// If the HEAD fails too, the object may exist after the error.
 func (b *Bucket) Put(ctx context.Context, spec ObjectSpec, body Body) (Stored, error) {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return Stored{}, b.wrap("put", spec.Key, err)
@@ -51,7 +52,7 @@ func (b *Bucket) Put(ctx context.Context, spec ObjectSpec, body Body) (Stored, e
 			CopyID:     spec.Metadata[MetadataCopyID],
 		}, nil
 	default:
-		// The server did not say that it checked: look at what it has.
+		// The server's reply does not show that it verified the checksum: HEAD the object.
 		stored, err := b.verify(ctx, spec, want)
 		return stored, b.wrapNonNil("put", spec.Key, err)
 	}

@@ -12,27 +12,33 @@ import (
 )
 
 const (
-	// maxCopyObject is the most that CopyObject copies, in bytes
+	// maxCopyObject is the limit of CopyObject, in bytes
 	// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
 	maxCopyObject = 5 << 30
-	// copyPart is what UploadPartCopy copies at a time, in bytes: enough that a 48.8 TiB object fits, and little enough that
-	// several are under way.
+	// copyPart is the size of an UploadPartCopy, in bytes. Objects above 4.88 TiB get larger parts
+	// (see [PartSize]). It is small enough that several are in flight.
 	copyPart = 512 << 20
-	// copiesInFlight is how many of them are.
+	// copiesInFlight is the limit of concurrent UploadPartCopy calls of one copy.
 	copiesInFlight = 8
 )
 
-// ErrNotCopied is returned if the server can't copy a source by itself: the credentials can't read it, or it is not what
-// it was, or the server has no such call. Nothing is left behind; the bytes have to be streamed.
+// ErrNotCopied is returned if the server can't copy a source by itself: the credentials can't read
+// the source, the source has changed, or the server lacks the call. Nothing is left behind. The
+// caller streams the bytes instead.
 var ErrNotCopied = errors.New("not copied by the server")
 
-// CopyFrom has the server copy the source by itself. It fails with [ErrNotCopied] where streaming may do better, and with
-// [ErrConflict] where it would not. copied is told how many bytes the server has copied since the last time, from many
-// goroutines.
+// CopyFrom has the server copy the source by itself. It fails with
+//   - [ErrNotCopied] if streaming may succeed,
+//   - [ErrConflict] if streaming would fail too,
+//   - ctx's error,
+//   - or the server's error if the outcome is unknown, in which case the object may exist.
+//
+// If the object is copied in parts, CopyFrom calls copied for each, with the bytes of the part. The
+// calls are concurrent.
 func (b *Bucket) CopyFrom(ctx context.Context, spec ObjectSpec, src CopySource, copied func(bytes int64)) (Stored, error) {
 	stored, err := b.copyFrom(ctx, spec, src, copied)
 	if errors.Is(err, ErrConflict) {
-		// Which of the two objects does not meet its condition the server does not say.
+		// The server does not say which of the two objects failed its condition.
 		if _, changed := b.headSource(ctx, src); changed != nil {
 			err = changed
 		}
@@ -64,9 +70,10 @@ func (b *Bucket) copyFrom(ctx context.Context, spec ObjectSpec, src CopySource, 
 	return b.verify(ctx, spec, want)
 }
 
-// admits looks whether the object may appear. AWS sees to that itself, but versitygw 1.8.0 and MinIO of 2026-02 ignore the
-// conditions of CopyObject, so that what appears after this look is overwritten there. They do keep the condition on the
-// source: what is put in its place is what the source is at that moment, never an older one.
+// admits HEADs the destination to check the preconditions. AWS checks them itself. Versitygw 1.8.0
+// and MinIO of 2026-02 ignore the preconditions of CopyObject, so they overwrite an object stored
+// after this HEAD. They do keep the condition on the source: the new object has the source's
+// content at that moment, never an older one.
 func (b *Bucket) admits(ctx context.Context, spec ObjectSpec) error {
 	if b.pool.Overwrite {
 		return nil
@@ -81,7 +88,8 @@ func (b *Bucket) admits(ctx context.Context, spec ObjectSpec) error {
 	return err
 }
 
-// headSource makes sure that the credentials can read the source, and that it is the one that is meant.
+// headSource checks that the credentials can read the source, and that it has the expected size and
+// ETag.
 func (b *Bucket) headSource(ctx context.Context, src CopySource) (Stored, error) {
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: &src.Bucket, Key: &src.Key, ChecksumMode: types.ChecksumModeEnabled, IfMatch: optional(src.ETag),
@@ -94,9 +102,9 @@ func (b *Bucket) headSource(ctx context.Context, src CopySource) (Stored, error)
 	case ctx.Err() != nil:
 		return Stored{}, ctx.Err()
 	case err != nil:
-		return Stored{}, fmt.Errorf("look at the source: %w", err)
+		return Stored{}, fmt.Errorf("head source: %w", err)
 	case aws.ToInt64(out.ContentLength) != src.Size || aws.ToString(out.ETag) != src.ETag:
-		return Stored{}, errors.New("the source is another one")
+		return Stored{}, errors.New("source changed (size or ETag differs)")
 	}
 	want := Stored{Size: src.Size}
 	if out.ChecksumType != types.ChecksumTypeComposite {
@@ -112,7 +120,7 @@ func (b *Bucket) copyObject(ctx context.Context, spec ObjectSpec, src CopySource
 		CopySource:         aws.String(src.header()),
 		CopySourceIfMatch:  &src.ETag,
 		MetadataDirective:  types.MetadataDirectiveReplace,
-		TaggingDirective:   types.TaggingDirectiveReplace, // else it would take another permission to read them
+		TaggingDirective:   types.TaggingDirectiveReplace, // copying tags takes another permission
 		ContentType:        optional(spec.ContentType),
 		ContentEncoding:    optional(spec.ContentEncoding),
 		ContentDisposition: optional(spec.ContentDisposition),
@@ -127,8 +135,9 @@ func (b *Bucket) copyObject(ctx context.Context, spec ObjectSpec, src CopySource
 	return err
 }
 
-// copyParts names no checksum algorithm: servers can't tell a copied part's. One that keeps checksums then computes the
-// whole object's.
+// copyParts copies the source in parts. It names no checksum algorithm, because servers can't
+// report the checksum of a copied part. A server that keeps checksums then computes that of the
+// whole object.
 func (b *Bucket) copyParts(ctx context.Context, spec ObjectSpec, src CopySource, copied func(int64)) (err error) {
 	u, err := b.createUpload(ctx, spec, false)
 	if err != nil {
@@ -167,7 +176,7 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src CopySource, copied f
 	group.SetLimit(copiesInFlight)
 	for i := range parts {
 		group.Go(func() error {
-			number, first := int32(i)+1, int64(i)*size //nolint:gosec // there are 10,000 at most
+			number, first := int32(i)+1, int64(i)*size //nolint:gosec // at most 10,000 parts
 			end := min(first+size, src.Size)
 			out, err := b.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 				Bucket:            &b.pool.Bucket,
@@ -182,7 +191,7 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src CopySource, copied f
 			case err != nil:
 				return fmt.Errorf("part %d: %w", number, err)
 			case out.CopyPartResult == nil:
-				return fmt.Errorf("part %d: the server does not say that it copied it", number)
+				return fmt.Errorf("part %d: the server's reply has no result", number)
 			}
 			parts[i] = types.CompletedPart{ETag: out.CopyPartResult.ETag, PartNumber: &number}
 			copied(end - first)

@@ -18,16 +18,17 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// copyFault is what goes wrong with a server's own copy and what comes of it.
+// copyFault is injected into a server's own copy, which then must have this result.
 type copyFault struct {
 	inject func(t *testing.T, c *serverCopy)
-	// err is the error, which is the only one of ErrNotCopied, ErrConflict and Canceled, or errAny for neither of them.
+	// err is the expected error: ErrNotCopied, ErrConflict or Canceled, and not the other two. It
+	// is errAny for none of the three, and nil for success.
 	err   error
 	holds string
 	only  string
 }
 
-// first is the call by which the server first reads the source.
+// firstRead returns the call with which the server first reads the source.
 func (c *serverCopy) firstRead() string {
 	if c.call == storagetest.CallComplete {
 		return storagetest.CallPartCopy
@@ -35,7 +36,7 @@ func (c *serverCopy) firstRead() string {
 	return c.call
 }
 
-// before the first such request, hook is called.
+// beforeFirstRead has hook called before the first such request.
 func (c *serverCopy) beforeFirstRead(hook func()) {
 	c.Request = func(r *http.Request) bool {
 		if storagetest.Call(r) == c.firstRead() && c.injected.Add(1) == 1 {
@@ -45,7 +46,7 @@ func (c *serverCopy) beforeFirstRead(hook func()) {
 	}
 }
 
-// own makes a source of its own, which may be changed.
+// useOwnSource copies the source to a source of this test, which the test may change.
 func (c *serverCopy) useOwnSource(t *testing.T) {
 	t.Helper()
 	key := c.spec.Key + "-source"
@@ -59,7 +60,7 @@ func (c *serverCopy) useOwnSource(t *testing.T) {
 	c.src.ETag = stored.ETag
 }
 
-// at has the named call, of the copy and not of its source, answered by hook.
+// answer has hook answer the named call, for the copy and not for its source.
 func (c *serverCopy) answer(call string, hook func(w http.ResponseWriter)) {
 	c.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 		if storagetest.Call(r) != call || !strings.HasSuffix(r.URL.Path, c.spec.Key) {
@@ -71,7 +72,7 @@ func (c *serverCopy) answer(call string, hook func(w http.ResponseWriter)) {
 	}
 }
 
-// replies of the named call go through hook.
+// change has hook change the replies to the named call, for the copy and not for its source.
 func (c *serverCopy) change(call string, hook func(r *http.Response) error) {
 	c.Response = func(r *http.Response) error {
 		if storagetest.Call(r.Request) != call || !strings.HasSuffix(r.Request.URL.Path, c.spec.Key) {
@@ -100,48 +101,48 @@ func copyFaults() map[string]copyFault {
 	}
 	notCopied, conflict := storage.ErrNotCopied, storage.ErrConflict
 	return map[string]copyFault{
-		"another copy is there": {plain(withOther(countFault)), conflict, others, ""},
-		"another copy than the one to replace is there": {func(t *testing.T, c *serverCopy) {
+		"another copy exists": {plain(withOther(countFault)), conflict, others, ""},
+		"another copy than Replaces exists": {func(t *testing.T, c *serverCopy) {
 			t.Helper()
 			c.spec.Replaces = `"00000000000000000000000000000000"`
 			withOther(countFault)(&c.attempt)
 		}, conflict, others, ""},
-		"the copy to replace is there": {func(t *testing.T, c *serverCopy) {
+		"the copy in Replaces exists": {func(t *testing.T, c *serverCopy) {
 			t.Helper()
 			withOther(countFault)(&c.attempt)
 			existing, err := c.directBucket.Head(t.Context(), c.spec.Key)
 			require.NoError(t, err)
 			c.spec.Replaces = existing.ETag
 		}, nil, ours, ""},
-		"the copy to replace is not there": {simple(func(c *serverCopy) {
+		"the copy in Replaces is missing": {simple(func(c *serverCopy) {
 			c.spec.Replaces = `"00000000000000000000000000000000"`
 			countFault(&c.attempt)
 		}), conflict, nothing, ""},
-		"another copy comes": {simple(func(c *serverCopy) {
+		"another copy is stored meanwhile": {simple(func(c *serverCopy) {
 			c.beforeFirstRead(func() { must(c.storeOther()) })
-		}), conflict, others, parts}, // the servers here ignore the condition of CopyObject
-		"the server says that another copy is there": {simple(func(c *serverCopy) {
+		}), conflict, others, parts}, // these servers ignore the condition of CopyObject
+		"the server reports another copy": {simple(func(c *serverCopy) {
 			c.answer(c.call, refusal(http.StatusPreconditionFailed, "PreconditionFailed"))
 		}), conflict, nothing, ""},
 
-		"the source is another one": {simple(func(c *serverCopy) {
+		"the source has another ETag": {simple(func(c *serverCopy) {
 			c.src.ETag = `"00000000000000000000000000000000"`
 			countFault(&c.attempt)
 		}), notCopied, nothing, ""},
 		"the source has another size": {simple(func(c *serverCopy) { c.src.Size++; countFault(&c.attempt) }), notCopied, nothing, ""},
-		"the source is not there":     {simple(func(c *serverCopy) { c.src.Key += "x"; countFault(&c.attempt) }), notCopied, nothing, ""},
-		"the source changes": {func(t *testing.T, c *serverCopy) {
+		"the source is missing":       {simple(func(c *serverCopy) { c.src.Key += "x"; countFault(&c.attempt) }), notCopied, nothing, ""},
+		"the source changes meanwhile": {func(t *testing.T, c *serverCopy) {
 			t.Helper()
 			c.useOwnSource(t)
 			src := c.src
 			c.beforeFirstRead(func() { src.put(t, []byte("another one")) })
 		}, notCopied, nothing, ""},
-		"the source goes": {func(t *testing.T, c *serverCopy) {
+		"the source is deleted meanwhile": {func(t *testing.T, c *serverCopy) {
 			t.Helper()
 			c.useOwnSource(t)
 			c.beforeFirstRead(func() { must(c.src.bucket.Delete(context.Background(), c.src.Key)) })
 		}, notCopied, nothing, ""},
-		"the source may not be read": {simple(func(c *serverCopy) {
+		"reading the source is denied": {simple(func(c *serverCopy) {
 			c.Reply = func(w http.ResponseWriter, r *http.Request) bool {
 				if strings.HasSuffix(r.URL.Path, c.spec.Key) {
 					return false
@@ -151,7 +152,7 @@ func copyFaults() map[string]copyFault {
 				return true
 			}
 		}), notCopied, nothing, ""},
-		"the credentials are others": {simple(func(c *serverCopy) {
+		"the credentials are wrong": {simple(func(c *serverCopy) {
 			c.cfg.Credentials = credentials.NewStaticCredentialsProvider("others", "othersothers", "")
 			bucket := storage.Open(c.cfg, c.pool)
 			c.run = func(ctx context.Context) (storage.Stored, error) {
@@ -160,49 +161,49 @@ func copyFaults() map[string]copyFault {
 			countFault(&c.attempt)
 		}), notCopied, nothing, ""},
 
-		"the server can't copy":     {simple(func(c *serverCopy) { c.answer(c.firstRead(), refusal(http.StatusNotImplemented, "NotImplemented")) }), notCopied, nothing, ""},
-		"the server may not copy":   {simple(func(c *serverCopy) { c.answer(c.firstRead(), refusal(http.StatusForbidden, "AccessDenied")) }), notCopied, nothing, ""},
-		"requests are lost":         {plain(dropRequests), notCopied, nothing, ""},
-		"replies are lost":          {plain(dropReplies), nil, ours, ""},
-		"half of the reply comes":   {plain(func(a *attempt) { a.changeReply(cutReply) }), nil, ours, ""},
-		"a late error":              {plain(answerLateError), notCopied, nothing, ""},
-		"a late error, though done": {simple(func(c *serverCopy) { c.change(c.call, replacedBy(lateError)) }), nil, ours, ""},
-		"requests of parts are lost": {simple(func(c *serverCopy) {
+		"copies are not implemented": {simple(func(c *serverCopy) { c.answer(c.firstRead(), refusal(http.StatusNotImplemented, "NotImplemented")) }), notCopied, nothing, ""},
+		"copies are denied":          {simple(func(c *serverCopy) { c.answer(c.firstRead(), refusal(http.StatusForbidden, "AccessDenied")) }), notCopied, nothing, ""},
+		"requests are lost":          {plain(dropRequests), notCopied, nothing, ""},
+		"replies are lost":           {plain(dropReplies), nil, ours, ""},
+		"the reply is cut":           {plain(func(a *attempt) { a.changeReply(cutReply) }), nil, ours, ""},
+		"a late error":               {plain(answerLateError), notCopied, nothing, ""},
+		"a late error after success": {simple(func(c *serverCopy) { c.change(c.call, replacedBy(lateError)) }), nil, ours, ""},
+		"requests for parts are lost": {simple(func(c *serverCopy) {
 			c.answer(storagetest.CallPartCopy, abortConnection)
 		}), notCopied, nothing, parts},
-		"replies of parts are lost": {simple(func(c *serverCopy) { c.change(storagetest.CallPartCopy, loseReply) }), notCopied, nothing, parts},
-		"a late error of a part":    {simple(func(c *serverCopy) { c.answer(storagetest.CallPartCopy, writeLateError) }), notCopied, nothing, parts},
-		"a part without an answer":  {simple(func(c *serverCopy) { c.change(storagetest.CallPartCopy, replacedBy("")) }), notCopied, nothing, parts},
-		"no upload can be begun": {simple(func(c *serverCopy) {
+		"replies for parts are lost": {simple(func(c *serverCopy) { c.change(storagetest.CallPartCopy, loseReply) }), notCopied, nothing, parts},
+		"a late error for a part":    {simple(func(c *serverCopy) { c.answer(storagetest.CallPartCopy, writeLateError) }), notCopied, nothing, parts},
+		"an empty reply for a part":  {simple(func(c *serverCopy) { c.change(storagetest.CallPartCopy, replacedBy("")) }), notCopied, nothing, parts},
+		"creating an upload is denied": {simple(func(c *serverCopy) {
 			c.answer(storagetest.CallCreate, refusal(http.StatusForbidden, "AccessDenied"))
 		}), notCopied, nothing, parts},
-		"HEAD lies of the copy's checksum": {simple(func(c *serverCopy) {
+		"wrong HEAD checksum": {simple(func(c *serverCopy) {
 			c.change(storagetest.CallHead, func(r *http.Response) error {
 				r.Header.Set("X-Amz-Checksum-Crc64nvme", "AAAAAAAAAAA=")
 				return nil
 			})
 		}), notCopied, nothing, ""},
-		"HEAD lies of the copy's size": {simple(func(c *serverCopy) {
+		"wrong HEAD length": {simple(func(c *serverCopy) {
 			c.change(storagetest.CallHead, func(r *http.Response) error {
 				r.Header.Set("Content-Length", "1")
 				return nil
 			})
 		}), notCopied, nothing, ""},
-		"HEAD fails afterwards":         {simple(failHead(false)), errAny, ours, ""},
+		"HEAD fails after the copy":     {simple(failHead(false)), errAny, ours, ""},
 		"HEAD fails after lost replies": {simple(failHead(true)), errAny, ours, ""},
 
-		"the caller leaves before": {simple(func(c *serverCopy) {
+		"cancelled before success": {simple(func(c *serverCopy) {
 			c.answer(c.call, func(http.ResponseWriter) { c.cancel(); panic(http.ErrAbortHandler) })
 		}), context.Canceled, nothing, ""},
-		"the caller leaves when it is done": {simple(func(c *serverCopy) {
+		"cancelled after success": {simple(func(c *serverCopy) {
 			c.change(c.call, func(*http.Response) error { c.cancel(); return io.ErrUnexpectedEOF })
 		}), nil, ours, ""},
-		"the caller leaves when the upload begins": {simple(func(c *serverCopy) {
+		"cancelled when the upload is created": {simple(func(c *serverCopy) {
 			c.change(storagetest.CallCreate, func(*http.Response) error { c.cancel(); return nil })
 		}), context.Canceled, nothing, parts},
-		"the caller leaves while parts are copied": {simple(func(c *serverCopy) { c.beforeFirstRead(func() { c.cancel() }) }),
+		"cancelled while parts are copied": {simple(func(c *serverCopy) { c.beforeFirstRead(func() { c.cancel() }) }),
 			context.Canceled, nothing, parts},
-		"the caller leaves when a part is copied": {simple(func(c *serverCopy) {
+		"cancelled when a part is copied": {simple(func(c *serverCopy) {
 			c.change(storagetest.CallPartCopy, func(*http.Response) error { c.cancel(); return nil })
 		}), context.Canceled, nothing, parts},
 	}
@@ -220,7 +221,7 @@ func replacedBy(body string) func(*http.Response) error {
 	return func(r *http.Response) error { return replace(r, http.StatusOK, body) }
 }
 
-// failHead has looks at the copy fail once it is there.
+// failHead has every HEAD fail after the copy is stored.
 func failHead(lost bool) func(*serverCopy) {
 	return func(c *serverCopy) {
 		c.Response = func(r *http.Response) error {
@@ -256,7 +257,7 @@ func TestServerCopyFaults(t *testing.T) {
 	}
 }
 
-// suffer has the copy suffer a fault and checks what comes of it.
+// checkFault injects the fault, runs the copy and checks the result.
 func (c *serverCopy) checkFault(t *testing.T, tc copyFault) {
 	t.Helper()
 	var ctx context.Context
@@ -268,12 +269,12 @@ func (c *serverCopy) checkFault(t *testing.T, tc copyFault) {
 	for _, known := range []error{storage.ErrNotCopied, storage.ErrConflict, context.Canceled} {
 		require.Equal(t, errors.Is(tc.err, known), errors.Is(err, known), "error: %v", err)
 	}
-	require.Positive(t, c.injected.Load(), "the fault did not strike")
+	require.Positive(t, c.injected.Load(), "the fault was not injected")
 	if tc.holds == ours {
 		c.requireOurs(t)
 	} else {
 		require.Equal(t, tc.holds, c.existing(t))
 	}
 	require.Empty(t, c.uploads(t, c.spec.Key))
-	require.Less(t, c.Largest(), int64(8<<10), "its bytes came here")
+	require.Less(t, c.Largest(), int64(8<<10), "the bytes passed through this process")
 }

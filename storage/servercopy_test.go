@@ -19,7 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// sources are objects on a server, by the call that copies them: a small one, and one of three parts.
+// sources holds a small object and one of three parts, by the call that completes their copies.
 type sources map[string]source
 
 type source struct {
@@ -41,7 +41,7 @@ func sourcesOn(t *testing.T, s server) sources {
 	} {
 		src := source{bucket: bucket, body: make([]byte, size)}
 		_, _ = random.Read(src.body)
-		// Every byte of the key has to be escaped somewhere.
+		// The key has every character that needs escaping somewhere.
 		src.CopySource = storage.CopySource{
 			Bucket: s.Bucket, Key: call + "/a b+c%2Fd&e=f?g#h\u00fc~'()*.bin", Region: s.Pool.Region, Size: int64(size),
 		}
@@ -51,7 +51,7 @@ func sourcesOn(t *testing.T, s server) sources {
 	return all
 }
 
-// put stores other bytes as the source.
+// put stores the bytes as the source, in place of the earlier ones.
 func (s *source) put(t *testing.T, body []byte) {
 	t.Helper()
 	spec := storage.ObjectSpec{
@@ -66,11 +66,11 @@ func (s *source) put(t *testing.T, body []byte) {
 	s.ETag = stored.ETag
 }
 
-// copying is an attempt by CopyFrom.
+// serverCopy is an attempt by CopyFrom.
 type serverCopy struct {
 	attempt
 	src    source
-	copied atomic.Int64 // bytes, as was told
+	copied atomic.Int64 // bytes that CopyFrom reported
 }
 
 func (s source) newCopy(t *testing.T, on server, call, key string, change func(*storage.Pool)) *serverCopy {
@@ -84,7 +84,8 @@ func (s source) newCopy(t *testing.T, on server, call, key string, change func(*
 	return c
 }
 
-// requireOurs checks what is there, and that nothing of the source is but its bytes.
+// requireOurs checks the stored object. It must have the bytes of the source and none of its
+// headers.
 func (c *serverCopy) requireOurs(t *testing.T) {
 	t.Helper()
 	require.Equal(t, ours, c.existing(t))
@@ -127,7 +128,7 @@ func TestServerCopies(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, head, stored)
 					require.Empty(t, c.uploads(t, c.spec.Key))
-					require.Less(t, c.Largest(), int64(8<<10), "its bytes came here")
+					require.Less(t, c.Largest(), int64(8<<10), "the bytes passed through this process")
 					want := map[string]int{storagetest.CallCopy: 1}
 					if call == storagetest.CallComplete {
 						require.Equal(t, src.Size, c.copied.Load(), "progress")

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// settleTimeout bounds the look at what became of a call that failed, and the clean-up: both go on after the caller's
-// context is over.
+// settleTimeout bounds the HEAD that settles a failed call, and the clean-up. Both outlive the
+// caller's context.
 const settleTimeout = 10 * time.Second
 
 // errUnsettled marks a failure that may have left an object behind.
-var errUnsettled = errors.New("what became of it is not known")
+var errUnsettled = errors.New("outcome unknown")
 
-// settle finds out what a call did that was to make an object appear and failed: its reply may have been lost. Only if
-// it was done is there an object with this copy's id.
+// settle finds out whether a failed call stored its object, since only its reply may have been
+// lost. Then, and only then, the object has this copy's id.
 func (b *Bucket) settle(ctx context.Context, spec ObjectSpec, want Stored, failure error) (Stored, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
@@ -27,14 +27,14 @@ func (b *Bucket) settle(ctx context.Context, spec ObjectSpec, want Stored, failu
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return Stored{}, fmt.Errorf("%w; %w: %w", failure, errUnsettled, err)
 	}
-	// A server that has no object to replace answers 404.
+	// Without an object to replace, the server answers 404.
 	if isStatus(failure, http.StatusPreconditionFailed) || hasCode(failure, "PreconditionFailed", "NoSuchKey") {
 		failure = fmt.Errorf("%w: %w", ErrConflict, failure)
 	}
 	return Stored{}, failure
 }
 
-// verify compares what the bucket holds with what was sent, and removes it if it differs.
+// verify compares the stored object with the sent one, and deletes it if they differ.
 func (b *Bucket) verify(ctx context.Context, spec ObjectSpec, want Stored) (Stored, error) {
 	stored, err := b.Head(ctx, spec.Key)
 	switch {
@@ -46,7 +46,8 @@ func (b *Bucket) verify(ctx context.Context, spec ObjectSpec, want Stored) (Stor
 	return b.judge(ctx, spec, want, stored)
 }
 
-// judge removes an object that was stored as this copy and is not what was sent.
+// judge accepts the stored object if it equals the sent one. Otherwise it deletes the object,
+// unless another copy stored it.
 func (b *Bucket) judge(ctx context.Context, spec ObjectSpec, want, stored Stored) (Stored, error) {
 	switch {
 	case stored.CopyID != "" && stored.CopyID != spec.Metadata[MetadataCopyID]:
@@ -60,7 +61,8 @@ func (b *Bucket) judge(ctx context.Context, spec ObjectSpec, want, stored Stored
 	return Stored{}, errors.Join(err, b.Delete(ctx, spec.Key))
 }
 
-// agree compares an object with what is known of it. A server that shows no checksum has verified it as it came.
+// agree reports whether the stored object has the expected length and checksum. A server that
+// reports no checksum verified the object when it received it.
 func agree(stored, want Stored) bool {
 	return stored.Size == want.Size &&
 		(want.ETag == "" || stored.ETag == want.ETag) &&

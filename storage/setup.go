@@ -10,13 +10,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Setup makes the bucket and its lifecycle rules if they are not there as configured, tries out what the pool says of the
-// server, and says what it did in lines for a person. With dryRun it changes nothing and says what it would do. A server
-// that has no lifecycle rules is worth a warning, not an error: copies are then kept for ever.
+// Setup creates the bucket if it is missing, and sets its lifecycle rules unless they are as
+// configured. Then it probes whether the server supports the pool's settings. It returns lines for
+// a person that report its changes. With dryRun it changes nothing, and the lines report the
+// changes that it would make.
+//
+// A server without lifecycle rules gets a warning and no error: it keeps copies for ever. If the
+// probe fails, the error names the settings that work, if there are any.
 func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 	name := "bucket " + b.pool.Bucket
 	_, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.pool.Bucket})
-	said := name + ": is there"
+	said := name + ": exists"
 	switch {
 	case err == nil:
 	case !isStatus(err, http.StatusNotFound):
@@ -42,7 +46,7 @@ func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 
 func (b *Bucket) create(ctx context.Context) error {
 	in := &s3.CreateBucketInput{Bucket: &b.pool.Bucket}
-	// AWS refuses the location constraint us-east-1: it is what no constraint means.
+	// AWS refuses the location constraint us-east-1, which is the default.
 	if b.pool.Region != "us-east-1" {
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{
 			LocationConstraint: types.BucketLocationConstraint(b.pool.Region),
@@ -50,7 +54,7 @@ func (b *Bucket) create(ctx context.Context) error {
 	}
 	_, err := b.client.CreateBucket(ctx, in)
 	if _, ok := errors.AsType[*types.BucketAlreadyOwnedByYou](err); ok {
-		return nil // another setup was faster
+		return nil // another setup created it first
 	}
 	return err
 }

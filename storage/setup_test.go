@@ -20,7 +20,7 @@ func TestSetupIsIdempotentAndDryRunChangesNothing(t *testing.T) {
 	lines, err := b.Setup(t.Context(), true)
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(lines, "\n"), "would create it in "+pool.Region)
-	require.Contains(t, strings.Join(lines, "\n"), "would try out crc64nvme")
+	require.Contains(t, strings.Join(lines, "\n"), "would probe crc64nvme")
 	_, err = client(cfg, pool).HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: &pool.Bucket})
 	require.Error(t, err)
 
@@ -29,7 +29,7 @@ func TestSetupIsIdempotentAndDryRunChangesNothing(t *testing.T) {
 	require.Contains(t, strings.Join(lines, "\n"), "created in "+pool.Region)
 	lines, err = b.Setup(t.Context(), false)
 	require.NoError(t, err)
-	require.Contains(t, strings.Join(lines, "\n"), "is there")
-	// This server has no lifecycle rules: that is a warning.
+	require.Contains(t, strings.Join(lines, "\n"), ": exists")
+	// This server has no lifecycle rules, which causes a warning.
 	require.Contains(t, strings.Join(lines, "\n"), "warning: the server has no lifecycle rules")
 }

@@ -1,5 +1,3 @@
-// Package storagetest has what tests of rooms above storage need: [Memory], a bucket without a server, and [Run], the
-// contract that it and the real bucket both keep, so that what is proved on the one holds for the other.
 package storagetest
 
 import (
@@ -19,19 +17,20 @@ import (
 
 // Memory is an in-memory bucket. The zero value is empty and ready.
 type Memory struct {
-	// Err, if set, is what every call but Location answers: the bucket is down.
+	// Err, if set, is the error of every call except Location, as if the bucket was down.
 	Err error
 	// Heads counts the calls of Head.
 	Heads int
 	// OnDelete, if set, is called in the middle of every Delete.
 	OnDelete func()
-	// OnPart, if set, is called before a part is stored; an error is the call's.
+	// OnPart, if set, is called before a part is stored. UploadPart returns its error.
 	OnPart func(number int32) error
-	// OnCopy, if set, is the server that copies by itself; its error is the call's.
+	// OnCopy, if set, copies in place of the server, and returns the object's bytes. CopyFrom
+	// returns its error.
 	OnCopy func(ctx context.Context, spec storage.ObjectSpec, src storage.CopySource, copied func(bytes int64)) ([]byte, error)
 
 	mu      sync.Mutex
-	serial  int // of ETags and uploads
+	serial  int // the last number of an ETag or an upload
 	objects map[string]object
 	uploads map[storage.Upload]*upload
 }
@@ -79,7 +78,7 @@ func (m *Memory) Put(ctx context.Context, spec storage.ObjectSpec, body storage.
 	return m.store(spec, data)
 }
 
-// read is the server's side of a request with a body.
+// read reads and verifies the body of a request, as a server does.
 func (m *Memory) read(body storage.Body) ([]byte, error) {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return nil, err
@@ -96,7 +95,7 @@ func (m *Memory) read(body storage.Body) ([]byte, error) {
 	return data, nil
 }
 
-// store makes an object appear.
+// store makes an object visible if its precondition holds.
 func (m *Memory) store(spec storage.ObjectSpec, data []byte) (storage.Stored, error) {
 	if m.objects[spec.Key].stored.ETag != spec.Replaces {
 		return storage.Stored{}, fmt.Errorf("store %s: %w", spec.Key, storage.ErrConflict)
@@ -196,7 +195,7 @@ func (m *Memory) CompleteUpload(
 	var data []byte
 	for i, p := range parts {
 		if int(p.Number) != i+1 || open.parts[p.Number] != p {
-			return storage.Stored{}, fmt.Errorf("complete %s: part %d is another one", u.Key, i+1)
+			return storage.Stored{}, fmt.Errorf("complete %s: part %d differs from the uploaded one", u.Key, i+1)
 		}
 		data = append(data, open.bodies[p.Number]...)
 	}
@@ -235,7 +234,7 @@ func (m *Memory) ListUploads(ctx context.Context, prefix string) ([]storage.Uplo
 	return uploads, nil
 }
 
-// CopyFrom is [storage.Bucket.CopyFrom], by default of a server that can't.
+// CopyFrom is [storage.Bucket.CopyFrom]. Without OnCopy it fails with [storage.ErrNotCopied].
 func (m *Memory) CopyFrom(
 	ctx context.Context, spec storage.ObjectSpec, src storage.CopySource, copied func(bytes int64),
 ) (storage.Stored, error) {
@@ -265,7 +264,7 @@ func (m *Memory) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// down is why a call fails, if it does: like a real one, it notices that its caller is gone.
+// down returns the error of a call. Like a real call, it fails if ctx has ended.
 func (m *Memory) down(ctx context.Context) error {
 	if m.Err != nil {
 		return m.Err
@@ -273,7 +272,7 @@ func (m *Memory) down(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Spec returns what was stored under key, but for its bytes.
+// Spec returns the spec of the object under key, and whether there is an object.
 func (m *Memory) Spec(key string) (storage.ObjectSpec, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -281,13 +280,13 @@ func (m *Memory) Spec(key string) (storage.ObjectSpec, bool) {
 	return o.spec, ok
 }
 
-// Location is [storage.Bucket.Location]; the URL says what it was made from. Like signing, it works while the bucket is
-// down.
+// Location is [storage.Bucket.Location]. The URL contains the key and the method. Like presigning,
+// it works while the bucket is down.
 func (m *Memory) Location(_ context.Context, method, key string, _ time.Time) (storage.Location, error) {
 	return storage.Location{URL: "https://bucket.example/" + key + "?method=" + method}, nil
 }
 
-// Body returns what is stored under key.
+// Body returns the bytes of the object under key, and whether there is an object.
 func (m *Memory) Body(key string) ([]byte, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

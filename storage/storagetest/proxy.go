@@ -11,26 +11,27 @@ import (
 	"testing"
 )
 
-// Proxy is a real S3 server behind a proxy that forwards everything and spoils some of it. A field that is changed while
-// requests are under way is the caller's race.
+// Proxy is a proxy before a real S3 server. It forwards everything, except as its hooks say. A
+// caller must not change a field while requests are in flight.
 type Proxy struct {
-	// URL is the proxy's.
+	// URL is the proxy's base URL.
 	URL string
-	// Request may change what goes to the server; if it returns false the server never sees it, and the client gets no
-	// reply.
+	// Request may change a request. If it returns false, the server never sees the request and the
+	// client gets no reply.
 	Request func(r *http.Request) (forward bool)
-	// Reply may answer in the server's place; if it returns true the server never sees the request.
+	// Reply may answer instead of the server. If it returns true, the server never sees the
+	// request.
 	Reply func(w http.ResponseWriter, r *http.Request) bool
-	// Response may change what comes back; an error drops the reply.
+	// Response may change the server's reply. An error drops the reply.
 	Response func(*http.Response) error
 
 	largest atomic.Int64
 }
 
-// Largest is how many bytes the largest body had that passed, of a request or of a reply.
+// Largest returns the size of the largest body of a request or a reply so far, in bytes.
 func (p *Proxy) Largest() int64 { return p.largest.Load() }
 
-// counted is a body that passes.
+// counted is a body whose bytes are counted.
 type counted struct {
 	io.ReadCloser
 	size    int64
@@ -48,7 +49,7 @@ func (c *counted) Read(b []byte) (int, error) {
 	}
 }
 
-// NewProxy returns one of the server at target.
+// NewProxy starts a proxy before the server at target. It stops when the test ends.
 func NewProxy(t *testing.T, target string) *Proxy {
 	t.Helper()
 	p := &Proxy{}
@@ -59,7 +60,7 @@ func NewProxy(t *testing.T, target string) *Proxy {
 	reverse := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
-			r.Out.Host = r.In.Host // which is signed
+			r.Out.Host = r.In.Host // the signature covers it
 		},
 		ModifyResponse: func(r *http.Response) error {
 			r.Body = &counted{ReadCloser: r.Body, largest: &p.largest}
@@ -68,7 +69,7 @@ func NewProxy(t *testing.T, target string) *Proxy {
 			}
 			return nil
 		},
-		ErrorLog:     log.New(io.Discard, "", 0), // it is all on purpose
+		ErrorLog:     log.New(io.Discard, "", 0), // all errors are injected
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,7 +87,7 @@ func NewProxy(t *testing.T, target string) *Proxy {
 	return p
 }
 
-// Calls that a test may want to tell apart.
+// The S3 calls that [Call] tells apart.
 const (
 	CallPut      = "PutObject"
 	CallHead     = "HeadObject"
@@ -99,7 +100,7 @@ const (
 	CallOther    = ""
 )
 
-// Call tells which call of S3 a request is.
+// Call returns the S3 call of a request, [CallOther] for all that have no constant.
 func Call(r *http.Request) string {
 	q := r.URL.Query()
 	copies := r.Header.Get("X-Amz-Copy-Source") != ""

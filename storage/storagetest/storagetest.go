@@ -15,18 +15,51 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Bucket is what is under contract.
+// Bucket is the contract that [Run] checks. A method fails with the errors that it names, with
+// ctx's, or with the server's. No method retries more than the AWS SDK does, except AbortUpload. No
+// method closes a body.
 type Bucket interface {
+	// Head returns the object under key. It fails with [storage.ErrNotFound] if there is none.
 	Head(ctx context.Context, key string) (storage.Stored, error)
+
+	// Checksum returns the kind of checksum that bodies must have.
 	Checksum() storage.Checksum
+
+	// Put stores an object completely or not at all, and returns it as Head does. It reads the body
+	// from its start. It fails with [storage.ErrConflict] unless spec.Replaces allows the object,
+	// with [storage.ErrMismatch] if the stored object differs, and if the body does not match its
+	// checksum.
 	Put(ctx context.Context, spec storage.ObjectSpec, body storage.Body) (storage.Stored, error)
+
+	// CreateUpload starts a multipart upload. The caller completes or aborts it.
 	CreateUpload(ctx context.Context, spec storage.ObjectSpec) (storage.Upload, error)
+
+	// UploadPart stores a part, numbered from 1, and replaces the part with that number. It reads
+	// the body from its start. It fails with [storage.ErrNoUpload], and if the body does not match
+	// its checksum.
 	UploadPart(ctx context.Context, u storage.Upload, number int32, body storage.Body) (storage.Part, error)
+
+	// ListParts returns the stored parts by number. It fails with [storage.ErrNoUpload].
 	ListParts(ctx context.Context, u storage.Upload) ([]storage.Part, error)
+
+	// CompleteUpload makes the object of all parts visible, and returns it as Head does. Nothing is
+	// visible before. It fails with [storage.ErrNoUpload], with [storage.ErrConflict] unless
+	// spec.Replaces allows the object, with [storage.ErrMismatch] if the object differs, and if a
+	// part is missing or differs. The upload stays open after a conflict or a wrong part.
 	CompleteUpload(ctx context.Context, spec storage.ObjectSpec, u storage.Upload, parts []storage.Part) (storage.Stored, error)
+
+	// AbortUpload deletes an upload and its parts. A missing upload is no error.
 	AbortUpload(ctx context.Context, u storage.Upload) error
+
+	// ListUploads returns the open uploads of the keys with the prefix. Servers may return only
+	// those of the key that equals the prefix, unless the prefix is empty.
 	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
+
+	// Delete deletes an object. A missing object is no error.
 	Delete(ctx context.Context, key string) error
+
+	// Location returns the URL with which a client reads the object by method. It works while the
+	// server is down.
 	Location(ctx context.Context, method, key string, expires time.Time) (storage.Location, error)
 }
 
@@ -35,12 +68,12 @@ var (
 	_ Bucket = (*storage.Bucket)(nil)
 )
 
-// Fixture is a bucket and how to see past its interface.
+// Fixture is a bucket under test.
 type Fixture struct {
 	Bucket Bucket
-	// PartSize is the least that the bucket takes, but for a last part.
+	// PartSize is the smallest size, in bytes, of every part except the last.
 	PartSize int
-	// Read returns what is stored under a key.
+	// Read returns the bytes of an object, without the Bucket interface.
 	Read func(t *testing.T, key string) (body []byte)
 }
 
@@ -51,23 +84,23 @@ type contract struct {
 	keys   int
 }
 
-// Run checks the contract. Every case uses keys of its own.
+// Run checks the contract of [Bucket]. Every case uses its own keys.
 func Run(t *testing.T, f Fixture) {
 	t.Helper()
 	c := &contract{Fixture: f, prefix: "host/" + strconv.FormatInt(time.Now().UnixNano(), 36) + "/"}
 	for name, test := range map[string]func(t *testing.T, key string){
 		"a put stores exactly its bytes":                          c.puts,
-		"a put replaces only what it was told to":                 c.putsConditionally,
-		"bytes without their checksum are not stored":             c.refusesOtherBytes,
+		"a put replaces only the object in Replaces":              c.putsConditionally,
+		"bytes that do not match their checksum are not stored":   c.refusesOtherBytes,
 		"an upload stores exactly its parts":                      c.uploads,
-		"an upload replaces only what it was told to":             c.uploadsConditionally,
+		"an upload replaces only the object in Replaces":          c.uploadsConditionally,
 		"parts are listed, and replaced by number":                c.listsParts,
-		"an upload with a part missing or exchanged is not done":  c.refusesOtherParts,
+		"an upload with a wrong or missing part is refused":       c.refusesOtherParts,
 		"an aborted upload is gone, and aborting is idempotent":   c.aborts,
 		"an upload shows nothing before it is completed":          c.showsNothing,
-		"an upload that is completed is gone":                     c.completesOnce,
+		"a completed upload is gone":                              c.completesOnce,
 		"deleting is idempotent":                                  c.deletes,
-		"a caller that is gone is told so, and nothing is stored": c.notices,
+		"a cancelled caller gets an error, and nothing is stored": c.notices,
 		"a location names its object, by method":                  c.locates,
 	} {
 		c.keys++
@@ -76,7 +109,7 @@ func Run(t *testing.T, f Fixture) {
 	}
 }
 
-// random returns bytes that differ from one seed to the next; which they are makes no difference to the code.
+// random returns bytes that differ from seed to seed. The code under test treats all bytes alike.
 func random(seed byte, size int) []byte {
 	body := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{seed}).Read(body)
@@ -93,7 +126,7 @@ func specOf(key, copyID string) storage.ObjectSpec {
 	}
 }
 
-// requireStored checks what a call said it stored, what Head says, and what is there.
+// requireStored checks that a call's result, Head's and the stored bytes agree.
 func (c *contract) requireStored(t *testing.T, key string, want []byte, said storage.Stored) {
 	t.Helper()
 	head, err := c.Bucket.Head(t.Context(), key)
@@ -123,7 +156,7 @@ func (c *contract) puts(t *testing.T, key string) {
 	for i, size := range []int{0, 1, c.PartSize - 1, c.PartSize, c.PartSize + 1} {
 		body, key := random(1, size), key+"-"+strconv.Itoa(i)
 		sent := c.body(body)
-		_, err := io.Copy(io.Discard, sent) // wherever it stands, it is sent from its start
+		_, err := io.Copy(io.Discard, sent) // it must be sent from its start
 		require.NoError(t, err)
 		said, err := c.Bucket.Put(t.Context(), specOf(key, "a"), sent)
 		require.NoError(t, err)
@@ -149,7 +182,7 @@ func (c *contract) putsConditionally(t *testing.T, key string) {
 	require.NoError(t, err)
 	c.requireStored(t, key, random(2, 20), second)
 	_, err = put(first.ETag)
-	if err != nil { // it finds that it has been done
+	if err != nil { // or none, if a HEAD finds this copy stored already
 		require.ErrorIs(t, err, storage.ErrConflict)
 	}
 	c.requireStored(t, key, random(2, 20), second)
@@ -172,7 +205,8 @@ func (c *contract) refusesOtherBytes(t *testing.T, key string) {
 	require.NoError(t, c.Bucket.AbortUpload(t.Context(), u))
 }
 
-// upload creates one of three parts, the last being small, and returns them.
+// upload creates an upload of three parts, of which the last is small. It returns the parts and all
+// their bytes.
 func (c *contract) upload(t *testing.T, key, copyID string) (storage.ObjectSpec, storage.Upload, []storage.Part, []byte) {
 	t.Helper()
 	spec := specOf(key, copyID)
@@ -244,7 +278,7 @@ func (c *contract) refusesOtherParts(t *testing.T, key string) {
 	lied[1].Sum = parts[0].Sum
 	for name, wrong := range map[string][]storage.Part{
 		"the first is missing": parts[1:], "the second is missing": {parts[0], parts[2]},
-		"another checksum": lied,
+		"wrong checksum": lied,
 	} {
 		_, err := c.Bucket.CompleteUpload(t.Context(), spec, u, wrong)
 		require.Error(t, err, name)
@@ -286,7 +320,7 @@ func (c *contract) completesOnce(t *testing.T, key string) {
 	require.NoError(t, err)
 	_, err = c.Bucket.ListParts(t.Context(), u)
 	require.ErrorIs(t, err, storage.ErrNoUpload)
-	_, err = c.Bucket.UploadPart(t.Context(), u, 1, c.body(random(3, 1000))) // of more a server may not want to read all
+	_, err = c.Bucket.UploadPart(t.Context(), u, 1, c.body(random(3, 1000))) // servers may not read a large body
 	require.ErrorIs(t, err, storage.ErrNoUpload)
 	require.NoError(t, c.Bucket.AbortUpload(t.Context(), u))
 	c.requireStored(t, key, body, said)
