@@ -63,7 +63,7 @@ type Activities struct {
 	Pool     storage.Pool
 	Origin   Origin
 	Bucket   Bucket
-	Copier   *copier.Copier // from Origin into Bucket
+	Copier   *copier.Copier // From Origin into Bucket
 	Cache    Cache
 	Owners   Owners
 	Sealer   *Sealer

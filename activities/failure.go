@@ -25,16 +25,16 @@ type Failure struct {
 
 // The error classes that are not an [origin.Class], and ClassChanged, which the workflow acts on.
 const (
-	ClassChanged   = string(origin.ClassChanged) // the source changed since HeadSource
-	ClassPurged    = "Purged"                    // the object was purged while the copy was made
-	ClassStalled   = "SourceStalled"             // the source sent nothing, or too little, for too long
-	ClassDigest    = "DigestMismatch"            // the source does not have the digest that the request expects
-	ClassHandover  = "HandedOver"                // the worker stopped, and another worker resumes
-	ClassStorage   = "StorageFailed"             // the bucket refused a request or did not answer
-	ClassCache     = "CacheFailed"               // redis did not answer
-	ClassSealed    = "SealedQuery"               // the worker can't read the URL's query
-	ClassCancelled = "Cancelled"                 // an operator or a purge cancelled the copy
-	ClassInternal  = "InternalError"             // anything else
+	ClassChanged   = string(origin.ClassChanged) // The source changed since HeadSource
+	ClassPurged    = "Purged"                    // The object was purged while the copy was made
+	ClassStalled   = "SourceStalled"             // The source sent nothing, or too little, for too long
+	ClassDigest    = "DigestMismatch"            // The source does not have the digest that the request expects
+	ClassHandover  = "HandedOver"                // The worker stopped, and another worker resumes
+	ClassStorage   = "StorageFailed"             // The bucket refused a request or did not answer
+	ClassCache     = "CacheFailed"               // Redis did not answer
+	ClassSealed    = "SealedQuery"               // The worker can't read the URL's query
+	ClassCancelled = "Cancelled"                 // An operator or a purge cancelled the copy
+	ClassInternal  = "InternalError"             // Anything else
 )
 
 // maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable,

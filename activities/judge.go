@@ -11,10 +11,10 @@ type verdict int
 
 const (
 	proceed       verdict = iota
-	renewLease            // renew the lease, and proceed unless judgeRenewal objects
-	sourceStalled         // end the copy: the source sends nothing
-	bucketStalled         // end the copy: the bucket accepts nothing
-	copyPurged            // end the copy: its object was purged
+	renewLease            // Renew the lease, and proceed unless judgeRenewal objects
+	sourceStalled         // End the copy: the source sends nothing
+	bucketStalled         // End the copy: the bucket accepts nothing
+	copyPurged            // End the copy: its object was purged
 )
 
 // snapshot is the state of a running copy at one moment.
@@ -39,17 +39,17 @@ func snapshotOf(c *copier.Counters) snapshot {
 
 // record carries facts from one judgement to the next.
 type record struct {
-	Moved     int64     // bytes, at the last judgement
-	MovedAt   time.Time // when a byte moved last, or the copy waited last
-	RenewedAt time.Time // when the lease was renewed last, or a renewal tried
-	RefusedAt time.Time // when a purge first refused a renewal; zero if the last renewal was not refused
+	Moved     int64     // Bytes, at the last judgement
+	MovedAt   time.Time // When a byte moved last, or the copy waited last
+	RenewedAt time.Time // When the lease was renewed last, or a renewal tried
+	RefusedAt time.Time // When a purge first refused a renewal; zero if the last renewal was not refused
 }
 
 // limits are the times by which a copy is judged.
 type limits struct {
-	Stall time.Duration // a copy may move nothing for this long
-	Renew time.Duration // the lease is renewed this often
-	Grace time.Duration // a purge gets this long to cancel the workflow itself
+	Stall time.Duration // A copy may move nothing for this long
+	Renew time.Duration // The lease is renewed this often
+	Grace time.Duration // A purge gets this long to cancel the workflow itself
 }
 
 // judge decides what to do with a running copy, from its snapshot and the record of earlier

@@ -13,13 +13,13 @@ func TestJudge(t *testing.T) {
 	now := time.Date(2026, time.November, 25, 12, 0, 0, 0, time.UTC)
 	l := limits{Stall: 300 * time.Second, Renew: 2 * time.Second, Grace: 20 * time.Second}
 	ago := func(seconds float64) time.Time { return now.Add(-time.Duration(seconds * float64(time.Second))) }
-	const before = 1000 // bytes moved at the last judgement
+	const before = 1000 // Bytes moved at the last judgement
 	for name, tc := range map[string]struct {
 		s       snapshot
-		moved   float64 // seconds ago, as the record has it
-		renewed float64 // seconds ago
+		moved   float64 // Seconds ago, as the record has it
+		renewed float64 // Seconds ago
 		want    verdict
-		moves   bool // the record's MovedAt becomes now
+		moves   bool // The record's MovedAt becomes now
 	}{
 		"bytes move, renewal not due": {snapshot{Moved: 1001, Reading: true}, 1, 1, proceed, true},
 		"bytes move, renewal due":     {snapshot{Moved: 1001, Reading: true}, 1, 2, renewLease, true},
@@ -67,7 +67,7 @@ func TestJudgeRenewal(t *testing.T) {
 	first := now.Add(-time.Second)
 	for name, tc := range map[string]struct {
 		refused       bool
-		before, after time.Time // the first refusal
+		before, after time.Time // The first refusal
 		want          verdict
 	}{
 		"renewed":                          {false, time.Time{}, time.Time{}, proceed},
@@ -99,7 +99,7 @@ func TestJudgements(t *testing.T) {
 		refused  bool
 		renewals int
 		want     verdict
-		seconds  int64 // until the end; 0 if the copy is still running after a minute
+		seconds  int64 // Until the end; 0 if the copy is still running after a minute
 	}{
 		"moves":               {func(n int64) snapshot { return snapshot{Moved: n, Reading: true} }, false, 30, proceed, 0},
 		"completes for long":  {func(int64) snapshot { return snapshot{} }, false, 5, bucketStalled, 11},

@@ -6,8 +6,8 @@ import (
 
 // Progress is the payload of StreamCopy's heartbeats, and the second detail of its errors.
 type Progress struct {
-	Done  int64 `json:"done"`  // bytes in the bucket
-	Total int64 `json:"total"` // bytes of the object; -1 if unknown
+	Done  int64 `json:"done"`  // Bytes in the bucket
+	Total int64 `json:"total"` // Bytes of the object; -1 if unknown
 	// Resume is the state from which the next attempt resumes.
 	Resume copier.State `json:"resume,omitzero"`
 }

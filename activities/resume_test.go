@@ -192,7 +192,7 @@ func TestExpectedSHA256(t *testing.T) {
 	require.True(t, e.Permanent, "the client waits for a copy that won't come")
 	require.Less(t, time.Until(e.Deadline), b.Rules.NegativeTTL, "other clients can't request a copy")
 
-	in.SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // of hello
+	in.SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // The digest of hello
 	_, err = b.copyLarge(t, in)
 	require.NoError(t, err)
 }
@@ -226,7 +226,7 @@ func TestSweepAbortsUploadsWithoutARunningWorkflow(t *testing.T) {
 		require.NoError(t, v.Get(&out))
 		return out
 	}
-	b.Now = func() time.Time { return time.Time{}.Add(time.Hour) } // the double's uploads have the zero time
+	b.Now = func() time.Time { return time.Time{}.Add(time.Hour) } // The double's uploads have the zero time
 	require.Equal(t, activities.SweepResult{Young: 2, Foreign: 1}, sweep(2*time.Hour))
 	require.Equal(t, activities.SweepResult{Aborted: 1, Owned: 1, Foreign: 1}, sweep(time.Hour))
 	require.Equal(t, activities.SweepResult{Owned: 1, Foreign: 1}, sweep(0))

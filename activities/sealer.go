@@ -55,7 +55,7 @@ func (s *Sealer) Seal(o storage.Object) SealedObject {
 	src := SealedObject{Service: o.Service, Region: o.Region, URL: o.URL, Hash: o.Hash()}
 	if i := strings.IndexByte(o.URL, '?'); i >= 0 {
 		src.URL = o.URL[:i]
-		sealed := s.keys[0].Seal(nil, nil, //nolint:gosec // the AEAD makes its own nonce
+		sealed := s.keys[0].Seal(nil, nil, //nolint:gosec // The AEAD makes its own nonce
 			[]byte(o.URL[i:]), src.authenticated())
 		src.Query = base64.RawStdEncoding.EncodeToString(sealed)
 	}

@@ -19,9 +19,9 @@ type SweepInput struct {
 // SweepResult counts the uploads that a sweep found.
 type SweepResult struct {
 	Aborted int `json:"aborted"`
-	Owned   int `json:"owned"`   // by a running workflow
-	Young   int `json:"young"`   // younger than OlderThan
-	Foreign int `json:"foreign"` // under keys that cloud-mirror does not make
+	Owned   int `json:"owned"`   // By a running workflow
+	Young   int `json:"young"`   // Younger than OlderThan
+	Foreign int `json:"foreign"` // Under keys that cloud-mirror does not make
 }
 
 // SweepUploads aborts the pool's multipart uploads that no running workflow owns. Their workflow

@@ -49,7 +49,7 @@ func TestCancelledCopyIsDeletedAfterAPurge(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.cache.Purge(t.Context(), b.key())
 	require.NoError(t, err)
-	_, err = b.streamCopy(t, 0) // stored after the purge deleted the object
+	_, err = b.streamCopy(t, 0) // Stored after the purge deleted the object
 	require.NoError(t, err)
 	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
 		Source: b.source, Failure: &activities.Failure{Class: activities.ClassCancelled},

@@ -8,14 +8,14 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// AbortUploads aborts all uploads under the key of one but that one.
+// AbortUploads aborts every upload of except.Key other than except.
 func AbortUploads(ctx context.Context, b Aborter, except storage.Upload) error {
 	open, err := others(ctx, b, except)
 	return errors.Join(err, abortAll(ctx, b, open))
 }
 
-// abortOthers aborts what earlier copies left. A worker that was frozen and has lost its copy to another one learns of it
-// before.
+// abortOthers aborts uploads left by earlier copies. It heartbeats first, by Checkpoint: a worker
+// that was frozen and replaced is cancelled before it can abort its successor's upload.
 func (r *run) abortOthers(ctx context.Context, except storage.Upload) error {
 	open, err := others(ctx, r.copier.Bucket, except)
 	if err != nil || len(open) == 0 {
@@ -34,6 +34,7 @@ func abortAll(ctx context.Context, b Aborter, open []storage.Upload) (err error)
 	return err
 }
 
+// others lists the uploads of except.Key other than except.
 func others(ctx context.Context, b Aborter, except storage.Upload) ([]storage.Upload, error) {
 	open, err := b.ListUploads(ctx, except.Key)
 	return slices.DeleteFunc(open, func(u storage.Upload) bool { return u.Key != except.Key || u.ID == except.ID }), err

@@ -11,7 +11,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// buffer holds one part while it is under way: in memory, or in a file if it is too large for that.
+// buffer holds one part while it is in flight: in memory, or in a file if the part is too large for
+// that.
 type buffer struct {
 	counters *Counters
 	memory   *Memory
@@ -19,17 +20,18 @@ type buffer struct {
 	size     int64
 
 	mu  sync.RWMutex
-	mem []byte // nil once it is released
+	mem []byte // Unset after release
 }
 
 var _ io.ReaderAt = (*buffer)(nil)
 
-// newBuffer waits for memory for n bytes. The file of a large part has no name, and goes with the process.
+// newBuffer waits for memory for n bytes. The file of a large part has no name, so it disappears
+// with the process.
 func (r *run) newBuffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
 	if n > m.MaxBuffer() {
 		f, err := os.CreateTemp(r.copier.SpoolDir, "cloud-mirror-part-*")
 		if err != nil {
-			return nil, fmt.Errorf("make a file for a part: %w", err)
+			return nil, fmt.Errorf("create a file for a part: %w", err)
 		}
 		_ = os.Remove(f.Name())
 		r.job.Counters.Held.Add(1)
@@ -45,8 +47,8 @@ func (r *run) newBuffer(ctx context.Context, m *Memory, n int64) (*buffer, error
 	return &buffer{counters: &r.job.Counters, memory: m, mem: mem, size: n}, nil
 }
 
-// release gives the memory back. Package net/http may go on reading a request's body for a while after the request was
-// cancelled, and must not see what another part has there then.
+// release gives the memory back, after which reads fail. Package net/http may read a request's body
+// for a while after the request was cancelled, and must not read the bytes of another part.
 func (b *buffer) release() {
 	b.counters.Held.Add(-1)
 	if b.file != nil {
@@ -59,7 +61,7 @@ func (b *buffer) release() {
 	b.mem = nil
 }
 
-var errReleased = errors.New("the part is not in memory any more")
+var errReleased = errors.New("the part's buffer was released")
 
 // ReadAt implements [io.ReaderAt].
 func (b *buffer) ReadAt(p []byte, off int64) (n int, err error) {
@@ -78,9 +80,10 @@ func (b *buffer) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, err
 }
 
-// read returns the bytes in a form that can be read again.
+// read returns a reader of the bytes. Each reader starts at the first byte.
 func (b *buffer) read() io.ReadSeeker { return io.NewSectionReader(b, 0, b.size) }
 
+// copyTo writes the bytes to w.
 func (b *buffer) copyTo(w io.Writer) (err error) {
 	if b.file == nil {
 		_, err = w.Write(b.mem[:b.size])
@@ -93,11 +96,12 @@ func (b *buffer) copyTo(w io.Writer) (err error) {
 	return nil
 }
 
-// chunk is how much is read and hashed at a time, in bytes: it is still in the processor's cache then.
+// chunk is how many bytes are read and then hashed at a time, while they are still in the
+// processor's cache.
 const chunk = 256 << 10
 
-// load fills the buffer from src, until it is full or src has no more, and returns what was read as a body. count is told
-// of every read.
+// load reads src until the buffer is full or src ends, and returns the bytes as a body. It calls
+// count after every read.
 func (b *buffer) load(src io.Reader, sum storage.Checksum, count func(n int)) (storage.Body, error) {
 	h := sum.New()
 	var scratch []byte
@@ -114,7 +118,7 @@ func (b *buffer) load(src io.Reader, sum storage.Checksum, count func(n int)) (s
 		h.Write(part[:got])
 		if b.file != nil {
 			if _, err := b.file.Write(part[:got]); err != nil {
-				return storage.Body{}, fmt.Errorf("keep a part in a file: %w", err)
+				return storage.Body{}, fmt.Errorf("write a part to its file: %w", err)
 			}
 		}
 		count(got)

@@ -11,7 +11,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// TestReleasedBuffer has a request's body read after its part is gone, and another part in the same memory.
+// TestReleasedBuffer reads a request's body after its buffer was released, and another part got the
+// same memory.
 func TestReleasedBuffer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		memory int64

@@ -12,14 +12,15 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// ErrStalled is returned for a source that sends nothing, or too little.
+// ErrStalled reports a source that sends nothing, or too little.
 var ErrStalled = errors.New("the source stalled")
 
-// ErrExpected is returned for a source that does not have the digests of [Job.Expect], as far as they can be told from
-// its own.
+// ErrExpected reports a source that lacks a digest of [Job.Expect]. If the source gives digests of
+// its own, and the object is copied by ranges, a mismatch is reported as the source's error, since
+// either digest may be wrong.
 var ErrExpected = errors.New("the source does not have the digest that the request expects")
 
-// ErrBucket marks the errors of the bucket.
+// ErrBucket marks errors of the bucket.
 var ErrBucket = errors.New("bucket")
 
 func bucketError(err error) error {
@@ -29,20 +30,21 @@ func bucketError(err error) error {
 	return fmt.Errorf("%w: %w", ErrBucket, err)
 }
 
-// Fetcher is where objects come from. Its errors are [*origin.Error] or the context's.
+// Fetcher reads objects from sources. Its errors are [*origin.Error] or the context's. The caller
+// closes the body.
 type Fetcher interface {
 	Get(ctx context.Context, url string, want origin.Meta) (*origin.Body, error)
 	GetRange(ctx context.Context, url string, want origin.Meta, off, n int64) (*origin.Body, error)
 }
 
-// Objects is the bucket, as far as objects in one request go; see [storage.Bucket].
+// Objects stores an object in one request; see [storage.Bucket].
 type Objects interface {
 	Checksum() storage.Checksum
 	Put(ctx context.Context, in storage.ObjectSpec, body storage.Body) (storage.Stored, error)
 	CopyFrom(ctx context.Context, in storage.ObjectSpec, src storage.CopySource, copied func(bytes int64)) (storage.Stored, error)
 }
 
-// Uploads are the bucket's multipart uploads; see [storage.Bucket].
+// Uploads stores an object in parts; see [storage.Bucket].
 type Uploads interface {
 	CreateUpload(ctx context.Context, in storage.ObjectSpec) (storage.Upload, error)
 	UploadPart(ctx context.Context, u storage.Upload, number int32, body storage.Body) (storage.Part, error)
@@ -50,13 +52,13 @@ type Uploads interface {
 	CompleteUpload(ctx context.Context, in storage.ObjectSpec, u storage.Upload, parts []storage.Part) (storage.Stored, error)
 }
 
-// Aborter is what it takes to clean up after uploads.
+// Aborter cleans up after multipart uploads; see [storage.Bucket].
 type Aborter interface {
 	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
 	AbortUpload(ctx context.Context, u storage.Upload) error
 }
 
-// Bucket is where copies go.
+// Bucket receives copies.
 type Bucket interface {
 	Objects
 	Uploads
@@ -68,29 +70,32 @@ var (
 	_ Bucket  = (*storage.Bucket)(nil)
 )
 
-// Copier makes the copies of one pool. Every field but Limit and Unverified must be set. It is safe for concurrent use.
+// Copier makes the copies of one pool. Every field is required except Limit and AllowUnverified. It
+// is safe for concurrent use.
 type Copier struct {
 	Source Fetcher
 	Bucket Bucket
-	// SmallMemory is for objects that are one request, Memory for the parts of the others.
+	// SmallMemory is for objects that are copied in one request, Memory for the parts of other
+	// objects.
 	SmallMemory, Memory *Memory
-	// PartSize is that of a part, in bytes, of objects that are neither small nor huge.
+	// PartSize is the size of a part, in bytes, except for medium and huge objects: see partSize.
 	PartSize int64
-	// Parts is how many parts of one copy are under way at most.
+	// Parts is the limit of parts of one copy that are in flight.
 	Parts int
-	// Limit, if set, bounds the parts of all copies of the pool that are under way.
+	// Limit, if set, bounds the parts of all copies of the pool that are in flight.
 	Limit *semaphore.Weighted
-	// StallTimeout is the time in which a source must send at least MinRate bytes a second, and one byte.
+	// StallTimeout is the period in which a source must send MinRate bytes a second on average, and
+	// at least one byte.
 	StallTimeout time.Duration
 	MinRate      int64
-	// SpoolDir is where parts are kept that are larger than a buffer.
+	// SpoolDir is the directory for parts that are larger than the largest buffer.
 	SpoolDir string
-	// AllowUnverified lets bodies pass of which nobody can tell whether they are whole.
+	// AllowUnverified accepts bodies whose framing can't show whether they are complete.
 	AllowUnverified bool
 }
 
-// Run makes the copy. Its errors are those of the source ([*origin.Error]), [ErrStalled], [context.Canceled], or else the
-// bucket's, wrapped in [ErrBucket].
+// Run makes the copy. Its errors are the source's ([*origin.Error]), [ErrStalled], [ErrExpected],
+// [context.Canceled], or the bucket's, wrapped in [ErrBucket].
 func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
 	r := &run{copier: c, job: j, spec: j.Spec, resume: j.Resume, verifier: origin.NewVerifier(j.Expect...)}
 	if r.serverMayCopy() {

@@ -15,7 +15,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// ways are how a source may serve, and the way in which a large object of it is copied.
+// ways lists how a source may serve, and the way in which its large objects are copied.
 func ways() map[string]struct {
 	header http.Header
 	length bool
@@ -26,10 +26,10 @@ func ways() map[string]struct {
 		length bool
 		want   string
 	}{
-		"ranges":           {nil, true, copier.WayRanges},
-		"no ranges":        {http.Header{"Accept-Ranges": {"none"}}, true, copier.WayStream},
-		"weak etag":        {http.Header{"Etag": {`W/"one"`}}, true, copier.WayStream},
-		"length not known": {nil, false, copier.WayStream},
+		"ranges":         {nil, true, copier.WayRanges},
+		"no ranges":      {http.Header{"Accept-Ranges": {"none"}}, true, copier.WayStream},
+		"weak etag":      {http.Header{"Etag": {`W/"one"`}}, true, copier.WayStream},
+		"unknown length": {nil, false, copier.WayStream},
 	}
 }
 
@@ -75,7 +75,7 @@ func everyWay(t *testing.T, r *fixture) {
 	}
 }
 
-func TestMetadataHasTheChecksum(t *testing.T) {
+func TestMetadataHoldsTheChecksum(t *testing.T) {
 	r := inMemory(t, 1234)
 	_, err := r.attempt(t)
 	require.NoError(t, err)
@@ -87,9 +87,9 @@ func TestMetadataHasTheChecksum(t *testing.T) {
 	require.NotContains(t, r.job.Spec.Metadata, "cloud-mirror-crc64nvme", "the job was changed")
 }
 
-func TestRangesAreReadInParallel(t *testing.T) {
+func TestRangesAreFetchedInParallel(t *testing.T) {
 	r := inMemory(t, 4*partSize)
-	// As many as may be under way must be there before any is answered.
+	// The source answers only when inFlight requests have arrived.
 	arrived, release := make(chan struct{}, 100), make(chan struct{})
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
 		arrived <- struct{}{}
@@ -107,7 +107,7 @@ func TestRangesAreReadInParallel(t *testing.T) {
 	r.requireExact(t)
 }
 
-func TestPartsThatAreLargerThanABufferAreKeptInFiles(t *testing.T) {
+func TestPartsLargerThanABufferAreKeptInFiles(t *testing.T) {
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
 			r := inMemory(t, 3*partSize+1)
@@ -143,12 +143,12 @@ func digests(t *testing.T, r *fixture) {
 		source, request []byte
 		ok              bool
 	}{
-		"the source's":                       {sum[:], nil, true},
-		"the request's":                      {nil, sum[:], true},
-		"both":                               {sum[:], sum[:], true},
-		"the source's is another":            {wrong[:], nil, false},
-		"the request's is another":           {nil, wrong[:], false},
-		"the request's and not the source's": {sum[:], wrong[:], false},
+		"of the source":                {sum[:], nil, true},
+		"of the request":               {nil, sum[:], true},
+		"of both":                      {sum[:], sum[:], true},
+		"the source's does not match":  {wrong[:], nil, false},
+		"the request's does not match": {nil, wrong[:], false},
+		"only the source's matches":    {sum[:], wrong[:], false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.saved.Store(nil)
@@ -168,13 +168,13 @@ func digests(t *testing.T, r *fixture) {
 			var source *origin.Error
 			require.ErrorAs(t, err, &source)
 			require.Equal(t, origin.ClassCorrupt, source.Class)
-			require.Zero(t, r.open(t), "the next attempt would go on with it")
+			require.Zero(t, r.open(t), "the next attempt would resume it")
 			r.requireNothing(t)
 		})
 	}
 }
 
-func TestBodyThatNobodyCanVerify(t *testing.T) {
+func TestUnverifiableBody(t *testing.T) {
 	onServers(t, 1000, func(t *testing.T, r *fixture) {
 		r.source.serve = func(w http.ResponseWriter, _ *http.Request, _ int64) {
 			conn, buf, err := http.NewResponseController(w).Hijack()
@@ -203,9 +203,9 @@ func TestBodyThatNobodyCanVerify(t *testing.T) {
 	})
 }
 
-func TestResumeFetchesWhatIsMissing(t *testing.T) {
+func TestResumeFetchesMissingParts(t *testing.T) {
 	const count = 8
-	for name, digest := range map[string]bool{"of a source": false, "of one with a digest": true} {
+	for name, digest := range map[string]bool{"without a digest": false, "with a digest": true} {
 		t.Run("after a reset "+name, func(t *testing.T) {
 			onServers(t, count*partSize, func(t *testing.T, r *fixture) {
 				sum := sha256.Sum256(r.source.body)
@@ -229,7 +229,7 @@ func TestResumeFetchesWhatIsMissing(t *testing.T) {
 				if digest {
 					require.LessOrEqual(t, again, int64(inFlight*partSize))
 				} else {
-					require.LessOrEqual(t, again, int64(partSize), "what was under way was not finished")
+					require.LessOrEqual(t, again, int64(partSize), "parts in flight were not finished")
 				}
 			})
 		})

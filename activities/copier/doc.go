@@ -1,16 +1,34 @@
-// Package copier moves one object from an HTTP source into an S3 bucket. It knows nothing of Temporal, redis, or why.
+// Package copier moves one object from an HTTP source into an S3 bucket. It knows nothing of
+// Temporal or redis.
 //
-// It guarantees:
-//   - What appears in the bucket is exactly what the source declared, counted, checksummed and, where there is a digest,
-//     compared with it, or nothing appears.
-//   - A copy that ended in the middle goes on from the parts that the bucket has, if the source serves ranges that are
-//     pinned by a strong ETag. What is fetched again are the parts that were under way, and with a digest those that came
-//     after the last [State] as well.
-//   - Memory is bounded by [Memory], whatever the sizes and the number of copies; parts that are larger than a buffer may
-//     be are kept in files while they are under way.
-//   - A source is cut that sends nothing, or less than a minimum rate, but never for the time that a large object takes.
+// # Guarantees
 //
-// It leaves to its caller: retries, and aborting the upload of a copy that will not go on (see [State]). It aborts by
-// itself only uploads that nobody can go on with: other ones under the same key, one that is known to be bad, and one
-// that its caller could not note.
+//   - The bucket shows exactly the object that the source declared, or nothing. Its bytes are
+//     counted, checksummed, and compared with every digest that the source or the request gives.
+//   - An interrupted copy resumes from the parts in the bucket, if the source serves ranges pinned
+//     by a strong ETag. It fetches again only parts that were in flight, and with a digest also the
+//     parts after the last [State].
+//   - [Memory] bounds the memory of all copies, whatever their number and the sizes of the objects.
+//     A part that is larger than the largest buffer is kept in a file while it is in flight.
+//   - A source that sends nothing, or less than a minimum rate, is cut. The time that a large
+//     object takes is not limited.
+//
+// The caller retries, and aborts the upload of a copy that will not resume (see [State]). The
+// package itself aborts only uploads that no copy can resume: others under the same key, an upload
+// known to be bad, and an upload that its caller could not record.
+//
+// # Decisions
+//
+// 2026-11-24, a released buffer can't be read. Package net/http may read a request's body for a
+// while after the request was cancelled, and would then read another part's bytes.
+//
+// 2026-11-23, a frozen worker heartbeats before it aborts other uploads under the key. If another
+// worker has taken over its copy, the heartbeat cancels it before it can abort that worker's
+// upload.
+//
+// 2026-11-23, the state of the digests is saved only at a multiple of every hash's block size. In
+// between, it contains bytes of the source, which must not enter a history.
+//
+// 2026-11-23, an upload is recorded before its first part: [Job.Checkpoint] gets its id, and the
+// copier aborts it at once if the context ended meanwhile, because no later try would know it.
 package copier

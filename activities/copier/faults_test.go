@@ -20,7 +20,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// lie is what a source does wrong. serve answers GETs from the fifth on, so that some parts of a large object are good.
+// lie is a fault of a source. Its serve answers the fifth GET of a large object, so that some parts
+// are good.
 type lie struct {
 	serve func(s *source, w http.ResponseWriter, r *http.Request)
 	class origin.Class
@@ -29,32 +30,32 @@ type lie struct {
 func lies() map[string]lie {
 	head := func(w http.ResponseWriter, etag string) { w.Header().Set("Etag", etag) }
 	return map[string]lie{
-		"it ends early": {func(s *source, w http.ResponseWriter, r *http.Request) {
+		"ends early": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			w = &closing{ResponseWriter: w, left: 1000}
 			s.serveWhole(w, r)
 		}, origin.ClassTruncated},
-		"it breaks off": {func(s *source, w http.ResponseWriter, r *http.Request) {
+		"resets the connection": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			s.serveWhole(&breaking{w, 1000}, r)
 		}, origin.ClassTruncated},
-		"it has another etag": {func(s *source, w http.ResponseWriter, r *http.Request) {
+		"has another etag": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			s.serveWhole(&overriding{w, func(h http.Header) { h.Set("Etag", `"two"`) }}, r)
 		}, origin.ClassChanged},
-		"it answers that a precondition failed": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
+		"answers that a precondition failed": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
 			head(w, `"two"`)
 			w.WriteHeader(http.StatusPreconditionFailed)
 		}, origin.ClassChanged},
-		"it is gone": {func(_ *source, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, origin.ClassBadHTTPStatus},
-		"it is busy": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
+		"is gone": {func(_ *source, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, origin.ClassBadHTTPStatus},
+		"is busy": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}, origin.ClassBadHTTPStatus},
-		"it sends something coded": {func(s *source, w http.ResponseWriter, r *http.Request) {
+		"sends a content coding": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			s.serveWhole(&overriding{w, func(h http.Header) { h.Set("Content-Encoding", "gzip") }}, r)
 		}, origin.ClassChanged},
 	}
 }
 
-// overriding changes a head that is complete.
+// overriding changes the headers just before they are sent.
 type overriding struct {
 	http.ResponseWriter
 	change func(http.Header)
@@ -72,7 +73,7 @@ func (o *overriding) Write(p []byte) (int, error) {
 	return o.ResponseWriter.Write(p)
 }
 
-// closing ends a body early in an orderly way.
+// closing ends a body early without a reset.
 type closing struct {
 	http.ResponseWriter
 	left int
@@ -86,7 +87,7 @@ func (c *closing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func TestSourceThatLiesIsNotBelieved(t *testing.T) {
+func TestFaultySourceIsNotTrusted(t *testing.T) {
 	for _, size := range []int{2000, 6 * partSize} {
 		for _, ranges := range []string{"bytes", "none"} {
 			for name, l := range lies() {
@@ -108,12 +109,12 @@ func TestSourceThatLiesIsNotBelieved(t *testing.T) {
 					var failure *origin.Error
 					require.ErrorAs(t, err, &failure)
 					require.Equal(t, l.class, failure.Class)
-					if name == "it is busy" {
+					if name == "is busy" {
 						require.Equal(t, 7*time.Second, failure.RetryAfter)
 					}
 					r.requireAbsent(t)
 
-					// And when it has come to its senses:
+					// The source recovers.
 					r.source.change(func() { r.source.serve = nil })
 					out, err := r.attempt(t)
 					require.NoError(t, err)
@@ -139,7 +140,7 @@ func TestSourceThatIgnoresRangesIsReadAsOneStream(t *testing.T) {
 	r.requireExact(t)
 }
 
-func TestSourceThatAnswersAnotherRangeIsNotBelieved(t *testing.T) {
+func TestSourceThatSendsAnotherRangeIsRefused(t *testing.T) {
 	r := inMemory(t, 4*partSize)
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
 		req.Header.Set("Range", "bytes=0-"+strconv.Itoa(partSize-1))
@@ -152,7 +153,7 @@ func TestSourceThatAnswersAnotherRangeIsNotBelieved(t *testing.T) {
 	r.requireNothing(t)
 }
 
-func TestSourceThatStallsIsCut(t *testing.T) {
+func TestStalledSourceIsCut(t *testing.T) {
 	for name, pause := range map[string]time.Duration{"sends nothing": time.Hour, "trickles": 30 * time.Millisecond} {
 		for _, ranges := range []string{"bytes", "none"} {
 			t.Run(name+", ranges "+ranges, func(t *testing.T) {
@@ -175,14 +176,14 @@ func TestSourceThatStallsIsCut(t *testing.T) {
 				require.NoError(t, err)
 				r.requireExact(t)
 				if ranges == "bytes" {
-					require.Positive(t, out.Resumed, "good parts were fetched again")
+					require.Positive(t, out.Resumed, "stored parts were fetched again")
 				}
 			})
 		}
 	}
 }
 
-// trickling sends a byte now and then.
+// trickling sends one byte at a time, with a pause after each.
 type trickling struct {
 	http.ResponseWriter
 	r     *http.Request
@@ -204,8 +205,8 @@ func (s *trickling) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestASlowSourceIsNotCut is what the stall must not be: a time for the whole.
-func TestASlowSourceIsNotCut(t *testing.T) {
+// TestSlowSourceIsNotCut shows that the stall timeout does not limit the whole copy.
+func TestSlowSourceIsNotCut(t *testing.T) {
 	r := inMemory(t, 20)
 	r.StallTimeout = 200 * time.Millisecond
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
@@ -216,8 +217,8 @@ func TestASlowSourceIsNotCut(t *testing.T) {
 	r.requireExact(t)
 }
 
-// TestBucketThatFails has each call fail once, in each way.
-func TestBucketThatFails(t *testing.T) {
+// TestFaultyBucket makes each call fail once, in each way.
+func TestFaultyBucket(t *testing.T) {
 	drop := func(r *fixture, is func(*http.Request) bool) {
 		r.proxy.Response = func(resp *http.Response) error {
 			if is(resp.Request) {
@@ -230,9 +231,9 @@ func TestBucketThatFails(t *testing.T) {
 		r.proxy.Request = func(req *http.Request) bool { return !is(req) }
 	}
 	for name, fault := range map[string]func(r *fixture, is func(*http.Request) bool){
-		"its reply is lost": drop,
-		"it is lost":        lose,
-		"it is answered with 503": func(r *fixture, is func(*http.Request) bool) {
+		"the reply is lost":   drop,
+		"the request is lost": lose,
+		"answered with 503": func(r *fixture, is func(*http.Request) bool) {
 			r.proxy.Response = func(resp *http.Response) error {
 				if is(resp.Request) {
 					resp.StatusCode, resp.Body = 503, io.NopCloser(strings.NewReader("<Error><Code>SlowDown</Code></Error>"))
@@ -242,7 +243,7 @@ func TestBucketThatFails(t *testing.T) {
 				return nil
 			}
 		},
-		"a byte of it is flipped": func(r *fixture, is func(*http.Request) bool) {
+		"a byte is flipped": func(r *fixture, is func(*http.Request) bool) {
 			r.proxy.Request = func(req *http.Request) bool {
 				if is(req) && req.ContentLength > 0 {
 					data, _ := io.ReadAll(req.Body)
@@ -252,10 +253,10 @@ func TestBucketThatFails(t *testing.T) {
 				return true
 			}
 		},
-		"it is answered with 200 and an error": func(r *fixture, is func(*http.Request) bool) {
+		"answered with 200 and an error": func(r *fixture, is func(*http.Request) bool) {
 			r.proxy.Request = func(req *http.Request) bool {
 				if is(req) {
-					req.URL.Path += "-nothing" // so that it is not done
+					req.URL.Path += "-nothing" // So that the server does not execute it
 				}
 				return true
 			}
@@ -282,7 +283,7 @@ func TestBucketThatFails(t *testing.T) {
 	} {
 		for _, call := range []string{storagetest.CallCreate, storagetest.CallPart, storagetest.CallComplete, storagetest.CallPut} {
 			inParts := call == storagetest.CallPart || call == storagetest.CallComplete
-			if name == "the upload is gone" && !inParts || name == "it is answered with 200 and an error" && call != storagetest.CallComplete {
+			if name == "the upload is gone" && !inParts || name == "answered with 200 and an error" && call != storagetest.CallComplete {
 				continue
 			}
 			t.Run(call+", "+name, func(t *testing.T) {
@@ -313,11 +314,12 @@ func TestBucketThatFails(t *testing.T) {
 					again, most := r.source.sent.Load()-int64(size), int64(inFlight*partSize)
 					switch {
 					case name == "the upload is gone":
-						// versitygw brings an upload back to life, crippled, for a part that is on its way: it is gone on with, and found to be
-						// of no use at its end, or left for the sweep.
+						// If a part is in flight during the abort, versitygw revives the upload
+						// without its other parts. The copy resumes it and finds at Complete that
+						// it is useless, or leaves it to the sweep.
 						require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Spec.Key}))
 						most = 2 * int64(size)
-					case call == storagetest.CallComplete && name == "a byte of it is flipped":
+					case call == storagetest.CallComplete && name == "a byte is flipped":
 						most = int64(size)
 					}
 					r.requireExact(t)
@@ -328,7 +330,7 @@ func TestBucketThatFails(t *testing.T) {
 	}
 }
 
-// replaces looks at the bucket before another try, as StreamCopy does.
+// replaces HEADs the bucket before another try, like StreamCopy.
 func (r *fixture) replaces(t *testing.T) {
 	t.Helper()
 	if out, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key}); err == nil {
@@ -336,7 +338,7 @@ func (r *fixture) replaces(t *testing.T) {
 	}
 }
 
-func TestUploadsOfOthersUnderTheKeyAreAborted(t *testing.T) {
+func TestOtherUploadsUnderTheKeyAreAborted(t *testing.T) {
 	onServers(t, 4*partSize, func(t *testing.T, r *fixture) {
 		neighbour := r.job.Spec
 		neighbour.Key += "-more"

@@ -12,7 +12,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// fill reads a body that must have exactly the buffer's size.
+// fill opens a body and reads it into the buffer. It fails unless the body has exactly the buffer's
+// size.
 func (r *run) fill(
 	ctx context.Context, buf *buffer, open func(context.Context) (*origin.Body, error),
 ) (storage.Body, error) {
@@ -26,13 +27,14 @@ func (r *run) fill(
 	body, err := r.load(ctx, cancel, buf, src)
 	switch {
 	case errors.Is(err, io.EOF):
-		err = &origin.Error{Class: origin.ClassTruncated, Text: fmt.Sprintf("%d of %d bytes came", body.Size, buf.size)}
+		err = &origin.Error{Class: origin.ClassTruncated, Text: fmt.Sprintf("the source sent %d of %d bytes", body.Size, buf.size)}
 	case err == nil:
 		err = end(ctx, src)
 	}
 	return body, err
 }
 
+// open opens a body, and refuses it if its end can't be verified, unless the pool allows that.
 func (r *run) open(ctx context.Context, open func(context.Context) (*origin.Body, error)) (*origin.Body, error) {
 	r.job.Counters.Reading.Add(1)
 	defer r.job.Counters.Reading.Add(-1)
@@ -44,14 +46,14 @@ func (r *run) open(ctx context.Context, open func(context.Context) (*origin.Body
 		_ = body.Close()
 		return nil, &origin.Error{
 			Class: origin.ClassUnverifiable, Permanent: true,
-			Text: "the source sends neither length nor chunking, so that nobody can tell whether it sent all of it",
+			Text: "the source sends neither a length nor chunks, so a truncated body would go unnoticed",
 		}
 	}
 	return body, nil
 }
 
-// end makes sure that nothing follows. What the source has to say of the body as a whole, such as a digest that does not
-// match, it has said by then.
+// end reads the end of the body, and fails if another byte follows. Only at the end does the body
+// report errors of the whole, such as a digest that does not match.
 func end(ctx context.Context, src io.Reader) error {
 	var one [1]byte
 	n, err := src.Read(one[:])
@@ -65,7 +67,7 @@ func end(ctx context.Context, src io.Reader) error {
 	}
 }
 
-// load fills the buffer, and cuts a source that stalls. It returns io.EOF if the source has no more.
+// load fills the buffer, and cuts a source that stalls. It returns io.EOF if the source ends first.
 func (r *run) load(
 	ctx context.Context, cut context.CancelCauseFunc, buf *buffer, src io.Reader,
 ) (storage.Body, error) {
@@ -89,7 +91,7 @@ func (r *run) load(
 	return body, orStall(ctx, err)
 }
 
-// watch cuts the reading when too little came in the last stretch of time.
+// watch cuts the read of the source if it sends too little within one stall timeout.
 func (r *run) watch(got *atomic.Int64, cut context.CancelCauseFunc, done <-chan struct{}) {
 	ticker := time.NewTicker(r.copier.StallTimeout)
 	defer ticker.Stop()
@@ -101,14 +103,14 @@ func (r *run) watch(got *atomic.Int64, cut context.CancelCauseFunc, done <-chan 
 		}
 		now := got.Load()
 		if least := max(1, int64(r.copier.StallTimeout.Seconds()*float64(r.copier.MinRate))); now-last < least {
-			cut(fmt.Errorf("%w: %d bytes came in %s, %d are the least", ErrStalled, now-last, r.copier.StallTimeout, least))
+			cut(fmt.Errorf("%w: it sent %d bytes in %s, and %d is the minimum", ErrStalled, now-last, r.copier.StallTimeout, least))
 			return
 		}
 		last = now
 	}
 }
 
-// orStall is why ctx was ended from here, if that is why a call failed.
+// orStall returns the stall if that is why ctx was cancelled, and err otherwise.
 func orStall(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, ErrStalled) {
 		return cause

@@ -2,7 +2,7 @@ package copier
 
 import "sync"
 
-// firstError keeps the first error that it is told; the others are mostly its consequences.
+// firstError keeps the first error that it is given. The others are mostly consequences of it.
 type firstError struct {
 	mu  sync.Mutex
 	err error

@@ -33,16 +33,16 @@ const (
 	inFlight = 3
 )
 
-// source serves one object, and counts the bytes of bodies that it sent.
+// source serves one object, and counts the bytes of the bodies that it sends.
 type source struct {
 	*httptest.Server
 	body []byte
 	sent atomic.Int64
 	gets atomic.Int64
-	busy sync.RWMutex // held for reading by those who answer
-	// Serve, if set, answers the nth GET (from 1) instead.
+	busy sync.RWMutex // Held for reading by each request
+	// If set, serve answers the nth GET (from 1) instead.
 	serve func(w http.ResponseWriter, r *http.Request, n int64)
-	// Header, if set, changes the head of every answer.
+	// If set, header changes the headers of every response.
 	header func(http.Header)
 }
 
@@ -66,14 +66,14 @@ func newSource(t *testing.T, size int) *source {
 	return s
 }
 
-// change changes the source between answers: one whose client has gone may still be under way.
+// change calls f while no request is in flight. A request may outlive its client.
 func (s *source) change(f func()) {
 	s.busy.Lock()
 	defer s.busy.Unlock()
 	f()
 }
 
-// serveWhole answers as a good source does, ranges included.
+// serveWhole answers like a good source, ranges included.
 func (s *source) serveWhole(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Etag", `"one"`)
 	w.Header().Set("Content-Type", "application/x-test")
@@ -103,11 +103,12 @@ func (c *counting) Write(b []byte) (int, error) {
 
 func (c *counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// fixture is a copier between a source and a real S3 server that others wrote, through a proxy that may fail.
+// fixture holds a copier between a source and a real third-party S3 server, behind a proxy that can
+// fail. Some tests use a bucket in memory instead.
 type fixture struct {
 	*copier.Copier
 	source *source
-	memory *storagetest.Memory // or else:
+	memory *storagetest.Memory // Unset if there is a proxy
 	proxy  *storagetest.Proxy
 	pool   storage.Pool
 	direct *s3.Client
@@ -117,7 +118,7 @@ type fixture struct {
 	states atomic.Int64
 }
 
-// onServers runs a test on each server.
+// onServers runs a test against each S3 server.
 func onServers(t *testing.T, size int, test func(t *testing.T, r *fixture)) {
 	t.Helper()
 	endpoints, minio := os.Getenv("CM_TEST_S3_ENDPOINTS"), os.Getenv("CM_TEST_MINIO_ENDPOINT")
@@ -130,7 +131,8 @@ func onServers(t *testing.T, size int, test func(t *testing.T, r *fixture)) {
 	}
 }
 
-// inMemory is a fixture with the double of a bucket, which keeps the same contract, for what is about sources.
+// inMemory returns a fixture with a bucket in memory, which keeps the same contract. It is for
+// tests of sources.
 func inMemory(t *testing.T, size int) *fixture {
 	t.Helper()
 	r := &fixture{source: newSource(t, size), memory: &storagetest.Memory{}}
@@ -170,7 +172,7 @@ func (r *fixture) init(t *testing.T, b copier.Bucket) {
 	r.newJob(t)
 }
 
-// newJob looks at the source, as HeadSource does.
+// newJob describes the source by HEAD, like HeadSource.
 func (r *fixture) newJob(t *testing.T) {
 	t.Helper()
 	meta, err := r.origin.Head(t.Context(), r.source.URL+"/object")
@@ -185,7 +187,7 @@ func (r *fixture) newJob(t *testing.T) {
 	}
 }
 
-// attempt runs the copy once more, as StreamCopy does after an earlier attempt.
+// attempt runs the copy once more, like StreamCopy after an earlier attempt.
 func (r *fixture) attempt(t *testing.T) (copier.Result, error) {
 	t.Helper()
 	next := &copier.Job{
@@ -209,7 +211,7 @@ func (r *fixture) open(t *testing.T) int {
 	return len(uploads)
 }
 
-// stored is what a real server has.
+// stored gets the object from the real server.
 func (r *fixture) stored(t *testing.T) *s3.GetObjectOutput {
 	t.Helper()
 	out, err := r.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key})
@@ -221,7 +223,7 @@ func (r *fixture) body(t *testing.T) []byte {
 	t.Helper()
 	if r.memory != nil {
 		body, ok := r.memory.Body(r.job.Spec.Key)
-		require.True(t, ok, "there is no object")
+		require.True(t, ok, "the object is missing")
 		return body
 	}
 	body, err := io.ReadAll(r.stored(t).Body)
@@ -229,14 +231,14 @@ func (r *fixture) body(t *testing.T) []byte {
 	return body
 }
 
-// requireExact checks that the object is the source's, whole, and that nothing is left besides.
+// requireExact checks that the object has exactly the source's bytes, and that no upload is open.
 func (r *fixture) requireExact(t *testing.T) {
 	t.Helper()
 	require.True(t, bytes.Equal(r.source.body, r.body(t)), "stored bytes differ")
 	require.Zero(t, r.open(t))
 }
 
-// requireAbsent checks that there is no object.
+// requireAbsent checks that the object is missing.
 func (r *fixture) requireAbsent(t *testing.T) {
 	t.Helper()
 	var err error
@@ -245,10 +247,10 @@ func (r *fixture) requireAbsent(t *testing.T) {
 	} else {
 		_, err = r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key})
 	}
-	require.Error(t, err, "there is an object")
+	require.Error(t, err, "the object exists")
 }
 
-// requireNothing checks that there is no object, and no upload once the copy is given up.
+// requireNothing checks that the object is missing, and that AbortUploads leaves no upload.
 func (r *fixture) requireNothing(t *testing.T) {
 	t.Helper()
 	r.requireAbsent(t)
@@ -256,7 +258,7 @@ func (r *fixture) requireNothing(t *testing.T) {
 	require.Zero(t, r.open(t))
 }
 
-// breaking is a connection that is reset after so many bytes of a body.
+// breaking resets the connection after left bytes of a body.
 type breaking struct {
 	http.ResponseWriter
 	left int
@@ -272,7 +274,7 @@ func (b *breaking) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// reset breaks a connection so that the other side notices.
+// reset breaks a connection by a TCP reset, so that the client gets an error.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -7,45 +7,48 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// Job is one copy.
+// Job is a request for one copy.
 type Job struct {
-	URL  string // canonical, allowed
+	URL  string // Canonical and allowed
 	Meta origin.Meta
-	// Spec is the object to store, except for its bytes.
+	// Spec is everything about the object to store except its bytes.
 	Spec storage.ObjectSpec
-	// Expect are digests that the copy must have besides the source's own.
+	// Expect holds digests that the copy must have, besides the source's own.
 	Expect []origin.Digest
-	// Server, if set, is the object's own place in an S3 that the bucket's server may read by itself.
+	// Server, if set, is the source's object in an S3 that the bucket's server can read by itself.
 	Server *storage.CopySource
-	// Resume is where an earlier try left off, as Checkpoint was told.
+	// Resume is the last state that an earlier try gave to Checkpoint.
 	Resume State
-	// Checkpoint is told the state, from one goroutine at a time. When it returns from the first call, the state must be
-	// where the next try finds it, unless ctx is over then.
+	// Checkpoint saves the state for the next try. One goroutine at a time calls it. When its first
+	// call returns, the next try must be able to find the state, unless ctx is done by then.
 	Checkpoint func(State)
-	Counters   Counters
+	// Counters can be read while the copy runs.
+	Counters Counters
 }
 
-// State is what it takes to go on with a copy. The zero value is a copy that has to begin.
+// State is all that the next try needs to resume a copy. The zero value starts a copy.
 type State struct {
-	Upload   string `json:"upload,omitempty"`   // its id
-	PartSize int64  `json:"partSize,omitempty"` // bytes
-	Stream   bool   `json:"stream,omitempty"`   // of one stream nothing can be gone on with
-	// Hashed is how many parts, from the first, Hash has in it; only of a copy that has a digest.
+	Upload   string `json:"upload,omitempty"`   // The id of the multipart upload
+	PartSize int64  `json:"partSize,omitempty"` // Bytes
+	Stream   bool   `json:"stream,omitempty"`   // A streamed upload cannot be resumed
+	// Hashed counts the parts, from the first, that Hash covers. Both are zero unless the copy has
+	// a digest.
 	Hashed int32  `json:"hashed,omitempty"`
 	Hash   []byte `json:"hash,omitempty"`
 }
 
-// Counters are updated while a copy runs, in bytes.
+// Counters shows the progress of a running copy. Fetched, Read and Stored count bytes.
 type Counters struct {
-	// Waiting is not 0 while parts wait for their turn or for memory, Held is how many buffers the copy has. One that waits
-	// and holds nothing can't do anything.
+	// Waiting is not 0 while parts wait for their turn or for memory. Held counts the buffers that
+	// the copy holds. A copy that waits and holds no buffer can't make progress.
 	Waiting, Held atomic.Int64
-	// Reading is how many reads of the source are under way.
+	// Reading counts the reads of the source that are in flight.
 	Reading atomic.Int64
-	// Fetched came from the source in this try.
+	// Fetched counts bytes from the source in this try.
 	Fetched atomic.Int64
-	// Read was read of buffers, to be sent to the bucket; more than once if it had to be sent again.
+	// Read counts bytes read from buffers and sent to the bucket. Bytes that are sent again count
+	// again.
 	Read atomic.Int64
-	// Stored is what the bucket has, from earlier tries as well.
+	// Stored counts bytes in the bucket, including those of earlier tries.
 	Stored atomic.Int64
 }

@@ -9,26 +9,26 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Memory is the buffers of all copies of a process together. Its buffers are of sizes that are powers of two, and are
-// kept for the next copy.
+// Memory holds the buffers of all copies of a process, and bounds their sum. The size of a buffer
+// is a power of two. Memory keeps released buffers for the next copy.
 type Memory struct {
 	budget int64
 	sem    *semaphore.Weighted
 
 	mu   sync.Mutex
-	free map[int64][][]byte // by size
-	made int64              // bytes, free ones included
+	free map[int64][][]byte // By size
+	made int64              // Bytes of all buffers, including free buffers
 }
 
-// NewMemory returns a budget of so many bytes.
+// NewMemory returns a Memory of at most budget bytes.
 func NewMemory(budget int64) *Memory {
 	return &Memory{budget: budget, sem: semaphore.NewWeighted(budget), free: map[int64][][]byte{}}
 }
 
-// MaxBuffer is the largest buffer, in bytes: four of them fit.
+// MaxBuffer returns the size of the largest buffer, in bytes: the memory has room for four.
 func (m *Memory) MaxBuffer() int64 { return 1 << (bits.Len64(uint64(max(m.budget/4, 1))) - 1) }
 
-// take waits until a buffer of n bytes, at most MaxBuffer, is free. The waiting are served in their order.
+// take waits for a buffer of n bytes, at most MaxBuffer. It serves its callers in their order.
 func (m *Memory) take(ctx context.Context, n int64) ([]byte, error) {
 	size := BufferSize(n)
 	if err := m.sem.Acquire(ctx, size); err != nil {
@@ -46,7 +46,7 @@ func (m *Memory) take(ctx context.Context, n int64) ([]byte, error) {
 	return make([]byte, n, size), nil
 }
 
-// makeRoom drops free buffers of other sizes until one of this size can be made within the budget.
+// makeRoom drops free buffers of other sizes until the budget allows a new buffer of this size.
 func (m *Memory) makeRoom(size int64) {
 	for other, free := range m.free {
 		for len(free) > 0 && m.made+size > m.budget {
@@ -67,5 +67,6 @@ func (m *Memory) give(buf []byte) {
 	m.sem.Release(size)
 }
 
-// BufferSize is what a buffer for n bytes takes: the least power of two that n bytes fit into.
+// BufferSize returns the size of a buffer for n bytes: the least power of two that is not less than
+// n.
 func BufferSize(n int64) int64 { return 1 << bits.Len64(uint64(max(n, 1)-1)) }

@@ -6,13 +6,13 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// part is a piece of the object.
+// part is a range of the object.
 type part struct {
-	number int32 // from 1
-	off, n int64 // bytes
+	number int32 // From 1
+	off, n int64 // Bytes
 }
 
-// parts cuts an object of a known size.
+// parts divides an object of a known size.
 func parts(size, each int64) []part {
 	var all []part
 	for off := int64(0); off < size; off += each {
@@ -21,7 +21,8 @@ func parts(size, each int64) []part {
 	return all
 }
 
-// slots is how many parts are under way; large ones, which are in files, take more disk than anybody expects.
+// slots returns the limit of parts in flight. It is lower for large parts, whose files would fill a
+// disk.
 func (u *upload) slots() int64 {
 	c := u.run.copier
 	if u.state.PartSize > c.Memory.MaxBuffer() {
@@ -30,8 +31,8 @@ func (u *upload) slots() int64 {
 	return int64(c.Parts)
 }
 
-// acquireSlot waits for the part's turn and for memory, in the order of parts, so that the first ones never wait for memory
-// that later ones have. done is to be called in any case.
+// acquireSlot waits for the part's turn and for memory. Parts acquire slots in order, so that the
+// first parts never wait for memory that later parts hold. The caller must call done in any case.
 func (u *upload) acquireSlot(
 	ctx context.Context, slots *semaphore.Weighted, n int64,
 ) (buf *buffer, done func(), err error) {

@@ -5,20 +5,26 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// Small is the size up to which an object is one request to the source and one to the bucket, in bytes.
+// Small is the largest object, in bytes, that is copied by one request to the source and one to the
+// bucket.
 const Small = 8 << 20
 
-// IsSmall tells whether a copy of the object is a matter of one request.
+// IsSmall reports whether the object is copied in one request.
 func IsSmall(m origin.Meta) bool { return m.Size >= 0 && m.Size <= Small }
 
-// unknownParts is how many times as large parts are if nobody knows how many there will be: 10,000 of them are the limit.
+// unknownParts is the factor by which parts are larger if the source declares no length: S3 allows
+// only 10,000 of them.
 const unknownParts = 4
 
-// mib is what sizes of parts are multiples of, in bytes.
+// mib is the unit of part sizes, in bytes.
 const mib = 1 << 20
 
-// partSize plans the parts of an object: as many at least as may be under way, so that even an object of middling size
-// uses all connections, no more than S3 takes, and otherwise of the configured size.
+// partSize returns the size of an object's parts. It is the configured size, or unknownParts times
+// that if the length is unknown (-1), except for two bounds:
+//
+//   - A medium object gets at least as many parts as may be in flight, so that it uses all
+//     connections.
+//   - A huge object gets no more parts than S3 allows.
 func (c *Copier) partSize(size int64) (int64, error) {
 	want := unknownParts * c.PartSize
 	if size >= 0 {
@@ -28,6 +34,7 @@ func (c *Copier) partSize(size int64) (int64, error) {
 	return min((each+mib-1)/mib*mib, storage.MaxPartSize), err
 }
 
+// tooLarge marks the object as permanently too large for a copy.
 func tooLarge(err error) error {
 	return &origin.Error{Class: origin.ClassUnverifiable, Permanent: true, Text: err.Error()}
 }

@@ -16,13 +16,13 @@ func TestPartsArePlanned(t *testing.T) {
 	c := &Copier{PartSize: 8 * mib, Parts: 8}
 	largest := int64(storage.MaxParts) * storage.MaxPartSize // 48.8 TiB
 	for name, tc := range map[string]struct{ size, want int64 }{
-		"a little more than small uses the connections": {Small + 1, 5 * mib},
-		"and so does something of middling size":        {50 * mib, 7 * mib},
-		"larger ones have the configured size":          {1 << 30, 8 * mib},
-		"until there would be too many":                 {storage.MaxParts * 8 * mib, 8 * mib},
-		"and then larger ones":                          {tib, 105 * mib},
-		"up to what S3 stores":                          {largest, storage.MaxPartSize},
-		"nobody knows":                                  {-1, 32 * mib},
+		"an object just above Small uses all connections": {Small + 1, 5 * mib},
+		"a medium object uses all connections":            {50 * mib, 7 * mib},
+		"a large object has the configured size":          {1 << 30, 8 * mib},
+		"exactly 10,000 parts of that size":               {storage.MaxParts * 8 * mib, 8 * mib},
+		"a huge object has larger parts":                  {tib, 105 * mib},
+		"the largest object that S3 stores":               {largest, storage.MaxPartSize},
+		"unknown length":                                  {-1, 32 * mib},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each, err := c.partSize(tc.size)
@@ -68,10 +68,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	for _, buf := range taken {
 		m.give(buf)
 	}
-	require.EqualValues(t, 55, m.made, "buffers are kept")
+	require.EqualValues(t, 55, m.made, "released buffers are dropped")
 	for range 4 {
 		_, err := m.take(t.Context(), 16)
 		require.NoError(t, err)
 	}
-	require.EqualValues(t, 64, m.made, "buffers of other sizes are kept beyond the budget")
+	require.EqualValues(t, 64, m.made, "buffers of other sizes exceed the budget")
 }

@@ -12,20 +12,21 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// ranges is a copy by parts that are read and stored in parallel.
+// ranges copies an object by parts that are fetched and stored in parallel.
 type ranges struct {
 	run    *run
 	upload *upload
 
-	mu sync.Mutex // guards hashes, and the upload's state once parts are under way
-	// hashes are those of the parts that are hashed and stored, by number, as far as the upload's state has them not.
+	mu sync.Mutex // Guards hashes, and the upload's state while parts are in flight
+	// hashes holds the digests' state after each part that is hashed and stored, by number. Parts
+	// that the upload's state covers are removed.
 	hashes map[int32][]byte
 }
 
-// copyRanges copies an object by parts, and goes on with an earlier try if there is one.
+// copyRanges copies the object by parts, and resumes an earlier try.
 func (r *run) copyRanges(ctx context.Context) error {
 	r.result.Way = WayRanges
-	// Nobody else sees the whole of it.
+	// Only this verifier sees the whole object: each response is a part of it.
 	r.verifier = origin.NewVerifier(slices.Concat(r.job.Meta.Digests, r.job.Expect)...)
 	u, err := r.startUpload(ctx)
 	if err != nil {
@@ -46,7 +47,8 @@ func (r *run) copyRanges(ctx context.Context) error {
 	return u.complete(ctx)
 }
 
-// missing are the parts that have to be fetched, the first ones first.
+// missing returns the parts to fetch, in order. With a digest, parts in the bucket are fetched
+// again unless the saved state covers them.
 func (g *ranges) missing() (missing []part) {
 	for _, p := range parts(g.run.job.Meta.Size, g.upload.state.PartSize) {
 		_, ok := g.upload.have[p.number]
@@ -57,8 +59,8 @@ func (g *ranges) missing() (missing []part) {
 	return missing
 }
 
-// copyParts copies what is missing. After a failure no part is begun any more, but those under way are finished, since
-// their bytes are paid for; unless they are of no use any more.
+// copyParts copies the missing parts. After a failure it starts no further part. It finishes the
+// parts in flight, whose bytes are paid for, unless they are of no use any more.
 func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -97,14 +99,15 @@ func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	return failed.get()
 }
 
-// worthFinishing tells whether what is under way is of use to the next try.
+// worthFinishing reports whether the parts in flight are of use to the next try.
 func (g *ranges) worthFinishing(err error) bool {
 	var source *origin.Error
 	gone := errors.As(err, &source) && (source.Permanent || source.Class == origin.ClassChanged) || ignoredRange(err)
 	return !gone && !errors.Is(err, storage.ErrNoUpload) && !errors.Is(err, context.Canceled) && !g.run.verifier.Needed()
 }
 
-// fetchPart reads a part, and hashes it after the one before, if there is a digest to compare.
+// fetchPart reads a part. If there is a digest to compare, it also hashes the part, after the part
+// before.
 func (g *ranges) fetchPart(
 	ctx context.Context, p part, buf *buffer, before <-chan struct{},
 ) (body storage.Body, hash []byte, err error) {
@@ -118,10 +121,11 @@ func (g *ranges) fetchPart(
 	return body, hash, err
 }
 
-// hashBlock is a multiple of the block size of every hash there is, in bytes.
+// hashBlock is a multiple of the block size, in bytes, of every hash that a verifier uses.
 const hashBlock = 128
 
-// hash takes a part into the digests when it is its turn, and returns their state.
+// hash waits until the part before is hashed, hashes this part, and returns the state of the
+// digests. The state is nil if it can't be saved.
 func (g *ranges) hash(ctx context.Context, p part, buf *buffer, before <-chan struct{}) ([]byte, error) {
 	select {
 	case <-ctx.Done():
@@ -132,12 +136,13 @@ func (g *ranges) hash(ctx context.Context, p part, buf *buffer, before <-chan st
 		return nil, err
 	}
 	if (p.off+p.n)%hashBlock != 0 {
-		return nil, nil // the state would have bytes of the source in it, and nobody wants them in a history
+		return nil, nil // The state would contain bytes of the source, which must not enter a history
 	}
 	return g.run.verifier.State()
 }
 
-// note tells the next try how far all parts are both hashed and stored: it goes on from there without looking at them.
+// note saves how many parts, from the first, are both hashed and stored. The next try neither
+// fetches nor hashes them again.
 func (g *ranges) note(number int32, hash []byte) {
 	if hash == nil {
 		return
@@ -157,6 +162,7 @@ func (g *ranges) note(number int32, hash []byte) {
 	}
 }
 
+// closed returns a closed channel: the first part waits for no other.
 func closed() <-chan struct{} {
 	c := make(chan struct{})
 	close(c)

@@ -6,7 +6,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// The ways in which an object may be copied.
+// The ways to copy an object.
 const (
 	WayServer  = "copied by the S3 server"
 	WayRequest = "one request"
@@ -14,19 +14,21 @@ const (
 	WayStream  = "one stream"
 )
 
-// Result says what is in the bucket now and what it took.
+// Result describes the object in the bucket, and how it was copied.
 type Result struct {
 	storage.Stored
 	Way string
-	// Fetched came from the source in this try, Resumed was in the bucket before, in bytes.
+	// Fetched counts the bytes from the source in this try, Resumed those that the bucket had
+	// before.
 	Fetched, Resumed int64
-	// Restarted says why an earlier try was of no use, or the S3 server did not copy by itself.
+	// Restarted is the reason why an earlier try could not be resumed, or why the S3 server did not
+	// copy by itself.
 	Restarted string
-	// Unverified is set if nobody can tell whether the source sent all of it.
+	// Unverified is set if the source's framing can't show whether it sent the whole object.
 	Unverified bool
 }
 
-// maxReason keeps a result short, in bytes.
+// maxReason is the longest reason in a result, in bytes.
 const maxReason = 300
 
 func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxReason)], "") }

@@ -16,7 +16,8 @@ import (
 
 var errDown = errors.New("down")
 
-// TestPartThatWasHashedAndNotStored has a part fetched again that the digest has seen already: it is not taken unseen.
+// TestPartThatWasHashedAndNotStored fetches a part again that the digest already covered. The
+// second fetch is verified too.
 func TestPartThatWasHashedAndNotStored(t *testing.T) {
 	const count = 6
 	r := inMemory(t, count*partSize)
@@ -30,18 +31,18 @@ func TestPartThatWasHashedAndNotStored(t *testing.T) {
 	}
 	_, err := r.attempt(t)
 	require.ErrorIs(t, err, errDown)
-	require.EqualValues(t, 1, r.saved.Load().Hashed, "the second part was never stored")
+	require.EqualValues(t, 1, r.saved.Load().Hashed, "the second part is not stored")
 	r.memory.OnPart = nil
 
 	good := r.source.body
 	r.source.change(func() {
 		r.source.body = append([]byte(nil), good...)
-		r.source.body[partSize+7] ^= 1 // in the second part
+		r.source.body[partSize+7] ^= 1 // In the second part
 	})
 	_, err = r.attempt(t)
 	require.ErrorIs(t, err, copier.ErrExpected)
 	r.requireAbsent(t)
-	require.Zero(t, r.open(t), "nobody knows which part is wrong")
+	require.Zero(t, r.open(t), "the wrong part is unknown")
 
 	r.source.change(func() { r.source.body = good })
 	_, err = r.attempt(t)
@@ -49,12 +50,13 @@ func TestPartThatWasHashedAndNotStored(t *testing.T) {
 	r.requireExact(t)
 }
 
-// TestStateThatTheBucketDoesNotBearOut has parts gone that the digest has seen.
-func TestStateThatTheBucketDoesNotBearOut(t *testing.T) {
+// TestStateThatTheBucketContradicts resumes from a state that covers parts which the bucket lacks,
+// or whose hash is invalid.
+func TestStateThatTheBucketContradicts(t *testing.T) {
 	const count = 6
 	for name, spoil := range map[string]func(s *copier.State){
-		"more was hashed than is there": func(s *copier.State) { s.Hashed = count - 1 },
-		"the hash is not one":           func(s *copier.State) { s.Hash = []byte("{") },
+		"more parts hashed than stored": func(s *copier.State) { s.Hashed = count - 1 },
+		"invalid hash":                  func(s *copier.State) { s.Hash = []byte("{") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := inMemory(t, count*partSize)
@@ -80,8 +82,9 @@ func TestStateThatTheBucketDoesNotBearOut(t *testing.T) {
 	}
 }
 
-// TestServerThatCopiesByItself is the bucket's server between success and failure; package storage has the real ones.
-func TestServerThatCopiesByItself(t *testing.T) {
+// TestServerSideCopy uses a double of a server that copies, or fails to. Package storage tests real
+// servers.
+func TestServerSideCopy(t *testing.T) {
 	r := inMemory(t, 4*partSize)
 	r.job.Server = &storage.CopySource{Bucket: "other", Key: "object", ETag: r.job.Meta.ETag, Size: r.job.Meta.Size}
 	asked, fails := 0, true
@@ -106,7 +109,7 @@ func TestServerThatCopiesByItself(t *testing.T) {
 	require.ErrorIs(t, err, errDown)
 	require.Equal(t, 1, asked)
 
-	// What was begun by parts is finished by parts, though the server could by now.
+	// A copy that started in parts is finished in parts, although the server could copy by now.
 	r.memory.OnPart, fails = nil, false
 	out, err := r.attempt(t)
 	require.NoError(t, err)
@@ -130,7 +133,7 @@ func TestServerThatCopiesByItself(t *testing.T) {
 	require.Equal(t, sent, r.source.sent.Load())
 	r.requireExact(t)
 
-	// A digest is compared with bytes, which nobody sees that way.
+	// A server-side copy can't be checked against a digest.
 	r.again(t)
 	sum := sha256.Sum256(r.source.body)
 	r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: sum[:]}}
@@ -140,7 +143,7 @@ func TestServerThatCopiesByItself(t *testing.T) {
 	require.Equal(t, 3, asked)
 }
 
-// again makes the job one of another object.
+// again replaces the job by the same copy under another key.
 func (r *fixture) again(t *testing.T) {
 	t.Helper()
 	server := r.job.Server
@@ -149,8 +152,8 @@ func (r *fixture) again(t *testing.T) {
 	r.saved.Store(nil)
 }
 
-// TestStreamIsNotGoneOnWith tells from a state that there is nothing to go on from.
-func TestStreamIsNotGoneOnWith(t *testing.T) {
+// TestStreamIsNotResumed restarts a streamed copy, because its state has no upload.
+func TestStreamIsNotResumed(t *testing.T) {
 	r := inMemory(t, 4*partSize)
 	r.source.header = func(h http.Header) { h.Set("Accept-Ranges", "none") }
 	r.newJob(t)

@@ -10,19 +10,19 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// run is one copy under way.
+// run is one try of a copy.
 type run struct {
 	copier *Copier
 	job    *Job
-	// spec is the job's, and what comes to its metadata.
+	// spec is the job's spec, with the metadata that this run adds.
 	spec storage.ObjectSpec
-	// resume is the job's; it is zero once the copy has begun anew.
+	// resume is the job's state. It is zero after a restart.
 	resume   State
 	verifier *origin.Verifier
 	result   Result
 }
 
-// copyBytes copies in the way that the source allows.
+// copyBytes copies in the way that the source supports.
 func (r *run) copyBytes(ctx context.Context) error {
 	switch {
 	case IsSmall(r.job.Meta):
@@ -30,7 +30,7 @@ func (r *run) copyBytes(ctx context.Context) error {
 	case r.job.Meta.Rangeable():
 		err := r.copyRanges(ctx)
 		if ignoredRange(err) {
-			err = r.restartAsStream(ctx, "the source answered a range with all of the object")
+			err = r.restartAsStream(ctx, "the source answered a range request with the whole object")
 		}
 		return err
 	default:
@@ -38,19 +38,20 @@ func (r *run) copyBytes(ctx context.Context) error {
 	}
 }
 
-// User metadata that is known only here.
+// User metadata that the copier adds.
 const (
-	MetadataUnverified = "cloud-mirror-unverified" // marks a copy of which nobody can tell whether it is whole
-	metadataChecksum   = "cloud-mirror-"           // and the checksum's name
+	MetadataUnverified = "cloud-mirror-unverified" // Marks a copy that may be truncated
+	metadataChecksum   = "cloud-mirror-"           // A prefix of the checksum's name
 )
 
-// mark adds to the object's user metadata.
+// mark adds an entry to the object's user metadata. It leaves the job's map as it is.
 func (r *run) mark(name, value string) {
 	r.spec.Metadata = maps.Clone(r.spec.Metadata)
 	r.spec.Metadata[name] = value
 }
 
-// verify compares the digests. Where the source's own are not among them, it is the request that is not met.
+// verify compares the digests. A mismatch is [ErrExpected] unless a digest of the source may be the
+// wrong one.
 func (r *run) verify() error {
 	err := r.verifier.Check()
 	if err != nil && len(r.job.Expect) > 0 && (r.result.Way != WayRanges || len(r.job.Meta.Digests) == 0) {
@@ -59,7 +60,8 @@ func (r *run) verify() error {
 	return err
 }
 
-// ignoredRange tells a source that does not do what it said.
+// ignoredRange reports whether the source answered a range request with 200, although it declared
+// to serve ranges.
 func ignoredRange(err error) bool {
 	var source *origin.Error
 	return errors.As(err, &source) && source.Class == origin.ClassBadHTTPStatus && source.Status == 200

@@ -7,13 +7,14 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// serverMayCopy tells whether the bucket's server may copy by itself. What the server copies nobody here can hash.
+// serverMayCopy reports whether the bucket's server may make the copy. A server-side copy can't be
+// checked against a digest, and can't resume an earlier try.
 func (r *run) serverMayCopy() bool {
 	digests := len(r.job.Expect) + len(r.job.Meta.Digests)
 	return r.job.Server != nil && digests == 0 && r.resume.Upload == "" && !r.resume.Stream
 }
 
-// copyByServer has the bucket's server copy, and tells whether it did.
+// copyByServer asks the bucket's server to make the copy, and reports whether it did.
 func (r *run) copyByServer(ctx context.Context) (copied bool, err error) {
 	stored := &r.job.Counters.Stored
 	r.result.Stored, err = r.copier.Bucket.CopyFrom(ctx, r.spec, *r.job.Server, func(n int64) { stored.Add(n) })

@@ -8,7 +8,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// copySmall copies an object in one request.
+// copySmall reads the object by one request and stores it by another.
 func (r *run) copySmall(ctx context.Context) error {
 	r.result.Way = WayRequest
 	buf, err := r.newBuffer(ctx, r.copier.SmallMemory, r.job.Meta.Size)
@@ -28,7 +28,7 @@ func (r *run) copySmall(ctx context.Context) error {
 	return r.put(ctx, body)
 }
 
-// check hashes a whole object.
+// check compares a whole object with its digests.
 func (r *run) check(buf *buffer) error {
 	if err := buf.copyTo(r.verifier); err != nil {
 		return err
@@ -36,8 +36,8 @@ func (r *run) check(buf *buffer) error {
 	return r.verify()
 }
 
-// put stores a whole object. Of one that comes in parts the checksum is known when its metadata can't be changed any more:
-// there the server shows it.
+// put stores a whole object, with its checksum in the metadata. A multipart copy can't carry its
+// checksum there: it is known only after the metadata is fixed. The server shows it instead.
 func (r *run) put(ctx context.Context, body storage.Body) (err error) {
 	bucket := r.copier.Bucket
 	r.mark(metadataChecksum+string(bucket.Checksum()), base64.StdEncoding.EncodeToString(body.Sum))

@@ -13,16 +13,16 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// stream is a copy by one stream under way.
+// stream copies an object that can only be read from its start to its end.
 type stream struct {
 	run     *run
 	upload  *upload
 	src     *origin.Body
-	reading context.Context //nolint:containedctx // that of src
+	reading context.Context //nolint:containedctx // The context of src
 	cut     context.CancelCauseFunc
 }
 
-// restartAsStream copies by one stream after parts were tried.
+// restartAsStream copies by one stream after ranges failed.
 func (r *run) restartAsStream(ctx context.Context, why string) error {
 	r.resume, r.result.Resumed = State{}, 0
 	r.job.Counters.Stored.Store(0)
@@ -31,13 +31,13 @@ func (r *run) restartAsStream(ctx context.Context, why string) error {
 	return err
 }
 
-// copyStream copies an object that can only be read from its start to its end: parts are stored in parallel while the next
-// ones are read.
+// copyStream copies the object by one request to the source, and stores parts in parallel while it
+// reads the next parts.
 func (r *run) copyStream(ctx context.Context) error {
 	r.result.Way = WayStream
-	r.verifier = origin.NewVerifier(r.job.Expect...) // the source's own digests are the source's business, as it is read whole
+	r.verifier = origin.NewVerifier(r.job.Expect...) // The body itself checks the source's own digests
 	if r.resume.Upload != "" || r.resume.Stream {
-		r.result.Restarted = "the source serves no ranges that are pinned by a strong ETag"
+		r.result.Restarted = "the source serves no ranges pinned by a strong ETag"
 	}
 	if err := r.abortOthers(ctx, storage.Upload{Key: r.spec.Key}); err != nil {
 		return err
@@ -62,13 +62,13 @@ func (r *run) copyStream(ctx context.Context) error {
 	u := &upload{run: r, state: State{PartSize: size}, have: map[int32]storage.Part{}}
 	s := &stream{run: r, upload: u, src: src, reading: reading, cut: cut}
 	if err = s.copyParts(ctx); err != nil && u.id.ID != "" {
-		err = errors.Join(err, u.abort(ctx)) // the next try begins anew in any case
+		err = errors.Join(err, u.abort(ctx)) // The next try restarts in any case
 		r.job.Counters.Stored.Store(0)
 	}
 	return err
 }
 
-// copyParts reads one part after the other, and stores each while it reads the next ones.
+// copyParts reads the parts in order, and stores each while it reads the next.
 func (s *stream) copyParts(ctx context.Context) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()
@@ -110,7 +110,7 @@ func (s *stream) copyParts(ctx context.Context) error {
 	return s.upload.complete(ctx)
 }
 
-// putWhole stores an object that turned out to be one part.
+// putWhole stores an object that ended within its first part.
 func (s *stream) putWhole(ctx context.Context, body storage.Body) error {
 	if err := s.run.verify(); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (s *stream) putWhole(ctx context.Context, body storage.Body) error {
 	return s.run.put(ctx, body)
 }
 
-// admit creates the upload for the first part, and refuses a part that is one too many.
+// admit creates the upload for the first part, and refuses a part beyond the limit of S3.
 func (s *stream) admit(ctx context.Context, number int32, body storage.Body) error {
 	each := s.upload.state.PartSize
 	switch {
@@ -131,7 +131,7 @@ func (s *stream) admit(ctx context.Context, number int32, body storage.Body) err
 	}
 }
 
-// next reads a part; the last one may be empty.
+// next reads a part. The last part may be empty.
 func (s *stream) next(buf *buffer) (body storage.Body, last bool, err error) {
 	body, err = s.run.load(s.reading, s.cut, buf, s.src)
 	if errors.Is(err, io.EOF) {

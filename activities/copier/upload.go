@@ -13,18 +13,18 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// upload is a multipart upload under way.
+// upload is a multipart upload in progress.
 type upload struct {
 	run   *run
 	id    storage.Upload
 	state State
 
 	mu   sync.Mutex
-	have map[int32]storage.Part // what the bucket has, by number
+	have map[int32]storage.Part // The parts in the bucket, by number
 }
 
-// startUpload goes on with the earlier try's upload, or creates one. All other uploads under the key are nobody's: of an
-// object there is only ever one copy at a time.
+// startUpload resumes the upload of an earlier try, or creates one. It aborts all other uploads
+// under the key: no copy owns them, because an object has one copy at a time.
 func (r *run) startUpload(ctx context.Context) (*upload, error) {
 	u := &upload{
 		run: r, state: r.resume, have: map[int32]storage.Part{},
@@ -51,7 +51,7 @@ func (r *run) startUpload(ctx context.Context) (*upload, error) {
 	return u, u.create(ctx, State{PartSize: size})
 }
 
-// create begins an upload that the next try will know of, or none.
+// create creates an upload and saves its id for the next try, or leaves none.
 func (u *upload) create(ctx context.Context, state State) (err error) {
 	if u.id, err = u.run.copier.Bucket.CreateUpload(ctx, u.run.spec); err != nil {
 		return bucketError(err)
@@ -61,13 +61,14 @@ func (u *upload) create(ctx context.Context, state State) (err error) {
 	}
 	u.run.job.Checkpoint(u.state)
 	if ctx.Err() != nil {
-		// Whoever goes on with this copy does not know of the upload.
+		// The next try does not know the upload.
 		return errors.Join(ctx.Err(), u.abort(ctx))
 	}
 	return nil
 }
 
-// adopt takes over what the bucket has of an earlier try.
+// adopt takes over the listed parts of an earlier try, and its digests' state if the parts bear it
+// out.
 func (u *upload) adopt(listed []storage.Part) {
 	all := parts(u.run.job.Meta.Size, u.state.PartSize)
 	for _, p := range listed {
@@ -77,7 +78,8 @@ func (u *upload) adopt(listed []storage.Part) {
 	}
 	for number := int32(1); number <= u.state.Hashed; number++ {
 		if _, ok := u.have[number]; !ok {
-			// What is fetched in its place would not be what was hashed.
+			// The saved digests cover this part, and it is lost. Fetched again, it could have other
+			// bytes.
 			u.state.Hashed = 0
 		}
 	}
@@ -86,8 +88,8 @@ func (u *upload) adopt(listed []storage.Part) {
 	}
 }
 
-// send stores a part unless the bucket has it: it may have been fetched only to be hashed. A request that is on its way
-// is never cut from here, since the server might go on with it after an abort.
+// send stores a part unless the bucket has it: some parts are fetched only to be hashed. Nothing
+// here cuts a request in flight, since the server might finish it after an abort.
 func (u *upload) send(ctx context.Context, number int32, body storage.Body) error {
 	u.mu.Lock()
 	have := u.have[number]
@@ -106,7 +108,7 @@ func (u *upload) send(ctx context.Context, number int32, body storage.Body) erro
 	return nil
 }
 
-// complete makes the object appear if it has its digests.
+// complete compares the digests, and then makes the object appear.
 func (u *upload) complete(ctx context.Context) (err error) {
 	if err := u.run.verify(); err != nil {
 		return u.resetIfLost(ctx, err)
@@ -119,7 +121,8 @@ func (u *upload) complete(ctx context.Context) (err error) {
 	return u.resetIfLost(ctx, bucketError(err))
 }
 
-// resetIfLost makes sure that the next try begins anew if this one's upload can't become the object any more.
+// resetIfLost makes the next try restart if err means that this upload can't become the object any
+// more. It returns err.
 func (u *upload) resetIfLost(ctx context.Context, err error) error {
 	var source *origin.Error
 	corrupt := errors.As(err, &source) && source.Class == origin.ClassCorrupt || errors.Is(err, storage.ErrMismatch)
@@ -132,9 +135,10 @@ func (u *upload) resetIfLost(ctx context.Context, err error) error {
 	return err
 }
 
-// abortTimeout bounds the clean-up, which goes on after the caller's context is over.
+// abortTimeout bounds the abort of an upload, which outlives the caller's context.
 const abortTimeout = 10 * time.Second
 
+// abort aborts the upload, even if ctx is done.
 func (u *upload) abort(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
