@@ -1,10 +1,8 @@
 package copier
 
 import (
-	"context"
 	"math"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,30 +46,4 @@ func TestPartsCoverTheObject(t *testing.T) {
 		require.Equal(t, size, off)
 	}
 	require.Empty(t, parts(0, 10))
-}
-
-func TestMemoryIsBounded(t *testing.T) {
-	m := NewMemory(64)
-	require.EqualValues(t, 16, m.MaxBuffer())
-	var taken [][]byte
-	for _, n := range []int64{16, 15, 9, 1, 2, 3} { // 16, 16, 16, 1, 2, 4
-		buf, err := m.take(t.Context(), n)
-		require.NoError(t, err)
-		require.Len(t, buf, int(n))
-		taken = append(taken, buf)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := m.take(ctx, 16)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-
-	for _, buf := range taken {
-		m.give(buf)
-	}
-	require.EqualValues(t, 55, m.made, "released buffers are dropped")
-	for range 4 {
-		_, err := m.take(t.Context(), 16)
-		require.NoError(t, err)
-	}
-	require.EqualValues(t, 64, m.made, "buffers of other sizes exceed the budget")
 }
