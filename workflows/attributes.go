@@ -6,13 +6,14 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 )
 
-// ServiceAttribute is one of the search attributes by which copies are found, all of type Keyword. They must be registered
-// before the first start: an unregistered one blocks a workflow for ever.
+// ServiceAttribute is a search attribute of copies: the service of the pool. All search attributes
+// have the type Keyword, and must be registered before the first workflow starts. An unregistered
+// attribute blocks a workflow for ever.
 func ServiceAttribute() temporal.SearchAttributeKeyKeyword {
 	return temporal.NewSearchAttributeKeyKeyword("MirrorService")
 }
 
-// RegionAttribute is the region that is copied into.
+// RegionAttribute is the region of the pool.
 func RegionAttribute() temporal.SearchAttributeKeyKeyword {
 	return temporal.NewSearchAttributeKeyKeyword("MirrorRegion")
 }
@@ -22,12 +23,12 @@ func HostAttribute() temporal.SearchAttributeKeyKeyword {
 	return temporal.NewSearchAttributeKeyKeyword("MirrorHost")
 }
 
-// ErrorClassAttribute is why a copy failed.
+// ErrorClassAttribute is the error class of a failed copy.
 func ErrorClassAttribute() temporal.SearchAttributeKeyKeyword {
 	return temporal.NewSearchAttributeKeyKeyword("MirrorErrorClass")
 }
 
-// Attributes are the search attributes that a source's copy starts with.
+// Attributes returns the search attributes with which an object's copy starts.
 func Attributes(s activities.SealedObject) temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(
 		ServiceAttribute().ValueSet(s.Service),
@@ -36,7 +37,7 @@ func Attributes(s activities.SealedObject) temporal.SearchAttributes {
 	)
 }
 
-// AttributeNames are the names of all of them.
+// AttributeNames returns the names of all search attributes.
 func AttributeNames() []string {
 	return []string{
 		ServiceAttribute().GetName(), RegionAttribute().GetName(),

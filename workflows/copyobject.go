@@ -15,28 +15,29 @@ import (
 // CopyObjectInput is the input of [CopyObject].
 type CopyObjectInput struct {
 	Source activities.SealedObject `json:"source"`
-	// SHA256 is what the copy must have, in hex; empty if nobody said.
+	// SHA256 is the required digest in hex; empty accepts any content.
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// CopyObjectResult says what the bucket has now.
+// CopyObjectResult describes the object that the bucket has now.
 type CopyObjectResult struct {
 	Copy activities.Copy `json:"copy"`
-	// Copied is false if the bucket had it already.
+	// Copied is false if the bucket already had the object.
 	Copied bool `json:"copied"`
-	// Published is false if the cache could not be told.
+	// Published is false if the cache could not be updated.
 	Published bool `json:"published"`
 }
 
-// CopyObject makes one copy. It fails with an application error whose type is the error class.
+// CopyObject makes one copy. It fails with an application error that has the error class as its
+// type.
 func CopyObject(ctx workflow.Context, in CopyObjectInput) (CopyObjectResult, error) {
 	return (&copyObject{in: in}).run(ctx)
 }
 
-// maxTries is how often a source is looked at again because it changed between HEAD and GET.
+// maxTries bounds how often a copy starts because the source changes between HEAD and GET.
 const maxTries = 3
 
-// changed tells whether the source was no longer what HeadSource saw.
+// changed reports whether the source changed since HeadSource.
 func changed(err error) bool {
 	f, ok := failureOf(err)
 	return ok && f.Class == activities.ClassChanged
@@ -46,8 +47,8 @@ func changed(err error) bool {
 type copyObject struct {
 	in         CopyObjectInput
 	generation int64
-	parts      bool                   // there may be an upload that was not completed
-	activities *activities.Activities // only for its methods' names
+	parts      bool                   // An incomplete upload may exist
+	activities *activities.Activities // Only for the names of its methods
 }
 
 func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
@@ -59,18 +60,20 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 	if err != nil {
 		return CopyObjectResult{}, c.fail(ctx, err)
 	}
-	// A copy that is made is published, or discarded if it was purged: a cancellation comes too late.
+	// A complete copy is published, or discarded if the object was purged. A cancellation comes too
+	// late.
 	finish, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	err = c.updateCache(finish, "present", activities.UpdateCacheInput{Copy: &result.Copy})
 	if f, ok := failureOf(err); ok && f.Class == activities.ClassPurged {
 		return CopyObjectResult{}, c.fail(ctx, err)
 	}
-	// Anything else that keeps the cache from being told is no failure of the copy.
+	// Any other failure to update the cache is no failure of the copy.
 	result.Published = err == nil
 	return result, nil
 }
 
+// copy makes one copy of the object that HeadSource sees, unless the bucket has it.
 func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	var head activities.HeadSourceResult
 	opts := headSourceOptions("HEAD " + c.label())
@@ -89,13 +92,13 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 		SHA256: c.in.SHA256,
 	})
 	if err == nil && copied.Way == activities.WayFound {
-		c.abortUpload(ctx) // what this copy has stored is not what was found
+		c.abortUpload(ctx) // Parts of this copy are not part of the object that was found
 	}
 	return CopyObjectResult{Copy: copied, Copied: true}, err
 }
 
-// streamCopy goes on for as long as the source and the bucket do: attempts that are used up count only if nothing was
-// stored in them that the next one can go on from.
+// streamCopy reruns StreamCopy while it makes progress: a series of failed attempts is final only
+// if it stored nothing to resume from.
 func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyInput) (copied activities.Copy, err error) {
 	opts := streamCopyOptions(size(in.Meta.Size) + " to " + c.in.Source.Pool())
 	if !copier.IsSmall(in.Meta) {
@@ -115,7 +118,7 @@ func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyIn
 	}
 }
 
-// pause is how long a source and a bucket that failed so often are left alone.
+// pause returns how long to wait after a series of failed attempts.
 func pause(err error) time.Duration {
 	wait := StreamCopyPolicy().MaximumInterval
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
@@ -124,7 +127,8 @@ func pause(err error) time.Duration {
 	return wait
 }
 
-// abortUpload frees what was stored of a copy that will not be made. What can't be freed now is swept later.
+// abortUpload frees the stored parts of a copy that will not be made. If it fails, a sweep frees
+// them later.
 func (c *copyObject) abortUpload(ctx workflow.Context) {
 	if !c.parts {
 		return
@@ -136,8 +140,8 @@ func (c *copyObject) abortUpload(ctx workflow.Context) {
 	}
 }
 
-// fail records why there is no copy, so that clients get an answer, and returns the workflow's own error. It works after
-// a cancellation too.
+// fail records the failure in the cache, so that clients get an answer, and returns the workflow's
+// error. It also works after a cancellation.
 func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -147,7 +151,7 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 	if temporal.IsCanceledError(cause) {
 		f = activities.Failure{Class: activities.ClassCancelled, Text: "the copy was cancelled"}
 	} else if !ok {
-		f = activities.Failure{Class: activities.ClassInternal, Text: "the activity did not end in time"}
+		f = activities.Failure{Class: activities.ClassInternal, Text: "the activity timed out"}
 	}
 	if err := c.updateCache(ctx, "error: "+f.Class, activities.UpdateCacheInput{Failure: &f}); err != nil {
 		workflow.GetLogger(ctx).Warn("failure not recorded", "class", f.Class, "error", err)
@@ -168,10 +172,10 @@ func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activi
 		c.activities.UpdateCache, in).Get(ctx, nil)
 }
 
-// label is short enough for an activity's summary.
+// label returns the source's URL, short enough for the summary of an activity.
 func (c *copyObject) label() string { return readable(c.in.Source.URL, 150) }
 
-// failureOf returns what an activity said of its failure.
+// failureOf returns the Failure in an activity's error.
 func failureOf(err error) (activities.Failure, bool) {
 	var app *temporal.ApplicationError
 	var f activities.Failure
@@ -181,12 +185,12 @@ func failureOf(err error) (activities.Failure, bool) {
 	return f, true
 }
 
-// progressOf returns how far a StreamCopy came that can be gone on with, from its error or, if its worker was lost, from
-// its last heartbeat.
+// progressOf returns the progress of a StreamCopy that can be resumed: from its error or, if its
+// worker was lost, from its last heartbeat.
 func progressOf(err error) (p activities.Progress, ok bool) {
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		var f activities.Failure
-		// What is not retryable was not retried.
+		// Temporal never retried a non-retryable error, so no attempts were used up.
 		return p, !app.NonRetryable() && app.Details(&f, &p) == nil
 	}
 	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok && timeout.HasLastHeartbeatDetails() {

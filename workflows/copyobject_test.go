@@ -23,7 +23,7 @@ func input() workflows.CopyObjectInput {
 	}}
 }
 
-// run is one workflow in the SDK's test environment, with its activities mocked by name.
+// run is a workflow in the SDK's test environment. Its activities are mocked by name.
 type run struct {
 	*testsuite.TestWorkflowEnvironment
 	updates []activities.UpdateCacheInput
@@ -36,7 +36,7 @@ func newRun(t *testing.T) *run {
 	return r
 }
 
-// updateCache answers UpdateCache and keeps what it was told.
+// updateCache mocks UpdateCache by answer, which gets the number of the call, and keeps the inputs.
 func (r *run) updateCache(answer func(n int) error) {
 	r.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.UpdateCacheInput) error {
@@ -91,11 +91,11 @@ func TestSuccess(t *testing.T) {
 	r.AssertExpectations(t)
 }
 
-func TestCopyThatIsThereIsNotMadeAgain(t *testing.T) {
+func TestExistingCopyIsNotMadeAgain(t *testing.T) {
 	r := newRun(t)
-	there := head()
-	there.Stored = &activities.Copy{Size: 9}
-	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(there, nil)
+	existing := head()
+	existing.Stored = &activities.Copy{Size: 9}
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(existing, nil)
 	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{}, nil).Never()
 	r.updateCache(ok)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
@@ -103,7 +103,7 @@ func TestCopyThatIsThereIsNotMadeAgain(t *testing.T) {
 	r.AssertExpectations(t)
 }
 
-func TestSourceIsGone(t *testing.T) {
+func TestMissingSource(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).
 		Return(activities.HeadSourceResult{}, failed("BadHTTPStatus", 404, true)).Once()
@@ -115,7 +115,7 @@ func TestSourceIsGone(t *testing.T) {
 	r.AssertExpectations(t)
 }
 
-func TestSourceFailsAndThenWorks(t *testing.T) {
+func TestSourceThatRecovers(t *testing.T) {
 	r := newRun(t)
 	attempts := 0
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
@@ -132,7 +132,7 @@ func TestSourceFailsAndThenWorks(t *testing.T) {
 	require.Equal(t, 3, attempts)
 }
 
-func TestRetriesAreUsedUp(t *testing.T) {
+func TestRetriesRunOut(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
 	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).
@@ -166,7 +166,7 @@ func TestCancelled(t *testing.T) {
 	require.EqualValues(t, 3, r.updates[0].Generation)
 }
 
-func TestCacheUpdateFailsAfterAGoodCopy(t *testing.T) {
+func TestFailedCacheUpdateDoesNotFailTheCopy(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
 	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
@@ -176,7 +176,7 @@ func TestCacheUpdateFailsAfterAGoodCopy(t *testing.T) {
 	require.Len(t, r.updates, int(workflows.UpdateCachePolicy().MaximumAttempts))
 }
 
-func TestPurgedBeforeItWasPublished(t *testing.T) {
+func TestPurgeBeforeThePublication(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
 	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
@@ -188,15 +188,15 @@ func TestPurgedBeforeItWasPublished(t *testing.T) {
 	})
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	r.requireFailed(t, activities.ClassPurged)
-	require.Len(t, r.updates, 2, "clients who asked again are not freed")
+	require.Len(t, r.updates, 2, "clients that asked again keep waiting")
 	require.Equal(t, activities.ClassPurged, r.updates[1].Failure.Class)
 }
 
-func TestSourceThatChangesIsLookedAtAgain(t *testing.T) {
+func TestChangedSourceIsCopiedAgain(t *testing.T) {
 	for name, tc := range map[string]struct {
 		changes int
 		ok      bool
-	}{"twice": {2, true}, "all the time": {100, false}} {
+	}{"twice": {2, true}, "every time": {100, false}} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t)
 			heads, copies := 0, 0
@@ -228,7 +228,7 @@ func TestSourceThatChangesIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-func TestCancelledWhileItIsPublished(t *testing.T) {
+func TestCancellationDuringThePublication(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
 	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
@@ -238,13 +238,14 @@ func TestCancelledWhileItIsPublished(t *testing.T) {
 		}
 		return nil
 	})
-	r.RegisterDelayedCallback(r.CancelWorkflow, 300*time.Millisecond) // after the first attempt
+	r.RegisterDelayedCallback(r.CancelWorkflow, 300*time.Millisecond) // After the first attempt
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	require.True(t, r.result(t).Published)
 }
 
-// TestAttemptsThatMadeProgress has the attempts at StreamCopy used up again and again: it is scheduled anew, with what
-// there is to go on from, as long as the bucket has more each time.
+// TestAttemptsThatMadeProgress lets the attempts of StreamCopy run out again and again. The
+// workflow schedules it again, with the state to resume from, while each series of attempts stores
+// more than the series before.
 func TestAttemptsThatMadeProgress(t *testing.T) {
 	at := func(upload string, done int64) activities.Progress {
 		return activities.Progress{Done: done, Total: 100, Resume: copier.State{
@@ -266,22 +267,22 @@ func TestAttemptsThatMadeProgress(t *testing.T) {
 	all := int(workflows.StreamCopyPolicy().MaximumAttempts)
 	for name, tc := range map[string]struct {
 		fails    func(p ...any) error
-		progress progress // that each series of attempts ends with; after these StreamCopy works
-		series   int      // of attempts that are made
-		attempts int      // in each of them that fails
-		class    string   // of the workflow's error; empty if it succeeds
+		progress progress // At the end of each failed series of attempts; the next series succeeds
+		series   int      // Number of series
+		attempts int      // In each failed series
+		class    string   // The error class of the workflow; empty if it succeeds
 	}{
-		"more each time":          {retryable, progress{at("a", 1), at("a", 2), at("a", 9)}, 4, all, ""},
-		"more of another upload":  {retryable, progress{at("a", 1), at("b", 2)}, 3, all, ""},
-		"no more":                 {retryable, progress{at("a", 1), at("a", 2), at("a", 2), at("a", 3)}, 3, all, "SourceTruncated"},
-		"less":                    {retryable, progress{at("a", 2), at("b", 1), at("b", 3)}, 2, all, "SourceTruncated"},
-		"nothing stored":          {retryable, progress{at("a", 0), at("a", 1)}, 1, all, "SourceTruncated"},
-		"nothing to go on from":   {retryable, progress{at("", 5), at("", 6)}, 1, all, "SourceTruncated"},
-		"no retry can mend it":    {permanent, progress{at("a", 1), at("a", 2)}, 1, 1, "BadHTTPStatus"},
-		"workers lost":            {temporal.NewHeartbeatTimeoutError, progress{at("a", 1), at("a", 2)}, 3, all, ""},
-		"workers lost, no more":   {temporal.NewHeartbeatTimeoutError, progress{at("a", 1), at("a", 1), at("a", 2)}, 2, all, activities.ClassInternal},
-		"workers lost, no upload": {temporal.NewHeartbeatTimeoutError, progress{at("", 0), at("a", 1)}, 1, all, activities.ClassInternal},
-		"workers lost in silence": {silent, progress{at("a", 1), at("a", 2)}, 1, all, activities.ClassInternal},
+		"more in each series":        {retryable, progress{at("a", 1), at("a", 2), at("a", 9)}, 4, all, ""},
+		"more of another upload":     {retryable, progress{at("a", 1), at("b", 2)}, 3, all, ""},
+		"no more in a series":        {retryable, progress{at("a", 1), at("a", 2), at("a", 2), at("a", 3)}, 3, all, "SourceTruncated"},
+		"less in a series":           {retryable, progress{at("a", 2), at("b", 1), at("b", 3)}, 2, all, "SourceTruncated"},
+		"nothing stored":             {retryable, progress{at("a", 0), at("a", 1)}, 1, all, "SourceTruncated"},
+		"nothing to resume from":     {retryable, progress{at("", 5), at("", 6)}, 1, all, "SourceTruncated"},
+		"non-retryable":              {permanent, progress{at("a", 1), at("a", 2)}, 1, 1, "BadHTTPStatus"},
+		"workers lost":               {temporal.NewHeartbeatTimeoutError, progress{at("a", 1), at("a", 2)}, 3, all, ""},
+		"workers lost, no progress":  {temporal.NewHeartbeatTimeoutError, progress{at("a", 1), at("a", 1), at("a", 2)}, 2, all, activities.ClassInternal},
+		"workers lost, no upload":    {temporal.NewHeartbeatTimeoutError, progress{at("", 0), at("a", 1)}, 1, all, activities.ClassInternal},
+		"workers lost, no heartbeat": {silent, progress{at("a", 1), at("a", 2)}, 1, all, activities.ClassInternal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t)
@@ -309,7 +310,7 @@ func TestAttemptsThatMadeProgress(t *testing.T) {
 				if i > 0 {
 					state = tc.progress[i-1].Resume
 				}
-				last := tc.class == "" && i == tc.series-1 // works at once
+				last := tc.class == "" && i == tc.series-1 // Succeeds at its first attempt
 				for n := 0; n < tc.attempts && (!last || n == 0); n++ {
 					want = append(want, state)
 				}
@@ -326,7 +327,8 @@ func TestAttemptsThatMadeProgress(t *testing.T) {
 	}
 }
 
-// TestFoundCopyLeavesNoUpload has StreamCopy find a copy that is not made of the parts it has stored itself.
+// TestFoundCopyLeavesNoUpload has StreamCopy find a copy, which does not contain the parts that
+// this workflow stored.
 func TestFoundCopyLeavesNoUpload(t *testing.T) {
 	for way, aborted := range map[string]int{activities.WayFound: 1, copier.WayRanges: 0} {
 		t.Run(way, func(t *testing.T) {
@@ -346,8 +348,8 @@ func TestFoundCopyLeavesNoUpload(t *testing.T) {
 	}
 }
 
-// TestSourceIsLeftAloneBetweenSeriesOfAttempts has the last attempt told when to come back.
-func TestSourceIsLeftAloneBetweenSeriesOfAttempts(t *testing.T) {
+// TestPauseBetweenSeriesOfAttempts has the source send Retry-After to the last attempt of a series.
+func TestPauseBetweenSeriesOfAttempts(t *testing.T) {
 	r := newRun(t)
 	large := head()
 	large.Meta.Size = 100 << 20

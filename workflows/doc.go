@@ -1,19 +1,23 @@
-// Package workflows holds CopyObject, the workflow that makes one copy of one object, with its id, its timeouts and its
-// retry policies. It does no I/O.
+// Package workflows holds the workflow CopyObject, which makes one copy of one object, and
+// SweepUploads. It holds their ids, timeouts and retry policies, and does no I/O.
 //
-// It guarantees:
+// # Guarantees
+//
 //   - One object has one workflow id, and so one copy at a time.
-//   - A copy ends as completed with the object in the bucket, as failed with an error typed by its class after its
-//     failure was recorded in the cache, or as cancelled, with clients freed to ask again: at once after a purge, after a
-//     back-off if it was an operator.
-//   - What was stored in parts of a copy that is not made is freed before the failure is recorded; SweepUploads, started by
-//     a schedule, frees what could not be.
-//   - Attempts of a copy that makes progress are not used up.
-//   - A copy that is in the bucket is a success even if the cache can't be told: the bucket tells the next client.
+//   - A copy ends in one of three ways. Completed: the object is in the bucket. Failed: the cache
+//     holds the failure, and the error's type is its class. Cancelled: clients can request the copy
+//     again, at once after a purge, and after a back-off if an operator cancelled it.
+//   - Stored parts of a copy that is not made are freed before the failure is recorded.
+//     SweepUploads, which a schedule starts, frees the rest.
+//   - An attempt that made progress does not count against the retry limit.
+//   - A copy in the bucket is a success even if the cache can't be updated: the next client's
+//     request finds it in the bucket.
 //
-// 2026-11-22: failures are recorded by the workflow and not by the activity that fails, since only the workflow knows
+// # Decisions
+//
+// 2026-11-23, large objects have a task queue of their own. A worker's slots can't be reserved by
+// activity, so small objects would wait behind large ones.
+//
+// 2026-11-22, the workflow records failures, not the activity that fails: only the workflow knows
 // that no retry is left.
-//
-// 2026-11-23: large objects have a task queue of their own, since a worker's slots can't be told apart by activity: small
-// ones would wait behind them.
 package workflows

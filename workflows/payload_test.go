@@ -29,7 +29,8 @@ func recorded(t *testing.T, file string, edit func(string) string) *history.Hist
 
 func unchanged(s string) string { return s }
 
-// TestRecordedPayloadsDecode decodes what builds of 2026-11-22 recorded: origin.Meta had keys such as content_type.
+// TestRecordedPayloadsDecode decodes payloads of 2026-11-22, when origin.Meta had keys such as
+// content_type.
 func TestRecordedPayloadsDecode(t *testing.T) {
 	const object = "http://127.0.0.1:8090/hello.txt"
 	meta := origin.Meta{
@@ -66,7 +67,7 @@ func TestRecordedPayloadsDecode(t *testing.T) {
 	require.Equal(t, "Fbcnx6kHR18=", stored.CRC64NVME)
 	require.Equal(t, "2026-12-22T10:14:57.331385242Z", stored.Expires.Format("2006-01-02T15:04:05.999999999Z07:00"))
 
-	// And what this build records decodes to the same.
+	// The payloads of this build decode to the same values.
 	encoded, err := from.ToPayloads(head)
 	require.NoError(t, err)
 	require.NotContains(t, string(encoded.GetPayloads()[0].GetData()), "_type")
@@ -75,7 +76,8 @@ func TestRecordedPayloadsDecode(t *testing.T) {
 	require.Equal(t, head, again)
 }
 
-// TestHistoriesHaveOneSpelling wants lowerCamelCase of every key that a history holds: a history keeps it for ever.
+// TestHistoriesHaveOneSpelling requires lowerCamelCase for every key of a history, which keeps its
+// keys for ever.
 func TestHistoriesHaveOneSpelling(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	for _, v := range []any{

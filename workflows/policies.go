@@ -7,8 +7,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// Priority is that of a workflow and all its tasks (https://docs.temporal.io/develop/task-queue-priority-fairness): the
-// lowest for copies that nobody waits for, and else the default.
+// Priority returns the priority of a workflow and all its tasks
+// (https://docs.temporal.io/develop/task-queue-priority-fairness): the lowest if no client waits
+// for the copy, and the default otherwise.
 func Priority(low bool) temporal.Priority {
 	if low {
 		return temporal.Priority{PriorityKey: 5}
@@ -16,8 +17,8 @@ func Priority(low bool) temporal.Priority {
 	return temporal.Priority{}
 }
 
-// HeadSourcePolicy retries a source that is briefly unwell for about half of a client's default wait. Whatever fails for
-// longer is started again by the next request.
+// HeadSourcePolicy retries an unavailable source for about half of a client's default wait. If it
+// fails for longer, the next request starts a new workflow.
 func HeadSourcePolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    500 * time.Millisecond,
@@ -27,7 +28,7 @@ func HeadSourcePolicy() *temporal.RetryPolicy {
 	}
 }
 
-// StreamCopyPolicy retries more patiently: what was begun is worth more.
+// StreamCopyPolicy retries for longer, because a started copy is worth more.
 func StreamCopyPolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    time.Second,
@@ -37,7 +38,8 @@ func StreamCopyPolicy() *temporal.RetryPolicy {
 	}
 }
 
-// AbortUploadPolicy is brief, since clients wait for the failure to be recorded: what is left is swept later.
+// AbortUploadPolicy is brief, since clients wait until the failure is recorded. A sweep frees the
+// rest later.
 func AbortUploadPolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    500 * time.Millisecond,
@@ -47,7 +49,7 @@ func AbortUploadPolicy() *temporal.RetryPolicy {
 	}
 }
 
-// SweepPolicy leaves the rest to the next sweep.
+// SweepPolicy gives up after a few attempts. The next sweep does the rest.
 func SweepPolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    10 * time.Second,
@@ -57,7 +59,8 @@ func SweepPolicy() *temporal.RetryPolicy {
 	}
 }
 
-// UpdateCachePolicy gives redis time for a fail-over. After that the bucket itself tells the next client.
+// UpdateCachePolicy gives redis time for a failover. After that, the next client's request finds
+// the copy in the bucket.
 func UpdateCachePolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    200 * time.Millisecond,
@@ -67,7 +70,8 @@ func UpdateCachePolicy() *temporal.RetryPolicy {
 	}
 }
 
-// No activity has a schedule-to-start timeout: while no worker runs in the region, copies wait for one.
+// No activity has a schedule-to-start timeout: while no worker runs in the region, copies wait for
+// a worker.
 
 func headSourceOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
@@ -77,9 +81,9 @@ func headSourceOptions(summary string) workflow.ActivityOptions {
 	}
 }
 
-// streamCopyOptions bound a copy by its heartbeat. The total only has to end at some time, and soon enough that a purge of
-// its object is still remembered (see cache) should the purge's cancellation have been lost; what was stored by then is
-// gone on from, unless it came as one stream.
+// streamCopyOptions bounds an attempt by its heartbeat. The start-to-close timeout only has to end
+// before package cache forgets a purge, in case the purge's cancellation was lost. The next attempt
+// resumes from the stored parts, unless the copy is one stream.
 func streamCopyOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		StartToCloseTimeout: 48 * time.Hour,
@@ -95,7 +99,7 @@ func abortUploadOptions() workflow.ActivityOptions {
 		StartToCloseTimeout:    10 * time.Second,
 		ScheduleToCloseTimeout: 30 * time.Second,
 		RetryPolicy:            AbortUploadPolicy(),
-		Summary:                "free what was stored in parts",
+		Summary:                "abort unfinished uploads",
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// replay runs the workflow's code against a history that was recorded on a real server with
-// `temporal workflow show --output json`, after an edit of its text.
+// replay runs the workflow's code against a recorded history, after an edit of its text. The
+// histories come from a real server, by `temporal workflow show --output json`.
 func replay(t *testing.T, file string, edit func(string) string) error {
 	t.Helper()
 	r := worker.NewWorkflowReplayer()
@@ -19,7 +19,8 @@ func replay(t *testing.T, file string, edit func(string) string) error {
 	return r.ReplayWorkflowHistory(nil, recorded(t, file, edit))
 }
 
-// A history that no longer replays is a workflow that is stuck after a deployment: use workflow.GetVersion.
+// TestRecordedHistoriesReplay fails if the code no longer replays a history. Such a workflow would
+// be stuck after a deployment: use workflow.GetVersion.
 func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range []string{"completed.json", "failed.json"} {
 		t.Run(file, func(t *testing.T) {

@@ -11,15 +11,16 @@ import (
 // SweepInterval is how often a pool's uploads are swept.
 const SweepInterval = time.Hour
 
-// SweepAge is how old an upload is before a sweep looks at it. Its workflow is listed by then: Temporal's lists lag behind.
+// SweepAge is the least age of an upload that a sweep aborts. Temporal's list of workflows lags
+// behind, and has the upload's workflow by then.
 const SweepAge = time.Hour
 
-// SweepID is the id of a pool's sweep, and of its schedule.
+// SweepID returns the workflow id of a pool's sweep, which is also the id of its schedule.
 func SweepID(pool string) string { return "sweep-" + pool }
 
 // SweepUploads aborts multipart uploads that no running copy owns. A schedule starts it.
 func SweepUploads(ctx workflow.Context, in activities.SweepInput) (out activities.SweepResult, err error) {
-	var a *activities.Activities // only for its methods' names
+	var a *activities.Activities // Only for the names of its methods
 	err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, sweepOptions()), a.SweepUploads, in).Get(ctx, &out)
 	return out, err
 }
