@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -117,9 +118,13 @@ func (t *transfer) limits() limits {
 	return limits{Stall: bucketPatience * t.a.Copier.StallTimeout, Renew: min(news, third), Grace: third}
 }
 
+// stalled returns the error of a copy that moved no byte for a time.
 func (t *transfer) stalled(cause error, since time.Duration) error {
-	return fmt.Errorf("%w: for %s, after %d of %d bytes",
-		cause, since.Round(time.Second), t.job.Counters.Stored.Load(), t.in.Meta.Size)
+	stored := strconv.FormatInt(t.job.Counters.Stored.Load(), 10)
+	if t.in.Meta.Size >= 0 {
+		stored += fmt.Sprintf(" of %d", t.in.Meta.Size)
+	}
+	return fmt.Errorf("%w: no byte moved for %s, after %s bytes", cause, since.Round(time.Second), stored)
 }
 
 // renew renews the lease. It fails only with [cache.ErrPurged]: a copy continues while redis is

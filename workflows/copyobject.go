@@ -199,9 +199,14 @@ func progressOf(err error) (p activities.Progress, ok bool) {
 	return p, false
 }
 
+// size returns a size in words, for the summary of an activity.
 func size(bytes int64) string {
-	if bytes < 0 {
+	switch {
+	case bytes < 0:
 		return "unknown size"
+	case bytes == 1:
+		return "1 byte"
+	default:
+		return fmt.Sprintf("%d bytes", bytes)
 	}
-	return fmt.Sprintf("%d bytes", bytes)
 }
