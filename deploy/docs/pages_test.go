@@ -1,0 +1,224 @@
+package docs
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+)
+
+// pages are the pages that are checked, and how many Go names each names at least.
+func pages() map[string]int {
+	return map[string]int{
+		"README.md": 0, "frontend/README.md": 15, "workflows/README.md": 15, "deploy/README.md": 0,
+		".github/CONTRIBUTING.md": 0, ".github/SECURITY.md": 0, ".github/pull_request_template.md": 0, ".github/changes/README.md": 0,
+	}
+}
+
+// foreign are names of other projects that have the form of ours.
+func foreign() []string { return []string{"temporal.toml", "workflow.GetVersion"} }
+
+func readPage(t *testing.T, page string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(page)))
+	require.NoError(t, err)
+	return string(data)
+}
+
+func TestPagesNameNothingThatIsMissing(t *testing.T) {
+	x := newIndex(t)
+	for page, least := range pages() {
+		t.Run(page, func(t *testing.T) {
+			missing, names := x.check(page, readPage(t, page))
+			require.Empty(t, missing)
+			require.GreaterOrEqual(t, names, least, "too few Go names: does the check still find them?")
+		})
+	}
+}
+
+func TestCheckFindsWrongNames(t *testing.T) {
+	x := newIndex(t)
+	for wrong, right := range map[string]string{
+		"`frontend.decode`":                      "`frontend.decide`",
+		"`frontend.Server.Walk`":                 "`frontend.Server.Run`",
+		"`frontent.decide`":                      "`frontend.decide()`",
+		"`queue.Request.Pol`":                    "`queue.Request.Pool`",
+		"`frontend.max_weight`":                  "`frontend.max_wait`",
+		"`decide()`":                             "`activities.Activities.StreamCopy`",
+		"`SteamCopy`":                            "`StreamCopy`",
+		"`frontend/decode.go`":                   "`frontend/decide.go`",
+		"`fronted/`":                             "`frontend/`",
+		"`decode.go`":                            "`decide.go`",
+		"`cloud_mirror_redirect_minutes`":        "`cloud_mirror_redirect_seconds`",
+		"`CLOUD_MIRROR_FRONTEND_MAX_WEIGHT`":     "`CLOUD_MIRROR_FRONTEND_MAX_WAIT`",
+		"`make chek`":                            "`make check`",
+		"```sh\nmake chek\n```":                  "```sh\nmake check   # all\n```",
+		"```sh\nA=b make chek\n```":              "```sh\nA=b make check\n```",
+		"```mermaid\na --> b[cache.Absend]\n```": "```mermaid\na --> b[cache.Absent]\n```",
+		"[x](frontend/README)":                   "[x](deploy/README.md)",
+		"[x](deploy/README.md#sittings)":         "[x](deploy/README.md#settings)",
+	} {
+		missing, _ := x.check("README.md", "See\n"+wrong+"\n")
+		require.Len(t, missing, 1, wrong)
+		missing, _ = x.check("README.md", "See\n"+right+"\n")
+		require.Empty(t, missing, right)
+	}
+}
+
+var (
+	fence   = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+	span    = regexp.MustCompile("`([^`\n]+)`")
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	dotted  = regexp.MustCompile(`^[a-zA-Z]\w*(\[\])?(\.\w+)+$`)
+	inChart = regexp.MustCompile(`\b[a-z]\w*(\.[a-zA-Z]\w*)+`)
+	made    = regexp.MustCompile(`(?m)^(?:\w+=\S+ )*make ([\w./-]+)`)
+	camel   = regexp.MustCompile(`^[A-Z][a-z]+[A-Z]\w*$`)
+	call    = regexp.MustCompile(`^\w+$`)
+	isPath  = regexp.MustCompile(`^[\w.][\w.-]*(/[\w.-]+)*/?$`)
+	isFile  = regexp.MustCompile(`\.(go|md|json|ya?ml|sh|mod)$`)
+)
+
+// check returns a line for each name in the page that does not exist, and how many Go names do.
+func (x *index) check(page, text string) (missing []string, names int) {
+	report := func(format string, args ...any) { missing = append(missing, page+": "+fmt.Sprintf(format, args...)) }
+	for _, block := range fence.FindAllStringSubmatch(text, -1) {
+		switch block[1] {
+		case "sh":
+			for _, m := range made.FindAllStringSubmatch(block[2], -1) {
+				if !x.targets[m[1]] {
+					report("no make target %s", m[1])
+				}
+			}
+		case "mermaid":
+			for _, name := range inChart.FindAllString(block[2], -1) {
+				if !x.knows(page, name) {
+					report("no %s (in a chart)", name)
+				}
+			}
+		}
+	}
+	text = fence.ReplaceAllString(text, "")
+	for _, m := range span.FindAllStringSubmatch(text, -1) {
+		name, isCall := strings.CutSuffix(m[1], "()")
+		pkg, _, _ := strings.Cut(name, ".")
+		switch {
+		case isCall && call.MatchString(name):
+			report("%s(): name its package", name)
+		case !x.knows(page, name):
+			report("no %s", name)
+		case dotted.MatchString(name) && x.names[pkg] != nil && !x.settings[name] && !isFile.MatchString(name):
+			names++
+		}
+	}
+	for _, m := range link.FindAllStringSubmatch(text, -1) {
+		if !x.leads(page, m[1]) {
+			report("no %s", m[1])
+		}
+	}
+	return missing, names
+}
+
+// knows reports whether a code span names something that exists, or has none of the checked forms.
+func (x *index) knows(page, name string) bool {
+	make := made.FindStringSubmatch(name)
+	switch {
+	case slices.Contains(foreign(), name) || x.settings[name]:
+		return true
+	case make != nil:
+		return x.targets[make[1]]
+	case strings.HasPrefix(name, "cloud_mirror_"):
+		return x.words[name]
+	case strings.HasPrefix(name, "CLOUD_MIRROR_") && call.MatchString(name):
+		return strings.Contains(x.source, `"`+name+`"`) || strings.Contains(config.Table(), "`"+name+"`")
+	case camel.MatchString(name):
+		return x.words[name]
+	case dotted.MatchString(name) && !isFile.MatchString(name):
+		pkg, rest, _ := strings.Cut(name, ".")
+		return x.names[pkg][rest]
+	case isPath.MatchString(name) && (strings.Contains(name, "/") || isFile.MatchString(name)):
+		return x.exists(page, name)
+	default:
+		return true
+	}
+}
+
+// exists reports whether a path exists, relative to the root or to the page. A bare file name may be anywhere.
+func (x *index) exists(page, name string) bool {
+	if strings.HasPrefix(name, ".local") || strings.HasPrefix(name, ".cache") {
+		return true // made by make run and make build
+	}
+	name = strings.TrimSuffix(name, "/")
+	for _, candidate := range []string{path.Clean(name), path.Join(path.Dir(page), name)} {
+		if slices.Contains(x.files, candidate) {
+			return true
+		}
+	}
+	return !strings.Contains(name, "/") && slices.ContainsFunc(x.files, func(f string) bool { return path.Base(f) == name })
+}
+
+// leads reports whether a relative link leads to a file, and to a heading of it if it names one.
+func (x *index) leads(page, to string) bool {
+	if strings.Contains(to, "://") {
+		return true
+	}
+	name, heading, _ := strings.Cut(to, "#")
+	file := page
+	if name != "" {
+		file = path.Join(path.Dir(page), name)
+	}
+	if !slices.Contains(x.files, file) {
+		return false
+	}
+	if heading == "" {
+		return true
+	}
+	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+	return err == nil && slices.Contains(anchors(string(data)), heading)
+}
+
+// anchors returns the anchors that GitHub gives to the headings of a page.
+func anchors(text string) (all []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		anchor := regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, strings.ReplaceAll(anchor, " ", "-"))
+	}
+	return all
+}
+
+func TestREADMEIsShort(t *testing.T) {
+	require.LessOrEqual(t, strings.Count(readPage(t, "README.md"), "\n"), 200)
+}
+
+func TestOperatorsPageListsMetricsAndErrorClasses(t *testing.T) {
+	x, page := newIndex(t), readPage(t, "deploy/README.md")
+	metrics := regexp.MustCompile(`Name:\s+"(cloud_mirror_\w+)"`).FindAllStringSubmatch(x.source, -1)
+	require.Greater(t, len(metrics), 10)
+	classes := regexp.MustCompile(`(?m)^\s+Class\w+(?:\s+Class)?\s+= "(\w+)"`).FindAllStringSubmatch(x.source, -1)
+	require.Greater(t, len(classes), 15)
+	for _, m := range slices.Concat(metrics, classes) {
+		require.Contains(t, page, "`"+m[1]+"`")
+	}
+}
+
+func TestChangesHaveATitleWithItsKind(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, ".github", "changes", "*"))
+	require.NoError(t, err)
+	require.Greater(t, len(files), 1)
+	title := regexp.MustCompile(`^(Bugfix|Change|Enhancement|Security): .*[^.]\n\n\S`)
+	for _, file := range files {
+		if filepath.Base(file) == "README.md" {
+			continue
+		}
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Regexp(t, title, string(data), file)
+	}
+}
