@@ -20,7 +20,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // the process ends
+	defer s.Close()
 	setFrontendGC(cfg)
 	near, watcher := s.nearCache(), s.watcher()
 	o := cfg.FrontendOptions()

@@ -19,7 +19,7 @@ func RunSetup(ctx context.Context, cfg config.Config, log zerolog.Logger, w io.W
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // the process ends
+	defer s.Close()
 	var steps []setup.Step
 	for _, b := range s.Buckets {
 		steps = append(steps, b.Setup)

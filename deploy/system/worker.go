@@ -20,7 +20,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // the process ends
+	defer s.Close()
 	sealer, err := activities.NewSealer(cfg.Worker.QueryKeys)
 	if err != nil {
 		return fmt.Errorf("worker.query_keys: %w", err)
