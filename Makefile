@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# The whole system on one machine is a module of its own, so that the product's go.mod stays small.
+# deploy/local, the whole system on one machine, is a separate module: the product's go.mod stays small.
 LOCAL := .cache/bin/local
 TOOLS := $(CURDIR)/deploy/tools/go.mod
 MODULES := . deploy/local deploy/bench
@@ -15,7 +15,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: $(LOCAL)
-$(LOCAL): # Go's own cache makes this cheap
+$(LOCAL): # Go's build cache makes this cheap
 	@cd deploy/local && go build -o ../../$(LOCAL) .
 
 .PHONY: run
@@ -39,6 +39,14 @@ test: redis $(LOCAL) ## Run every test, unit and integration, against real serve
 	@$(LOCAL) exec -- go test -race ./...
 	@cd deploy/local && go test -race -timeout 20m ./...
 
+# A package whose tests read CM_TEST_* needs servers, and so does one that uses deploy/local/stack.
+SERVERS := CM_TEST_|deploy/local/stack"
+
+.PHONY: unit
+unit: ## Run the tests of all packages that need no server, in seconds (the inner loop)
+	@for m in $(MODULES); do (cd $$m && go test $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./... | \
+		while read -r dir; do grep -qsE '$(SERVERS)' "$$dir"/*_test.go || echo "$$dir"; done)); done
+
 .PHONY: bench
 bench: redis ## Measure first and next requests on the local stack: make bench ARGS="-h"
 	@cd deploy/bench && go build -o ../../.cache/bin/bench-requests ./requests
@@ -48,7 +56,7 @@ bench: redis ## Measure first and next requests on the local stack: make bench A
 bench-copy: redis $(LOCAL) ## Measure copies against rclone and the limit
 	@go build -o .cache/bin/benchcopy ./deploy/benchcopy
 	@free=$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1); \
-	if ((free > 12000000)); then export TMPDIR=/dev/shm; fi; `# else it is the server's disk that is measured` \
+	if ((free > 12000000)); then export TMPDIR=/dev/shm; fi; `# otherwise this measures the server's disk` \
 	$(LOCAL) exec -- .cache/bin/benchcopy $(ARGS)
 
 .PHONY: bench-redirect
@@ -57,31 +65,39 @@ bench-redirect: redis build ## Measure redirects against a bare router
 	@.cache/bin/benchredirect $(ARGS)
 
 .PHONY: check
-check: format vet lint tidy workflowcheck api-lint test ## What CI runs
+check: check-format vet lint check-tidy workflowcheck api-lint test ## What CI runs
 
 .PHONY: format
-format:
-	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt: $$files"; exit 1; }
+format: ## Format all Go files
+	@gofmt -w $$(git ls-files '*.go')
+
+.PHONY: check-format
+check-format: ## List Go files that are not formatted
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt: $$files; run: make format"; exit 1; }
+
+.PHONY: tidy
+tidy: ## Tidy the go.mod and go.sum of all modules
+	@for m in $(MODULES) deploy/tools; do (cd $$m && go mod tidy); done
+
+.PHONY: check-tidy
+check-tidy: ## Show what make tidy would change
+	@for m in $(MODULES) deploy/tools; do (cd $$m && go mod tidy -diff); done
 
 .PHONY: vet
-vet:
+vet: ## Run go vet
 	@for m in $(MODULES); do (cd $$m && go vet ./...); done
 
 .PHONY: lint
-lint:
+lint: ## Run golangci-lint, which also keeps the rooms apart
 	@for m in $(MODULES); do (cd $$m && go tool -modfile=$(TOOLS) golangci-lint run --allow-serial-runners --config $(CURDIR)/.golangci.yml ./...); done
 
-.PHONY: tidy
-tidy:
-	@for m in $(MODULES) deploy/tools; do (cd $$m && go mod tidy -diff); done
-
 .PHONY: workflowcheck
-workflowcheck:
+workflowcheck: ## Check that workflows are deterministic
 	@go tool -modfile=$(TOOLS) workflowcheck ./workflows/...
 
 # The skipped rules want a 2XX of a redirect, and a 4XX of ping and of the reference itself.
 .PHONY: api-lint
-api-lint: ## Lint the API reference; without npx only CI fails
+api-lint: ## Lint the API reference, which needs npx
 	@if REDOCLY_TELEMETRY=off npx --yes $(REDOCLY) --version >/dev/null 2>&1; then \
 		REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes $(REDOCLY) lint --extends recommended-strict \
 			--skip-rule operation-2xx-response --skip-rule operation-4xx-response frontend/openapi.json; \
@@ -91,5 +107,5 @@ api-lint: ## Lint the API reference; without npx only CI fails
 	fi
 
 .PHONY: redis
-redis: # The tests need a real one
+redis: # Tests need a real redis
 	@command -v redis-server >/dev/null || ./deploy/install-redis.sh
