@@ -54,10 +54,10 @@ bench: redis ## Measure first and next requests on the local stack: make bench A
 
 .PHONY: bench-copy
 bench-copy: redis $(LOCAL) ## Measure copies against rclone and the limit
-	@go build -o .cache/bin/benchcopy ./deploy/benchcopy
+	@cd deploy/bench && go build -o ../../.cache/bin/bench-copies ./copies
 	@free=$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1); \
-	if ((free > 12000000)); then export TMPDIR=/dev/shm; fi; `# otherwise this measures the server's disk` \
-	$(LOCAL) exec -- .cache/bin/benchcopy $(ARGS)
+	if ((free > 12000000)); then export TMPDIR=/dev/shm; fi; `# otherwise it measures the disk of the S3 server` \
+	$(LOCAL) exec -- .cache/bin/bench-copies $(ARGS)
 
 .PHONY: bench-redirect
 bench-redirect: redis build ## Measure redirects against a bare router

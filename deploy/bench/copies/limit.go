@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// limitBuffer is large enough that its size does not matter any more, in bytes.
+// limitBuffer is in bytes. A larger buffer is no faster.
 const limitBuffer = 1 << 20
 
-// copyLimit does no more than what nobody who copies can do without: it reads the object and drops it, and then stores as
+// copyLimit does only what every copy must do. It reads the object and drops it. Then it stores as
 // many bytes from memory in one request, with neither a checksum nor a hash for the signature.
 func copyLimit(ctx context.Context, t task) (out outcome, err error) {
 	c := t.Copies[0]
@@ -44,10 +44,10 @@ func getToNowhere(ctx context.Context, c job) error {
 		return err
 	}
 	defer resp.Body.Close()
-	nowhere := struct{ io.Writer }{io.Discard} // which itself would read in pieces of 8 KiB
+	nowhere := struct{ io.Writer }{io.Discard} // hides io.Discard's ReadFrom, which reads 8 KiB at a time
 	n, err := io.CopyBuffer(nowhere, resp.Body, make([]byte, limitBuffer))
 	if err == nil && n != c.Size {
-		err = fmt.Errorf("%d bytes came instead of %d", n, c.Size)
+		err = fmt.Errorf("received %d bytes instead of %d", n, c.Size)
 	}
 	return err
 }
@@ -72,7 +72,7 @@ func (t task) putFromMemory(ctx context.Context, c job) error {
 	return err
 }
 
-// memory reads the pattern for ever.
+// memory is an endless object that repeats the pattern.
 type memory struct{}
 
 func (memory) ReadAt(p []byte, off int64) (n int, err error) {

@@ -1,0 +1,18 @@
+// Command copies measures the copy of a single object by three programs:
+//
+//   - The product's copier, as the worker opens it (package transfer).
+//   - `rclone copyurl`, if it is installed.
+//   - The limit: a GET that drops the object, followed by a PUT from memory.
+//
+// Every measured copy is a process, timed from its start to its end. The sources are another process,
+// whose CPU time does not count. Nor does that of the S3 server, which shares the processors however.
+//
+// It needs an S3 server: run it with `make bench-copy`. ARGS="-h" lists its flags.
+//
+// # Decisions
+//
+//   - 2026-11-25: This is a command of its own because a measured process must not link Temporal:
+//     that would cost it 14 ms and 17 MiB.
+//   - 2026-11-24: make bench-copy keeps the objects in memory if there is room for them. Otherwise
+//     it would measure the disk of the S3 server.
+package main

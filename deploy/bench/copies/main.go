@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+)
+
+// timeout bounds the whole benchmark.
+const timeout = 10 * time.Minute
+
+// The subcommands that this program runs as other processes. The sources take their addresses. The
+// others take a task as JSON, and write an outcome.
+const (
+	runSources = "sources"
+	runCopy    = "copy"
+	runLimit   = "limit"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	err := run(ctx, os.Args[1:])
+	cancel()
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench-copy:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 3 && args[0] == runSources {
+		return serveSources(args[1], args[2])
+	}
+	if len(args) == 2 && (args[0] == runCopy || args[0] == runLimit) {
+		return runTask(ctx, args[0], args[1])
+	}
+	t, err := flags(args)
+	if err != nil {
+		return err
+	}
+	b, err := newBench(ctx, t)
+	if err != nil {
+		return err
+	}
+	table, err := b.measure(ctx)
+	if err := errors.Join(err, b.close()); err != nil {
+		return err
+	}
+	fmt.Println(b.describe(ctx))
+	table.Print(os.Stdout)
+	return nil
+}
+
+// flags are for experiments. Their defaults are the product's.
+func flags(args []string) (t task, err error) {
+	def := config.Default()
+	set := flag.NewFlagSet("bench-copy", flag.ExitOnError)
+	set.TextVar(&t.PartSize, "part-size", def.S3.PartSize, "s3.part_size")
+	set.TextVar(&t.Memory, "memory", def.Worker.Memory, "worker.memory")
+	set.IntVar(&t.Parts, "parts", def.Worker.Parts, "worker.parts")
+	set.StringVar(&t.only, "only", "", "measure only objects whose description contains this text; no crowd, no stream, no kill -9")
+	set.StringVar(&t.Profile, "profile", "", "folder for a CPU profile of each copy by the product")
+	_ = set.Parse(args) // ExitOnError
+	if t.Region, t.Endpoint, err = endpoint(os.Getenv("CM_TEST_S3_ENDPOINTS")); err != nil {
+		return t, err
+	}
+	return t, nil
+}
+
+// endpoint reads the first of region=url,region=url.
+func endpoint(list string) (region, url string, err error) {
+	first, _, _ := strings.Cut(list, ",")
+	region, url, ok := strings.Cut(first, "=")
+	if !ok {
+		return "", "", errors.New("CM_TEST_S3_ENDPOINTS is not set: run `make bench-copy`")
+	}
+	return region, url, nil
+}
