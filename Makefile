@@ -61,8 +61,8 @@ bench-copy: redis $(LOCAL) ## Measure copies against rclone and the limit
 
 .PHONY: bench-redirect
 bench-redirect: redis build ## Measure redirects against a bare router
-	@go build -o .cache/bin/benchredirect ./deploy/benchredirect
-	@.cache/bin/benchredirect $(ARGS)
+	@cd deploy/bench && go build -o ../../.cache/bin/bench-redirects ./redirects
+	@.cache/bin/bench-redirects $(ARGS)
 
 .PHONY: check
 check: check-format vet lint check-tidy workflowcheck api-lint test ## What CI runs

@@ -60,11 +60,14 @@ func (s *Server) waitReady(ctx context.Context) error {
 		}
 		select {
 		case <-s.ended:
-			return errors.Join(errors.New("it ended before it accepted connections"), s.err)
 		case <-ctx.Done():
-			return fmt.Errorf("it accepts no connections at %s: %w", s.Address, ctx.Err())
 		case <-time.After(dialEvery):
+			continue
 		}
+		if ctx.Err() != nil { // first: the context also kills the process
+			return fmt.Errorf("it accepts no connections at %s: %w", s.Address, ctx.Err())
+		}
+		return errors.Join(errors.New("it ended before it accepted connections"), s.err)
 	}
 }
 

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+)
+
+// bare starts a bare router that gives the response of a front end.
+func (f *fixture) bare(ctx context.Context, frontEnd *process.Server) (*process.Server, error) {
+	resp, err := get(ctx, newClient(), frontEnd, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	address, err := process.FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	program, err := process.Self(runBare, address, resp.Header.Get("Location"), resp.Header.Get("Content-Type"), string(body))
+	if err != nil {
+		return nil, err
+	}
+	return process.Start(ctx, program, address)
+}
+
+// serveBare is the main function of the bare router's process. Its response is always the same.
+func serveBare(address, location, contentType, body string) error {
+	text := []byte(body)
+	r := httprouter.New()
+	r.GET("/v1/redirect/:service/:region/*url", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+		w.Header().Set("Location", location)
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(http.StatusFound)
+		_, _ = w.Write(text) //nolint:gosec // only wrk reads it
+	})
+	return process.UntilOrphaned(func() error {
+		return http.ListenAndServe(address, r) //nolint:gosec // only wrk connects
+	})
+}

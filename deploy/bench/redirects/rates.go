@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/report"
+)
+
+// Targets of the ratios to the bare router.
+const (
+	memoryRate = 0.90
+	redisRate  = 0.45
+	memoryP99  = 1.5
+)
+
+// many is how many objects the script requests.
+const many = 1000
+
+// load is a server with its load.
+type load struct {
+	address string
+	script  string // empty for one object
+	samples []sample
+}
+
+// rates measures hits.
+func rates(ctx context.Context, f *fixture, t *report.Table) error {
+	for i := range many {
+		if err := f.put(ctx, i); err != nil {
+			return err
+		}
+	}
+	memory, err := f.frontEnd(ctx, fromMemory, defaultEntries, defaultMemory)
+	if err != nil {
+		return err
+	}
+	defer memory.Stop()
+	redis, err := f.frontEnd(ctx, fromRedis, defaultEntries, defaultMemory)
+	if err != nil {
+		return err
+	}
+	defer redis.Stop()
+	bare, err := f.bare(ctx, memory)
+	if err != nil {
+		return err
+	}
+	defer bare.Stop()
+	// Concurrent reads of one entry share one read of redis, so the front end that reads redis needs
+	// many objects. They cost wrk something. Therefore the bare router is measured with them as well.
+	script, err := f.script(many)
+	if err != nil {
+		return err
+	}
+	loads := []*load{{address: bare.Address}, {address: memory.Address}, {address: bare.Address, script: script}, {address: redis.Address, script: script}}
+	if err := f.takeTurns(ctx, loads); err != nil {
+		return err
+	}
+	addRates(t, f.connections, loads)
+	return nil
+}
+
+// takeTurns measures the servers in turn: other load on the machine then affects all of them.
+func (f *fixture) takeTurns(ctx context.Context, loads []*load) error {
+	for round := range f.rounds + 1 {
+		for _, l := range loads {
+			s, err := f.wrk(ctx, l.address, l.script)
+			if err != nil {
+				return err
+			}
+			if round > 0 { // the first round warms up
+				l.samples = append(l.samples, s)
+			}
+		}
+	}
+	return nil
+}
+
+// addRates takes the loads in the order of rates.
+func addRates(t *report.Table, connections int, loads []*load) {
+	rate := func(s sample) float64 { return s.rate }
+	p99 := func(s sample) float64 { return s.p99 }
+	add := func(label string, unit report.Unit, of, bare *load, f func(sample) float64, target report.Target) {
+		r := report.Row{Label: label, Unit: unit, Figure: report.Median(each(of.samples, f))}
+		if bare != nil {
+			r.Ratios = []report.Ratio{{Ratio: ratio(of, bare, f), Target: target}}
+		}
+		t.Add(r)
+	}
+	hits := fmt.Sprintf("hits, %d connections", connections)
+	bare, memory, bareMany, redisMany := loads[0], loads[1], loads[2], loads[3]
+	add(hits+", bare router", report.PerSecond, bare, nil, rate, report.Target{})
+	add(hits+", from memory", report.PerSecond, memory, bare, rate, report.AtLeast(memoryRate))
+	add(hits+", many objects, bare router", report.PerSecond, bareMany, nil, rate, report.Target{})
+	add(hits+", many objects, from redis", report.PerSecond, redisMany, bareMany, rate, report.AtLeast(redisRate))
+	add("p99, bare router", report.Milliseconds, bare, nil, p99, report.Target{})
+	add("p99, from memory", report.Milliseconds, memory, bare, p99, report.AtMost(memoryP99))
+	add("p99, many objects, bare router", report.Milliseconds, bareMany, nil, p99, report.Target{})
+	add("p99, many objects, from redis", report.Milliseconds, redisMany, bareMany, p99, report.Target{})
+}
+
+// ratio is the median of the ratios of all rounds.
+func ratio(of, bare *load, f func(sample) float64) float64 {
+	ratios := each(of.samples, f)
+	for i, baseline := range each(bare.samples, f) {
+		ratios[i] /= baseline
+	}
+	return report.Median(ratios)
+}
+
+func each(samples []sample, f func(sample) float64) []float64 {
+	all := make([]float64, len(samples))
+	for i, s := range samples {
+		all[i] = f(s)
+	}
+	return all
+}
