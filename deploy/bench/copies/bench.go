@@ -57,7 +57,7 @@ func (b *bench) close() error {
 	return os.RemoveAll(b.dir)
 }
 
-// describe lists what the figures depend on.
+// describe lists the conditions of the figures.
 func (b *bench) describe(ctx context.Context) string {
 	rclone := "rclone is not installed"
 	if b.rclone != "" {

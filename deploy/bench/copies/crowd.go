@@ -8,7 +8,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/report"
 )
 
-// The copies that one process makes at the same time, with a worker.memory of crowdMemory.
+// One process makes crowdCopies at the same time, with a worker.memory of crowdMemory.
 const (
 	crowdCopies = 32
 	crowdSize   = 256 * mib

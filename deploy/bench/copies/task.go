@@ -39,7 +39,7 @@ type job struct {
 	Size     int64
 }
 
-// outcome is what a measured process reports.
+// outcome is the report of a measured process.
 type outcome struct {
 	Way      string
 	Resumed  int64         // bytes

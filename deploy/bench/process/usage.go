@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Usage is what a process used from its start to its end, as wait4 reports it.
+// Usage is the time and the memory of a process from its start to its end, as wait4 reports them.
 type Usage struct {
 	Wall, CPU time.Duration
 	// Memory is the peak of its resident memory, in bytes. On Linux the peak of the parent at the

@@ -1,13 +1,20 @@
 // Command redirects measures redirects:
 //
-//   - The rate and the p99 of a front end that answers from memory, and of one that reads redis for
-//     every request.
-//   - The memory that entries take, in redis and in a front end.
+//   - The rate and the p99 of a front end that answers from memory, and of another that reads redis
+//     for every request.
+//   - The memory of entries, in redis and in a front end.
 //   - How soon waiting clients receive their redirect after the entry of a copy is written.
 //
-// The baseline of the rates is a bare httprouter with the same response. Front ends are processes of
-// the product, the bare router is a process too, and redis is a redis-server of this benchmark. wrk
-// makes the load. A hit needs neither S3 nor SQS. Stubs answer where a first request does.
-//
 // Run it with `make bench-redirect`. ARGS="-h" lists its flags.
+//
+// # Guarantees
+//
+//   - A response other than a redirect to a copy fails the benchmark. A missed target does not.
+//   - A hit needs neither S3 nor SQS. Stubs answer where a first request does.
+//
+// # Decisions
+//
+//   - 2026-11-24: The baseline of the rates is a bare httprouter that gives the same response.
+//   - 2026-11-24: Front ends are processes of the product, the bare router is a process too, and redis
+//     is a redis-server. The load is wrk's.
 package main

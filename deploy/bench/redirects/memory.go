@@ -37,7 +37,7 @@ func memory(ctx context.Context, f *fixture, t *report.Table) error {
 	return nil
 }
 
-// memoryInRedis puts all entries. It returns the bytes that one takes.
+// memoryInRedis puts all entries, and returns the bytes of each.
 func (f *fixture) memoryInRedis(ctx context.Context) (float64, error) {
 	if err := f.redis.FlushDB(ctx).Err(); err != nil {
 		return 0, err
@@ -53,7 +53,7 @@ func (f *fixture) memoryInRedis(ctx context.Context) (float64, error) {
 	return float64(after-before) / float64(f.entries), err
 }
 
-// memoryInFrontEnd returns the bytes that the redirect of one entry takes.
+// memoryInFrontEnd returns the bytes of one redirect in memory.
 func (f *fixture) memoryInFrontEnd(ctx context.Context) (float64, error) {
 	s, err := f.frontEnd(ctx, fromMemory, 2*f.entries, strconv.Itoa(3<<10*f.entries))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// sample is what wrk reports of a server.
+// sample is the result of one run of wrk.
 type sample struct {
 	rate float64 // requests a second
 	p99  float64 // of a response, in milliseconds

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Baseline is what a table compares figures with.
+// Baseline names the program or setting that the figures are compared with.
 type Baseline struct {
 	Name string
 	// Column shows the figures of the baseline. Without it they are rows of the table, or omitted.

@@ -1,7 +1,14 @@
 // Command requests measures the main job on the local stack: first requests of objects, which wait
-// for a copy, and the next requests of an object, which find one.
-//
-// Its baseline is an empty workflow of three activities in the same run, as many as a copy has.
+// for a copy, and further requests of an object, which find it.
 //
 // Run it with `make bench`. ARGS="-h" lists its flags.
+//
+// # Guarantees
+//
+//   - A request without a redirect to a copy fails the benchmark. A missed target does not.
+//
+// # Decisions
+//
+//   - 2026-11-22: The baseline is an empty workflow in the same run. It has three activities, as a
+//     copy has.
 package main
