@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
@@ -239,6 +240,28 @@ func faults() map[string]fault {
 		"cancelled after success": {inject: func(a *attempt) {
 			a.changeReply(func(*http.Response) error { a.cancel(); return io.ErrUnexpectedEOF })
 		}, holds: ours},
+		"cancelled during the HEAD": {inject: cancelDuringHead, holds: ours},
+	}
+}
+
+// cancelDuringHead cancels the caller's context while the HEAD that verifies a write is in flight.
+func cancelDuringHead(a *attempt) {
+	a.Response = func(r *http.Response) error {
+		if storagetest.Call(r.Request) == a.call {
+			r.Header.Del("X-Amz-Checksum-Crc64nvme") // Otherwise a PUT needs no HEAD.
+		}
+		return nil
+	}
+	a.Reply = func(_ http.ResponseWriter, r *http.Request) bool {
+		if storagetest.Call(r) == storagetest.CallHead {
+			a.injected.Add(1)
+			a.cancel()
+			select { // A HEAD that ends with the caller's context has 200 ms to do so.
+			case <-r.Context().Done():
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+		return false
 	}
 }
 

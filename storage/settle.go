@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// settleTimeout bounds the HEAD that settles a failed call, and the clean-up. Both outlive the
+// settleTimeout bounds the HEAD that settles or verifies a write, and the clean-up. Both outlive the
 // caller's context.
 const settleTimeout = 10 * time.Second
 
@@ -34,8 +34,11 @@ func (b *Bucket) settle(ctx context.Context, spec ObjectSpec, want Stored, failu
 	return Stored{}, failure
 }
 
-// verify compares the stored object with the sent one, and deletes it if they differ.
+// verify compares the stored object with the sent one, and deletes it if they differ. Like settle,
+// it outlives the caller's context: the object exists by then, and the next attempt would trust it.
 func (b *Bucket) verify(ctx context.Context, spec ObjectSpec, want Stored) (Stored, error) {
+	ctx, cancel := outlive(ctx)
+	defer cancel()
 	stored, err := b.Head(ctx, spec.Key)
 	switch {
 	case errors.Is(err, ErrNotFound):
