@@ -58,13 +58,16 @@ func (t *transfer) checkpoint(ctx context.Context, s copier.State) {
 // watch returns a context for the copy, and a function that ends the watch. The context's cause is
 // a stall, a purge or a handover if that is why it was cancelled.
 func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	// A heartbeat has the activity's context. The end of the copy would cut a call that has the
+	// copy's, and the SDK cancels an activity whose heartbeat fails: the copy's error would be lost.
+	heartbeat := func() { activity.RecordHeartbeat(ctx, t.progress()) }
+	copying, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		cancel(t.run(ctx))
+		cancel(t.run(copying, heartbeat))
 	}()
-	return ctx, func() {
+	return copying, func() {
 		cancel(nil)
 		<-done
 	}
@@ -72,7 +75,7 @@ func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
 
 // run judges the copy at every beat, until its context ends or a verdict ends it. It returns the
 // cause for the context.
-func (t *transfer) run(ctx context.Context) error {
+func (t *transfer) run(ctx context.Context, heartbeat func()) error {
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
 	r := record{MovedAt: t.a.Now(), RenewedAt: t.a.Now()}
@@ -85,7 +88,7 @@ func (t *transfer) run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		if t.state.Load() != nil || beats > quietBeats || copier.IsSmall(t.in.Meta) {
-			activity.RecordHeartbeat(ctx, t.progress())
+			heartbeat()
 		}
 		var err error
 		if r, err = t.check(ctx, r); err != nil {
