@@ -47,6 +47,9 @@ var (
 	errHandover      = errors.New("the worker is stopping; another worker will resume")
 )
 
+// errHeartbeat is the error of an attempt that the SDK cancelled because a heartbeat failed.
+var errHeartbeat = errors.New("the attempt could not heartbeat; another attempt will resume")
+
 // errStorage and errCache mark the side that an error came from.
 var (
 	errStorage = errors.New("storage")
@@ -67,7 +70,7 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 		f.Class = ClassStalled
 	case errors.Is(err, copier.ErrExpected):
 		f.Class = ClassDigest
-	case errors.Is(err, errHandover):
+	case errors.Is(err, errHandover), errors.Is(err, errHeartbeat):
 		f.Class, retryAfter = ClassHandover, handoverDelay
 	case errors.Is(err, ErrSealed):
 		// Retry: the next worker may have the right key.
@@ -98,6 +101,8 @@ func outcome(ctx context.Context, err error, more ...any) error {
 	case ctx.Err() == nil || errors.Is(err, cache.ErrPurged) || errors.Is(err, errHandover):
 	case stopping(ctx):
 		err = errHandover
+	case heartbeatFailed(ctx):
+		err = errHeartbeat
 	default:
 		return ctx.Err()
 	}
@@ -121,4 +126,12 @@ func stopping(ctx context.Context) bool {
 	default:
 		return false
 	}
+}
+
+// heartbeatFailed reports whether the SDK cancelled ctx because a heartbeat failed. It cancels the
+// same context if Temporal requested the cancellation, but then the cause has a type of its own. An
+// application error lets the workflow see the attempt's progress; a bare context error doesn't.
+func heartbeatFailed(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return errors.Is(ctx.Err(), context.Canceled) && !errors.Is(cause, context.Canceled) && !temporal.IsCanceledError(cause)
 }

@@ -2,15 +2,21 @@ package activities_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
 // slowHeartbeats holds each heartbeat for a while, and counts those whose context ends meanwhile.
@@ -53,14 +59,61 @@ func (o *slowOutbound) RecordHeartbeat(ctx context.Context, details ...any) {
 // TestCopyThatFailsDuringAHeartbeatSaysWhy ends a copy while its heartbeat is in flight. The SDK
 // would cancel the activity if the heartbeat failed, and the failure would become a cancellation.
 func TestCopyThatFailsDuringAHeartbeatSaysWhy(t *testing.T) {
-	b := newFixture(t)
+	f := newFixture(t)
 	slow := &slowHeartbeats{held: make(chan struct{}, 100)}
-	b.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{slow}})
-	b.origin.get = func(w http.ResponseWriter, _ *http.Request) {
+	f.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{slow}})
+	f.origin.get = func(w http.ResponseWriter, _ *http.Request) {
 		<-slow.held
 		w.WriteHeader(http.StatusForbidden)
 	}
-	_, err := b.streamCopy(t, 0)
+	_, err := f.streamCopy(t, 0)
 	requireFailure(t, err, string(origin.ClassBadHTTPStatus), true)
 	require.Zero(t, slow.cut, "heartbeats that ended with the copy")
+}
+
+// TestCopyThatCannotHeartbeatKeepsItsProgress cancels a copy as the SDK does when a heartbeat fails,
+// and as it does when Temporal requests the cancellation.
+func TestCopyThatCannotHeartbeatKeepsItsProgress(t *testing.T) {
+	for name, tc := range map[string]struct {
+		cause    error
+		handover bool
+	}{
+		"heartbeat failed":       {serviceerror.NewUnavailable("connection refused"), true},
+		"heartbeat timed out":    {serviceerror.NewDeadlineExceeded("context deadline exceeded"), true},
+		"cancellation requested": {temporal.NewCanceledError(), false},
+		"context ended":          {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.large()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			f.env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
+			f.Copier.Bucket = cancelledBucket{f.bucket, func() { cancel(tc.cause) }}
+			_, err := f.copyLarge(t, f.input())
+			if !tc.handover {
+				var app *temporal.ApplicationError
+				require.False(t, errors.As(err, &app) && app.HasDetails(), "%v", err)
+				return
+			}
+			requireFailure(t, err, activities.ClassHandover, false)
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			var failure activities.Failure
+			var p activities.Progress
+			require.NoError(t, app.Details(&failure, &p))
+			require.NotEmpty(t, p.Resume.Upload)
+		})
+	}
+}
+
+// cancelledBucket takes no part: the activity is cancelled first.
+type cancelledBucket struct {
+	*storagetest.Memory
+	cancel func()
+}
+
+func (b cancelledBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, _ storage.Body) (storage.Part, error) {
+	b.cancel()
+	<-ctx.Done()
+	return storage.Part{}, ctx.Err()
 }
