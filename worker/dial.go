@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"google.golang.org/grpc"
 )
 
 // Dial connects to Temporal, as configured by TEMPORAL_* variables or temporal.toml
@@ -21,6 +22,8 @@ func Dial(ctx context.Context, log zerolog.Logger) (temporal client.Client, name
 	opts.Logger = temporalLogger(log)
 	opts.HostPort = cmp.Or(opts.HostPort, client.DefaultHostPort)
 	opts.Namespace = cmp.Or(opts.Namespace, client.DefaultNamespace)
+	opts.ConnectionOptions.DialOptions = append(opts.ConnectionOptions.DialOptions,
+		grpc.WithChainUnaryInterceptor(patientHeartbeat))
 	temporal, err = client.DialContext(ctx, opts)
 	if err != nil {
 		return nil, "", fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)
