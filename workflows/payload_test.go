@@ -76,6 +76,31 @@ func TestRecordedPayloadsDecode(t *testing.T) {
 	require.Equal(t, head, again)
 }
 
+// TestEveryRecordedMetaDecodes requires a content type of every object that a recorded HeadSource
+// describes, in either spelling.
+func TestEveryRecordedMetaDecodes(t *testing.T) {
+	found := map[string]int{}
+	for _, file := range histories(t) {
+		scheduled := map[int64]string{}
+		for _, e := range recorded(t, file, unchanged).GetEvents() {
+			if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
+				scheduled[e.GetEventId()] = a.GetActivityType().GetName()
+			}
+			a := e.GetActivityTaskCompletedEventAttributes()
+			if a == nil || scheduled[a.GetScheduledEventId()] != "HeadSource" {
+				continue
+			}
+			var head activities.HeadSourceResult
+			require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(a.GetResult(), &head), file)
+			require.NotEmpty(t, head.Meta.ContentType, file)
+			require.True(t, head.Meta.AcceptRanges, file)
+			found[filepath.Dir(file)]++
+		}
+	}
+	require.Positive(t, found["."], "underscores")
+	require.Positive(t, found["2026-11-25"], "lowerCamelCase")
+}
+
 // TestHistoriesHaveOneSpelling requires lowerCamelCase for every key of a history, which keeps its
 // keys for ever.
 func TestHistoriesHaveOneSpelling(t *testing.T) {

@@ -1,35 +1,100 @@
 package workflows_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
+	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// replay runs the workflow's code against a recorded history, after an edit of its text. The
-// histories come from a real server, by `temporal workflow show --output json`.
-func replay(t *testing.T, file string, edit func(string) string) error {
+// shapes are the courses that a workflow can take, each with a recorded history of every version
+// since 2026-11-25.
+func shapes() []string {
+	return []string{
+		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
+		"swept",
+	}
+}
+
+// histories returns the files of all recorded histories, relative to testdata. They come from a
+// real server: see TestHistoryShapes in deploy/local/e2e. The two of 2026-11-22 lie in testdata
+// itself, those of later versions in a folder for each.
+func histories(t *testing.T) (files []string) {
+	t.Helper()
+	for _, pattern := range []string{"testdata/*.json", "testdata/*/*.json"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, f := range found {
+			files = append(files, strings.TrimPrefix(f, "testdata/"))
+		}
+	}
+	return files
+}
+
+// replay runs a version of the workflows against a recorded history, after an edit of its text.
+func replay(t *testing.T, file string, edit func(string) string, register func(worker.WorkflowReplayer)) error {
 	t.Helper()
 	r := worker.NewWorkflowReplayer()
-	r.RegisterWorkflow(workflows.CopyObject)
+	register(r)
 	return r.ReplayWorkflowHistory(nil, recorded(t, file, edit))
+}
+
+// current registers the workflows as they are.
+func current(r worker.WorkflowReplayer) {
+	r.RegisterWorkflow(workflows.CopyObject)
+	r.RegisterWorkflow(workflows.SweepUploads)
+}
+
+// incompatible registers the workflows with a change that no open run survives: they sleep before
+// they end.
+func incompatible(r worker.WorkflowReplayer) {
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in workflows.CopyObjectInput) (workflows.CopyObjectResult, error) {
+		out, err := workflows.CopyObject(ctx, in)
+		ctx, cancel := workflow.NewDisconnectedContext(ctx)
+		defer cancel()
+		_ = workflow.Sleep(ctx, time.Second)
+		return out, err
+	}, workflow.RegisterOptions{Name: "CopyObject"})
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in activities.SweepInput) (activities.SweepResult, error) {
+		out, err := workflows.SweepUploads(ctx, in)
+		_ = workflow.Sleep(ctx, time.Second)
+		return out, err
+	}, workflow.RegisterOptions{Name: "SweepUploads"})
 }
 
 // TestRecordedHistoriesReplay fails if the code no longer replays a history. Such a workflow would
 // be stuck after a deployment: use workflow.GetVersion.
 func TestRecordedHistoriesReplay(t *testing.T) {
-	for _, file := range []string{"completed.json", "failed.json"} {
+	files := histories(t)
+	require.Subset(t, files, []string{"completed.json", "failed.json"})
+	for _, shape := range shapes() {
+		require.Contains(t, files, "2026-11-25/"+shape+".json")
+	}
+	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
-			require.NoError(t, replay(t, file, unchanged))
+			require.NoError(t, replay(t, file, unchanged, current))
+		})
+	}
+}
+
+// TestIncompatibleWorkflowDoesNotReplay shows that each history notices a change of the workflow,
+// even at its very end.
+func TestIncompatibleWorkflowDoesNotReplay(t *testing.T) {
+	for _, file := range histories(t) {
+		t.Run(file, func(t *testing.T) {
+			require.ErrorContains(t, replay(t, file, unchanged, incompatible), "nondeterministic")
 		})
 	}
 }
 
 func TestIncompatibleHistoryDoesNotReplay(t *testing.T) {
-	err := replay(t, "completed.json", func(s string) string { return strings.ReplaceAll(s, `"StreamCopy"`, `"CopyStream"`) })
-	require.ErrorContains(t, err, "nondeterministic")
+	rename := func(s string) string { return strings.ReplaceAll(s, `"StreamCopy"`, `"CopyStream"`) }
+	require.ErrorContains(t, replay(t, "completed.json", rename, current), "nondeterministic")
 }

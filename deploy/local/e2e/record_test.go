@@ -1,0 +1,256 @@
+package e2e
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/tools"
+)
+
+// recordEnv names the folder that TestHistoryShapes records histories into, one file for each
+// shape. It never overwrites a file: a history of an earlier version must replay as long as such a
+// workflow may run. To record a version:
+//
+//	cd deploy/local
+//	CM_TEST_RECORD=$PWD/../../workflows/testdata/$(date +%F) go test ./e2e -run TestHistoryShapes
+const recordEnv = "CM_TEST_RECORD"
+
+const (
+	completedStatus = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	failedStatus    = enums.WORKFLOW_EXECUTION_STATUS_FAILED
+	canceledStatus  = enums.WORKFLOW_EXECUTION_STATUS_CANCELED
+)
+
+// shape is a course that a workflow can take.
+type shape struct {
+	name       string
+	run        func(t *testing.T) *workflow.WorkflowExecutionInfo // Returns the closed run
+	activities string                                             // In the order in which they were scheduled
+	onlyRecord bool                                               // It takes more than a minute
+}
+
+// TestHistoryShapes takes a workflow through every shape that package workflows replays, and
+// records the histories if [recordEnv] is set.
+func TestHistoryShapes(t *testing.T) {
+	dir := os.Getenv(recordEnv)
+	for _, s := range []shape{
+		{"completed", completedShape, "HeadSource StreamCopy UpdateCache", false},
+		{"existing", existingShape, "HeadSource UpdateCache", false},
+		{"retried", retriedShape, "HeadSource StreamCopy UpdateCache", false},
+		{"failed", failedShape, "HeadSource UpdateCache", false},
+		{"digest", digestShape, "HeadSource StreamCopy AbortUpload UpdateCache", false},
+		{"large", largeShape, "HeadSource StreamCopy UpdateCache", false},
+		{"resumed", resumedShape, "HeadSource StreamCopy UpdateCache", false},
+		{"rerun", rerunShape, "HeadSource StreamCopy StreamCopy UpdateCache", true},
+		{"changed", changedShape, "HeadSource StreamCopy AbortUpload HeadSource StreamCopy UpdateCache", false},
+		{"cancelled", cancelledShape, "HeadSource StreamCopy AbortUpload UpdateCache", false},
+		{"purged", purgedShape, "HeadSource StreamCopy AbortUpload UpdateCache", false},
+		{"swept", sweptShape, "SweepUploads", false},
+	} {
+		if s.onlyRecord && dir == "" {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			w := s.run(t)
+			require.Equal(t, s.activities, strings.Join(scheduled(t, w), " "))
+			if dir != "" {
+				record(t, w, filepath.Join(dir, s.name+".json"))
+			}
+		})
+	}
+}
+
+// record writes a run's history to a new file.
+func record(t *testing.T, w *workflow.WorkflowExecutionInfo, file string) {
+	t.Helper()
+	program, err := tools.Tools{Root: "../../.."}.Temporal(t.Context())
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), program, "workflow", "show", "--address", sys.TemporalAddress(), "--output", "json",
+		"--workflow-id", w.GetExecution().GetWorkflowId(), "--run-id", w.GetExecution().GetRunId())
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(t, cmd.Run(), errs.String())
+	require.NotContains(t, out.String(), secret)
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	require.NoError(t, err)
+	_, err = out.WriteTo(f)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
+func completedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newRanged(t, 1000, nil)
+	object := s.object()
+	requireCopy(t, s.source, west, ask(t, west, object, ""))
+	return waitClosed(t, west, object, 1, completedStatus)
+}
+
+// existingShape repeats a workflow whose copy is in the bucket, like a message that is delivered
+// twice.
+func existingShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newRanged(t, 1000, nil)
+	object := s.object()
+	requireCopy(t, s.source, west, ask(t, west, object, ""))
+	first := waitClosed(t, west, object, 1, completedStatus)
+	input := events(t, first)[0].GetWorkflowExecutionStartedEventAttributes().GetInput().GetPayloads()
+	require.Len(t, input, 1)
+	run, err := sys.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: first.GetExecution().GetWorkflowId(), TaskQueue: first.GetTaskQueue(),
+	}, first.GetType().GetName(), converter.NewRawValue(input[0]))
+	require.NoError(t, err)
+	require.NoError(t, run.Get(background(t), nil))
+	return waitClosed(t, west, object, 2, completedStatus)
+}
+
+// retriedShape has the first two HEADs fail.
+func retriedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
+		if r.Method == http.MethodHead && n <= 2 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		serve(w, r, s.body, `"v1"`)
+	})
+	object := s.object()
+	requireCopy(t, s, west, ask(t, west, object, ""))
+	return waitClosed(t, west, object, 1, completedStatus)
+}
+
+func failedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newSource(t, 0, func(_ *source, w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusNotFound) })
+	object := s.object()
+	require.Equal(t, 404, ask(t, west, object, "").status)
+	return waitClosed(t, west, object, 1, failedStatus)
+}
+
+// digestShape requests a digest that the source does not have.
+func digestShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newRanged(t, 12*mib, nil)
+	object := s.object()
+	require.False(t, ask(t, west, object, "?sha256="+strings.Repeat("0a", 32)).isCopy())
+	return waitClosed(t, west, object, 1, failedStatus)
+}
+
+func largeShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newRanged(t, 12*mib, nil)
+	object := s.object()
+	requireCopy(t, s.source, west, ask(t, west, object, ""))
+	return waitClosed(t, west, object, 1, completedStatus)
+}
+
+// resumedShape has the source refuse one range once, so that the next attempt resumes.
+func resumedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newRefusing(t, 1)
+	object := s.object()
+	requireCopy(t, s, west, ask(t, west, object, ""))
+	w := waitClosed(t, west, object, 1, completedStatus)
+	done := activities(t, w)["StreamCopy"]
+	require.EqualValues(t, 2, done.attempts)
+	require.Positive(t, done.result.Resumed)
+	return w
+}
+
+// rerunShape has the source refuse one range for all attempts of a StreamCopy, so that the workflow
+// runs another one.
+func rerunShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	const attempts = 8 // See workflows.StreamCopyPolicy
+	s := newRefusing(t, attempts)
+	object := s.object()
+	until := time.Now().Add(3 * time.Minute)
+	for !ask(t, west, object, "").isCopy() {
+		require.True(t, time.Now().Before(until), "no copy")
+	}
+	w := waitClosed(t, west, object, 1, completedStatus)
+	require.Positive(t, activities(t, w)["StreamCopy"].result.Resumed)
+	return w
+}
+
+// newRefusing serves three parts. It refuses the second part the given number of times.
+func newRefusing(t *testing.T, times int64) *source {
+	t.Helper()
+	var refused atomic.Int64
+	return newSource(t, 12*mib, func(s *source, w http.ResponseWriter, r *http.Request, _ int) {
+		if strings.HasPrefix(r.Header.Get("Range"), "bytes=5242880-") && refused.Add(1) <= times {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		serve(w, r, s.body, `"v1"`)
+	})
+}
+
+// changedShape has the source change between HEAD and GET.
+func changedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newSource(t, 12*mib, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
+		if r.Method == http.MethodHead && n == 1 {
+			serve(w, r, s.body, `"v1"`)
+			return
+		}
+		serve(w, r, s.body, `"v2"`)
+	})
+	object := s.object()
+	requireCopy(t, s, west, ask(t, west, object, ""))
+	return waitClosed(t, west, object, 1, completedStatus)
+}
+
+// cancelledShape has an operator cancel a copy in parts.
+func cancelledShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	_, object, gate := halfCopied(t, west)
+	defer close(gate)
+	w := workflows(t, west, object, 1)[0]
+	require.NoError(t, sys.temporal.CancelWorkflow(t.Context(), w.GetExecution().GetWorkflowId(), ""))
+	return waitClosed(t, west, object, 1, canceledStatus)
+}
+
+func purgedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	_, object, gate := halfCopied(t, west)
+	defer close(gate)
+	purge(t, west, object)
+	return waitClosed(t, west, object, 1, canceledStatus)
+}
+
+func sweptShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	id := "sweep of " + t.Name()
+	run, err := sys.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: id, TaskQueue: "copy-s3_" + west,
+	}, "SweepUploads", map[string]any{"olderThan": time.Hour})
+	require.NoError(t, err)
+	require.NoError(t, run.Get(background(t), nil))
+	out, err := sys.temporal.DescribeWorkflowExecution(t.Context(), id, run.GetRunID())
+	require.NoError(t, err)
+	require.Equal(t, completedStatus, out.GetWorkflowExecutionInfo().GetStatus())
+	return out.GetWorkflowExecutionInfo()
+}
+
+// serve answers like a source with ranges and a strong ETag.
+func serve(w http.ResponseWriter, r *http.Request, body []byte, etag string) {
+	w.Header().Set("ETag", etag)
+	w.Header().Set("Content-Type", "application/x-test")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
