@@ -31,7 +31,7 @@ func load(t *testing.T, text string, environ ...string) (config.Config, error) {
 	return config.Load(file, environ)
 }
 
-func TestDefaultsFileAndEnvironment(t *testing.T) {
+func TestFileOverridesDefaultsAndEnvironmentOverridesFile(t *testing.T) {
 	c, err := load(t, minimal+"frontend: {max_wait: 5s}\n",
 		"CLOUD_MIRROR_FRONTEND_MAX_WAIT=7s", "CLOUD_MIRROR_S3_PART_SIZE=8MiB", "CLOUD_MIRROR_WORKER_POOLS=s3_us-west-2 s3_us-east-1",
 		"CLOUD_MIRROR_SOURCE_ALLOWED_NETWORKS=10.0.0.0/8", "CLOUD_MIRROR_SOURCE_ENSURE_SSL=false", "OTHER=x",
@@ -43,7 +43,7 @@ func TestDefaultsFileAndEnvironment(t *testing.T) {
 	require.EqualValues(t, 8<<20, c.S3.PartSize)
 	require.Equal(t, []string{"s3_us-west-2", "s3_us-east-1"}, c.Worker.Pools)
 	require.False(t, c.Source.EnsureSSL)
-	require.Equal(t, []string{"https://a/x{1,3}/", "https://b/"}, c.Source.AllowedPatterns, "commas belong to patterns")
+	require.Equal(t, []string{"https://a/x{1,3}/", "https://b/"}, c.Source.AllowedPatterns, "a comma is part of a pattern")
 	require.Equal(t, "10.0.0.0/8", c.Source.AllowedNetworks[0].String())
 	pools := c.StoragePools()
 	require.Equal(t, "mirror-us-west-2", pools[0].Bucket)
@@ -51,50 +51,50 @@ func TestDefaultsFileAndEnvironment(t *testing.T) {
 	require.Equal(t, 30*24*time.Hour, pools[1].Lifespan)
 }
 
-func TestMistakesAreOneLineThatNamesTheKey(t *testing.T) {
+func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 	for name, tc := range map[string]struct {
 		edit    func(string) string
 		environ string
 		want    string
 	}{
-		"misspelt key":           {add("frontend: {max_wiat: 5s}"), "", `unknown key "max_wiat"`},
-		"misspelt section":       {add("fronted: {max_wait: 5s}"), "", `unknown key "fronted"`},
-		"misspelt key of a pool": {replace("path_style", "pathstyle"), "", `unknown key "pathstyle"`},
-		"key twice":              {add("redis: {url: x}"), "", `"redis"`},
-		"not YAML":               {add("a: [hunter2"), "", "line "},
-		"wrong type":             {add("frontend: {max_wait: hunter2}"), "", "frontend.max_wait: want a duration such as 5s"},
-		"wrong type of a size":   {replace("bucket_base: mirror", "part_size: hunter2"), "", "s3.part_size: want a size such as 32MiB"},
-		"wrong type of a list":   {add("worker: {query_keys: {a: hunter2}}"), "", "worker.query_keys: want a list"},
-		"wrong type of a pool":   {replace("path_style: true", "path_style: hunter2"), "", "line 7: "},
-		"no patterns":            {replace(`["^https://example\\.com/"]`, "[]"), "", "source.allowed_patterns: is empty"},
-		"empty pattern":          {replace(`^https://example\\.com/`, ""), "", "source.allowed_patterns: has an empty pattern"},
-		"bad pattern":            {replace(`^https://example\\.com/`, "(oops"), "", "source.allowed_patterns: error parsing regexp: missing closing ): `(oops`"},
-		"no redis":               {replace("redis://:hunter2@localhost:6379/0", ""), "", "redis.url: is not set"},
-		"no pools":               {func(s string) string { s, _, _ = strings.Cut(s, "pools:"); return s }, "", "pools: is empty"},
-		"pool twice":             {replace("region: us-east-1", "region: us-west-2"), "", "pools[1].region: s3_us-west-2 is there twice"},
-		"bad region":             {replace("us-east-1", "us_east"), "", `pools[1].region: "us_east" is not the name of a region`},
-		"region all":             {replace("us-east-1", "all"), "", `pools[1].region: "all" is not the name of a region`},
-		"bad service":            {replace("{region: us-west-2}", "{region: us-west-2, service: gcs}"), "", `pools[0].service: "gcs" is not s3`},
-		"bad bucket":             {replace("bucket: other", "bucket: Other_"), "", `pools[1].bucket: "Other_" is not a bucket's name`},
-		"no bucket":              {replace("bucket_base: mirror", "lifespan_days: 3"), "", "pools[0].bucket: is not set, and neither is s3.bucket_base"},
-		"bucket twice":           {replace("bucket: other, endpoint: \"http://localhost:9000\", path_style: true", "bucket: mirror-us-west-2"), "", `pools[1].bucket: "mirror-us-west-2" is another pool's`},
-		"FIFO queue":             {nil, "CLOUD_MIRROR_SQS_QUEUE=x.fifo", `sqs.queue: "x.fifo" is not the name of a standard queue`},
-		"alias":                  {add("frontend: {purge_token: *hunter2}"), "", "line "},
-		"bad endpoint":           {replace("http://localhost:9000", "localhost:9000"), "", "pools[1].endpoint: is not a URL"},
-		"lease too long":         {add("cache: {lease: 2m}"), "", "cache.lease: 2m0s is not from 1s to 1m0s"},
-		"part too small":         {add("worker: {}\n"), "CLOUD_MIRROR_S3_PART_SIZE=1MiB", "s3.part_size: 1048576 is not from"},
-		"not enough memory":      {nil, "CLOUD_MIRROR_WORKER_MEMORY=31MiB", "worker.memory: 32505856 bytes are too few"},
-		"worker's pool unknown":  {nil, "CLOUD_MIRROR_WORKER_POOLS=s3_mars-1", `worker.pools: "s3_mars-1" is not one of the pools`},
-		"worker with nothing":    {add("worker: {copy: false, bridge: false}"), "", "worker.bridge: is off, and so is worker.copy"},
-		"region auto":            {replace("us-east-1", "auto"), "", `pools[1].region: "auto" is not the name of a region`},
-		"default without a pool": {add("region: {ip_ranges: x.json, default: mars-1}"), "", `region: default region: "mars-1" has no pool`},
-		"nearest without a pool": {add("region: {ip_ranges: x.json}"), "CLOUD_MIRROR_REGION_NEAREST=us-west-1=mars-1", `region: nearest pool of us-west-1: "mars-1" has none`},
-		"waiters of one object":  {add("frontend: {max_waiters: 5}"), "", "frontend.max_waiters_per_object: 10000 is not from 1 to 5"},
-		"no time for redis":      {replace("redis: {", "redis: {timeout: 0s, "), "", "redis.timeout: 0s is not from 1ms to 10s"},
-		"bad log level":          {add("log: {level: loud}"), "", `log.level: "loud" is not`},
-		"misspelt variable":      {nil, "CLOUD_MIRROR_FRONTEND_MAX_WIAT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WIAT is not a setting"},
-		"variable of wrong type": {nil, "CLOUD_MIRROR_FRONTEND_MAX_WAIT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WAIT: want a duration such as 5s"},
-		"margin beyond lifespan": {add("cache: {expiry_margin: 720h}"), "", "cache.expiry_margin: 720h0m0s is not less than s3.lifespan_days, 30"},
+		"misspelt key":              {add("frontend: {max_wiat: 5s}"), "", `unknown key "max_wiat"`},
+		"misspelt section":          {add("fronted: {max_wait: 5s}"), "", `unknown key "fronted"`},
+		"misspelt key of a pool":    {replace("path_style", "pathstyle"), "", `unknown key "pathstyle"`},
+		"duplicate key":             {add("redis: {url: x}"), "", `"redis"`},
+		"not YAML":                  {add("a: [hunter2"), "", "line "},
+		"wrong type":                {add("frontend: {max_wait: hunter2}"), "", "frontend.max_wait: want a duration such as 5s"},
+		"wrong type of a size":      {replace("bucket_base: mirror", "part_size: hunter2"), "", "s3.part_size: want a size such as 32MiB"},
+		"wrong type of a list":      {add("worker: {query_keys: {a: hunter2}}"), "", "worker.query_keys: want a list"},
+		"wrong type of a pool":      {replace("path_style: true", "path_style: hunter2"), "", "line 7: "},
+		"no patterns":               {replace(`["^https://example\\.com/"]`, "[]"), "", "source.allowed_patterns: is empty"},
+		"empty pattern":             {replace(`^https://example\\.com/`, ""), "", "source.allowed_patterns: has an empty pattern"},
+		"bad pattern":               {replace(`^https://example\\.com/`, "(oops"), "", "source.allowed_patterns: error parsing regexp: missing closing ): `(oops`"},
+		"no redis":                  {replace("redis://:hunter2@localhost:6379/0", ""), "", "redis.url: is not set"},
+		"no pools":                  {func(s string) string { s, _, _ = strings.Cut(s, "pools:"); return s }, "", "pools: is empty"},
+		"duplicate pool":            {replace("region: us-east-1", "region: us-west-2"), "", "pools[1].region: s3_us-west-2 is configured twice"},
+		"bad region":                {replace("us-east-1", "us_east"), "", `pools[1].region: "us_east" is not the name of a region`},
+		"region all":                {replace("us-east-1", "all"), "", `pools[1].region: "all" is not the name of a region`},
+		"bad service":               {replace("{region: us-west-2}", "{region: us-west-2, service: gcs}"), "", `pools[0].service: "gcs" is not s3`},
+		"bad bucket":                {replace("bucket: other", "bucket: Other_"), "", `pools[1].bucket: "Other_" is not a bucket's name`},
+		"no bucket":                 {replace("bucket_base: mirror", "lifespan_days: 3"), "", "pools[0].bucket: is not set, and neither is s3.bucket_base"},
+		"duplicate bucket":          {replace("bucket: other, endpoint: \"http://localhost:9000\", path_style: true", "bucket: mirror-us-west-2"), "", `pools[1].bucket: "mirror-us-west-2" is already the bucket of another pool`},
+		"FIFO queue":                {nil, "CLOUD_MIRROR_SQS_QUEUE=x.fifo", `sqs.queue: "x.fifo" is not the name of a standard queue`},
+		"alias":                     {add("frontend: {purge_token: *hunter2}"), "", "line "},
+		"bad endpoint":              {replace("http://localhost:9000", "localhost:9000"), "", "pools[1].endpoint: is not a URL"},
+		"lease too long":            {add("cache: {lease: 2m}"), "", "cache.lease: 2m0s is not between 1s and 1m0s"},
+		"part too small":            {add("worker: {}\n"), "CLOUD_MIRROR_S3_PART_SIZE=1MiB", "s3.part_size: 1048576 is not between"},
+		"not enough memory":         {nil, "CLOUD_MIRROR_WORKER_MEMORY=31MiB", "worker.memory: 32505856 bytes are too few"},
+		"unknown pool of a worker":  {nil, "CLOUD_MIRROR_WORKER_POOLS=s3_mars-1", `worker.pools: "s3_mars-1" is not the id of a configured pool`},
+		"worker with nothing to do": {add("worker: {copy: false, bridge: false}"), "", "worker.bridge: is off, and so is worker.copy"},
+		"region auto":               {replace("us-east-1", "auto"), "", `pools[1].region: "auto" is not the name of a region`},
+		"default without a pool":    {add("region: {ip_ranges: x.json, default: mars-1}"), "", `region: default region: "mars-1" has no pool`},
+		"nearest without a pool":    {add("region: {ip_ranges: x.json}"), "CLOUD_MIRROR_REGION_NEAREST=us-west-1=mars-1", `region: nearest pool of us-west-1: "mars-1" has none`},
+		"waiters of one object":     {add("frontend: {max_waiters: 5}"), "", "frontend.max_waiters_per_object: 10000 is not between 1 and 5"},
+		"zero timeout of redis":     {replace("redis: {", "redis: {timeout: 0s, "), "", "redis.timeout: 0s is not between 1ms and 10s"},
+		"bad log level":             {add("log: {level: loud}"), "", `log.level: "loud" is not`},
+		"misspelt variable":         {nil, "CLOUD_MIRROR_FRONTEND_MAX_WIAT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WIAT is not a setting"},
+		"variable of wrong type":    {nil, "CLOUD_MIRROR_FRONTEND_MAX_WAIT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WAIT: want a duration such as 5s"},
+		"margin beyond lifespan":    {add("cache: {expiry_margin: 720h}"), "", "cache.expiry_margin: 720h0m0s is not less than s3.lifespan_days, 30"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := minimal
@@ -106,7 +106,7 @@ func TestMistakesAreOneLineThatNamesTheKey(t *testing.T) {
 			require.Error(t, err)
 			require.Contains(t, err.Error(), tc.want)
 			require.NotContains(t, err.Error(), "\n")
-			require.NotContains(t, err.Error(), "hunter2", "a value was repeated")
+			require.NotContains(t, err.Error(), "hunter2", "the error repeats a value")
 		})
 	}
 	_, err := config.Load("/does/not/exist.yaml", nil)
@@ -119,7 +119,7 @@ func replace(old, with string) func(string) string {
 	return func(s string) string { return strings.Replace(s, old, with, 1) }
 }
 
-func TestTableInTheREADME(t *testing.T) {
+func TestTableOfSettingsIsCurrent(t *testing.T) {
 	const file, begin, end = "../README.md", "<!-- settings -->\n", "<!-- /settings -->"
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -134,7 +134,7 @@ func TestTableInTheREADME(t *testing.T) {
 	require.Equal(t, config.Table(), table, "run: go test ./deploy/config -update")
 }
 
-func TestSlotsFollowFromMemory(t *testing.T) {
+func TestMemoryLimitsLargeSlots(t *testing.T) {
 	pools := func(n int) []config.Pool {
 		return []config.Pool{{Service: "s3", Region: "a"}, {Service: "s3", Region: "b"}, {Service: "s3", Region: "c"}}[:n]
 	}
@@ -144,11 +144,11 @@ func TestSlotsFollowFromMemory(t *testing.T) {
 		only         []string
 		want         int
 	}{
-		"three quarters of 1GiB":       {1 << 30, 8 << 20, 1, nil, 96},
-		"pools share it":               {1 << 30, 8 << 20, 3, nil, 32},
-		"but not those of others":      {1 << 30, 8 << 20, 3, []string{"s3_b"}, 96},
-		"a part takes a power of two":  {1 << 30, 9 << 20, 1, nil, 48},
-		"however little there is, one": {32 << 20, 8 << 20, 3, nil, 1},
+		"three quarters of 1GiB":                 {1 << 30, 8 << 20, 1, nil, 96},
+		"shared by three pools":                  {1 << 30, 8 << 20, 3, nil, 32},
+		"not shared with pools of other workers": {1 << 30, 8 << 20, 3, []string{"s3_b"}, 96},
+		"a part takes a power of two":            {1 << 30, 9 << 20, 1, nil, 48},
+		"one for the smallest memory":            {32 << 20, 8 << 20, 3, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := config.Default()

@@ -22,7 +22,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// StoragePools are the configured pools.
+// StoragePools returns the configured pools.
 func (c *Config) StoragePools() []storage.Pool {
 	pools := make([]storage.Pool, len(c.Pools))
 	for i, p := range c.Pools {
@@ -43,7 +43,7 @@ func (c *Config) StoragePools() []storage.Pool {
 	return pools
 }
 
-// Origin is how sources are reached, and which.
+// Origin returns the allowed sources and how to reach them.
 func (c *Config) Origin() origin.Config {
 	return origin.Config{
 		AllowedPatterns: c.Source.AllowedPatterns,
@@ -55,7 +55,7 @@ func (c *Config) Origin() origin.Config {
 	}
 }
 
-// Rules is how long entries of the cache are true.
+// Rules returns how long cache entries are valid.
 func (c *Config) Rules() cache.Rules {
 	return cache.Rules{
 		TTL:          c.Cache.TTL,
@@ -67,7 +67,8 @@ func (c *Config) Rules() cache.Rules {
 	}
 }
 
-// NearCache is what a front end keeps of redis: a quarter of its memory for redirects, the rest of which is theirs.
+// NearCache returns the bounds of a front end's near cache: a quarter of frontend.cache_memory. The
+// answers of redirects have the rest.
 func (c *Config) NearCache() cache.NearCacheOptions {
 	return cache.NearCacheOptions{Entries: c.Frontend.CacheEntries, Bytes: int64(c.Frontend.CacheMemory) / 4}
 }
@@ -95,24 +96,25 @@ func (c *Config) FlightOptions() flight.Options {
 	}
 }
 
-// AWS is what the SDK finds in its own environment and files.
+// AWS returns the configuration that the SDK finds in its environment and files.
 func (c *Config) AWS(ctx context.Context, log zerolog.Logger) (aws.Config, error) {
 	return awsconfig.LoadDefaultConfig(ctx,
 		awsconfig.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
 			log.Debug().Str("library", "aws").Msgf(format, args...)
 		})),
-		// The SDK keeps 10 idle connections to a host, far fewer than there are copies; a client of another type would not
-		// go with AWS_CA_BUNDLE.
+		// The SDK's default of 10 idle connections to a host is far below the number of copies.
+		// AWS_CA_BUNDLE works only with this type of client.
 		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(c.Worker.Concurrency, c.Worker.Parts*c.LargeSlots())
 		})),
 	)
 }
 
-// Locator finds the region that a client calls from; nil if nothing says how. report is told of lists that can't be had.
+// Locator returns a locator of clients, or nil if region.ip_ranges is empty. It passes each failed
+// load to report.
 func (c *Config) Locator(report func(error)) (*region.Locator, error) {
 	if c.Region.IPRanges == "" {
-		return nil, nil //nolint:nilnil // no locator is no mistake
+		return nil, nil //nolint:nilnil // the setting is optional
 	}
 	o := region.Options{
 		Source: c.Region.IPRanges, Interval: c.Region.Reload, Report: report, TrustedHops: c.Region.TrustedHops,
@@ -124,7 +126,7 @@ func (c *Config) Locator(report func(error)) (*region.Locator, error) {
 	return region.New(o)
 }
 
-// Copiers are those of all pools, in their order. They share the memory.
+// Copiers returns a copier for each pool, in the order of the pools. They share worker.memory.
 func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*copier.Copier {
 	small, large := copier.NewMemory(c.SmallMemory()), copier.NewMemory(c.LargeMemory())
 	copiers := make([]*copier.Copier, len(c.Pools))
@@ -146,14 +148,16 @@ func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*co
 	return copiers
 }
 
-// SmallMemory is what of worker.memory is for objects that are one request: they never wait for the parts of large ones.
+// SmallMemory returns the part of worker.memory for objects of one request, in bytes. It is
+// separate so that they never wait for the parts of large objects.
 func (c *Config) SmallMemory() int64 { return int64(c.Worker.Memory) / 4 }
 
-// LargeMemory is the rest.
+// LargeMemory returns the rest of worker.memory, in bytes.
 func (c *Config) LargeMemory() int64 { return int64(c.Worker.Memory) - c.SmallMemory() }
 
-// LargeSlots is how many large objects are copied at the same time in each of the pools that are copied into: as many as
-// there is memory for a part of.
+// LargeSlots returns how many large objects are copied at the same time in each pool. It is the
+// number of objects for which LargeMemory holds one part, divided by the number of pools that the
+// worker copies into, and at least 1.
 func (c *Config) LargeSlots() int {
 	pools := 0
 	for _, p := range c.Pools {
@@ -164,18 +168,21 @@ func (c *Config) LargeSlots() int {
 	return max(1, int(c.LargeMemory()/copier.BufferSize(int64(c.S3.PartSize)))/max(1, pools))
 }
 
-// MemoryLimit is what the Go runtime is told to keep to, in bytes: the parts, and something for everything else.
+// MemoryLimit returns a worker's limit for the Go runtime, in bytes: worker.memory, a tenth of it,
+// and 64 MiB for everything else.
 func (c *Config) MemoryLimit() int64 { return int64(c.Worker.Memory)*11/10 + 64<<20 }
 
-// FrontendMemoryLimit is the same of a front end. What a redirect is reckoned to cost has room for garbage in it.
+// FrontendMemoryLimit returns a front end's limit for the Go runtime, in bytes. The estimated cost
+// of a redirect includes room for garbage.
 func (c *Config) FrontendMemoryLimit() int64 { return int64(c.Frontend.CacheMemory) + 64<<20 }
 
-// Copies tells whether the worker copies into the pool.
+// Copies reports whether the worker copies into the pool.
 func (c *Config) Copies(pool string) bool {
 	return c.Worker.Copy && (len(c.Worker.Pools) == 0 || slices.Contains(c.Worker.Pools, pool))
 }
 
-// SetWorker overrides what the worker does with what the command line says; nil or empty leaves it.
+// SetWorker overrides the worker's settings with flags of the command line. A nil or empty flag
+// overrides nothing.
 func (c *Config) SetWorker(pools []string, copies, bridge *bool) error {
 	if len(pools) > 0 {
 		c.Worker.Pools = pools

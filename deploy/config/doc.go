@@ -1,11 +1,20 @@
-// Package config is the configuration of a deployment: one YAML file, with every scalar setting also readable from the
-// environment, which wins.
+// Package config reads the configuration of a deployment: one YAML file and the environment. Every
+// scalar setting has a variable, which overrides the file.
 //
-// It guarantees that a mistake stops the start with one line that names the key: an unknown key or variable, a value that
-// does not parse, a setting that is missing or out of range, a pattern that does not compile. No error repeats a secret.
+// It also converts the settings into the options of the rooms (convert.go), so that the product and
+// its benchmarks copy alike.
 //
-// It also says what the settings are to the rooms (convert.go), so that the product and its benchmarks copy alike.
+// # Guarantees
 //
-// How to reach Temporal is not here: that follows Temporal's own convention (TEMPORAL_ADDRESS, temporal.toml), as AWS's
-// credentials follow the AWS SDK's default chain.
+//   - A mistake stops the start with one line that names the key. A mistake is an unknown key or
+//     variable, a value that does not parse, a setting that is missing or out of range, or a
+//     pattern that does not compile.
+//   - No error repeats a secret.
+//
+// # Decisions
+//
+//   - 2026-11-24: The configuration makes the copiers, so that the worker and its benchmark share
+//     them.
+//   - 2026-11-22: Temporal's address is not a setting. It follows Temporal's own convention
+//     (TEMPORAL_ADDRESS, temporal.toml), as AWS's credentials follow the AWS SDK's default chain.
 package config

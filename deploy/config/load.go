@@ -13,11 +13,11 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Prefix of the environment variables that are settings.
+// Prefix starts the name of every variable that is a setting.
 const Prefix = "CLOUD_MIRROR_"
 
-// Load reads the configuration: the defaults, then the file, if one is named, then the environment. Without a file an error
-// also reminds of the ways to name one.
+// Load reads the defaults, then the file unless its name is empty, then the environment. The later
+// value wins. Without a file, an error also says how to name one.
 func Load(file string, environ []string) (Config, error) {
 	c, err := load(file, environ)
 	if err != nil && file == "" {
@@ -46,7 +46,7 @@ func load(file string, environ []string) (Config, error) {
 	return c, nil
 }
 
-// decodeFile is strict: a key that is not known is a mistake.
+// decodeFile is strict: an unknown key is a mistake.
 func decodeFile(data []byte, c *Config) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil
@@ -60,7 +60,7 @@ func decodeFile(data []byte, c *Config) error {
 			return wrong(s.key, "want %s", s.want())
 		}
 	}
-	// The library's long form shows lines of the file, secrets and all.
+	// The library's long form shows lines of the file, which may hold secrets.
 	var y yaml.Error
 	if !errors.As(err, &y) {
 		return errors.New("is not a configuration file")
@@ -71,12 +71,13 @@ func decodeFile(data []byte, c *Config) error {
 	}
 	message := y.GetMessage()
 	if !strings.HasPrefix(message, "unknown field") && !strings.HasPrefix(message, "mapping key") {
-		message = "is not YAML of the form that is wanted here"
+		message = "is not valid YAML for this configuration"
 	}
 	return fmt.Errorf("line %d: %s", line, strings.Replace(message, "unknown field", "unknown key", 1))
 }
 
-// decodes tells whether the setting's value, if there is one, can be decoded. The library does not say which could not.
+// decodes reports whether the setting's value can be decoded, or is missing. The library's error
+// does not name the setting.
 func decodes(data []byte, key string) bool {
 	section, name, _ := strings.Cut(key, ".")
 	var file map[string]any
@@ -92,7 +93,8 @@ func decodes(data []byte, key string) bool {
 	return err != nil || yaml.Unmarshal(one, &Config{}) == nil
 }
 
-// decodeEnv is strict as well, but for the names that are not settings.
+// decodeEnv is strict too: a variable with the prefix must be a setting, a flag of the command line, or
+// one that Kubernetes sets.
 func decodeEnv(environ []string, c *Config) error {
 	variables := env.ToMap(environ)
 	known := []string{Prefix + "CONFIG", Prefix + "SERVER", Prefix + "TOKEN"}
@@ -102,7 +104,8 @@ func decodeEnv(environ []string, c *Config) error {
 		if !ok || s.variable == "" {
 			continue
 		}
-		// One at a time, so that the error can name the variable; the library's own repeats the value, which may be secret.
+		// Parse one variable at a time, so that the error can name it. The library's error repeats
+		// the value, which may be secret.
 		one := env.Options{Prefix: Prefix, Environment: map[string]string{s.variable: value}}
 		if err := env.ParseWithOptions(c, one); err != nil {
 			return wrong("environment: "+s.variable, "want %s", s.want())
@@ -116,8 +119,9 @@ func decodeEnv(environ []string, c *Config) error {
 	return nil
 }
 
-// serviceLink tells the variables that Kubernetes sets for a service named cloud-mirror or cloud-mirror-something
-// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+// serviceLink reports whether Kubernetes sets the variable for a service named cloud-mirror or
+// cloud-mirror-something, see
+// https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 func serviceLink(name string) bool {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$`).MatchString(name)
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Logger logs to w as configured.
+// Logger returns a logger that writes to w in the configured level and format.
 func (c *Config) Logger(w io.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(c.Log.Level)
 	if err != nil {
-		level = zerolog.InfoLevel // Load refuses what does not parse
+		level = zerolog.InfoLevel // unreachable: Load validates the level
 	}
 	if c.Log.Format == "console" {
 		w = zerolog.ConsoleWriter{Out: w}

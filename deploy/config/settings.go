@@ -11,12 +11,12 @@ import (
 
 // setting is one leaf of [Config].
 type setting struct {
-	key, variable string // variable is empty for what is in the file only
+	key, variable string // variable is empty if only the file can set it
 	doc           string
 	value         reflect.Value // the default
 }
 
-// settings are all of them, in the order in which they are declared.
+// settings returns all settings in the order of their declaration.
 func settings() []setting {
 	all := collect(reflect.ValueOf(Default()), "", Prefix)
 	return append(all, collect(reflect.ValueOf(defaultPool()), "pools[].", "")...)
@@ -39,7 +39,7 @@ func collect(v reflect.Value, path, prefix string) (all []setting) {
 	return all
 }
 
-// want says what a value must look like, for whoever wrote another.
+// want describes a valid value, for an error.
 func (s setting) want() string {
 	switch s.value.Interface().(type) {
 	case time.Duration:
@@ -59,7 +59,7 @@ func (s setting) want() string {
 	}
 }
 
-// Table is the settings as a Markdown table, for the README.
+// Table returns the settings as a Markdown table for the docs.
 func Table() string {
 	var b strings.Builder
 	b.WriteString("| key | environment | default | what it is |\n|---|---|---|---|\n")

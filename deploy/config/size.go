@@ -6,10 +6,10 @@ import (
 	"github.com/docker/go-units"
 )
 
-// Size is a number of bytes, written as 32MiB or 32m; units are powers of 1,024.
+// Size is a number of bytes, written as 32MiB or 32m. Units are powers of 1,024.
 type Size int64
 
-// UnmarshalText reads a size.
+// UnmarshalText parses a size.
 func (s *Size) UnmarshalText(text []byte) error {
 	n, err := units.RAMInBytes(string(text))
 	if err != nil {
@@ -19,7 +19,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes a size as people do.
+// MarshalText writes a size with a unit.
 func (s Size) MarshalText() ([]byte, error) {
 	return []byte(units.CustomSize("%.4g%s", float64(s), 1024, []string{"B", "KiB", "MiB", "GiB", "TiB"})), nil
 }

@@ -13,14 +13,15 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// maxLease is how long a lost worker may go unnoticed at most.
+// maxLease bounds how long a lost worker goes unnoticed.
 const maxLease = time.Minute
 
-// maxPresign is the most that AWS allows
-// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
+// maxPresign is AWS's limit, see
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
 const maxPresign = 7 * 24 * time.Hour
 
-// validate returns the first mistake, by its key. What only one subcommand needs is checked by that one.
+// validate returns the first mistake, with its key. A setting that only one subcommand requires is
+// checked by that subcommand.
 func (c *Config) validate() error {
 	for _, check := range []func() error{
 		c.validateLog, c.validateTimes, c.validateNumbers, c.validateSource, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
@@ -69,7 +70,7 @@ func (c *Config) validateTimes() error {
 		{"s3.presign_for", c.S3.PresignFor, time.Second, maxPresign},
 	} {
 		if t.value < t.min || t.value > t.max {
-			return wrong(t.key, "%s is not from %s to %s", t.value, t.min, t.max)
+			return wrong(t.key, "%s is not between %s and %s", t.value, t.min, t.max)
 		}
 	}
 	if life := time.Duration(c.S3.LifespanDays) * 24 * time.Hour; life > 0 && c.Cache.ExpiryMargin >= life {
@@ -100,7 +101,7 @@ func (c *Config) validateNumbers() error {
 		{"worker.receivers", int64(c.Worker.Receivers), 1, 1000},
 	} {
 		if n.value < n.min || n.value > n.max {
-			return wrong(n.key, "%d is not from %d to %d", n.value, n.min, n.max)
+			return wrong(n.key, "%d is not between %d and %d", n.value, n.min, n.max)
 		}
 	}
 	return nil
@@ -108,7 +109,7 @@ func (c *Config) validateNumbers() error {
 
 func (c *Config) validateSource() error {
 	if len(c.Source.AllowedPatterns) == 0 {
-		return wrong("source.allowed_patterns", "is empty: nothing could be copied")
+		return wrong("source.allowed_patterns", "is empty: no source is allowed")
 	}
 	for _, p := range c.Source.AllowedPatterns {
 		if p == "" {
@@ -125,7 +126,8 @@ func (c *Config) validateServers() error {
 	if c.Redis.URL == "" {
 		return wrong("redis.url", "is not set")
 	}
-	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html, less _dead.
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html,
+	// minus _dead.
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,75}$`).MatchString(c.SQS.Queue) {
 		return wrong("sqs.queue", "%q is not the name of a standard queue, with at most 75 characters", c.SQS.Queue)
 	}
@@ -136,7 +138,7 @@ func (c *Config) validatePools() error {
 	if len(c.Pools) == 0 {
 		return wrong("pools", "is empty")
 	}
-	// A pool id joins service and region with an underscore, so neither may have one.
+	// A pool id joins service and region with an underscore, so neither may contain one.
 	namePattern := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	bucketPattern := regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	seen, buckets := map[string]bool{}, map[string]bool{}
@@ -155,16 +157,16 @@ func (c *Config) validatePools() error {
 		case p.Checksum != string(storage.ChecksumCRC64NVME) && p.Checksum != string(storage.ChecksumMD5):
 			return wrong(key+"checksum", "%q is not crc64nvme or md5", p.Checksum)
 		case p.MaxParts < 1 || p.MaxParts > 100_000:
-			return wrong(key+"max_parts", "%d is not from 1 to 100000", p.MaxParts)
+			return wrong(key+"max_parts", "%d is not between 1 and 100000", p.MaxParts)
 		case p.Bucket == "":
 			return wrong(key+"bucket", "is not set, and neither is s3.bucket_base")
 		case !bucketPattern.MatchString(p.Bucket):
 			return wrong(key+"bucket", "%q is not a bucket's name", p.Bucket)
 		case seen[id]:
-			return wrong(key+"region", "%s is there twice", id)
+			return wrong(key+"region", "%s is configured twice", id)
 		case buckets[p.Endpoint+"/"+p.Bucket]:
-			// Keys hold no region: a purge in one pool would delete the other's copy.
-			return wrong(key+"bucket", "%q is another pool's", p.Bucket)
+			// Keys contain no region: a purge in one pool would delete the other's copy.
+			return wrong(key+"bucket", "%q is already the bucket of another pool", p.Bucket)
 		default:
 			seen[id], buckets[p.Endpoint+"/"+p.Bucket] = true, true
 		}
@@ -186,11 +188,11 @@ func (c *Config) validateWorker() error {
 	}
 	for _, id := range c.Worker.Pools {
 		if !slices.ContainsFunc(c.Pools, func(p Pool) bool { return storage.PoolID(p.Service, p.Region) == id }) {
-			return wrong("worker.pools", "%q is not one of the pools, which are named e.g. s3_us-west-2", id)
+			return wrong("worker.pools", "%q is not the id of a configured pool, such as s3_us-west-2", id)
 		}
 	}
 	if !c.Worker.Copy && !c.Worker.Bridge {
-		return wrong("worker.bridge", "is off, and so is worker.copy: there is nothing to do")
+		return wrong("worker.bridge", "is off, and so is worker.copy: the worker has nothing to do")
 	}
 	return nil
 }
