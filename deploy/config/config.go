@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Config is everything that can be configured. The doc tags make the table of settings in the README.
+// Config holds all settings. The doc tags make the table of settings for operators.
 type Config struct {
 	Log      Log      `yaml:"log" envPrefix:"LOG_"`
 	Frontend Frontend `yaml:"frontend" envPrefix:"FRONTEND_"`
@@ -20,114 +20,114 @@ type Config struct {
 	Pools    []Pool   `yaml:"pools"`
 }
 
-// Log is how the process logs, to standard error.
+// Log configures the log, which goes to standard error.
 type Log struct {
 	Level  string `yaml:"level" env:"LEVEL" doc:"debug, info, warn or error; debug logs every redirect"`
 	Format string `yaml:"format" env:"FORMAT" doc:"json, or console for people"`
-	Sample uint32 `yaml:"sample" env:"SAMPLE" doc:"log every so many-th redirect at level info, e.g. 1000; 0 logs none"`
+	Sample uint32 `yaml:"sample" env:"SAMPLE" doc:"log every Nth redirect at level info, e.g. 1000; 0 logs none"`
 }
 
-// Frontend is what clients meet.
+// Frontend configures the front end.
 type Frontend struct {
 	Listen              string        `yaml:"listen" env:"LISTEN" doc:"address for clients"`
 	AdminListen         string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
-	MaxWait             time.Duration `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is sent to the source"`
-	MaxWaitLimit        time.Duration `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"the most that a client may ask for with ?max_wait="`
-	Chain               time.Duration `yaml:"chain" env:"CHAIN" doc:"the longest that a request is held; a client that wants to wait longer is redirected to the front end itself for the rest, for load balancers that cut requests; 0 never does that"`
-	MaxWaiters          int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"clients that may wait for copies at the same time, per process; others get 503 with Retry-After"`
-	MaxWaitersPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"how many of them for one object"`
-	CacheEntries        int           `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects that are kept in memory, which redis keeps current; 0 keeps none"`
-	CacheMemory         Size          `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"memory for them, about"`
-	PurgeToken          string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses them all"`
-	WarmRate            int           `yaml:"warm_rate" env:"WARM_RATE" doc:"copies a second that are asked for on behalf of lists, per process, so that clients who wait do not stand behind them in the queue; 0 is without limit"`
+	MaxWait             time.Duration `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is redirected to the source"`
+	MaxWaitLimit        time.Duration `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"upper limit of a client's ?max_wait="`
+	Chain               time.Duration `yaml:"chain" env:"CHAIN" doc:"how long one request is held at most, for load balancers that cut long requests. A client that waits longer is redirected to the front end again for the remainder; 0 disables this"`
+	MaxWaiters          int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"maximum clients waiting for copies, per process; others get 503 with Retry-After"`
+	MaxWaitersPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"maximum clients waiting for one object"`
+	CacheEntries        int           `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects held in memory, which redis keeps current; 0 holds none"`
+	CacheMemory         Size          `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
+	PurgeToken          string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses both"`
+	WarmRate            int           `yaml:"warm_rate" env:"WARM_RATE" doc:"maximum copies requested for lists per second, per process, so that waiting clients do not queue behind them; 0 is no limit"`
 }
 
-// Region is how the region auto is found out.
+// Region configures how a front end resolves the region auto.
 type Region struct {
-	IPRanges    string            `yaml:"ip_ranges" env:"IP_RANGES" doc:"AWS's list of address ranges, a file or a URL (https://ip-ranges.amazonaws.com/ip-ranges.json); with it clients may ask for the region auto, which is their own"`
-	Reload      time.Duration     `yaml:"reload" env:"RELOAD" doc:"how often the list is looked at again"`
-	Nearest     map[string]string `yaml:"nearest" env:"NEAREST" envSeparator:" " envKeyValSeparator:"=" doc:"for regions without a pool the one to use, e.g. us-west-1: us-west-2, or us-west-1=us-west-2 in the environment"`
-	Default     string            `yaml:"default" env:"DEFAULT" doc:"region of clients whose own is not known; if empty they are sent to the source"`
-	TrustedHops int               `yaml:"trusted_hops" env:"TRUSTED_HOPS" doc:"proxies before the front end whose X-Forwarded-For is believed"`
+	IPRanges    string            `yaml:"ip_ranges" env:"IP_RANGES" doc:"AWS's list of address ranges: a file, which must exist at the start, or a URL (https://ip-ranges.amazonaws.com/ip-ranges.json). With a list, clients can request the region auto, which is their own"`
+	Reload      time.Duration     `yaml:"reload" env:"RELOAD" doc:"how often the list is reloaded"`
+	Nearest     map[string]string `yaml:"nearest" env:"NEAREST" envSeparator:" " envKeyValSeparator:"=" doc:"the region to use for each region without a pool, e.g. us-west-1: us-west-2, or us-west-1=us-west-2 in the environment"`
+	Default     string            `yaml:"default" env:"DEFAULT" doc:"region of clients whose own region is unknown or has no pool; if empty, they are redirected to the source"`
+	TrustedHops int               `yaml:"trusted_hops" env:"TRUSTED_HOPS" doc:"number of proxies in front of the front end whose X-Forwarded-For is trusted"`
 }
 
-// Source is what may be copied.
+// Source configures the sources that may be copied, and how to reach them.
 type Source struct {
-	AllowedPatterns []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" envSeparator:" " doc:"**required**; regular expressions, one of which must match the source's URL from its start; write the / after the host"`
-	EnsureSSL       bool           `yaml:"ensure_ssl" env:"ENSURE_SSL" doc:"only https sources, at every hop"`
-	RedirectLimit   int            `yaml:"redirect_limit" env:"REDIRECT_LIMIT" doc:"redirects followed at most"`
-	AllowedNetworks []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused when dialled"`
-	Timeout         time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"for connecting, TLS and response headers, each, at each hop"`
-	StallTimeout    time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a connection to a source may send nothing, or less than min_rate, in the middle of a copy"`
-	MinRate         Size           `yaml:"min_rate" env:"MIN_RATE" doc:"bytes a second that a connection to a source must send"`
-	MaxConnsPerHost int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"connections to one source host, per process"`
+	AllowedPatterns []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" envSeparator:" " doc:"**required**; regular expressions, one of which must match the source's URL from its start. Write the / after the host"`
+	EnsureSSL       bool           `yaml:"ensure_ssl" env:"ENSURE_SSL" doc:"allow only https sources, at every hop"`
+	RedirectLimit   int            `yaml:"redirect_limit" env:"REDIRECT_LIMIT" doc:"maximum redirects followed"`
+	AllowedNetworks []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused at dial time"`
+	Timeout         time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"timeout for connecting, for TLS and for response headers, each, at each hop"`
+	StallTimeout    time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a connection to a source may send nothing, or less than min_rate, during a copy"`
+	MinRate         Size           `yaml:"min_rate" env:"MIN_RATE" doc:"bytes per second that a connection to a source must send"`
+	MaxConnsPerHost int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"maximum connections to one source host, per process"`
 }
 
-// Redis is the cache server.
+// Redis configures the connection to redis.
 type Redis struct {
 	URL     string        `yaml:"url" env:"URL" secret:"true" doc:"**required**; redis://, rediss:// or unix://, with user, password and database"`
-	Timeout time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"what a front end gives redis for an answer; a redis that takes longer is not asked for a while"`
+	Timeout time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"front ends' timeout for redis; exceeding it opens the circuit breaker"`
 }
 
-// Cache is how long things are believed.
+// Cache configures how long entries are trusted.
 type Cache struct {
-	TTL          time.Duration `yaml:"ttl" env:"TTL" doc:"how long a copy is believed to be there without asking the bucket again"`
-	ExpiryMargin time.Duration `yaml:"expiry_margin" env:"EXPIRY_MARGIN" doc:"how long before the bucket deletes a copy clients are not sent to it any more"`
-	Lease        time.Duration `yaml:"lease" env:"LEASE" doc:"how long a copy may show no progress before the next request starts it again; at most 60s"`
+	TTL          time.Duration `yaml:"ttl" env:"TTL" doc:"how long a copy is assumed to exist without another HEAD of the bucket"`
+	ExpiryMargin time.Duration `yaml:"expiry_margin" env:"EXPIRY_MARGIN" doc:"stop redirecting to a copy this long before the bucket deletes it"`
+	Lease        time.Duration `yaml:"lease" env:"LEASE" doc:"how long a copy may make no progress before the next request restarts it; at most 60s"`
 	NegativeTTL  time.Duration `yaml:"negative_ttl" env:"NEGATIVE_TTL" doc:"how long a permanent error, such as the source's 404, is answered from the cache"`
-	RetryAfter   time.Duration `yaml:"retry_after" env:"RETRY_AFTER" doc:"how long after a copy failed for a transient reason a request starts it again; doubled with every failure in a row, with jitter"`
-	RetryMax     time.Duration `yaml:"retry_max" env:"RETRY_MAX" doc:"the longest that becomes"`
+	RetryAfter   time.Duration `yaml:"retry_after" env:"RETRY_AFTER" doc:"how soon after a transient failure a request restarts the copy; doubles with each consecutive failure, with jitter"`
+	RetryMax     time.Duration `yaml:"retry_max" env:"RETRY_MAX" doc:"upper limit of the doubled retry_after"`
 }
 
-// SQS is the copy-request queue.
+// SQS configures the copy-request queue.
 type SQS struct {
-	Queue             string        `yaml:"queue" env:"QUEUE" doc:"name of the queue; its dead-letter queue is the same with _dead behind it"`
-	Region            string        `yaml:"region" env:"REGION" doc:"region of the queue; the AWS default chain's if empty"`
-	Endpoint          string        `yaml:"endpoint" env:"ENDPOINT" doc:"base URL, if it is not AWS"`
-	VisibilityTimeout time.Duration `yaml:"visibility_timeout" env:"VISIBILITY_TIMEOUT" doc:"how soon a message that a bridge lost comes back"`
-	MaxReceives       int           `yaml:"max_receives" env:"MAX_RECEIVES" doc:"receives after which a message is a dead letter"`
+	Queue             string        `yaml:"queue" env:"QUEUE" doc:"name of the queue; the dead-letter queue is this name followed by _dead"`
+	Region            string        `yaml:"region" env:"REGION" doc:"region of the queue; if empty, that of the AWS default chain"`
+	Endpoint          string        `yaml:"endpoint" env:"ENDPOINT" doc:"base URL of a server that is not AWS"`
+	VisibilityTimeout time.Duration `yaml:"visibility_timeout" env:"VISIBILITY_TIMEOUT" doc:"how long a received message stays hidden; a crashed bridge's messages reappear after this"`
+	MaxReceives       int           `yaml:"max_receives" env:"MAX_RECEIVES" doc:"receives after which a message becomes a dead letter"`
 }
 
-// S3 is what all pools have in common.
+// S3 configures all pools.
 type S3 struct {
-	BucketBase   string        `yaml:"bucket_base" env:"BUCKET_BASE" doc:"buckets are named BUCKET_BASE-REGION unless a pool says otherwise"`
-	LifespanDays int           `yaml:"lifespan_days" env:"LIFESPAN_DAYS" doc:"days after which the bucket deletes a copy (a lifecycle rule that setup makes); 0 keeps them"`
-	PartSize     Size          `yaml:"part_size" env:"PART_SIZE" doc:"size of a part, at least 5MiB; smaller objects than that are one request, objects of more than 10,000 parts have larger ones"`
-	PresignFor   time.Duration `yaml:"presign_for" env:"PRESIGN_FOR" doc:"longest validity of a redirect to a private bucket; at most 168h, and never longer than the credentials"`
+	BucketBase   string        `yaml:"bucket_base" env:"BUCKET_BASE" doc:"buckets are named BUCKET_BASE-REGION unless a pool sets bucket"`
+	LifespanDays int           `yaml:"lifespan_days" env:"LIFESPAN_DAYS" doc:"days after which the bucket deletes a copy (a lifecycle rule that setup creates); 0 keeps copies"`
+	PartSize     Size          `yaml:"part_size" env:"PART_SIZE" doc:"size of a part, at least 5MiB. Objects of up to 8MiB are one request; objects of more than 10,000 parts have larger parts"`
+	PresignFor   time.Duration `yaml:"presign_for" env:"PRESIGN_FOR" doc:"longest validity of a redirect to a private bucket; at most 168h, and never longer than the credentials'"`
 }
 
-// Worker is what copies.
+// Worker configures the copies and the bridge.
 type Worker struct {
 	AdminListen string   `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
 	Copy        bool     `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
-	Pools       []string `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run one in each region"`
-	Concurrency int      `yaml:"concurrency" env:"CONCURRENCY" doc:"activities at the same time, per pool, besides the copies of large objects"`
-	Memory      Size     `yaml:"memory" env:"MEMORY" doc:"for the parts of all copies together; a quarter is for objects of up to 8MiB, and how many larger ones are copied at the same time follows from the rest"`
+	Pools       []string `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run a worker in each region"`
+	Concurrency int      `yaml:"concurrency" env:"CONCURRENCY" doc:"activities that run at the same time, per pool, besides copies of large objects"`
+	Memory      Size     `yaml:"memory" env:"MEMORY" doc:"memory for the parts of all copies together. A quarter is for objects of up to 8MiB; the rest limits how many larger objects are copied at the same time"`
 	Parts       int      `yaml:"parts" env:"PARTS" doc:"parts of one copy that are read and stored at the same time"`
-	SpoolDir    string   `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; the system's folder for temporary files if empty"`
-	Bridge      bool     `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the messages of the queue (the SQS bridge)"`
+	SpoolDir    string   `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; if empty, the system's folder for temporary files"`
+	Bridge      bool     `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
 	Receivers   int      `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
-	QueryKeys   []string `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required by worker**; keys that keep the queries of source URLs unreadable in workflow histories, the first one seals, any opens; make one with openssl rand -base64 32"`
+	QueryKeys   []string `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required by worker**; keys that seal the queries of source URLs in workflow histories. The first key seals, each key opens. Generate one with openssl rand -base64 32"`
 }
 
-// Pool is one service in one region.
+// Pool configures one service in one region.
 type Pool struct {
 	Service   string `yaml:"service" doc:"s3"`
 	Region    string `yaml:"region" doc:"**required**; e.g. us-west-2"`
-	Bucket    string `yaml:"bucket" doc:"name of the bucket, if it is not BUCKET_BASE-REGION"`
-	Endpoint  string `yaml:"endpoint" doc:"base URL of an S3-compatible server, if it is not AWS"`
-	PathStyle bool   `yaml:"path_style" doc:"address the bucket in the path, as most S3-compatible servers want"`
-	Checksum  string `yaml:"checksum" doc:"crc64nvme, which setup tries out, or md5 for a server that does not have it"`
-	// The zero values are what AWS and most servers do.
-	SignPayload     bool `yaml:"sign_payload" doc:"hash what is uploaded for the signature, for a server that insists on it over plain http"`
-	Overwrite       bool `yaml:"overwrite" doc:"no conditional writes, for a server that refuses them; a worker that was frozen for minutes could then put an old copy over a newer one"`
-	AllowUnverified bool `yaml:"allow_unverified" doc:"copy objects that a source sends with neither length nor chunking, so that nobody can tell whether they are whole; such copies are marked cloud-mirror-unverified"`
+	Bucket    string `yaml:"bucket" doc:"name of the bucket, if not BUCKET_BASE-REGION"`
+	Endpoint  string `yaml:"endpoint" doc:"base URL of an S3-compatible server that is not AWS"`
+	PathStyle bool   `yaml:"path_style" doc:"put the bucket in the path of the URL, as most S3-compatible servers require"`
+	Checksum  string `yaml:"checksum" doc:"crc64nvme, which setup probes, or md5 for a server without it"`
+	// The zero values suit AWS and most servers.
+	SignPayload     bool `yaml:"sign_payload" doc:"sign a hash of each upload's payload, for a server that requires it over plain http"`
+	Overwrite       bool `yaml:"overwrite" doc:"no conditional writes, for a server that refuses them. A worker that was frozen for minutes could then replace a newer copy with an old one"`
+	AllowUnverified bool `yaml:"allow_unverified" doc:"copy objects that a source sends with neither length nor chunking, although nothing proves them complete. Such copies are marked cloud-mirror-unverified"`
 	MaxParts        int  `yaml:"max_parts" doc:"parts of all copies that are read and stored at the same time in the pool, per process"`
 
-	PublicURL string `yaml:"public_url" doc:"base URL under which everybody can read the bucket; redirects then go there unsigned"`
+	PublicURL string `yaml:"public_url" doc:"base URL at which the bucket is publicly readable; redirects then go there unsigned"`
 }
 
-// defaultPool is what a pool is that says nothing of it.
+// defaultPool returns the defaults of a pool.
 func defaultPool() Pool { return Pool{Service: "s3", Checksum: "crc64nvme", MaxParts: 128} }
 
 func (p *Pool) complete() {
@@ -135,7 +135,8 @@ func (p *Pool) complete() {
 	p.Service, p.Checksum, p.MaxParts = cmp.Or(p.Service, d.Service), cmp.Or(p.Checksum, d.Checksum), cmp.Or(p.MaxParts, d.MaxParts)
 }
 
-// Default is the configuration without file and environment. What is required has no default.
+// Default returns the configuration of an empty file and environment. A required setting has no
+// default.
 func Default() Config {
 	return Config{
 		Log: Log{Level: "info", Format: "json"},
