@@ -34,18 +34,18 @@ clean: $(LOCAL) ## Remove the state of make run
 build: ## Build the product to .cache/bin/cloud-mirror
 	@go build -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo unknown)" -o .cache/bin/cloud-mirror .
 
-.PHONY: test
-test: redis $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
-	@$(LOCAL) exec -- go test -race ./...
-	@cd deploy/local && go test -race -timeout 20m ./...
-
 # A package whose tests read CM_TEST_* needs servers, and so does one that uses deploy/local/stack.
 SERVERS := CM_TEST_|deploy/local/stack"
 
 .PHONY: unit
 unit: ## Run the tests of all packages that need no server, in seconds (the inner loop)
-	@for m in $(MODULES); do (cd $$m && go test $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./... | \
-		while read -r dir; do grep -qsE '$(SERVERS)' "$$dir"/*_test.go || echo "$$dir"; done)); done
+	@for m in $(MODULES); do (cd $$m && go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./... | \
+		while read -r dir; do grep -qsE '$(SERVERS)' "$$dir"/*_test.go || echo "$$dir"; done | xargs -r go test); done
+
+.PHONY: test
+test: redis $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
+	@$(LOCAL) exec -- go test -race ./...
+	@cd deploy/local && go test -race -timeout 20m ./...
 
 .PHONY: bench
 bench: redis ## Measure first and next requests on the local stack: make bench ARGS="-h"
