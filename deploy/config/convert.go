@@ -128,7 +128,7 @@ func (c *Config) Locator(report func(error)) (*region.Locator, error) {
 
 // Copiers returns a copier for each pool, in the order of the pools. They share worker.memory.
 func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*copier.Copier {
-	small, large := copier.NewMemory(c.SmallMemory()), copier.NewMemory(c.LargeMemory())
+	small, large := copier.NewMemory(c.smallMemory()), copier.NewMemory(c.largeMemory())
 	copiers := make([]*copier.Copier, len(c.Pools))
 	for i, p := range c.Pools {
 		copiers[i] = &copier.Copier{
@@ -148,15 +148,15 @@ func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*co
 	return copiers
 }
 
-// SmallMemory returns the part of worker.memory for objects of one request, in bytes. It is
+// smallMemory returns the part of worker.memory for objects of one request, in bytes. It is
 // separate so that they never wait for the parts of large objects.
-func (c *Config) SmallMemory() int64 { return int64(c.Worker.Memory) / 4 }
+func (c *Config) smallMemory() int64 { return int64(c.Worker.Memory) / 4 }
 
-// LargeMemory returns the rest of worker.memory, in bytes.
-func (c *Config) LargeMemory() int64 { return int64(c.Worker.Memory) - c.SmallMemory() }
+// largeMemory returns the rest of worker.memory, in bytes.
+func (c *Config) largeMemory() int64 { return int64(c.Worker.Memory) - c.smallMemory() }
 
 // LargeSlots returns how many large objects are copied at the same time in each pool. It is the
-// number of objects for which LargeMemory holds one part, divided by the number of pools that the
+// number of objects for which largeMemory holds one part, divided by the number of pools that the
 // worker copies into, and at least 1.
 func (c *Config) LargeSlots() int {
 	pools := 0
@@ -165,7 +165,7 @@ func (c *Config) LargeSlots() int {
 			pools++
 		}
 	}
-	return max(1, int(c.LargeMemory()/copier.BufferSize(int64(c.S3.PartSize)))/max(1, pools))
+	return max(1, int(c.largeMemory()/copier.BufferSize(int64(c.S3.PartSize)))/max(1, pools))
 }
 
 // MemoryLimit returns a worker's limit for the Go runtime, in bytes: worker.memory, a tenth of it,

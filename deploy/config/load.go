@@ -13,15 +13,15 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Prefix starts the name of every variable that is a setting.
-const Prefix = "CLOUD_MIRROR_"
+// variablePrefix starts the name of every variable that is a setting.
+const variablePrefix = "CLOUD_MIRROR_"
 
 // Load reads the defaults, then the file unless its name is empty, then the environment. The later
 // value wins. Without a file, an error also says how to name one.
 func Load(file string, environ []string) (Config, error) {
 	c, err := load(file, environ)
 	if err != nil && file == "" {
-		err = fmt.Errorf("%w (no file was given with --config or %sCONFIG)", err, Prefix)
+		err = fmt.Errorf("%w (no file was given with --config or %sCONFIG)", err, variablePrefix)
 	}
 	return c, err
 }
@@ -97,7 +97,7 @@ func decodes(data []byte, key string) bool {
 // one that Kubernetes sets.
 func decodeEnv(environ []string, c *Config) error {
 	variables := env.ToMap(environ)
-	known := []string{Prefix + "CONFIG", Prefix + "SERVER", Prefix + "TOKEN"}
+	known := []string{variablePrefix + "CONFIG", variablePrefix + "SERVER", variablePrefix + "TOKEN"}
 	for _, s := range settings() {
 		known = append(known, s.variable)
 		value, ok := variables[s.variable]
@@ -106,13 +106,13 @@ func decodeEnv(environ []string, c *Config) error {
 		}
 		// Parse one variable at a time, so that the error can name it. The library's error repeats
 		// the value, which may be secret.
-		one := env.Options{Prefix: Prefix, Environment: map[string]string{s.variable: value}}
+		one := env.Options{Prefix: variablePrefix, Environment: map[string]string{s.variable: value}}
 		if err := env.ParseWithOptions(c, one); err != nil {
 			return wrong("environment: "+s.variable, "want %s", s.want())
 		}
 	}
 	for name := range variables {
-		if strings.HasPrefix(name, Prefix) && !slices.Contains(known, name) && !serviceLink(name) {
+		if strings.HasPrefix(name, variablePrefix) && !slices.Contains(known, name) && !serviceLink(name) {
 			return fmt.Errorf("environment: %s is not a setting", name)
 		}
 	}

@@ -18,7 +18,7 @@ type setting struct {
 
 // settings returns all settings in the order of their declaration.
 func settings() []setting {
-	all := collect(reflect.ValueOf(Default()), "", Prefix)
+	all := collect(reflect.ValueOf(Default()), "", variablePrefix)
 	return append(all, collect(reflect.ValueOf(defaultPool()), "pools[].", "")...)
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 
 	"github.com/docker/go-units"
@@ -8,6 +9,11 @@ import (
 
 // Size is a number of bytes, written as 32MiB or 32m. Units are powers of 1,024.
 type Size int64
+
+var (
+	_ encoding.TextUnmarshaler = (*Size)(nil)
+	_ encoding.TextMarshaler   = Size(0)
+)
 
 // UnmarshalText parses a size.
 func (s *Size) UnmarshalText(text []byte) error {

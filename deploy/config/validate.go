@@ -181,7 +181,7 @@ func (c *Config) validatePools() error {
 }
 
 func (c *Config) validateWorker() error {
-	small, largest := copier.NewMemory(c.SmallMemory()).MaxBuffer(), copier.NewMemory(c.LargeMemory()).MaxBuffer()
+	small, largest := copier.NewMemory(c.smallMemory()).MaxBuffer(), copier.NewMemory(c.largeMemory()).MaxBuffer()
 	if small < copier.Small || largest < int64(c.S3.PartSize) {
 		return wrong("worker.memory", "%d bytes are too few: a quarter must hold four objects of %d bytes, and the rest four parts of s3.part_size, %d",
 			c.Worker.Memory, copier.Small, c.S3.PartSize)
