@@ -10,7 +10,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// printBanner tells where everything is and what to try first.
+// printBanner prints the address of every part and the first commands to try.
 func printBanner(w io.Writer, s *stack.Stack) {
 	fmt.Fprint(w, "\ncloud-mirror is running.\n\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -36,7 +36,7 @@ func printBanner(w io.Writer, s *stack.Stack) {
 	row("origin", "origin", s.OriginURL(), "serves ", s.OriginDir())
 	_ = t.Flush()
 
-	// What encodeURIComponent would make of it; there is no space in it, which QueryEscape would write differently.
+	// The same as encodeURIComponent: the URL has no space, which QueryEscape would encode differently.
 	object := url.QueryEscape(s.OriginURL() + "/hello.txt")
 	fmt.Fprintf(w, `
   purge token  %s
@@ -44,7 +44,7 @@ func printBanner(w io.Writer, s *stack.Stack) {
 
 Sources on loopback are allowed here: this is a local set-up.
 
-Mirror an object, then look at the workflow that did it:
+Mirror an object, then look at its workflow:
   curl -L %s/v1/redirect/s3/%s/%s
   make temporal ARGS="workflow list"
 
@@ -53,13 +53,13 @@ Ctrl-C stops everything; the state is kept, make clean removes it.
 `, stack.PurgeToken, s.LogDir(), s.FrontEndURLs()[0], stack.Regions()[0], object)
 }
 
-// process says which process a part is.
+// process describes the process of a part.
 func process(s *stack.Stack, part string) string {
 	switch pid := s.PID(part); pid {
 	case 0:
 		return ""
 	case os.Getpid():
-		return fmt.Sprintf("pid %d (this one)", pid)
+		return fmt.Sprintf("pid %d (this process)", pid)
 	default:
 		return fmt.Sprintf("pid %d", pid)
 	}

@@ -78,7 +78,7 @@ func (c execCommand) Run(env environment) error {
 	return errors.Join(foreground(env.ctx, cmd), s.Close())
 }
 
-// testEnv tells integration tests where the services are.
+// testEnv returns the addresses of the services for integration tests.
 func testEnv(s *stack.Stack) []string {
 	var endpoints []string
 	for _, region := range stack.Regions() {
@@ -90,10 +90,14 @@ func testEnv(s *stack.Stack) []string {
 	}
 }
 
-// foreground runs a command on this process's terminal. Ctrl-C reaches it from the terminal, as it is in the same
-// process group; only what is sent to this process alone is passed on. The context must not be the command's own, which
-// would kill it at the Ctrl-C that it handles itself. A command that was never begun because the context was done
-// already is that context's error; one that ended badly is a commandError.
+// foreground runs a command on the terminal of this process.
+//
+//   - A Ctrl-C reaches the command from the terminal, because it is in the same process group. Only a
+//     SIGTERM to this process is passed on.
+//   - The context must not be the command's own: that would kill the command at a Ctrl-C, which the
+//     command handles itself.
+//   - If the context is done already, foreground starts nothing and returns the error of the context.
+//   - A failed command is a commandError.
 func foreground(ctx context.Context, cmd *exec.Cmd) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -121,7 +125,7 @@ func foreground(ctx context.Context, cmd *exec.Cmd) error {
 	return err
 }
 
-// afterDashes drops the separator that make and people put before the arguments.
+// afterDashes drops the separator before the arguments.
 func afterDashes(args []string) []string {
 	if len(args) > 0 && args[0] == "--" {
 		return args[1:]

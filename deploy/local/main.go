@@ -1,6 +1,3 @@
-// Command local runs the whole of cloud-mirror on one machine with nothing but Go installed, runs a command next to the
-// services that tests need, and runs the Temporal CLI in the version that goes with them. `make help` in the root of
-// the repository lists the ways in.
 package main
 
 import (
@@ -19,17 +16,17 @@ import (
 )
 
 type commands struct {
-	Run      runCommand      `cmd:"" help:"Run everything until Ctrl-C. Ports and folder are set by environment variables: FRONTEND_PORT, ADMIN_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, S3_PORT, SQS_PORT, REDIS_PORT, ORIGIN_PORT, FRONTENDS, STATE_DIR."`
+	Run      runCommand      `cmd:"" help:"Run everything until Ctrl-C. Environment variables set the ports and the state folder: FRONTEND_PORT, ADMIN_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, S3_PORT, SQS_PORT, REDIS_PORT, ORIGIN_PORT, FRONTENDS, STATE_DIR."`
 	Temporal temporalCommand `cmd:"" help:"Run the Temporal CLI against the local server: temporal -- workflow list"`
 	Clean    cleanCommand    `cmd:"" help:"Remove the state folder."`
-	Exec     execCommand     `cmd:"" help:"Run a command, in the root of the repository, next to fresh services: exec -- go test ./..."`
+	Exec     execCommand     `cmd:"" help:"Run a command in the root of the repository, beside fresh services: exec -- go test ./..."`
 }
 
-// environment is what every command starts from.
+// environment is the input of every command.
 type environment struct {
 	ctx      context.Context // done at the first SIGINT, SIGTERM or SIGHUP
 	root     string          // of the repository
-	terminal bool            // standard error is one
+	terminal bool            // standard error is a terminal
 }
 
 func main() {
@@ -51,7 +48,7 @@ func execute(parsed *kong.Context) error {
 		return err
 	}
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
@@ -59,11 +56,11 @@ func execute(parsed *kong.Context) error {
 	return parsed.Run(environment{ctx: ctx, root: root, terminal: isatty.IsTerminal(os.Stderr.Fd())})
 }
 
-// commandError is the end of a command of the user's, whose status this program passes through; the command has said
-// itself what was wrong.
+// commandError is the failure of the user's command. This program exits with its status and prints
+// nothing: the command has printed the reason.
 type commandError struct{ *exec.ExitError }
 
-// status is what a shell would make of it.
+// status is the exit status that a shell would report.
 func (e commandError) status() int {
 	if ws, ok := e.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return 128 + int(ws.Signal())

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestMain makes the test binary the command itself when a test asks for it.
+// TestMain lets the test binary be the command if a test asks for it.
 func TestMain(m *testing.M) {
 	if os.Getenv("LOCAL_TEST_COMMAND") != "" {
 		main()
@@ -37,11 +37,11 @@ func TestFaultsAreOneLine(t *testing.T) {
 		env  []string
 		want string
 	}{
-		{"a number that is none", []string{"run"}, []string{"FRONTENDS=x"}, "FRONTENDS=x is not"},
-		{"a port beyond the last", []string{"run"}, []string{"FRONTEND_PORT=99999"}, "FRONTEND_PORT=99999 is not"},
+		{"FRONTENDS is not a number", []string{"run"}, []string{"FRONTENDS=x"}, "FRONTENDS=x is not"},
+		{"a port above the last", []string{"run"}, []string{"FRONTEND_PORT=99999"}, "FRONTEND_PORT=99999 is not"},
 		{"a taken port", []string{"run"}, []string{"FRONTEND_PORT=" + port}, "FRONTEND_PORT=" + port + ": port " + port + " on 127.0.0.1 is taken"},
-		{"a state folder of somebody else", []string{"run"}, []string{"STATE_DIR=" + foreign}, "did not make"},
-		{"clean of such a folder", []string{"clean"}, []string{"STATE_DIR=" + foreign}, "left alone"},
+		{"a state folder with other files", []string{"run"}, []string{"STATE_DIR=" + foreign}, "did not create"},
+		{"clean of a folder with other files", []string{"clean"}, []string{"STATE_DIR=" + foreign}, "not removed"},
 		{"temporal with a bad port", []string{"temporal", "--", "workflow", "list"}, []string{"TEMPORAL_PORT=grpc"}, "TEMPORAL_PORT=grpc is not"},
 	}
 	for _, tt := range tests {
@@ -54,13 +54,13 @@ func TestFaultsAreOneLine(t *testing.T) {
 				t.Errorf("it ended with %v, want exit status 1", err)
 			}
 			if text := string(out); !strings.Contains(text, tt.want) || strings.Count(text, "\n") != 1 {
-				t.Errorf("it says %q, want one line with %q", text, tt.want)
+				t.Errorf("it prints %q, want one line with %q", text, tt.want)
 			}
 		})
 	}
 }
 
-// TestFailedStart wants the reason in the message although a process's exit status is at the root of it.
+// TestFailedStart requires the reason in the message, although the root error is an exit status.
 func TestFailedStart(t *testing.T) {
 	script := t.TempDir() + "/cloud-mirror"
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho the queue is made of cheese; exit 7\n"), 0o755); err != nil {
@@ -73,11 +73,12 @@ func TestFailedStart(t *testing.T) {
 	}
 	out, _ := cmd.CombinedOutput()
 	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "made of cheese") {
-		t.Errorf("exit status %d, it says %q", code, out)
+		t.Errorf("exit status %d, it prints %q", code, out)
 	}
 }
 
-// TestExec runs a command next to real services and wants its exit status and what it needs to find them.
+// TestExec runs a command beside real services. It requires the command's exit status, and the addresses
+// of the services in its environment.
 func TestExec(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "exec", "--", "sh", "-c", `echo "$CM_TEST_REDIS_URL|$CM_TEST_S3_ENDPOINTS|$CM_TEST_SQS_ENDPOINT|$CM_TEST_MINIO_ENDPOINT|$TEMPORAL_ADDRESS|$AWS_REGION"; exit 7`)
 	cmd.Env = append(os.Environ(), "LOCAL_TEST_COMMAND=1")
@@ -88,7 +89,7 @@ func TestExec(t *testing.T) {
 	fields := strings.Split(strings.TrimSpace(string(out)), "|")
 	prefixes := []string{"redis://127.0.0.1:", "us-west-2=http://127.0.0.1:", "http://127.0.0.1:", "http://127.0.0.1:", "127.0.0.1:", "us-west-2"}
 	if len(fields) != len(prefixes) {
-		t.Fatalf("the command says %q", out)
+		t.Fatalf("the command prints %q", out)
 	}
 	for i, prefix := range prefixes {
 		if !strings.HasPrefix(fields[i], prefix) {

@@ -17,7 +17,7 @@ type runCommand struct {
 	Binary string `help:"Run this cloud-mirror instead of building one." type:"existingfile"`
 }
 
-// Run is the subcommand run. It ends without an error when it was asked to end.
+// Run is the subcommand run. A signal ends it without an error.
 func (c runCommand) Run(env environment) error {
 	o, err := stack.FromEnv(os.Getenv, env.root)
 	if err != nil {
@@ -28,7 +28,7 @@ func (c runCommand) Run(env environment) error {
 	ctx := env.ctx
 	s, err := stack.Start(ctx, o)
 	if err != nil && ctx.Err() != nil {
-		return errors.New("interrupted before everything was ready; nothing is left running")
+		return errors.New("interrupted before all parts were ready; nothing is left running")
 	}
 	if err != nil {
 		return err
@@ -36,12 +36,12 @@ func (c runCommand) Run(env environment) error {
 	printBanner(os.Stdout, s)
 	<-ctx.Done()
 
-	// A second signal is for somebody who can't wait.
+	// A second signal kills the processes.
 	impatient := make(chan os.Signal, 1)
 	signal.Notify(impatient, os.Interrupt, syscall.SIGTERM)
 	closed := make(chan error, 1)
 	go func() { closed <- s.Close() }()
-	fmt.Fprintln(os.Stderr, "stopping; once more to kill")
+	fmt.Fprintln(os.Stderr, "stopping; press Ctrl-C again to kill")
 	select {
 	case err = <-closed:
 		return err
@@ -51,7 +51,7 @@ func (c runCommand) Run(env environment) error {
 	}
 }
 
-// settings are the user's own settings of cloud-mirror, but for what the stack itself decides.
+// settings are the user's settings of cloud-mirror, except those that the stack sets.
 func settings(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")

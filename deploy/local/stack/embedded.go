@@ -16,10 +16,10 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
 )
 
-// part is one thing that the stack runs: a supervised process, or a server inside this process.
+// part is a supervised process, or a server inside this process.
 type part interface {
 	Name() string
-	PID() int // 0 while it does not run
+	PID() int // 0 unless it runs
 	Start(context.Context) error
 	WaitReady(context.Context) error
 	Stop()
@@ -33,16 +33,16 @@ var (
 	_ part = (*embedded)(nil)
 )
 
-// errEmbedded is the answer to a signal for a part that is no process.
-var errEmbedded = errors.New("runs inside the supervisor and can't be sent a signal")
+// errEmbedded means that a part is not a process.
+var errEmbedded = errors.New("runs inside the supervisor and can't be signalled")
 
 const shutdownGrace = 2 * time.Second
 
-// embedded is a server inside this process. It answers when Start returns.
+// embedded is a server inside this process. It serves when Start returns.
 type embedded struct {
 	name  string
 	begin func() (end func() error, err error)
-	fail  func(error) // told about failures to end cleanly
+	fail  func(error) // receives the error of end
 
 	mu  sync.Mutex
 	end func() error // nil while it does not run
@@ -92,7 +92,7 @@ func (e *embedded) Stop() {
 	e.end = nil
 }
 
-// Kill ends it and begins it anew.
+// Kill restarts the server.
 func (e *embedded) Kill() error {
 	e.Stop()
 	return e.Start(context.Background())
@@ -102,7 +102,7 @@ func (e *embedded) Signal(os.Signal) error { return fmt.Errorf("%s %w", e.name, 
 
 func (e *embedded) Close() { e.Stop() }
 
-// serveHTTP begins a server on a port of the loopback interface.
+// serveHTTP starts a server on a port of the loopback interface.
 func serveHTTP(port int, h http.Handler) (end func() error, err error) {
 	l, err := listen(port)
 	if err != nil {
@@ -115,7 +115,7 @@ func serveHTTP(port int, h http.Handler) (end func() error, err error) {
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
-			_ = server.Close() // somebody downloads something large
+			_ = server.Close() // a large download is still running
 		}
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -134,7 +134,7 @@ func newSQS(port int, path string, fail func(error)) *embedded {
 		if err != nil {
 			return nil, errors.Join(err, queue.Close())
 		}
-		// The queue first: that ends the long polls, which the server would wait for.
+		// Close the queue first. That ends the long polls, which the server would wait for.
 		return func() error { return errors.Join(queue.Close(), end()) }, nil
 	}}
 }
@@ -156,7 +156,8 @@ func newOrigin(port int, dir string, fail func(error)) *embedded {
 	}}
 }
 
-// newMiniredis stands in for redis-server where there is none. It keeps nothing between runs, which a cache may do.
+// newMiniredis replaces redis-server where it is not installed. It keeps nothing between runs, as a
+// cache may.
 func newMiniredis(port int, fail func(error)) *embedded {
 	return &embedded{name: "redis", fail: fail, begin: func() (func() error, error) {
 		m := miniredis.NewMiniRedis()
@@ -177,7 +178,7 @@ func newMiniredis(port int, fail func(error)) *embedded {
 	}}
 }
 
-// passTime makes keys expire: miniredis has no clock of its own.
+// passTime makes keys expire: miniredis has no clock.
 func passTime(m *miniredis.Miniredis, stop <-chan struct{}) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

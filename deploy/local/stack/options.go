@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Credentials of the S3 servers, MinIO among them. The SQS endpoint takes any.
+// Credentials of the S3 servers, including MinIO. The SQS endpoint accepts any.
 const (
 	AccessKey = "local"
 	SecretKey = "locallocal"
@@ -27,37 +27,38 @@ const (
 	maxFrontEnds = 64
 )
 
-// Regions are the regions that have an S3 server and a worker. The queue is in the first one.
+// Regions returns the regions with an S3 server and a worker. The first region has the queue.
 func Regions() []string { return []string{"us-west-2", "us-east-1", "eu-central-1"} }
 
-// Ports are the ports on 127.0.0.1, each as the environment variable of the same meaning sets it; 0 is a free port.
+// Ports are the ports on 127.0.0.1. A comment names the environment variable of each. 0 takes a free
+// port.
 type Ports struct {
-	FrontEnd   int // FRONTEND_PORT; further front ends are on the next ports that nothing else claims
-	Admin      int // ADMIN_PORT: the first front end's admin listener; those of the others are on next ports likewise
+	FrontEnd   int // FRONTEND_PORT; more front ends take the next ports that no other setting claims
+	Admin      int // ADMIN_PORT, of the first front end; other processes take next ports in the same way
 	Temporal   int // TEMPORAL_PORT
 	TemporalUI int // TEMPORAL_UI_PORT
-	S3         int // S3_PORT: the first region's; the next regions are on the next two ports
+	S3         int // S3_PORT, of the first region; the other two regions take the next two ports
 	SQS        int // SQS_PORT
 	Redis      int // REDIS_PORT
 	Origin     int // ORIGIN_PORT
 }
 
-// DefaultPorts are those of a run without settings.
+// DefaultPorts returns the ports of a run without settings.
 func DefaultPorts() Ports {
 	return Ports{
 		FrontEnd: 8080, Admin: 8081, Temporal: 7233, TemporalUI: 8233, S3: 9000, SQS: 9324, Redis: 6380, Origin: 8090,
 	}
 }
 
-// portSetting is one field of Ports by the name of its variable.
+// portSetting is a field of Ports with the name of its variable.
 type portSetting struct {
 	variable string
 	port     *int
-	product  bool // not needed by the services
-	span     int  // how many ports in a row it claims
+	product  bool // the services don't need it
+	span     int  // the number of consecutive ports that it claims
 }
 
-// settings are in the order in which they are read, claimed and complained about.
+// settings are in the order in which they are read and claimed, and in which errors name them.
 func (p *Ports) settings() []portSetting {
 	return []portSetting{
 		{"FRONTEND_PORT", &p.FrontEnd, true, 1},
@@ -71,30 +72,33 @@ func (p *Ports) settings() []portSetting {
 	}
 }
 
-// Options say what to start. The zero value is everything, with one front end, on free ports, in .local.
+// Options configures a Stack. The zero value starts everything, with one front end, on free ports and
+// in .local.
 type Options struct {
 	// Root is the root of the repository; see FindRoot.
 	Root string
-	// StateDir keeps everything that outlives a run; .local below Root if empty. It is made if it is missing; a folder
-	// that holds something else is refused.
+	// StateDir keeps all state between runs. The default is .local below Root. Start creates a missing
+	// folder, and refuses a folder with other files.
 	StateDir  string
 	Ports     Ports
-	FrontEnds int // 1 if zero
-	// ServicesOnly leaves out cloud-mirror itself, the origin and Temporal's web UI, and adds MinIO: it is for tests.
+	FrontEnds int // 1 by default
+	// ServicesOnly is for tests. It leaves out cloud-mirror itself, the origin and Temporal's web UI, and
+	// adds MinIO.
 	ServicesOnly bool
-	// Binary is the path of cloud-mirror; built from Root if empty.
+	// Binary is the path of cloud-mirror. By default it is built from Root.
 	Binary string
 	// Race builds cloud-mirror with the race detector.
 	Race bool
-	// Env is added to the environment of the cloud-mirror processes, as in NAME=value. Later entries win.
+	// Env is added to the environment of the cloud-mirror processes, as NAME=value. Later entries win.
 	Env []string
-	// Log takes progress and what happens to processes, a line each; nil drops it. Terminal says that it is one.
+	// Log receives the progress of the start and the events of processes, a line each. By default they
+	// are dropped. Terminal tells that Log is a terminal.
 	Log      io.Writer
 	Terminal bool
 }
 
-// FromEnv reads the settings that `make run` takes from the environment. The error is one line that names the variable
-// and says how to mend it.
+// FromEnv reads the settings of `make run` from the environment. Its error is one line that names
+// the variable and the fix.
 func FromEnv(getenv func(string) string, root string) (Options, error) {
 	o := Options{Root: root, StateDir: getenv("STATE_DIR"), Ports: DefaultPorts(), FrontEnds: 1}
 	for _, s := range o.Ports.settings() {
@@ -121,7 +125,7 @@ func readInt(getenv func(string) string, variable string, low, high int, into *i
 	return nil
 }
 
-// complete fills in defaults.
+// complete sets defaults.
 func (o Options) complete() (Options, error) {
 	if o.FrontEnds == 0 {
 		o.FrontEnds = 1
@@ -141,7 +145,7 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
-// FindRoot is the root of the repository that the given folder is in: the folder whose go.mod is the product's.
+// FindRoot returns the root of the repository around a folder: the folder of the product's go.mod.
 func FindRoot(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

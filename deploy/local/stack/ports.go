@@ -11,25 +11,25 @@ import (
 
 const loopback = "127.0.0.1"
 
-// Free ports come from below the range that Linux and macOS take outgoing connections' ports from: otherwise such a
-// connection might sit on a port at the moment when a child that died is started again.
+// Free ports are below the range of outgoing connections on Linux and macOS. Otherwise such a connection
+// could take the port of a child while the child restarts.
 const (
 	freeFrom  = 10_000
 	freeTo    = 32_000
 	blockSize = 100
 )
 
-// plan is who listens where.
+// plan has the port of every listener.
 type plan struct {
 	frontEnds, frontEndAdmins, workerAdmins, s3 []int
 	temporal, temporalUI, temporalHTTP, metrics int
 	sqs, redis, origin, minio                   int
-	guard                                       net.Listener // holds a block of free ports; nil if none was needed
-	next                                        int          // port of the block
+	guard                                       net.Listener // holds the block of free ports, if there is one
+	next                                        int          // unused port of the block
 	claimed                                     map[int]string
 }
 
-// allocate assigns a port to everybody and checks that each of them is free.
+// allocate assigns all ports and checks that they are free.
 func allocate(o Options) (*plan, error) {
 	p := &plan{claimed: map[int]string{}}
 	err := p.assign(o)
@@ -40,15 +40,15 @@ func allocate(o Options) (*plan, error) {
 	return p, nil
 }
 
-// release gives the block of free ports back, which must outlive the processes that use them.
+// release gives back the block of free ports. Call it after the processes on these ports have ended.
 func (p *plan) release() {
 	if p.guard != nil {
 		_ = p.guard.Close()
 	}
 }
 
-// assign claims the ports that were set before it derives others from them: a front end must step over ADMIN_PORT even
-// though that is claimed for another purpose later in the list.
+// assign claims the ports of all settings before it derives others from them: the second front end must
+// skip ADMIN_PORT, for example.
 func (p *plan) assign(o Options) error {
 	ports := o.Ports
 	for _, s := range ports.settings() {
@@ -87,7 +87,7 @@ func (p *plan) claimSetting(s portSetting) error {
 	for i := range s.span {
 		setting := fmt.Sprintf("%s=%d", s.variable, first)
 		if i > 0 {
-			setting += fmt.Sprintf(" (which takes port %d too)", first+i)
+			setting += fmt.Sprintf(" (which also takes port %d)", first+i)
 		}
 		if err := p.claim(first+i, setting); err != nil {
 			return err
@@ -96,24 +96,24 @@ func (p *plan) claimSetting(s portSetting) error {
 	return nil
 }
 
-// claim takes a port for a setting, in the words that a complaint would use.
+// claim takes a port for a setting. Errors show the text of the setting.
 func (p *plan) claim(port int, setting string) error {
 	if port > maxPort {
-		return fmt.Errorf("%s is beyond the last port, %d: choose a lower one", setting, maxPort)
+		return fmt.Errorf("%s is beyond the last port, %d: choose a lower port", setting, maxPort)
 	}
 	if other, ok := p.claimed[port]; ok {
-		return fmt.Errorf("%s and %s claim the same port: choose another for one of them", other, setting)
+		return fmt.Errorf("%s and %s claim the same port: change one of them", other, setting)
 	}
 	if !free(port) {
 		variable, _, _ := strings.Cut(setting, "=")
-		return fmt.Errorf("%s: port %d on %s is taken by another program: stop that one, or set %s to another port", setting, port, loopback, variable)
+		return fmt.Errorf("%s: port %d on %s is taken by another program: stop it, or set %s to another port", setting, port, loopback, variable)
 	}
 	p.claimed[port] = setting
 	return nil
 }
 
-// assignProduct gives front ends and workers their ports. An admin listener that nobody asked for by number steps over
-// ports that other programs hold; a front end does not, because people count on its number.
+// assignProduct assigns the ports of front ends and workers. A derived admin port skips ports that other
+// programs hold. A derived front-end port does not, because users rely on its number.
 func (p *plan) assignProduct(o Options) error {
 	p.frontEnds, p.frontEndAdmins = []int{o.Ports.FrontEnd}, []int{o.Ports.Admin}
 	for i := 1; i < o.FrontEnds; i++ {
@@ -156,7 +156,8 @@ func (p *plan) assignProduct(o Options) error {
 	return nil
 }
 
-// after is the next port that nothing claims, and, if asked, that no other program holds; 0 after 0.
+// after returns the next unclaimed port, and 0 after 0. With mustBeFree it skips ports that other
+// programs hold.
 func (p *plan) after(port int, mustBeFree bool) int {
 	if port == 0 {
 		return 0
@@ -169,7 +170,7 @@ func (p *plan) after(port int, mustBeFree bool) int {
 	return port
 }
 
-// fill puts free ports where there is none yet.
+// fill sets the ports that are 0 to free ports.
 func (p *plan) fill(ports ...*int) error {
 	for _, port := range ports {
 		if *port != 0 {
@@ -189,8 +190,9 @@ func (p *plan) fill(ports ...*int) error {
 	return nil
 }
 
-// reserve makes a block of ports this plan's own among all plans of all processes: whoever listens on the first port of
-// a block has the block. Asking the kernel for free ports one by one would not do, as they are only used later.
+// reserve takes a block of ports, which no other plan of any process uses: the listener on the first
+// port of a block owns the block. Free ports from the kernel would not do, because they are used later
+// and could be taken by then.
 func (p *plan) reserve() error {
 	if p.guard != nil {
 		return nil
@@ -215,7 +217,7 @@ func free(port int) bool {
 	return l.Close() == nil
 }
 
-// listen takes no context, as there is nothing to wait for: the address needs no look-up.
+// listen takes no context, because it does not block: the address needs no lookup.
 func listen(port int) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", address(port))
 }

@@ -16,8 +16,8 @@ const (
 	readyTimeout = time.Minute
 )
 
-// Env is the environment, as NAME=value, in which a program reaches the services of this stack: credentials and region
-// for the AWS SDKs, and Temporal's address.
+// Env returns the variables that a program needs to reach the services of this stack, as NAME=value:
+// credentials and region for the AWS SDKs, and Temporal's address.
 func (s *Stack) Env() []string {
 	return []string{
 		"TEMPORAL_ADDRESS=" + s.TemporalAddress(), "TEMPORAL_NAMESPACE=default",
@@ -26,7 +26,7 @@ func (s *Stack) Env() []string {
 	}
 }
 
-// UserEnv is the environment of this process without what would interfere with Env.
+// UserEnv returns the environment of this process without the variables that interfere with Env.
 func UserEnv() []string { return without(os.Environ(), "AWS_", "TEMPORAL_", "CLOUD_MIRROR_") }
 
 func (s *Stack) productEnv(own ...string) []string {
@@ -43,7 +43,8 @@ func (s *Stack) productSpec(name, command string, admin int, own ...string) supe
 	}
 }
 
-// startProduct writes the configuration, has cloud-mirror prepare queues and buckets, and starts its processes.
+// startProduct writes the configuration, runs `cloud-mirror setup`, and starts the processes of
+// cloud-mirror.
 func (s *Stack) startProduct(ctx context.Context) error {
 	if err := s.writeConfig(); err != nil {
 		return err
@@ -89,7 +90,7 @@ func (s *Stack) setup(ctx context.Context) error {
 	return nil
 }
 
-// startAll starts parts side by side and waits until all of them are ready.
+// startAll starts the parts concurrently and waits until all of them are ready.
 func (s *Stack) startAll(ctx context.Context, what string, parts []part) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

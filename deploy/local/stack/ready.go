@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// answers is a readiness check: an HTTP GET whose status satisfies the condition.
+// answers returns a readiness check: the status of an HTTP GET must satisfy the condition.
 func answers(url string, good func(status int) bool) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
 			return err
 		}
-		// A connection of its own each time: one that is kept alive would belong to a process that died.
+		// No keep-alive: such a connection could belong to a process that has died.
 		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 		if err != nil {
 			return err
@@ -33,10 +33,12 @@ func answers(url string, good func(status int) bool) func(context.Context) error
 
 func ok(status int) bool { return status == http.StatusOK }
 
-// alive is any answer but a failure: an S3 server answers 403 to a request without a signature.
+// alive accepts every status except a server error. An S3 server answers 403 to a request without a
+// signature.
 func alive(status int) bool { return status < http.StatusInternalServerError }
 
-// pong is a readiness check of redis, which answers but serves nothing while it loads its data.
+// pong returns a readiness check of redis. While redis loads its data, it accepts
+// connections and serves nothing.
 func pong(address string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
@@ -52,7 +54,7 @@ func pong(address string) func(context.Context) error {
 		}
 		line, err := bufio.NewReader(conn).ReadString('\n')
 		if err == nil && !strings.HasPrefix(line, "+PONG") {
-			err = fmt.Errorf("redis says %q", strings.TrimSpace(line))
+			err = fmt.Errorf("redis answered %q", strings.TrimSpace(line))
 		}
 		return err
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
 )
 
-// dynamicConfig makes a development server of Temporal quick: by default its only shard is polled 20 times a second,
-// and every step of a workflow waits for the next poll. The matching settings switch on priority and fairness of task
-// queues.
+// dynamicConfig speeds up a development server of Temporal. By default the server polls its only shard
+// 20 times a second, and every step of a workflow waits for the next poll. The matching settings enable
+// priority and fairness of task queues.
 func dynamicConfig() []string {
 	return []string{
 		"history.transferProcessorMaxPollRPS=2000",
@@ -27,7 +27,7 @@ func dynamicConfig() []string {
 	}
 }
 
-// serviceEnv is the environment of third-party servers: nothing of the user's settings should reach them.
+// serviceEnv is the environment of third-party servers. It keeps the user's settings away from them.
 func serviceEnv() []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "USER", "LANG", "TZ"} {
@@ -55,21 +55,22 @@ func (s *Stack) temporalSpec(program string) supervise.Spec {
 	}
 	return supervise.Spec{
 		Name: "temporal", Path: program, Args: args, Env: serviceEnv(), Log: s.logPath("temporal"),
-		// More than a connection: the namespace is registered after the port is open.
+		// A connection would not do: the namespace is registered after the port is open.
 		Ready: answers(httpURL(s.plan.temporalHTTP)+"/api/v1/namespaces/default", ok),
 	}
 }
 
-// newRedis is redis-server, if there is one, with its data kept in the state folder, or else a stand-in.
+// newRedis returns redis-server with its data in the state folder, or miniredis if redis-server is not
+// installed.
 func (s *Stack) newRedis() (part, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		s.redisKind = "embedded (miniredis: keeps nothing, announces no invalidations)"
-		return newMiniredis(s.plan.redis, s.report), nil //nolint:nilerr // no redis-server is what the stand-in is for
+		s.redisKind = "embedded (miniredis: keeps no data, sends no invalidations)"
+		return newMiniredis(s.plan.redis, s.report), nil //nolint:nilerr // miniredis replaces a missing redis-server
 	}
 	dir := s.state.join("redis")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder of redis: %w", err)
+		return nil, fmt.Errorf("create the folder of redis: %w", err)
 	}
 	s.redisKind = "redis-server"
 	return s.process(supervise.Spec{
@@ -81,18 +82,18 @@ func (s *Stack) newRedis() (part, error) {
 	}), nil
 }
 
-// s3Spec is a gateway to a folder of its own. It keeps an object's metadata in extended attributes, or beside the
-// objects on a file system that has none.
+// s3Spec returns the spec of a versitygw with its own folder. versitygw keeps metadata in extended
+// attributes, or in a sidecar folder if the file system has none.
 func (s *Stack) s3Spec(program, region string, port int) (supervise.Spec, error) {
 	dir := s.state.join("s3", region)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return supervise.Spec{}, fmt.Errorf("make the folder of S3: %w", err)
+		return supervise.Spec{}, fmt.Errorf("create the folder of S3: %w", err)
 	}
 	args := []string{"--port", address(port), "--region", region, "--quiet", "posix"}
 	if !attributesWork(dir) {
 		sidecar := s.state.join("s3-metadata", region)
 		if err := os.MkdirAll(sidecar, 0o755); err != nil {
-			return supervise.Spec{}, fmt.Errorf("make the folder of S3's metadata: %w", err)
+			return supervise.Spec{}, fmt.Errorf("create the folder of S3's metadata: %w", err)
 		}
 		args = append(args, "--sidecar", sidecar)
 	}
@@ -103,24 +104,24 @@ func (s *Stack) s3Spec(program, region string, port int) (supervise.Spec, error)
 	}, nil
 }
 
-// minioSpec is MinIO over a folder of its own, with neither console nor update check. That folder is its home as well:
-// certificates in the user's ~/.minio would make it speak TLS.
+// minioSpec returns the spec of MinIO with its own folder, without console and update check. The folder is
+// its HOME as well: with certificates in the user's ~/.minio MinIO would use TLS.
 func (s *Stack) minioSpec(program string) (supervise.Spec, error) {
 	home := s.state.join("minio")
 	if err := os.MkdirAll(home, 0o755); err != nil {
-		return supervise.Spec{}, fmt.Errorf("make the folder of MinIO: %w", err)
+		return supervise.Spec{}, fmt.Errorf("create the folder of MinIO: %w", err)
 	}
 	return supervise.Spec{
 		Name: MinIOName, Path: program, Log: s.logPath(MinIOName),
 		Args: []string{"server", "--quiet", "--address", address(s.plan.minio), filepath.Join(home, "data")},
 		Env: append(serviceEnv(), "HOME="+home, "MINIO_ROOT_USER="+AccessKey, "MINIO_ROOT_PASSWORD="+SecretKey,
 			"MINIO_REGION="+Regions()[0], "MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off"),
-		// The cluster of one: /minio/health/live answers before buckets and credentials are loaded.
+		// The cluster is this process. /minio/health/live answers before buckets and credentials are loaded.
 		Ready: answers(httpURL(s.plan.minio)+"/minio/health/cluster", ok),
 	}, nil
 }
 
-// attributesWork tries whether files below a folder can have user extended attributes.
+// attributesWork tries whether files beside a folder can have user extended attributes.
 func attributesWork(dir string) bool {
 	f, err := os.CreateTemp(filepath.Dir(dir), "attribute-probe-")
 	if err != nil {

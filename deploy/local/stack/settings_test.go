@@ -20,11 +20,11 @@ func TestFromEnv(t *testing.T) {
 		want string // in the error; empty for none
 	}{
 		{"nothing set", nil, ""},
-		{"a number of front ends that is none", map[string]string{"FRONTENDS": "x"}, "FRONTENDS=x is not a whole number from 1 to 64; for example FRONTENDS=1"},
+		{"FRONTENDS is not a number", map[string]string{"FRONTENDS": "x"}, "FRONTENDS=x is not a whole number from 1 to 64; for example FRONTENDS=1"},
 		{"no front ends", map[string]string{"FRONTENDS": "0"}, "FRONTENDS=0 is not"},
-		{"a port beyond the last", map[string]string{"FRONTEND_PORT": "99999"}, "FRONTEND_PORT=99999 is not a whole number from 0 to 65535; for example FRONTEND_PORT=8080"},
+		{"a port above the last", map[string]string{"FRONTEND_PORT": "99999"}, "FRONTEND_PORT=99999 is not a whole number from 0 to 65535; for example FRONTEND_PORT=8080"},
 		{"a negative port", map[string]string{"S3_PORT": "-1"}, "S3_PORT=-1 is not"},
-		{"half a port", map[string]string{"REDIS_PORT": "6380.5"}, "REDIS_PORT=6380.5 is not"},
+		{"a port with a fraction", map[string]string{"REDIS_PORT": "6380.5"}, "REDIS_PORT=6380.5 is not"},
 		{"all set", map[string]string{
 			"FRONTEND_PORT": "1", "ADMIN_PORT": "2", "TEMPORAL_PORT": "3", "TEMPORAL_UI_PORT": "4", "S3_PORT": "5",
 			"SQS_PORT": "6", "REDIS_PORT": "7", "ORIGIN_PORT": "8", "FRONTENDS": "9", "STATE_DIR": "/elsewhere",
@@ -47,7 +47,7 @@ func TestFromEnv(t *testing.T) {
 	}
 }
 
-// base is the first of a row of ports that nobody uses during the test.
+// base returns the first of a row of ports that are unused during the test.
 func base(t *testing.T) int {
 	t.Helper()
 	p := &plan{claimed: map[int]string{}}
@@ -58,12 +58,12 @@ func base(t *testing.T) int {
 	return p.next
 }
 
-// at are all settings in one row of ports, apart from the others so that each has room for what follows it.
+// at returns settings in one row of ports, with a gap after each that derives others.
 func at(b int) Ports {
 	return Ports{FrontEnd: b, Admin: b + 1, Origin: b + 10, Temporal: b + 20, TemporalUI: b + 21, S3: b + 30, SQS: b + 40, Redis: b + 50}
 }
 
-// hold takes a port.
+// hold listens on a port until the test ends.
 func hold(t *testing.T, port int) {
 	t.Helper()
 	l, err := net.Listen("tcp", address(port))
@@ -92,12 +92,12 @@ func TestAllocate(t *testing.T) {
 		want      string
 	}{
 		{"one front end", Options{Ports: at(b), FrontEnds: 1}, []int{b}, []int{b + 1, b + 2, b + 3, b + 5}, ""},
-		{"the second front end steps over ADMIN_PORT, admin listeners over a taken port", Options{Ports: at(b), FrontEnds: 2}, []int{b, b + 2}, []int{b + 1, b + 3, b + 5, b + 6, b + 7}, ""},
+		{"the second front end skips ADMIN_PORT, admin listeners skip a taken port", Options{Ports: at(b), FrontEnds: 2}, []int{b, b + 2}, []int{b + 1, b + 3, b + 5, b + 6, b + 7}, ""},
 		{"a taken port", Options{Ports: taken, FrontEnds: 1}, nil, nil, "FRONTEND_PORT=" + strconv.Itoa(b+4) + ": port " + strconv.Itoa(b+4) + " on 127.0.0.1 is taken"},
-		{"a taken port of the second region or third", Options{Ports: s3Taken, FrontEnds: 1}, nil, nil, "S3_PORT=" + strconv.Itoa(b+2)},
+		{"a taken port of the second or third region", Options{Ports: s3Taken, FrontEnds: 1}, nil, nil, "S3_PORT=" + strconv.Itoa(b+2)},
 		{"a taken port of a further front end", Options{Ports: at(b), FrontEnds: 4}, nil, nil, "front end 4 of FRONTENDS=4"},
 		{"two settings with one port", Options{Ports: same, FrontEnds: 1}, nil, nil, "claim the same port"},
-		{"beyond the last port", Options{Ports: last, FrontEnds: 1}, nil, nil, "S3_PORT=65534 (which takes port 65536 too) is beyond the last port"},
+		{"above the last port", Options{Ports: last, FrontEnds: 1}, nil, nil, "S3_PORT=65534 (which also takes port 65536) is beyond the last port"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -122,7 +122,8 @@ func TestAllocate(t *testing.T) {
 	}
 }
 
-// TestFreePortsAreDistinct holds several plans at a time: they must not share a port although nobody listens yet.
+// TestFreePortsAreDistinct holds several plans at a time. They must not share a port, although none of
+// them listens yet.
 func TestFreePortsAreDistinct(t *testing.T) {
 	seen := map[int]bool{}
 	for i := range 10 {
@@ -141,7 +142,7 @@ func TestFreePortsAreDistinct(t *testing.T) {
 		}
 		for _, port := range all {
 			if port == 0 || seen[port] {
-				t.Errorf("port %d was given twice, or is none", port)
+				t.Errorf("port %d is 0 or assigned twice", port)
 			}
 			seen[port] = true
 		}
@@ -153,11 +154,11 @@ func TestStateFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(foreign, "thesis.tex"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openState(foreign); err == nil || !strings.Contains(err.Error(), "did not make") {
+	if _, err := openState(foreign); err == nil || !strings.Contains(err.Error(), "did not create") {
 		t.Errorf("a folder with other files: %v", err)
 	}
-	if err := Clean(foreign); err == nil || !strings.Contains(err.Error(), "left alone") {
-		t.Errorf("Clean of such a folder: %v", err)
+	if err := Clean(foreign); err == nil || !strings.Contains(err.Error(), "not removed") {
+		t.Errorf("Clean of a folder with other files: %v", err)
 	}
 
 	path := filepath.Join(t.TempDir(), "a", "state")
@@ -197,7 +198,7 @@ func TestStateFolder(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(path); err == nil {
-		t.Error("the folder is there after Clean")
+		t.Error("the folder exists after Clean")
 	}
 }
 
@@ -262,7 +263,7 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
-// TestConfigFileQuotesValues renders values that mean something else, or nothing, in plain YAML.
+// TestConfigFileQuotesValues renders values that plain YAML would read as something else, or refuse.
 func TestConfigFileQuotesValues(t *testing.T) {
 	for _, value := range []string{
 		`"quoted"`, "'single'", "a: b", "a #b", "- a", "{a: b}", "[a]", "*a", "&a", "!a", "%a", "@a", "|", ">", "?", "true", "null", "~",

@@ -1,17 +1,3 @@
-// Package stack runs the whole of cloud-mirror on one machine: Temporal, redis, an S3 server for each of three regions,
-// SQS, an origin, and the processes of cloud-mirror itself, all on the loopback interface; or, for tests, the services
-// alone and MinIO.
-//
-// Guarantees:
-//   - Ports, settings and the state folder are checked before anything is built or started, and a fault is one line
-//     that names the variable to change.
-//   - Start returns when everything is ready, or with the last log lines of what did not get ready and nothing left
-//     running.
-//   - A process that dies is started again; see package supervise. Close leaves no process behind, and on Linux neither
-//     does a SIGKILL.
-//   - State survives in the state folder: workflows, objects, messages, and the cache if redis-server is there.
-//
-// It is for development and tests: credentials are well known, and sources on loopback addresses are allowed.
 package stack
 
 import (
@@ -27,10 +13,10 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/tools"
 )
 
-// ErrUnknown is the answer to a name that no part of the stack has.
+// ErrUnknown means that no part of the stack has the given name.
 var ErrUnknown = errors.New("no such part")
 
-// Stack is a running set-up. It is safe for concurrent use.
+// Stack is a running system. It is safe for concurrent use.
 type Stack struct {
 	opts      Options
 	state     stateDir
@@ -46,8 +32,8 @@ type Stack struct {
 	err    error // of Close
 }
 
-// Start brings everything up. The context bounds the start only. What may take minutes, for the first time, is the build
-// of third-party programs.
+// Start starts all parts. The context bounds the start only. The first start builds third-party
+// programs, which can take minutes.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -131,12 +117,12 @@ func (s *Stack) addServices(temporal, gateway, minio string) error {
 
 func (s *Stack) process(spec supervise.Spec) part {
 	return supervise.New(spec, supervise.Options{OnRestart: func(name, how string, pid int) {
-		s.say("%s ended (%s); started again as process %d", name, how, pid)
+		s.say("%s ended (%s); restarted as process %d", name, how, pid)
 	}})
 }
 
-// Close stops everything: cloud-mirror first, so that it can finish what it has begun while the services are there. It
-// is idempotent.
+// Close stops all parts. cloud-mirror comes first, so that it can finish its work while the services
+// run. Close is idempotent.
 func (s *Stack) Close() error {
 	s.closed.Do(func() {
 		closeAll(s.product)
@@ -155,8 +141,8 @@ func closeAll(parts []part) {
 	wait.Wait()
 }
 
-// KillAll sends SIGKILL to every process without waiting for anything, for a user who can't wait for Close. This process
-// must end next: what was killed is being started again.
+// KillAll sends SIGKILL to every process and returns at once, for a user who can't wait for Close.
+// This process must end next: the killed processes are being restarted.
 func (s *Stack) KillAll() {
 	for _, name := range s.Names() {
 		if p, err := s.part(name); err == nil && p.PID() != os.Getpid() {
@@ -165,8 +151,11 @@ func (s *Stack) KillAll() {
 	}
 }
 
-// Names are those of all parts, in the order of their start: temporal, redis, s3-REGION, sqs, origin, frontend-1 and so
-// on, worker-REGION; with ServicesOnly minio after sqs, and no more.
+// Names returns the names of all parts in the order of their start:
+//
+//   - temporal, redis, s3-REGION for each region, sqs
+//   - then origin, frontend-1 and so on, worker-REGION for each region
+//   - or, with ServicesOnly, minio
 func (s *Stack) Names() []string {
 	var names []string
 	for _, p := range s.parts() {
@@ -188,7 +177,8 @@ func (s *Stack) part(name string) (part, error) {
 	return nil, fmt.Errorf("%s: %w", name, ErrUnknown)
 }
 
-// PID is the process id of a part, this process's own for a part that runs inside it, and 0 while it does not run.
+// PID returns the process id of a part, or 0 while it does not run. A part inside this process has
+// the id of this process.
 func (s *Stack) PID(name string) int {
 	if p, err := s.part(name); err == nil {
 		return p.PID()
@@ -196,17 +186,19 @@ func (s *Stack) PID(name string) int {
 	return 0
 }
 
-// Kill sends SIGKILL to a part and returns when the process is gone. It is started again; see WaitReady.
+// Kill sends SIGKILL to a part and returns when the process has ended. The part is then restarted; see
+// WaitReady.
 func (s *Stack) Kill(name string) error {
 	return s.with(name, func(p part) error { return p.Kill() })
 }
 
-// Stop ends a part with SIGTERM, or SIGKILL after 10 s, and returns when it is gone. It stays stopped until Resume.
+// Stop ends a part with SIGTERM, or SIGKILL after 10 s, and returns when it has ended. The part stays
+// stopped until Resume.
 func (s *Stack) Stop(name string) error {
 	return s.with(name, func(p part) error { p.Stop(); return nil })
 }
 
-// Resume starts a part that was stopped and returns when it is ready.
+// Resume starts a stopped part and returns when it is ready.
 func (s *Stack) Resume(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
@@ -218,7 +210,7 @@ func (s *Stack) Signal(name string, sig os.Signal) error {
 	return s.with(name, func(p part) error { return p.Signal(sig) })
 }
 
-// WaitReady returns when a part is ready, for example after Kill, in its next process.
+// WaitReady returns when a part is ready. After Kill that is its next process.
 func (s *Stack) WaitReady(ctx context.Context, name string) error {
 	return s.with(name, func(p part) error { return p.WaitReady(ctx) })
 }
@@ -237,7 +229,7 @@ func (s *Stack) say(format string, args ...any) {
 	fmt.Fprintf(s.opts.Log, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
 
-// report is say for an error that nobody waits for.
+// report logs an error that no caller can return.
 func (s *Stack) report(err error) { s.say("%v", err) }
 
 func (s *Stack) logPath(name string) string { return filepath.Join(s.state.logs(), name+".log") }

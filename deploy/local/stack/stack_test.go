@@ -21,8 +21,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// TestMain makes the test binary stand in for cloud-mirror, which this package only has to start and stop: the tests of
-// the real one are elsewhere.
+// TestMain lets the test binary stand in for cloud-mirror, which this package only starts and stops.
+// Package e2e tests the real program.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 {
 		switch os.Args[1] {
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// standIn answers every request with the environment that cloud-mirror would have.
+// standIn answers every request with its environment, which is the environment of cloud-mirror.
 func standIn(listen string) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -72,7 +72,7 @@ func TestStack(t *testing.T) {
 	t.Setenv("TEMPORAL_TLS", "true")
 	o := options(t)
 	o.Env = []string{"CLOUD_MIRROR_LOG_LEVEL=debug"}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // programs may have to be built
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // the first run builds programs
 	defer cancel()
 	s, err := stack.Start(ctx, o)
 	if err != nil {
@@ -88,7 +88,7 @@ func TestStack(t *testing.T) {
 		t.Fatalf("parts are %v", s.Names())
 	}
 	if got := s.MinIOEndpoint(); got != "" {
-		t.Errorf("MinIO, which is for tests, is at %s", got)
+		t.Errorf("MinIO runs at %s without ServicesOnly", got)
 	}
 	t.Run("environment", func(t *testing.T) { testEnvironment(t, s) })
 	for _, name := range names {
@@ -120,7 +120,7 @@ func TestStack(t *testing.T) {
 	}
 	for _, pid := range pids {
 		if syscall.Kill(pid, 0) == nil {
-			t.Errorf("process %d is left", pid)
+			t.Errorf("process %d still runs", pid)
 		}
 	}
 	if err := stack.Clean(o.StateDir); err != nil {
@@ -149,7 +149,7 @@ func testEnvironment(t *testing.T, s *stack.Stack) {
 		t.Error("the worker has another pool")
 	}
 	if b := get(t, s.OriginURL()+"/hello.txt"); !strings.Contains(b, "Hello") {
-		t.Errorf("the origin says %q", b)
+		t.Errorf("the origin answers %q", b)
 	}
 }
 
@@ -162,7 +162,7 @@ func get(t *testing.T, url string) string {
 	return send(t, req)
 }
 
-// send gives the answer as text, with its status in front.
+// send returns the response as text, with its status in front.
 func send(t *testing.T, req *http.Request) string {
 	t.Helper()
 	resp, err := http.DefaultClient.Do(req)
@@ -202,7 +202,7 @@ func testStop(ctx context.Context, t *testing.T, s *stack.Stack, name string) {
 		t.Errorf("process %d runs after Stop", pid)
 	}
 	if err := s.WaitReady(ctx, name); err == nil {
-		t.Error("a stopped part is said to be ready")
+		t.Error("a stopped part is ready")
 	}
 	if err := s.Resume(name); err != nil {
 		t.Fatal(err)
@@ -212,11 +212,11 @@ func testStop(ctx context.Context, t *testing.T, s *stack.Stack, name string) {
 	}
 }
 
-// TestServicesOnly wants MinIO among the services, with the credentials of Env and no others.
+// TestServicesOnly requires MinIO among the services, with the credentials of Env and no others.
 func TestServicesOnly(t *testing.T) {
 	o := options(t)
 	o.ServicesOnly = true
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // programs may have to be built
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // the first run builds programs
 	defer cancel()
 	s, err := stack.Start(ctx, o)
 	if err != nil {
@@ -230,24 +230,24 @@ func TestServicesOnly(t *testing.T) {
 	}
 	t.Run("MinIO lists buckets", func(t *testing.T) {
 		if b := listBuckets(t, s, stack.SecretKey); !strings.HasPrefix(b, "200 ") || !strings.Contains(b, "<ListAllMyBucketsResult") {
-			t.Errorf("MinIO says %q", b)
+			t.Errorf("MinIO answers %q", b)
 		}
 	})
 	t.Run("MinIO refuses another key", func(t *testing.T) {
 		if b := listBuckets(t, s, "cheesecheese"); !strings.HasPrefix(b, "403 ") || !strings.Contains(b, "SignatureDoesNotMatch") {
-			t.Errorf("MinIO says %q", b)
+			t.Errorf("MinIO answers %q", b)
 		}
 	})
 	t.Run("kill minio", func(t *testing.T) {
 		testKill(ctx, t, s, stack.MinIOName)
 		if b := listBuckets(t, s, stack.SecretKey); !strings.HasPrefix(b, "200 ") {
-			t.Errorf("after that MinIO says %q", b)
+			t.Errorf("after the restart MinIO answers %q", b)
 		}
 	})
 	t.Run("stop minio", func(t *testing.T) { testStop(ctx, t, s, stack.MinIOName) })
 }
 
-// listBuckets asks MinIO, with a signature.
+// listBuckets sends MinIO a signed request.
 func listBuckets(t *testing.T, s *stack.Stack, secret string) string {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, s.MinIOEndpoint()+"/", nil)
@@ -263,7 +263,8 @@ func listBuckets(t *testing.T, s *stack.Stack, secret string) string {
 	return send(t, req)
 }
 
-// TestFailedSetup wants the message of cloud-mirror in the error, the lock given back and nothing left.
+// TestFailedSetup requires the message of cloud-mirror in the error, and starts twice: the first run must
+// release its lock and its ports.
 func TestFailedSetup(t *testing.T) {
 	o := options(t)
 	o.Env = []string{"STAND_IN_SETUP=the queue is made of cheese"}
@@ -275,7 +276,8 @@ func TestFailedSetup(t *testing.T) {
 	}
 }
 
-// TestEmbeddedRedis hides redis-server, and go too: TestServicesOnly has had the other programs built.
+// TestEmbeddedRedis hides redis-server, and the go command as well. The other programs exist, because
+// TestServicesOnly has built them.
 func TestEmbeddedRedis(t *testing.T) {
 	t.Setenv("PATH", "")
 	o := options(t)
@@ -318,6 +320,6 @@ func TestEmbeddedRedis(t *testing.T) {
 	if got := say("EXISTS k"); got != ":1\r\n" {
 		t.Fatalf("EXISTS answers %q", got)
 	}
-	for say("EXISTS k") != ":0\r\n" { // the deadline ends it
+	for say("EXISTS k") != ":0\r\n" { // the deadline of conn bounds this loop
 	}
 }

@@ -20,7 +20,7 @@ const (
 	lockName   = "lock"
 )
 
-// stateDir is a state folder that this process holds the lock of.
+// stateDir is a state folder. This process holds its lock.
 type stateDir struct {
 	path string
 	lock *flock.Flock
@@ -33,7 +33,7 @@ func (d stateDir) join(elem ...string) string {
 // logs is the folder of the processes' logs.
 func (d stateDir) logs() string { return d.join("logs") }
 
-// openState makes the folder if need be and locks it, which fails if another run holds it.
+// openState creates the folder if it is missing, and locks it. It fails if another run holds the lock.
 func openState(path string) (stateDir, error) {
 	d := stateDir{path: path, lock: flock.New(filepath.Join(path, lockName))}
 	entries, err := os.ReadDir(path)
@@ -42,10 +42,10 @@ func openState(path string) (stateDir, error) {
 	case err != nil:
 		return d, fmt.Errorf("STATE_DIR=%s can't be used: %w", path, err)
 	case !marked(path):
-		return d, fmt.Errorf("STATE_DIR=%s holds files that cloud-mirror did not make: choose an empty or a new folder", path)
+		return d, fmt.Errorf("STATE_DIR=%s holds files that cloud-mirror did not create: choose an empty or a new folder", path)
 	}
 	if err := os.MkdirAll(d.logs(), 0o755); err != nil {
-		return d, fmt.Errorf("STATE_DIR=%s can't be made: %w", path, err)
+		return d, fmt.Errorf("STATE_DIR=%s can't be created: %w", path, err)
 	}
 	if err := os.WriteFile(d.join(markerName), []byte(markerText), 0o644); err != nil {
 		return d, fmt.Errorf("STATE_DIR=%s can't be written to: %w", path, err)
@@ -61,7 +61,8 @@ func marked(path string) bool {
 	return err == nil && string(b) == markerText
 }
 
-// take locks the folder and leaves this process's id in the lock's file, for the message that others get.
+// take locks the folder, and writes the id of this process into the lock file. The error of another
+// run shows it.
 func (d stateDir) take() error {
 	ok, err := d.lock.TryLock()
 	if err != nil {
@@ -72,14 +73,15 @@ func (d stateDir) take() error {
 		if pid, err := os.ReadFile(d.join(lockName)); err == nil && len(pid) > 0 {
 			holder = "the run with process id " + strings.TrimSpace(string(pid))
 		}
-		return fmt.Errorf("STATE_DIR=%s is in use by %s: stop that one, or give this one a folder and ports of its own", d.path, holder)
+		return fmt.Errorf("STATE_DIR=%s is in use by %s: stop that run, or give this one another folder and other ports", d.path, holder)
 	}
 	return os.WriteFile(d.join(lockName), fmt.Appendln(nil, os.Getpid()), 0o644)
 }
 
 func (d stateDir) release() error { return d.lock.Close() }
 
-// queryKey is the key that queries are encrypted with in Temporal, in base64: made once, kept with the state.
+// queryKey returns the key that seals queries in workflow histories, in base64. The first call creates
+// it and keeps it with the state.
 func (d stateDir) queryKey() (string, error) {
 	path := d.join("query_key")
 	b, err := os.ReadFile(path)
@@ -98,14 +100,14 @@ func (d stateDir) queryKey() (string, error) {
 	return text, nil
 }
 
-// Clean removes a state folder and everything in it. It refuses a folder that a run holds, and one that no run made; a
-// folder that is not there is clean already.
+// Clean removes a state folder and everything in it. A missing folder is no error. Clean refuses a
+// folder that a run holds, and a folder that no run created.
 func Clean(path string) error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if !marked(path) {
-		return fmt.Errorf("STATE_DIR=%s was not made by cloud-mirror (it has no %s): it is left alone", path, markerName)
+		return fmt.Errorf("STATE_DIR=%s was not created by cloud-mirror (it has no %s): not removed", path, markerName)
 	}
 	d := stateDir{path: path, lock: flock.New(filepath.Join(path, lockName))}
 	if err := d.take(); err != nil {

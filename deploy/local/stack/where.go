@@ -1,10 +1,10 @@
 package stack
 
-// FrontEndURLs are the base URLs of the front ends, in order.
+// FrontEndURLs returns the base URLs of the front ends, in order.
 func (s *Stack) FrontEndURLs() []string { return urls(s.plan.frontEnds) }
 
-// AdminURL is the base URL of the admin listener (/healthz, /readyz, /metrics) of a front end or worker, by its name;
-// empty for another part.
+// AdminURL returns the base URL of the admin listener (/healthz, /readyz, /metrics) of a front end or
+// worker, by its name. It is empty for another part.
 func (s *Stack) AdminURL(name string) string {
 	for i, port := range s.plan.frontEndAdmins {
 		if name == FrontEndName(i) {
@@ -19,22 +19,22 @@ func (s *Stack) AdminURL(name string) string {
 	return ""
 }
 
-// TemporalAddress is host and port of Temporal's gRPC service.
+// TemporalAddress returns host and port of Temporal's gRPC service.
 func (s *Stack) TemporalAddress() string { return address(s.plan.temporal) }
 
-// TemporalUIURL is the base URL of Temporal's web UI; there is none with ServicesOnly.
+// TemporalUIURL returns the base URL of Temporal's web UI, which does not run with ServicesOnly.
 func (s *Stack) TemporalUIURL() string { return httpURL(s.plan.temporalUI) }
 
-// RedisURL is the URL of redis, in the form that clients take.
+// RedisURL returns the URL of redis, for redis clients.
 func (s *Stack) RedisURL() string { return redisURL(s.plan.redis) }
 
-// RedisAddr is host and port of redis.
+// RedisAddr returns host and port of redis.
 func (s *Stack) RedisAddr() string { return address(s.plan.redis) }
 
-// RedisKind says for humans which redis runs.
+// RedisKind describes the redis that runs.
 func (s *Stack) RedisKind() string { return s.redisKind }
 
-// S3Endpoint is the URL of a region's S3 server; empty for a region that has none.
+// S3Endpoint returns the URL of a region's S3 server. It is empty for an unknown region.
 func (s *Stack) S3Endpoint(region string) string {
 	for i, r := range Regions() {
 		if r == region {
@@ -44,7 +44,7 @@ func (s *Stack) S3Endpoint(region string) string {
 	return ""
 }
 
-// MinIOEndpoint is the URL of MinIO, an S3 server that others wrote than the regions'; empty but with ServicesOnly.
+// MinIOEndpoint returns the URL of MinIO. It is empty without ServicesOnly.
 func (s *Stack) MinIOEndpoint() string {
 	if s.plan.minio == 0 {
 		return ""
@@ -52,25 +52,25 @@ func (s *Stack) MinIOEndpoint() string {
 	return httpURL(s.plan.minio)
 }
 
-// SQSEndpoint is the URL of the SQS endpoint.
+// SQSEndpoint returns the URL of the SQS endpoint.
 func (s *Stack) SQSEndpoint() string { return httpURL(s.plan.sqs) }
 
-// OriginURL is the base URL of the origin, which serves OriginDir.
+// OriginURL returns the base URL of the origin, which serves OriginDir.
 func (s *Stack) OriginURL() string { return httpURL(s.plan.origin) }
 
-// OriginDir is the folder that the origin serves; a file put there can be mirrored at once.
+// OriginDir returns the folder that the origin serves. A file put there can be mirrored at once.
 func (s *Stack) OriginDir() string { return s.state.join("origin") }
 
-// StateDir is the state folder.
+// StateDir returns the state folder.
 func (s *Stack) StateDir() string { return s.state.path }
 
-// LogDir is the folder with a log for each process, NAME.log, and setup.log.
+// LogDir returns the folder of the logs: NAME.log for each process, and setup.log.
 func (s *Stack) LogDir() string { return s.state.logs() }
 
-// ConfigPath is the configuration file of the cloud-mirror processes.
+// ConfigPath returns the path of the configuration file of the cloud-mirror processes.
 func (s *Stack) ConfigPath() string { return s.state.join("cloud-mirror.yaml") }
 
-// Binary is the path of the cloud-mirror program that runs.
+// Binary returns the path of the cloud-mirror program that runs.
 func (s *Stack) Binary() string { return s.binary }
 
 func urls(ports []int) []string {
