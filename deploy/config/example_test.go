@@ -14,7 +14,7 @@ import (
 // exampleFile is the documented example, and the template of the local stack's configuration.
 const exampleFile = "../local/stack/cloud-mirror.yaml.tmpl"
 
-// example renders it as the local stack does.
+// example renders exampleFile as the local stack does.
 func example(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(exampleFile)
@@ -63,6 +63,6 @@ func TestExampleShowsDefaults(t *testing.T) {
 	got, err := load(t, all)
 	require.NoError(t, err, all)
 	require.Empty(t, got.Worker.Pools)
-	got.Worker.Pools = nil // the default
+	got.Worker.Pools = nil // The default
 	require.Equal(t, want, got)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// hashOf is what an object's key, its entry in redis and its workflow have in common.
+// hashOf returns the SHA-256 that an object's S3 key, redis key and workflow id have in common.
 func hashOf(object string) string {
 	sum := sha256.Sum256([]byte(object))
 	return hex.EncodeToString(sum[:])
@@ -30,7 +30,7 @@ func redisKey(region, object string) string {
 	return "cm:{s3_" + region + "/" + base64.RawURLEncoding.EncodeToString(sum) + "}"
 }
 
-// keyOf is where a bucket has the copy.
+// keyOf returns the S3 key of the object's copy.
 func keyOf(t *testing.T, object string) string {
 	t.Helper()
 	u, err := url.Parse(object)
@@ -57,7 +57,7 @@ func s3Call(t *testing.T, method, region, key, query string) (status int, body [
 	return resp.StatusCode, body, resp.Header
 }
 
-// s3Get decodes the answer to a GET that must succeed.
+// s3Get sends a GET, which must succeed, and decodes its XML.
 func s3Get(t *testing.T, region, key, query string, into any) {
 	t.Helper()
 	status, body, _ := s3Call(t, http.MethodGet, region, key, query)
@@ -65,7 +65,7 @@ func s3Get(t *testing.T, region, key, query string, into any) {
 	require.NoError(t, xml.Unmarshal(body, into))
 }
 
-// openUploads are the ids of the multipart uploads under a key.
+// openUploads returns the ids of the open multipart uploads under a key.
 func openUploads(t *testing.T, region, key string) (ids []string) {
 	t.Helper()
 	var list struct {
@@ -85,7 +85,8 @@ func openUploads(t *testing.T, region, key string) (ids []string) {
 	return ids
 }
 
-// storedParts is how many parts the one upload under a key has; 0 if there is none.
+// storedParts returns the number of stored parts of a key's open upload. It returns 0 unless the
+// key has exactly one.
 func storedParts(t *testing.T, region, key string) int {
 	t.Helper()
 	uploads := openUploads(t, region, key)
@@ -97,7 +98,7 @@ func storedParts(t *testing.T, region, key string) int {
 	return len(list.Part)
 }
 
-// stored is what tells one version of an object from another.
+// stored tells the versions of an object apart.
 type stored struct {
 	status             int
 	etag, lastModified string
@@ -109,7 +110,7 @@ func head(t *testing.T, region, object string) stored {
 	return stored{status, header.Get("ETag"), header.Get("Last-Modified")}
 }
 
-// requireNothing checks that a region has neither the object nor a part of it.
+// requireNothing checks that a region's bucket holds neither the object nor an open upload of it.
 func requireNothing(t *testing.T, region, object string) {
 	t.Helper()
 	require.Equal(t, 404, head(t, region, object).status)

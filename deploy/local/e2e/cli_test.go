@@ -22,7 +22,7 @@ func cli(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	return out.String(), errs.String(), err
 }
 
-func TestCommandsOfAClient(t *testing.T) {
+func TestClientCommands(t *testing.T) {
 	s := newSource(t, 100_000, nil)
 	object := s.object()
 	server := "--server=" + sys.FrontEndURLs()[0]
@@ -52,7 +52,7 @@ func TestCommandsOfAClient(t *testing.T) {
 	require.True(t, strings.HasPrefix(out, "cloud-mirror "), out)
 }
 
-func TestSetupAgainChangesNothing(t *testing.T) {
+func TestSecondSetupChangesNothing(t *testing.T) {
 	for _, args := range [][]string{{"setup"}, {"setup", "--dry-run"}} {
 		out, stderr, err := cli(t, append(args, "--config", sys.ConfigPath())...)
 		require.NoError(t, err, stderr)
@@ -65,7 +65,7 @@ func TestSetupAgainChangesNothing(t *testing.T) {
 	}
 }
 
-func TestEverySubcommandHasHelpWithAnExample(t *testing.T) {
+func TestHelpOfEverySubcommandHasAnExample(t *testing.T) {
 	for _, command := range []string{"frontend", "worker", "setup", "url", "get", "purge", "version"} {
 		out, _, err := cli(t, command, "--help")
 		require.NoError(t, err)
@@ -74,7 +74,7 @@ func TestEverySubcommandHasHelpWithAnExample(t *testing.T) {
 	}
 }
 
-func TestMistakesInTheConfigurationStopTheStart(t *testing.T) {
+func TestInvalidConfigurationStopsTheStart(t *testing.T) {
 	good, err := os.ReadFile(sys.ConfigPath())
 	require.NoError(t, err)
 	for name, tc := range map[string]struct{ old, with, want string }{

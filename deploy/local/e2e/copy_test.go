@@ -17,13 +17,14 @@ import (
 
 const west, east, central = "us-west-2", "us-east-1", "eu-central-1"
 
-func TestFirstRequestCopiesAndTheSecondFindsIt(t *testing.T) {
+func TestFirstRequestMissesAndSecondHits(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
 	first := ask(t, west, object, "")
 	requireCopy(t, s, west, first)
 	require.Equal(t, "cloud-mirror; fwd=miss", first.header.Get("Cache-Status"))
-	second := do(t, http.MethodGet, redirectURL(1, west, object, ""), "") // through the other front end
+	// Through the other front end.
+	second := do(t, http.MethodGet, redirectURL(1, west, object, ""), "")
 	requireCopy(t, s, west, second)
 	require.Equal(t, "cloud-mirror; hit", second.header.Get("Cache-Status"))
 	require.Equal(t, 1, s.count(http.MethodGet))
@@ -47,12 +48,12 @@ func TestFirstRequestCopiesAndTheSecondFindsIt(t *testing.T) {
 		require.Equal(t, want, string(w.GetSearchAttributes().GetIndexedFields()[name].GetData()))
 	}
 
-	// Each region has a copy of its own.
+	// Each region has its own copy.
 	requireCopy(t, s, east, ask(t, east, object, ""))
 	require.Equal(t, 2, s.count(http.MethodGet))
 }
 
-func TestObjectsOfManyParts(t *testing.T) {
+func TestObjectOfManyParts(t *testing.T) {
 	s := newSource(t, 3*32<<20+12345, nil)
 	requireCopy(t, s, central, ask(t, central, s.object(), ""))
 }
@@ -60,8 +61,8 @@ func TestObjectsOfManyParts(t *testing.T) {
 func TestManyClientsMakeOneCopy(t *testing.T) {
 	release := make(chan struct{})
 	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, _ int) {
-		<-release // so that all of them are there before the copy
-		s.whole(w, r)
+		<-release // All clients must wait before the copy starts.
+		s.serveObject(w, r)
 	})
 	object := s.object()
 	before := metric(t, "cloud_mirror_messages_total", workers()...)
@@ -77,7 +78,7 @@ func TestManyClientsMakeOneCopy(t *testing.T) {
 	}
 	eventually(t, func() bool {
 		return metric(t, "cloud_mirror_waiting_clients", "frontend-1", "frontend-2") == clients
-	}, "clients wait")
+	}, "all clients wait")
 	close(release)
 	wg.Wait()
 	close(answers)
@@ -91,13 +92,13 @@ func TestManyClientsMakeOneCopy(t *testing.T) {
 	workflows(t, west, object, 1)
 }
 
-func TestSourceThatRecovers(t *testing.T) {
+func TestRetryUntilTheSourceRecovers(t *testing.T) {
 	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
 		if r.Method == http.MethodHead && n <= 2 {
 			http.Error(w, "sorry, "+secret, http.StatusServiceUnavailable)
 			return
 		}
-		s.whole(w, r)
+		s.serveObject(w, r)
 	})
 	object := s.object()
 	requireCopy(t, s, west, ask(t, west, object, ""))
@@ -109,10 +110,10 @@ func TestSourceThatRecovers(t *testing.T) {
 			return
 		}
 	}
-	require.Fail(t, "no activity was started")
+	require.Fail(t, "no activity started")
 }
 
-func TestSourceThatIsGone(t *testing.T) {
+func TestMissingSource(t *testing.T) {
 	s := newSource(t, 0, func(_ *source, w http.ResponseWriter, _ *http.Request, _ int) {
 		http.Error(w, "nothing here, "+secret, http.StatusNotFound)
 	})
@@ -127,15 +128,15 @@ func TestSourceThatIsGone(t *testing.T) {
 	all := events(t, w)
 	failure := all[len(all)-1].GetWorkflowExecutionFailedEventAttributes().GetFailure()
 	require.Equal(t, "BadHTTPStatus", failure.GetApplicationFailureInfo().GetType())
-	require.Equal(t, 1, s.count(http.MethodHead), "it was retried")
+	require.Equal(t, 1, s.count(http.MethodHead), "requests to a source that answers 404")
 	require.Equal(t, []string{"HeadSource", "UpdateCache"}, scheduled(t, w))
 	eventually(t, func() bool {
 		data := workflows(t, west, object, 1)[0].GetSearchAttributes().GetIndexedFields()["MirrorErrorClass"].GetData()
 		return string(data) == `"BadHTTPStatus"`
-	}, "search attribute")
+	}, "the search attribute has the error class")
 }
 
-func TestHopThatIsNotAllowed(t *testing.T) {
+func TestDisallowedHop(t *testing.T) {
 	s := newSource(t, 0, func(_ *source, w http.ResponseWriter, r *http.Request, _ int) {
 		http.Redirect(w, r, "http://10.1.2.3/"+secret, http.StatusFound)
 	})
@@ -144,20 +145,20 @@ func TestHopThatIsNotAllowed(t *testing.T) {
 	require.Equal(t, "InvalidUrl", a.body.Err)
 }
 
-func TestRetryByTheOperator(t *testing.T) {
-	var mended sync.Map
+func TestOperatorResetsFailedWorkflow(t *testing.T) {
+	var repaired sync.Map
 	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, _ int) {
-		if _, ok := mended.Load("yes"); !ok {
+		if _, ok := repaired.Load("yes"); !ok {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		s.whole(w, r)
+		s.serveObject(w, r)
 	})
 	object := s.object()
 	require.Equal(t, 403, ask(t, west, object, "").status)
 	w := waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_FAILED)
-	mended.Store("yes", true)
-	temporalCLI(t, "workflow", "reset", "--type", "FirstWorkflowTask", "--reason", "source is mended",
+	repaired.Store("yes", true)
+	temporalCLI(t, "workflow", "reset", "--type", "FirstWorkflowTask", "--reason", "source is repaired",
 		"--workflow-id", w.GetExecution().GetWorkflowId())
 	waitClosed(t, west, object, 2, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 	a := ask(t, west, object, "")
@@ -174,7 +175,7 @@ func temporalCLI(t *testing.T, args ...string) {
 	require.NoError(t, err, string(out))
 }
 
-func TestFlushedRedisCostsAHeadOfTheBucket(t *testing.T) {
+func TestFlushedRedisCostsOneHead(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
 	requireCopy(t, s, west, ask(t, west, object, ""))
@@ -220,7 +221,7 @@ func TestPurgeCancelsARunningCopy(t *testing.T) {
 	s := newSlowSource(t, 40<<20)
 	object := s.object()
 	require.False(t, ask(t, west, object, "?max_wait=0").isCopy())
-	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy runs")
+	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "the copy runs")
 	purge(t, west, object)
 	w := waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_CANCELED)
 	require.Equal(t, []string{"HeadSource", "StreamCopy", "AbortUpload", "UpdateCache"}, scheduled(t, w))
@@ -228,7 +229,7 @@ func TestPurgeCancelsARunningCopy(t *testing.T) {
 	for _, e := range events(t, w) {
 		ended = ended || e.GetEventType() == enums.EVENT_TYPE_ACTIVITY_TASK_CANCELED
 		if e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == "UpdateCache" {
-			require.True(t, ended, "the copy could still land after clients were told")
+			require.True(t, ended, "UpdateCache was scheduled while StreamCopy could still store the copy")
 		}
 	}
 	requireCopy(t, s, west, ask(t, west, object, ""))

@@ -19,8 +19,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// TestTenThousandClientsMakeOneCopy has them wait for one object at two front ends. These are built without the race
-// detector, which can't keep track of so many goroutines, and nor does this process have one for each.
+// TestTenThousandClientsMakeOneCopy has 10,000 clients wait for one object at two front ends. The
+// front ends are built without the race detector, which can't track so many goroutines. This
+// process does not start a goroutine for each client either.
 func TestTenThousandClientsMakeOneCopy(t *testing.T) {
 	const clients = 10_000
 	root, err := stack.FindRoot(".")
@@ -38,7 +39,7 @@ func TestTenThousandClientsMakeOneCopy(t *testing.T) {
 	release := make(chan struct{})
 	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, _ int) {
 		<-release
-		s.whole(w, r)
+		s.serveObject(w, r)
 	})
 	object := s.object()
 	before := metric(t, "cloud_mirror_messages_total", workers()...)
@@ -65,11 +66,11 @@ func TestTenThousandClientsMakeOneCopy(t *testing.T) {
 		}
 		return n
 	}
-	eventually(t, func() bool { return waiting() == clients }, "all of them wait")
+	eventually(t, func() bool { return waiting() == clients }, "all clients wait")
 	grown := frontEnds[0].resident(t) + frontEnds[1].resident(t) - start
-	t.Logf("%d KiB for each client who waits", grown/clients>>10)
-	require.Less(t, grown, int64(clients*100<<10), "bytes, of all who wait")
-	// Who came first leaves, and disturbs nobody.
+	t.Logf("%d KiB for each waiting client", grown/clients>>10)
+	require.Less(t, grown, int64(clients*100<<10), "bytes for all waiting clients")
+	// The first client of each front end leaves. All other clients must still get the copy.
 	require.NoError(t, conns[0].Close())
 	require.NoError(t, conns[1].Close())
 	close(release)
@@ -86,7 +87,7 @@ func TestTenThousandClientsMakeOneCopy(t *testing.T) {
 	workflows(t, west, object, 1)
 }
 
-// resident is the process's resident memory in bytes.
+// resident returns the process's resident memory in bytes.
 func (p *process) resident(t *testing.T) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))

@@ -28,11 +28,11 @@ func TestExpectedSHA256(t *testing.T) {
 			require.Equal(t, object, a.location)
 			require.Equal(t, "Object could not be copied: DigestMismatch", a.body.Msg)
 			w := waitClosed(t, east, object, 1, enums.WORKFLOW_EXECUTION_STATUS_FAILED)
-			require.EqualValues(t, 1, activities(t, w)["StreamCopy"].attempts, "it was retried")
+			require.EqualValues(t, 1, activities(t, w)["StreamCopy"].attempts, "attempts at a copy with the wrong digest")
 			requireNothing(t, east, object)
-			require.EqualValues(t, size, s.sent.Load(), "it was never looked at")
-			// It says nothing of other requests.
-			eventually(t, func() bool { return ask(t, east, object, "?sha256="+right+"&max_wait=5s").isCopy() }, "copied after all")
+			require.EqualValues(t, size, s.sent.Load(), "bytes fetched")
+			// The failure does not affect a request with another digest.
+			eventually(t, func() bool { return ask(t, east, object, "?sha256="+right+"&max_wait=5s").isCopy() }, "the right digest gets the copy")
 			require.Equal(t, right, digest(object))
 
 			object = s.object()

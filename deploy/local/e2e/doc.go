@@ -1,3 +1,27 @@
-// Package e2e tests cloud-mirror as its users meet it: the real binary with every part around it real, killed and
-// stopped as machines do. It holds tests only.
+// Package e2e tests the whole of cloud-mirror from the outside: the real binary, with Temporal,
+// redis, S3 servers and SQS around it. Package stack runs them. The tests kill, freeze, stop and
+// disconnect processes, as machines and networks do. The package holds tests only.
+//
+// # Guarantees
+//
+//   - All tests share one stack with two front ends, and a worker in each of three regions. Each
+//     test uses its own objects.
+//   - All processes of the product have the race detector, except the front ends of the test with
+//     10,000 clients.
+//   - The run fails if the log of any process contains a data race, a panic, or the secret in the
+//     query of the source URLs. A test that reads the secret in a history or a metric fails as well.
+//
+// # Decisions
+//
+// 2026-11-25: tests edit the stack's configuration as a YAML tree. Before, Go types repeated the
+// product's configuration.
+//
+// 2026-11-24: the crowd test builds front ends without the race detector. The detector can't track
+// so many goroutines.
+//
+// 2026-11-22: only a stuck client exceeds the bounds on durations in faults_test.go. Narrow bounds
+// fail on a busy machine.
+//
+// 2026-11-22: a run sends a redirect with the secret after its last test, and fails if no log has a
+// redirect. Otherwise the search could pass because no log could hold the secret.
 package e2e

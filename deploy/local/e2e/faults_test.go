@@ -25,8 +25,7 @@ func TestStoppedWorker(t *testing.T) {
 	require.GreaterOrEqual(t, a.took, 2*time.Second)
 	require.Less(t, a.took, 10*time.Second)
 	require.NoError(t, sys.Resume("worker-us-east-1"))
-	// Without another request.
-	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy is made")
+	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "the copy is made without another request")
 	waitClosed(t, east, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 	again := ask(t, east, object, "?max_wait=0")
 	requireCopy(t, s, east, again)
@@ -51,7 +50,7 @@ func TestKilledWorker(t *testing.T) {
 	s := newSlowSource(t, 1<<20)
 	object := s.object()
 	ask(t, central, object, "?max_wait=0")
-	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy runs")
+	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "the copy runs")
 	require.NoError(t, sys.Kill("worker-eu-central-1"))
 	a := ask(t, central, object, "?max_wait=1m")
 	requireCopy(t, s, central, a)
@@ -63,7 +62,7 @@ func TestTerminatedWorkerHandsOver(t *testing.T) {
 	s := newSlowSource(t, 1<<20)
 	object := s.object()
 	ask(t, central, object, "?max_wait=0")
-	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy runs")
+	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "the copy runs")
 	start := time.Now()
 	require.NoError(t, sys.Stop("worker-eu-central-1"))
 	require.Less(t, time.Since(start), 10*time.Second)
@@ -79,21 +78,21 @@ func TestTerminatedWorkerHandsOver(t *testing.T) {
 	require.Fail(t, "the copy was not handed over")
 }
 
-func TestTemporalAway(t *testing.T) {
+func TestTemporalStopped(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
 	require.NoError(t, sys.Stop("temporal"))
 	require.Equal(t, object, ask(t, west, object, "?max_wait=1s").location)
 	require.NoError(t, sys.Resume("temporal"))
-	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "copy is made without another request")
-	eventually(t, func() bool { return ask(t, west, object, "?max_wait=0").isCopy() }, "copy is found")
+	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "the copy is made without another request")
+	eventually(t, func() bool { return ask(t, west, object, "?max_wait=0").isCopy() }, "clients get the copy")
 }
 
-func TestRedisAway(t *testing.T) {
+func TestRedisDown(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	old, fresh := s.object(), s.object()
 	requireCopy(t, s, west, ask(t, west, old, ""))
-	for name, away := range map[string][2]func() error{
+	for name, actions := range map[string][2]func() error{
 		"stopped": {func() error { return sys.Stop("redis") }, func() error { return sys.Resume("redis") }},
 		"hung": {
 			func() error { return sys.Signal("redis", syscall.SIGSTOP) },
@@ -101,26 +100,26 @@ func TestRedisAway(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, away[0]())
-			back := false
+			require.NoError(t, actions[0]())
+			resumed := false
 			defer func() {
-				if !back {
-					_ = away[1]()
+				if !resumed {
+					_ = actions[1]()
 				}
 			}()
 			requireCopy(t, s, west, ask(t, west, old, ""))
 			requireCopy(t, s, west, ask(t, west, fresh, ""))
-			require.NoError(t, away[1]())
-			back = true
+			require.NoError(t, actions[1]())
+			resumed = true
 			require.NoError(t, sys.WaitReady(background(t), "redis"))
 			fresh = s.object()
-			// Waiting clients are woken again.
-			eventually(t, func() bool { return ask(t, west, s.object(), "?max_wait=5s").isCopy() }, "copies again")
+			// Redis wakes waiting clients again.
+			eventually(t, func() bool { return ask(t, west, s.object(), "?max_wait=5s").isCopy() }, "a waiting client gets the copy")
 		})
 	}
 }
 
-func TestSQSAway(t *testing.T) {
+func TestSQSStopped(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
 	require.NoError(t, sys.Stop("sqs"))
@@ -129,10 +128,10 @@ func TestSQSAway(t *testing.T) {
 	require.Equal(t, "Cached copy could not be requested", a.body.Msg)
 	require.Less(t, a.took, 10*time.Second)
 	require.NoError(t, sys.Resume("sqs"))
-	eventually(t, func() bool { return ask(t, west, object, "?max_wait=5s").isCopy() }, "the next request tries again")
+	eventually(t, func() bool { return ask(t, west, object, "?max_wait=5s").isCopy() }, "a later request gets the copy")
 }
 
-func TestFrontEndThatIsStoppedLetsItsClientsGo(t *testing.T) {
+func TestStoppedFrontEndRedirectsItsClients(t *testing.T) {
 	s := newSource(t, 1000, func(_ *source, w http.ResponseWriter, r *http.Request, _ int) {
 		<-r.Context().Done()
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -145,7 +144,7 @@ func TestFrontEndThatIsStoppedLetsItsClientsGo(t *testing.T) {
 		}
 		close(answers)
 	}()
-	eventually(t, func() bool { return metric(t, "cloud_mirror_waiting_clients", "frontend-2") == 1 }, "client waits")
+	eventually(t, func() bool { return metric(t, "cloud_mirror_waiting_clients", "frontend-2") == 1 }, "the client waits")
 	require.NoError(t, sys.Stop("frontend-2"))
 	require.NoError(t, sys.Resume("frontend-2"))
 	a := <-answers
@@ -154,7 +153,7 @@ func TestFrontEndThatIsStoppedLetsItsClientsGo(t *testing.T) {
 	s.CloseClientConnections()
 }
 
-func TestMessagesThatAreNoCopyRequests(t *testing.T) {
+func TestMalformedMessagesBecomeDeadLetters(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
 	c := sqs.New(sqs.Options{
@@ -167,7 +166,7 @@ func TestMessagesThatAreNoCopyRequests(t *testing.T) {
 		return out.QueueUrl
 	}
 	main, dead := queueURL("cloud-mirror"), queueURL("cloud-mirror_dead")
-	bad := map[string]string{ // by reason
+	bad := map[string]string{ // By reason
 		"not JSON":                                    "{" + secret,
 		"version is 2, want 1":                        `{"version":2,"data":{}}`,
 		"data is missing":                             `{"version":1}`,
@@ -181,7 +180,7 @@ func TestMessagesThatAreNoCopyRequests(t *testing.T) {
 	for _, body := range bad {
 		add("bad"+string(rune('a'+len(batch.Entries))), body)
 	}
-	// Unknown extra fields are tolerated.
+	// The bridge tolerates unknown extra fields.
 	add("good", `{"version":1,"data":{"id":"s3_us-west-2","url":"`+object+`","action":"put","x":1},"y":2}`)
 	sent := time.Now()
 	out, err := c.SendMessageBatch(t.Context(), batch)
@@ -198,9 +197,9 @@ func TestMessagesThatAreNoCopyRequests(t *testing.T) {
 			reasons[aws.ToString(m.MessageAttributes["reason"].StringValue)] = aws.ToString(m.Body)
 		}
 		return len(reasons) == len(bad)
-	}, "dead letters")
+	}, "all malformed messages become dead letters")
 	require.Equal(t, bad, reasons)
-	t.Logf("dead letters after %s", time.Since(sent)) // a second, but for a machine that is busy with something else
+	t.Logf("dead letters after %s", time.Since(sent)) // About a second, unless the machine is busy
 	require.Less(t, time.Since(sent), 10*time.Second)
-	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "batch-mate is copied")
+	eventually(t, func() bool { return s.count(http.MethodGet) == 1 }, "the valid message of the batch makes its copy")
 }

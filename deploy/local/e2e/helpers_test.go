@@ -24,23 +24,23 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 )
 
-// secret stands in the query of every source URL, and must never be seen in a log or a history.
+// secret is in the query of every source URL. No log and no history may contain it.
 const secret = "hunter2-in-the-query"
 
-// deadline is how long a test waits for anything.
+// deadline bounds each wait for a condition.
 const deadline = 60 * time.Second
 
-// source is an origin with one object, counting what it is asked.
+// source is an origin with one object. It counts its requests.
 type source struct {
 	*httptest.Server
 	body []byte
 
 	mu     sync.Mutex
-	counts map[string]int // by method
+	counts map[string]int // By method
 }
 
-// newSource serves size random bytes. serve, if not nil, answers the nth request (from 1, GET and HEAD counted apart)
-// instead.
+// newSource serves size random bytes. If serve is not nil, it answers instead: n is the number of
+// the request, from 1, with GETs and HEADs counted separately.
 func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWriter, r *http.Request, n int)) *source {
 	t.Helper()
 	s := &source{body: make([]byte, size), counts: map[string]int{}}
@@ -54,13 +54,14 @@ func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWrit
 			serve(s, w, r, n)
 			return
 		}
-		s.whole(w, r)
+		s.serveObject(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s
 }
 
-// newSlowSource takes for ever to answer the first GET, so that it is under way when something happens.
+// newSlowSource answers the first GET so slowly that it is still in flight when the test interrupts
+// its copy.
 func newSlowSource(t *testing.T, size int) *source {
 	t.Helper()
 	return newSource(t, size, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
@@ -68,11 +69,11 @@ func newSlowSource(t *testing.T, size int) *source {
 			drip(s, w, r)
 			return
 		}
-		s.whole(w, r)
+		s.serveObject(w, r)
 	})
 }
 
-// drip sends a part of the body now and then until the client goes away.
+// drip sends the body 1 KiB at a time, every 50 ms, until the client disconnects.
 func drip(s *source, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", fmt.Sprint(len(s.body)))
 	w.Header().Set("ETag", `"e"`)
@@ -89,7 +90,7 @@ func drip(s *source, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *source) whole(w http.ResponseWriter, r *http.Request) {
+func (s *source) serveObject(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(s.body)))
 	w.Header().Set("Content-Type", "application/x-test")
 	w.Header().Set("ETag", `"e"`)
@@ -104,14 +105,14 @@ func (s *source) count(method string) int {
 	return s.counts[method]
 }
 
-// object is a URL of the source that no other test uses.
+// object returns a new URL of the source, which no other test uses.
 func (s *source) object() string {
 	var id [8]byte
 	_, _ = rand.Read(id[:])
 	return s.URL + "/" + hex.EncodeToString(id[:]) + "/file.bin?sig=" + secret
 }
 
-// answer is what a front end said.
+// answer is the response of a front end.
 type answer struct {
 	status   int
 	location string
@@ -163,7 +164,7 @@ func request(method, target, token string) (a answer, err error) {
 	return a, err
 }
 
-// fetch reads what a location leads to.
+// fetch GETs a location.
 func fetch(t *testing.T, location string) (status int, body []byte, header http.Header) {
 	t.Helper()
 	resp, err := http.Get(location)
@@ -174,7 +175,7 @@ func fetch(t *testing.T, location string) (status int, body []byte, header http.
 	return resp.StatusCode, body, resp.Header
 }
 
-// requireCopy checks that the answer leads to the source's bytes in the region's bucket.
+// requireCopy checks that the answer redirects to the source's bytes in the region's bucket.
 func requireCopy(t *testing.T, s *source, region string, a answer) {
 	t.Helper()
 	require.Equal(t, 302, a.status)
@@ -192,8 +193,8 @@ func purge(t *testing.T, region, object string) {
 	require.Equal(t, 204, do(t, http.MethodDelete, target, "local").status)
 }
 
-// workflows lists the runs of an object's copy into a region, the newest first. The list is eventually consistent: want
-// is how many it is waited for.
+// workflows lists the runs of an object's workflow in a region, newest first. Temporal's list is
+// eventually consistent, so workflows waits until it has want runs. More are a failure.
 func workflows(t *testing.T, region, object string, want int) []*workflow.WorkflowExecutionInfo {
 	t.Helper()
 	u, err := url.Parse(object)
@@ -212,7 +213,7 @@ func workflows(t *testing.T, region, object string, want int) []*workflow.Workfl
 	return found
 }
 
-// events returns a run's history.
+// events returns a run's history. None of its events may contain the secret.
 func events(t *testing.T, w *workflow.WorkflowExecutionInfo) []*history.HistoryEvent {
 	t.Helper()
 	iter := sys.temporal.GetWorkflowHistory(t.Context(), w.GetExecution().GetWorkflowId(), w.GetExecution().GetRunId(),
@@ -227,7 +228,7 @@ func events(t *testing.T, w *workflow.WorkflowExecutionInfo) []*history.HistoryE
 	return all
 }
 
-// scheduled names a run's activities in the order in which they were scheduled.
+// scheduled returns the names of a run's activities in the order of their scheduling.
 func scheduled(t *testing.T, w *workflow.WorkflowExecutionInfo) (names []string) {
 	t.Helper()
 	for _, e := range events(t, w) {
@@ -249,7 +250,7 @@ func waitClosed(t *testing.T, region, object string, runs int, want enums.Workfl
 	return w
 }
 
-// metric sums a metric over all its labels and the given processes.
+// metric returns the sum of a metric over all labels and the given processes.
 func metric(t *testing.T, name string, processes ...string) float64 {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? (\S+)$`)

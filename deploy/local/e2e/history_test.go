@@ -10,10 +10,10 @@ import (
 	"go.temporal.io/api/workflow/v1"
 )
 
-// activity is what a history says of the last activity of a type.
+// activity holds the facts that a history records about the last activity of a type.
 type activity struct {
 	attempts    int32
-	lastFailure *failure.Failure // of the attempt before the last
+	lastFailure *failure.Failure // Of the attempt before the last
 	cancelled   bool
 	result      copyResult
 }
@@ -24,12 +24,12 @@ type copyResult struct {
 	Way, Restarted         string
 }
 
-// activities are a closed run's by their type.
+// activities returns the activities of a closed run by type.
 func activities(t *testing.T, w *workflow.WorkflowExecutionInfo) map[string]*activity {
 	t.Helper()
 	byEvent, byName := map[int64]*activity{}, map[string]*activity{}
 	for _, e := range events(t, w) {
-		switch e.GetEventType() { //nolint:exhaustive // what else happens to an activity says nothing of these
+		switch e.GetEventType() { //nolint:exhaustive // Other events do not change these fields
 		case enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
 			byEvent[e.GetEventId()] = &activity{}
 			byName[e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName()] = byEvent[e.GetEventId()]
@@ -42,7 +42,7 @@ func activities(t *testing.T, w *workflow.WorkflowExecutionInfo) map[string]*act
 		case enums.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
 			completed := e.GetActivityTaskCompletedEventAttributes()
 			for _, p := range completed.GetResult().GetPayloads() {
-				// Of another activity's result nothing is taken.
+				// Tests read the result of StreamCopy only.
 				require.NoError(t, json.Unmarshal(p.GetData(), &byEvent[completed.GetScheduledEventId()].result))
 			}
 		}

@@ -9,15 +9,15 @@ import (
 	"go.temporal.io/api/enums/v1"
 )
 
-// halfCopied starts the copy of an object in parts of 5 MiB, of which the first two are stored, and all others come a drop
-// at a time until the gate is closed.
+// halfCopied starts the copy of an object in parts of 5 MiB. It returns when the first two parts
+// are stored. The source sends the other parts slowly until gate is closed.
 func halfCopied(t *testing.T, region string) (s *ranged, object string, gate chan struct{}) {
 	t.Helper()
 	gate = make(chan struct{})
 	s = newRanged(t, 30*mib, after(10*mib, gate))
 	object = s.object()
 	require.False(t, ask(t, region, object, "?max_wait=0").isCopy())
-	eventually(t, func() bool { return storedParts(t, region, keyOf(t, object)) == 2 && s.open.Load() == 4 }, "half a copy")
+	eventually(t, func() bool { return storedParts(t, region, keyOf(t, object)) == 2 && s.open.Load() == 4 }, "two of six parts are stored")
 	return s, object, gate
 }
 
@@ -25,12 +25,12 @@ func TestTerminatedWorkerHandsOverALargeCopy(t *testing.T) {
 	s, object, gate := halfCopied(t, central)
 	start := time.Now()
 	require.NoError(t, sys.Stop("worker-eu-central-1"))
-	eventually(t, func() bool { return s.open.Load() == 0 }, "the source is left alone")
+	eventually(t, func() bool { return s.open.Load() == 0 }, "no request to the source is in flight")
 	first := s.sent.Load()
 	close(gate)
 	require.NoError(t, sys.Resume("worker-eu-central-1"))
 	requireCopy(t, s.source, central, ask(t, central, object, ""))
-	// Sooner than anybody would notice that a heartbeat is missing.
+	// Sooner than Temporal would notice a missing heartbeat.
 	require.Less(t, time.Since(start), 12*time.Second)
 
 	require.EqualValues(t, len(s.body)-10*mib, s.sent.Load()-first, "bytes fetched by the second worker")
@@ -50,9 +50,9 @@ func TestCancelledCopyLeavesNothing(t *testing.T) {
 	w := workflows(t, west, object, 1)[0]
 	start := time.Now()
 	require.NoError(t, sys.temporal.CancelWorkflow(t.Context(), w.GetExecution().GetWorkflowId(), ""))
-	eventually(t, func() bool { return s.open.Load() == 0 }, "the source is left alone")
+	eventually(t, func() bool { return s.open.Load() == 0 }, "no request to the source is in flight")
 	w = waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_CANCELED)
-	require.Less(t, time.Since(start), 10*time.Second) // a second, but for a machine that is busy with something else
+	require.Less(t, time.Since(start), 10*time.Second) // About a second, unless the machine is busy
 	require.Equal(t, []string{"HeadSource", "StreamCopy", "AbortUpload", "UpdateCache"}, scheduled(t, w))
 	done := activities(t, w)["StreamCopy"]
 	require.True(t, done.cancelled)
@@ -61,7 +61,7 @@ func TestCancelledCopyLeavesNothing(t *testing.T) {
 	require.Less(t, s.sent.Load(), int64(len(s.body)))
 
 	close(gate)
-	eventually(t, func() bool { return ask(t, west, object, "?max_wait=5s").isCopy() }, "the next request has it copied")
+	eventually(t, func() bool { return ask(t, west, object, "?max_wait=5s").isCopy() }, "the next request gets the copy")
 	requireCopy(t, s.source, west, ask(t, west, object, ""))
 	require.Equal(t, 2, s.count(http.MethodHead))
 }

@@ -9,69 +9,74 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// outcome is what a client that asks for a new object may get while something is down.
+// outcome is the answer that a client may get for a new object during an outage.
 type outcome int
 
 const (
-	copied   outcome = iota // the copy
-	sent                    // the original URL, at the end of the wait
-	sentNow                 // the original URL at once
-	anywhere                // the copy, or the original URL by the end of the wait
+	copied      outcome = iota // The copy
+	original                   // The original URL, at the end of the wait
+	originalNow                // The original URL, at once
+	either                     // The copy, or the original URL by the end of the wait
 )
 
-// outage is one dependency that fails in one way.
+// outage is a failure of one dependency, in one way.
 type outage struct {
-	name        string
-	begin, end  func()
-	wait        time.Duration // of a client who asks for a new object
-	fresh       outcome
-	looks       int  // into the bucket, for a cached object
-	madeWithout bool // the copy is made after the outage without another request
+	name       string
+	begin, end func()
+	wait       time.Duration // Of a client that requests a new object
+	fresh      outcome
+	heads      int  // HEADs of the bucket for a cached object
+	madeLater  bool // The copy is made after the outage, without another request
 }
 
-// TestOutages is the table of what clients get whatever is down: one who asks for a cached object the copy, one who asks for
-// a new one what the table says, and nobody an error or a wait that is longer than a second more than his own.
+// TestOutages checks the answers to clients during each outage:
+//
+//   - A request for a cached object gets the copy.
+//   - A request for a new object gets the outage's outcome.
+//   - No request gets an error, and none takes more than a second longer than the client's wait.
 func TestOutages(t *testing.T) {
-	o := newOutpost(t)
+	s := newTappedStack(t)
 	const wait = 2 * time.Second
 	var all []outage
-	add := func(dependency string, p toxic, template outage, slowly outcome) {
+	add := func(dependency string, p faultyProxy, template outage, whenSlow outcome) {
 		for _, way := range ways() {
 			x := template
-			x.name, x.begin, x.end = dependency+" "+way, func() { p.fail(way) }, p.mend
+			x.name, x.begin, x.end = dependency+" "+way, func() { p.fail(way) }, p.restore
 			if way == slow {
-				x.fresh = slowly
+				x.fresh = whenSlow
 			}
 			all = append(all, x)
 		}
 	}
-	// A worker gives redis a second for each thing that it wants of it, so that the copy takes some.
-	redisAway := outage{wait: 15 * time.Second, fresh: copied, looks: 1}
-	add("redis", o.redis, redisAway, copied)
-	add("SQS", o.sqs, outage{wait: wait, fresh: sentNow}, copied)
-	add("Temporal", o.temporal, outage{wait: wait, fresh: sent, madeWithout: true}, anywhere)
-	add("S3", o.s3, outage{wait: wait, fresh: anywhere}, anywhere)
-	add("the source", o.origin, outage{wait: wait, fresh: sent}, anywhere)
-	frozen := func(name string, template outage, stop func(syscall.Signal)) {
+	// A worker waits up to a second for each answer of redis, so a copy takes several seconds.
+	redisDown := outage{wait: 15 * time.Second, fresh: copied, heads: 1}
+	add("redis", s.redis, redisDown, copied)
+	add("SQS", s.sqs, outage{wait: wait, fresh: originalNow}, copied)
+	add("Temporal", s.temporal, outage{wait: wait, fresh: original, madeLater: true}, either)
+	add("S3", s.s3, outage{wait: wait, fresh: either}, either)
+	add("the source", s.origin, outage{wait: wait, fresh: original}, either)
+	frozen := func(name string, template outage, signal func(syscall.Signal)) {
 		template.name = name
 		var thaw func()
-		template.begin = func() { thaw = freeze(t, stop) }
+		template.begin = func() { thaw = freeze(t, signal) }
 		template.end = func() { thaw() }
 		all = append(all, template)
 	}
-	frozen("redis is frozen", redisAway, func(s syscall.Signal) { require.NoError(t, sys.Signal("redis", s)) })
-	frozen("worker and bridge are frozen", outage{wait: wait, fresh: sent, madeWithout: true}, func(s syscall.Signal) { o.worker.signal(t, s) })
+	frozen("redis is frozen", redisDown, func(sig syscall.Signal) { require.NoError(t, sys.Signal("redis", sig)) })
+	frozen("worker and bridge are frozen", outage{wait: wait, fresh: original, madeLater: true}, func(sig syscall.Signal) {
+		s.worker.signal(t, sig)
+	})
 
 	for _, x := range all {
 		t.Run(x.name, func(t *testing.T) {
-			cached, fresh := o.object(), o.object()
+			cached, fresh := s.object(), s.object()
 			heads := -1
 			eventually(t, func() bool {
 				before := heads
-				there := o.leadsToCopy(ask4(o, cached), cached)
-				heads = o.heads.count(cached, callHead)
-				return there && heads == before
-			}, "the control: without an outage there is a copy, and redis knows of it")
+				isCopy := s.leadsToCopy(ask4(s, cached), cached)
+				heads = s.heads.count(cached, callHead)
+				return isCopy && heads == before
+			}, "control: without an outage the cached object has its copy and its entry in redis")
 			x.begin()
 			ended := false
 			end := func() {
@@ -82,58 +87,59 @@ func TestOutages(t *testing.T) {
 			}
 			defer end()
 
-			a := o.ask(cached, "?max_wait="+wait.String())
-			require.True(t, o.leadsToCopy(a, cached), "%+v", a)
+			a := s.ask(cached, "?max_wait="+wait.String())
+			require.True(t, s.leadsToCopy(a, cached), "%+v", a)
 			require.Less(t, a.took, 1500*time.Millisecond)
-			require.Equal(t, x.looks, o.heads.count(cached, callHead)-heads, "looks into the bucket")
+			require.Equal(t, x.heads, s.heads.count(cached, callHead)-heads, "HEADs of the bucket")
 
-			x.check(t, o, fresh, o.ask(fresh, "?max_wait="+x.wait.String()))
-			if x.looks > 0 {
-				o.requireBreaker(t, cached)
+			x.check(t, s, fresh, s.ask(fresh, "?max_wait="+x.wait.String()))
+			if x.heads > 0 {
+				s.requireBreaker(t, cached)
 			}
 			end()
-			if x.madeWithout {
-				eventually(t, func() bool { return o.status(fresh) == "present" }, "made without another request")
+			if x.madeLater {
+				eventually(t, func() bool { return s.status(fresh) == "present" }, "the copy is made without another request")
 			}
-			eventually(t, func() bool { return o.leadsToCopy(ask4(o, fresh), fresh) }, "the next request gets the copy")
+			eventually(t, func() bool { return s.leadsToCopy(ask4(s, fresh), fresh) }, "the next request gets the copy")
 		})
 	}
 }
 
-// ask4 has time for a copy.
-func ask4(o *outpost, object string) answer { return o.ask(object, "?max_wait=4s") }
+// ask4 waits long enough for a copy.
+func ask4(s *tappedStack, object string) answer { return s.ask(object, "?max_wait=4s") }
 
-// slack is what a machine under load may add.
+// slack is the time that a machine under load may add.
 const slack = 300 * time.Millisecond
 
-func (x outage) check(t *testing.T, o *outpost, fresh string, a answer) {
+func (x outage) check(t *testing.T, s *tappedStack, fresh string, a answer) {
 	t.Helper()
-	require.Less(t, a.took, x.wait+time.Second+slack, "stuck")
+	require.Less(t, a.took, x.wait+time.Second+slack, "the answer is late")
 	require.Equal(t, 302, a.status)
-	isCopy, isSource := o.leadsToCopy(a, fresh), a.location == fresh
+	isCopy, isSource := s.leadsToCopy(a, fresh), a.location == fresh
 	switch x.fresh {
 	case copied:
 		require.True(t, isCopy, "%+v", a)
-	case sent:
+	case original:
 		require.True(t, isSource, "%+v", a)
 		require.GreaterOrEqual(t, a.took, x.wait)
-	case sentNow:
+	case originalNow:
 		require.True(t, isSource, "%+v", a)
 		require.Equal(t, "Cached copy could not be requested", a.body.Msg)
 		require.Less(t, a.took, 1200*time.Millisecond+slack)
-		require.Equal(t, "absent", o.status(fresh), "a pending is left behind")
-	case anywhere:
+		require.Equal(t, "absent", s.status(fresh), "a pending entry is left behind")
+	case either:
 		require.True(t, isCopy || isSource, "%+v", a)
 	}
 }
 
-// requireBreaker asks often for what is cached: a redis that hangs must cost a budget now and then, and not each time.
-func (o *outpost) requireBreaker(t *testing.T, cached string) {
+// requireBreaker requests a cached object many times. A redis that hangs must cost its timeout now
+// and then, not on every request.
+func (s *tappedStack) requireBreaker(t *testing.T, cached string) {
 	t.Helper()
 	took := make([]time.Duration, 31)
 	for i := range took {
-		a := o.ask(cached, "")
-		require.True(t, o.leadsToCopy(a, cached), "%+v", a)
+		a := s.ask(cached, "")
+		require.True(t, s.leadsToCopy(a, cached), "%+v", a)
 		took[i] = a.took
 	}
 	slices.Sort(took)

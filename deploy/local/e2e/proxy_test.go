@@ -20,10 +20,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// point is where a copy is stopped: a proxy holds a request on its way, or the reply to it.
+// point is a place at which a proxy stops a copy: the proxy holds a request, or the reply to it.
 type point struct {
-	reply   bool          // the server has done what it was asked, and the client is not told
-	reached chan struct{} // closed when the copy is there
+	reply   bool          // Hold the reply, after the server has handled the request
+	reached chan struct{} // Closed when the copy reaches the point
 	once    sync.Once
 }
 
@@ -31,7 +31,7 @@ func newPoint(reply bool) *point { return &point{reply: reply, reached: make(cha
 
 func (p *point) reach() { p.once.Do(func() { close(p.reached) }) }
 
-// wait returns when the copy is at its point.
+// wait returns when the copy reaches the point.
 func (p *point) wait(t *testing.T, what string) {
 	t.Helper()
 	select {
@@ -41,7 +41,7 @@ func (p *point) wait(t *testing.T, what string) {
 	}
 }
 
-// Calls of S3.
+// Names of S3 calls.
 const (
 	callHead     = "HeadObject"
 	callList     = "ListMultipartUploads"
@@ -51,16 +51,16 @@ const (
 	callPut      = "PutObject"
 )
 
-// s3Point is a call for one object.
+// s3Point is a point at an S3 call for one object.
 type s3Point struct {
 	*point
 	hash, call string
-	part       int // of an UploadPart
+	part       int // Of an UploadPart; otherwise 0
 	answered   chan struct{}
-	status     int // of the server's answer; to be read after answered
+	status     int // Of the server's answer. Read it after answered is closed.
 }
 
-func (p *s3Point) is(r *http.Request) bool {
+func (p *s3Point) matches(r *http.Request) bool {
 	number, _ := strconv.Atoi(r.URL.Query().Get("partNumber"))
 	return strings.Contains(r.URL.RequestURI(), p.hash) && p.call == callOf(r) && p.part == number
 }
@@ -84,15 +84,16 @@ func callOf(r *http.Request) string {
 	return ""
 }
 
-// s3Proxy stands before a region's S3 server, and holds what is at a point until it is told to let go.
+// s3Proxy forwards to a region's S3 server. It holds the request or the reply of each point until
+// letGo.
 type s3Proxy struct {
 	*httptest.Server
 	reverse *httputil.ReverseProxy
-	free    chan struct{} // closed by letGo
+	free    chan struct{} // Closed by letGo
 
 	mu     sync.Mutex
 	points []*s3Point
-	done   map[string]int // calls that the server has done, by object and call
+	done   map[string]int // Calls that the server answered with 200, by object and call
 }
 
 type pointKey struct{}
@@ -105,20 +106,20 @@ func newS3Proxy(t *testing.T, region string) *s3Proxy {
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
-			r.Out.Host = r.In.Host // which is signed
+			r.Out.Host = r.In.Host // The signature covers it
 		},
 		ModifyResponse: p.reply,
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(func() {
-		p.CloseClientConnections() // ends those that are held, if the client has not
+		p.CloseClientConnections() // Ends the held connections
 		p.Close()
 	})
 	return p
 }
 
-// stop adds a point; part is 0 but for an UploadPart.
+// stop adds a point. part is 0 unless call is an UploadPart.
 func (p *s3Proxy) stop(object, call string, part int, reply bool) *s3Point {
 	at := &s3Point{point: newPoint(reply), hash: hashOf(object), call: call, part: part, answered: make(chan struct{})}
 	p.mu.Lock()
@@ -127,22 +128,23 @@ func (p *s3Proxy) stop(object, call string, part int, reply bool) *s3Point {
 	return at
 }
 
-// letGo forwards what is held, be the client there or not.
+// letGo forwards the held requests and replies. A client that disconnects afterwards does not end
+// its request.
 func (p *s3Proxy) letGo() { close(p.free) }
 
-// count is how many calls for an object the server has done.
+// count returns the number of calls for an object that the server answered with 200.
 func (p *s3Proxy) count(object, call string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.done[hashOf(object)+call]
 }
 
-// at takes a request's point, if it has one: another request of the kind is not stopped.
+// at removes and returns the point of a request, or nil. A point stops only the first such request.
 func (p *s3Proxy) at(r *http.Request) *s3Point {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, at := range p.points {
-		if at.is(r) {
+		if at.matches(r) {
 			p.points = append(p.points[:i:i], p.points[i+1:]...)
 			return at
 		}
@@ -158,7 +160,7 @@ func (p *s3Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer close(at.answered)
 	if !at.reply {
-		// All of it is here before anything happens to the client.
+		// Read the whole body before the test kills or freezes the client.
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			panic(http.ErrAbortHandler)
@@ -173,7 +175,7 @@ func (p *s3Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), pointKey{}, at)))
 }
 
-// hold returns true when the proxy lets go, and false if the client dies before.
+// hold returns true after letGo, and false if the client disconnects before.
 func (p *s3Proxy) hold(ctx context.Context) bool {
 	select {
 	case <-p.free:
@@ -204,16 +206,17 @@ func (p *s3Proxy) reply(resp *http.Response) error {
 	return nil
 }
 
-// relay passes TCP connections on.
+// relay forwards TCP connections.
 type relay struct {
 	addr string
 
 	mu    sync.Mutex
 	down  bool
-	conns map[net.Conn]struct{} // both ends
+	conns map[net.Conn]struct{} // Both ends of each connection
 }
 
-// newRelay has serve pass on what comes from a client; it may return when either side is gone.
+// newRelay starts a relay to target. serve forwards one connection, and may return when either side
+// disconnects.
 func newRelay(t *testing.T, target string, serve func(client, server net.Conn)) *relay {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -245,7 +248,7 @@ func newRelay(t *testing.T, target string, serve func(client, server net.Conn)) 
 	return r
 }
 
-// note takes the two ends of a connection, unless the relay is cut.
+// note records both ends of a connection. It returns false if the relay is cut.
 func (r *relay) note(client, server net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -266,7 +269,7 @@ func (r *relay) forget(conns ...net.Conn) {
 	}
 }
 
-// cut ends all connections and takes no new ones until mend.
+// cut closes all connections, and refuses new connections until mend.
 func (r *relay) cut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -282,7 +285,6 @@ func (r *relay) mend() {
 	r.down = false
 }
 
-// newTemporalRelay passes everything on.
 func newTemporalRelay(t *testing.T) *relay {
 	t.Helper()
 	return newRelay(t, sys.TemporalAddress(), func(client, server net.Conn) {
@@ -295,11 +297,11 @@ func newTemporalRelay(t *testing.T) *relay {
 	})
 }
 
-// redisProxy stands before redis, and holds the news that a copy is present.
+// redisProxy forwards to redis. It holds the commands that mark copies present, or the replies.
 type redisProxy struct {
 	*relay
 	mu     sync.Mutex
-	points map[string]*point // by key
+	points map[string]*point // By redis key
 }
 
 func newRedisProxy(t *testing.T) *redisProxy {
@@ -309,7 +311,7 @@ func newRedisProxy(t *testing.T) *redisProxy {
 	return p
 }
 
-// stop adds a point that all attempts are stopped at: the client of redis does not wait for long.
+// stop adds a point. It stops every attempt at the command, because a redis client soon gives up.
 func (p *redisProxy) stop(region, object string, reply bool) *point {
 	at := newPoint(reply)
 	p.mu.Lock()
@@ -353,7 +355,7 @@ func (p *redisProxy) serve(client, server net.Conn) {
 		if at := p.at(command); at != nil {
 			if !at.reply {
 				at.reach()
-				_, _ = io.Copy(io.Discard, in) // until the client gives up
+				_, _ = io.Copy(io.Discard, in) // Until the client gives up
 				return
 			}
 			held.Store(at)
@@ -364,7 +366,7 @@ func (p *redisProxy) serve(client, server net.Conn) {
 	}
 }
 
-// readCommand reads what a client of redis sends: an array of strings.
+// readCommand reads a command of a redis client: an array of strings.
 func readCommand(in *bufio.Reader) (raw []byte, command []string, err error) {
 	number := func(kind string) (int, error) {
 		line, err := in.ReadString('\n')

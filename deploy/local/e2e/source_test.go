@@ -14,17 +14,17 @@ import (
 
 const mib = 1 << 20
 
-// ranged is a source that serves ranges which a strong ETag pins, and counts what that costs.
+// ranged is a source that serves ranges under a strong ETag. It counts the bytes and its open GETs.
 type ranged struct {
 	*source
-	version int // guarded by source.mu
+	version int // Guarded by source.mu
 
-	sent atomic.Int64 // bytes of bodies
-	open atomic.Int64 // GETs under way
+	sent atomic.Int64 // Bytes of bodies
+	open atomic.Int64 // GETs in flight
 }
 
-// newRanged serves size random bytes. slow, if not nil, gives the gate of a range by its first byte: the range comes a
-// drop at a time until its gate is closed.
+// newRanged serves size random bytes. If slow is not nil, it returns the gate of a range by the
+// range's first byte. The source sends a range with a gate slowly until the gate is closed.
 func newRanged(t *testing.T, size int, slow func(first int64) <-chan struct{}) *ranged {
 	t.Helper()
 	s := &ranged{}
@@ -50,7 +50,7 @@ func newRanged(t *testing.T, size int, slow func(first int64) <-chan struct{}) *
 	return s
 }
 
-// change gives the object other bytes and another ETag.
+// change replaces the object's bytes and its ETag.
 func (s *ranged) change() {
 	body := make([]byte, len(s.body))
 	_, _ = rand.Read(body)
@@ -60,7 +60,7 @@ func (s *ranged) change() {
 	s.version++
 }
 
-// counter counts what is sent, and sends it slowly as long as there is a gate that is not closed.
+// counter counts the bytes that it sends. It sends slowly until its gate, if it has one, is closed.
 type counter struct {
 	http.ResponseWriter
 	s    *ranged
@@ -68,12 +68,13 @@ type counter struct {
 	gate <-chan struct{}
 }
 
-// drop is what comes of a slow range at a time, in bytes: enough for the least rate of a source.
-const drop = 4 << 10
+// chunk is the number of bytes that a slow range sends at a time. It keeps the range above
+// source.min_rate.
+const chunk = 4 << 10
 
 func (c *counter) Write(p []byte) (sent int, err error) {
-	for c.gate != nil && len(p)-sent > drop {
-		n, err := c.send(p[sent : sent+drop])
+	for c.gate != nil && len(p)-sent > chunk {
+		n, err := c.send(p[sent : sent+chunk])
 		if sent += n; err != nil {
 			return sent, err
 		}
@@ -96,7 +97,7 @@ func (c *counter) send(p []byte) (int, error) {
 	return n, err
 }
 
-// after gives ranges from the given byte on the gate.
+// after returns a function that gives the gate to each range that starts at first or later.
 func after(first int64, gate <-chan struct{}) func(int64) <-chan struct{} {
 	return func(at int64) <-chan struct{} {
 		if at < first {

@@ -12,21 +12,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// toxic is a proxy before a dependency that can be made to fail.
-type toxic struct {
+// faultyProxy forwards to a dependency. Tests can make it fail.
+type faultyProxy struct {
 	*toxiproxy.Proxy
 	t *testing.T
 }
 
-func newToxic(t *testing.T, server *toxiproxy.ApiServer, name, upstream string) toxic {
+func newFaultyProxy(t *testing.T, server *toxiproxy.ApiServer, name, upstream string) faultyProxy {
 	t.Helper()
-	p := toxic{toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream), t}
+	p := faultyProxy{toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream), t}
 	require.NoError(t, p.Start())
 	t.Cleanup(p.Stop)
 	return p
 }
 
-// The ways in which a dependency fails.
+// Ways in which a dependency fails.
 const (
 	refuse = "refuses connections"
 	hang   = "hangs"
@@ -36,8 +36,8 @@ const (
 
 func ways() []string { return []string{refuse, hang, slow, cut} }
 
-// fail makes it fail in a way, connections that are open as well.
-func (p toxic) fail(way string) {
+// fail makes the proxy fail in one way. Open connections fail as well.
+func (p faultyProxy) fail(way string) {
 	p.t.Helper()
 	for _, toxic := range map[string][]string{
 		hang: {`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`, `{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`},
@@ -52,25 +52,27 @@ func (p toxic) fail(way string) {
 	}
 }
 
-func (p toxic) mend() {
+// restore ends the failure.
+func (p faultyProxy) restore() {
 	p.t.Helper()
 	if !p.Enabled {
-		require.NoError(p.t, p.Start()) // on the port that it had
+		require.NoError(p.t, p.Start()) // On the same port
 	}
 	p.Toxics.ResetToxics(p.t.Context())
 }
 
-// outpost is a front end and a worker that reach everything through proxies, and a source behind one.
-type outpost struct {
+// tappedStack is a front end and a worker that reach all other parts through proxies. Its source is
+// behind a proxy as well.
+type tappedStack struct {
 	t                                *testing.T
-	redis, sqs, temporal, s3, origin toxic
-	heads                            *s3Proxy // behind the proxy of S3, for counting
+	redis, sqs, temporal, s3, origin faultyProxy
+	heads                            *s3Proxy // Behind the proxy s3, to count HEADs
 	worker, frontEnd                 *process
 	source                           *source
 }
 
-// newOutpost takes the place of all the stack's workers.
-func newOutpost(t *testing.T) *outpost {
+// newTappedStack starts a tappedStack. Until the test ends, it replaces all workers of the stack.
+func newTappedStack(t *testing.T) *tappedStack {
 	t.Helper()
 	for _, w := range workers() {
 		pause(t, w)
@@ -81,54 +83,55 @@ func newOutpost(t *testing.T) *outpost {
 		require.NoError(t, err)
 		return u.Host
 	}
-	o := &outpost{t: t, heads: newS3Proxy(t, west), source: newSource(t, 1000, nil)}
-	o.redis = newToxic(t, server, "redis", sys.RedisAddr())
-	o.sqs = newToxic(t, server, "sqs", host(sys.SQSEndpoint()))
-	o.temporal = newToxic(t, server, "temporal", sys.TemporalAddress())
-	o.s3 = newToxic(t, server, "s3", host(o.heads.URL))
-	o.origin = newToxic(t, server, "origin", host(o.source.URL))
+	s := &tappedStack{t: t, heads: newS3Proxy(t, west), source: newSource(t, 1000, nil)}
+	s.redis = newFaultyProxy(t, server, "redis", sys.RedisAddr())
+	s.sqs = newFaultyProxy(t, server, "sqs", host(sys.SQSEndpoint()))
+	s.temporal = newFaultyProxy(t, server, "temporal", sys.TemporalAddress())
+	s.s3 = newFaultyProxy(t, server, "s3", host(s.heads.URL))
+	s.origin = newFaultyProxy(t, server, "origin", host(s.source.URL))
 	config := editedConfig(t, func(c settingsTree) {
-		c.set(t, "redis.url", "redis://"+o.redis.Listen+"/0")
-		c.set(t, "sqs.endpoint", "http://"+o.sqs.Listen)
-		c.setEndpoint(t, west, "http://"+o.s3.Listen)
+		c.set(t, "redis.url", "redis://"+s.redis.Listen+"/0")
+		c.set(t, "sqs.endpoint", "http://"+s.sqs.Listen)
+		c.setEndpoint(t, west, "http://"+s.s3.Listen)
 	})
-	o.worker = startProcess(t, "outpost-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config), "TEMPORAL_ADDRESS="+o.temporal.Listen)
-	// What a front end keeps in memory would hide that redis is away; the budget of redis is the product's own.
-	o.frontEnd = startProcess(t, "outpost-frontend", sys.Binary(), strings.Fields("frontend --config "+config),
+	s.worker = startProcess(t, "tapped-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config), "TEMPORAL_ADDRESS="+s.temporal.Listen)
+	// The near cache would hide an outage of redis, so it holds no entries. The timeout of
+	// redis is the product's default.
+	s.frontEnd = startProcess(t, "tapped-frontend", sys.Binary(), strings.Fields("frontend --config "+config),
 		"CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0", "CLOUD_MIRROR_REDIS_TIMEOUT=50ms")
-	return o
+	return s
 }
 
-// object is a new one of the source.
-func (o *outpost) object() string {
-	return strings.Replace(o.source.object(), o.source.URL, "http://"+o.origin.Listen, 1)
+// object returns a new URL of the source, through its proxy.
+func (s *tappedStack) object() string {
+	return strings.Replace(s.source.object(), s.source.URL, "http://"+s.origin.Listen, 1)
 }
 
-// ask asks the outpost's front end.
-func (o *outpost) ask(object, query string) answer {
-	o.t.Helper()
-	return do(o.t, "GET", fmt.Sprintf("http://%s/v1/redirect/s3/%s/%s%s", o.frontEnd.listen, west, url.QueryEscape(object), query), "")
+// ask requests an object from the tapped front end.
+func (s *tappedStack) ask(object, query string) answer {
+	s.t.Helper()
+	return do(s.t, "GET", fmt.Sprintf("http://%s/v1/redirect/s3/%s/%s%s", s.frontEnd.listen, west, url.QueryEscape(object), query), "")
 }
 
-// status asks the stack's own front end, which starts no copy for it.
-func (o *outpost) status(object string) string {
-	o.t.Helper()
-	return do(o.t, "GET", sys.FrontEndURLs()[0]+"/v1/status/s3/"+west+"/"+url.QueryEscape(object), "").body.Status
+// status returns an object's status from the stack's own front end. It requests no copy.
+func (s *tappedStack) status(object string) string {
+	s.t.Helper()
+	return do(s.t, "GET", sys.FrontEndURLs()[0]+"/v1/status/s3/"+west+"/"+url.QueryEscape(object), "").body.Status
 }
 
-// leadsToCopy tells whether an answer leads to the object's copy, as the outpost sees its bucket.
-func (o *outpost) leadsToCopy(a answer, object string) bool {
-	return a.status == 302 && a.isCopy() && strings.HasPrefix(a.location, "http://"+o.s3.Listen+"/") && strings.Contains(a.location, hashOf(object))
+// leadsToCopy reports whether an answer redirects to the object's copy, through the proxy of S3.
+func (s *tappedStack) leadsToCopy(a answer, object string) bool {
+	return a.status == 302 && a.isCopy() && strings.HasPrefix(a.location, "http://"+s.s3.Listen+"/") && strings.Contains(a.location, hashOf(object))
 }
 
-// freeze stops the worker's process, or redis itself, as it is.
-func freeze(t *testing.T, stop func(syscall.Signal)) (thaw func()) {
+// freeze suspends a process: signal sends it a signal. thaw resumes the process.
+func freeze(t *testing.T, signal func(syscall.Signal)) (thaw func()) {
 	t.Helper()
-	stop(syscall.SIGSTOP)
+	signal(syscall.SIGSTOP)
 	frozen := true
 	thaw = func() {
 		if frozen {
-			stop(syscall.SIGCONT)
+			signal(syscall.SIGCONT)
 		}
 		frozen = false
 	}

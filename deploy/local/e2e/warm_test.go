@@ -25,7 +25,7 @@ func statusOf(t *testing.T, frontEnd int, region, object string) (body struct {
 	return body
 }
 
-// TestListOfCopies warms two regions, and finds the copies there, made at a lower priority.
+// TestListOfCopies requests copies in two regions by one list. They are made at a lower priority.
 func TestListOfCopies(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	objects := make([]string, 20)
@@ -69,7 +69,7 @@ func TestListOfCopies(t *testing.T) {
 	w := waitClosed(t, west, objects[0], 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 	for _, e := range events(t, w) {
 		if started := e.GetWorkflowExecutionStartedEventAttributes(); started != nil {
-			require.EqualValues(t, 5, started.GetPriority().GetPriorityKey(), "which its activities have as well")
+			require.EqualValues(t, 5, started.GetPriority().GetPriorityKey(), "the priority of a list, which activities inherit")
 		}
 		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
 			require.Contains(t, []int32{0, 5}, a.GetPriority().GetPriorityKey())
@@ -77,24 +77,24 @@ func TestListOfCopies(t *testing.T) {
 	}
 }
 
-// TestStatusShowsProgress looks at a copy in the middle of it, before it, and after it.
+// TestStatusShowsProgress reads the status of an object before, during and after its copy.
 func TestStatusShowsProgress(t *testing.T) {
 	gate := make(chan struct{})
 	s := newRanged(t, 22*mib, after(10*mib, gate))
 	object := s.object()
 	require.Equal(t, "absent", statusOf(t, 0, west, object).Status)
-	require.Zero(t, s.count(http.MethodHead), "it asked for the copy")
+	require.Zero(t, s.count(http.MethodHead), "the status request caused a copy")
 	ask(t, west, object, "?max_wait=0")
 	eventually(t, func() bool {
 		now := statusOf(t, 1, west, object)
 		return now.Status == "pending" && now.Total == 22*mib && now.Done >= 5*mib
-	}, "progress is seen")
+	}, "the status shows progress")
 	close(gate)
-	eventually(t, func() bool { return statusOf(t, 1, west, object).Status == "present" }, "the copy is seen")
+	eventually(t, func() bool { return statusOf(t, 1, west, object).Status == "present" }, "the status shows the copy")
 }
 
-// TestFrontEndsKeepNothingThatWasPurged purges at one front end what both answer from memory.
-func TestFrontEndsKeepNothingThatWasPurged(t *testing.T) {
+// TestPurgeReachesAllFrontEnds purges an object at one front end while another has it in memory.
+func TestPurgeReachesAllFrontEnds(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
 	requireCopy(t, s, west, ask(t, west, object, ""))
@@ -102,10 +102,10 @@ func TestFrontEndsKeepNothingThatWasPurged(t *testing.T) {
 	eventually(t, func() bool {
 		ask2()
 		return metric(t, "cloud_mirror_entries_in_memory", "frontend-2") > 0
-	}, "it is kept in memory")
+	}, "the other front end has entries in memory")
 	purge(t, west, object)
 	purged := time.Now()
 	for ask2().isCopy() {
-		require.Less(t, time.Since(purged), 150*time.Millisecond, "the old answer is served")
+		require.Less(t, time.Since(purged), 150*time.Millisecond, "the purged copy is still served")
 	}
 }
