@@ -18,8 +18,9 @@ type demand struct {
 	// digest is the SHA-256 that the copy must have, in hex; empty accepts any content.
 	digest   string
 	priority queue.Priority
-	// pace delays the message. Nil sends at once.
-	pace func(context.Context) error
+	// turn takes a turn to send, without waiting for it. On an error the message is not sent. Nil
+	// always sends.
+	turn func() error
 	// sent is set if an earlier demand of the same flight sent the message. It counts only without a
 	// lease: a new lease always needs a new message.
 	sent bool
@@ -40,19 +41,19 @@ type answer struct {
 // holder HEADs the bucket on behalf of all front ends, then sends the message, or else releases the
 // lease so that the next request can retry at once.
 //
-// Cancelling ctx ends pacing and nothing else: a client that leaves between Acquire and Send must not
-// leave a lease without a message.
+// It ignores the cancellation of ctx: a client that leaves between Acquire and Send must not leave a
+// lease without a message. It never waits while it holds a lease, except for its dependencies.
 func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) answer {
-	kept := context.WithoutCancel(ctx)
+	ctx = context.WithoutCancel(ctx)
 	var lease cache.Entry
 	leased := false
 	if redisErr == nil {
-		lease, leased, redisErr = g.cache.Acquire(kept, t.Key, g.owner, g.rules.Lease)
+		lease, leased, redisErr = g.cache.Acquire(ctx, t.Key, g.owner, g.rules.Lease)
 		if redisErr == nil && !leased {
 			return answer{entry: lease}
 		}
 	}
-	if entry, ok := g.Backfill(kept, t, redisErr == nil); ok {
+	if entry, ok := g.Backfill(ctx, t, redisErr == nil); ok {
 		return answer{entry: entry, redis: redisErr}
 	}
 	a := answer{redis: redisErr}
@@ -64,19 +65,19 @@ func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) an
 	a.queue = g.send(ctx, t, d)
 	a.sent = a.queue == nil
 	if leased && !a.sent {
-		g.release(kept, t, lease)
+		g.release(ctx, t, lease)
 	}
 	return a
 }
 
-// send paces and sends the message. Its errors are [ErrNotRequested].
+// send sends the message if it is the demand's turn. Its errors are [ErrNotRequested].
 func (g *Group) send(ctx context.Context, t *Target, d demand) error {
-	if d.pace != nil {
-		if err := d.pace(ctx); err != nil {
+	if d.turn != nil {
+		if err := d.turn(); err != nil {
 			return fmt.Errorf("%w: %w", ErrNotRequested, err)
 		}
 	}
-	err := g.queue.Send(context.WithoutCancel(ctx), queue.Request{
+	err := g.queue.Send(ctx, queue.Request{
 		Pool: t.Pool.ID(), URL: t.Object.URL, Action: queue.Put, SHA256: d.digest, Priority: d.priority,
 	})
 	if err != nil {

@@ -18,8 +18,10 @@
 // # Decisions
 //
 // 2026-11-25: flights, lists and purges share one type, [Group]. The order "lease, HEAD, queue" was
-// written twice before, in different orders; it is [Group.ask] now. A list takes the lease before it
-// is paced, so that a client never requests a copy that a list is about to request.
+// written twice before, in different orders; it is [Group.ask] now. A list that is over its rate limit
+// releases the lease while it waits for its turn, and asks again then. Rejected: to hold the lease.
+// A client would wait for the list's turn, and for a copy at low priority. A process that ends would
+// leave the leases of its lists.
 //
 // 2026-11-24: one flight per object and process, rather than one wait per client. Ten thousand
 // clients of an object then cost one redis subscription and one timer.

@@ -3,12 +3,14 @@ package flight_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
@@ -143,24 +145,128 @@ func TestWarm(t *testing.T) {
 	}
 }
 
-// A client that leaves its list while a request is paced leaves no lease behind.
-func TestWarmReleasesTheLeaseOfACancelledList(t *testing.T) {
-	f := newFixture(t, func(o *flight.Options) { o.WarmRate = 1 })
-	_, err := f.Warm(t.Context(), f.target, nil) // Takes the first turn.
-	require.NoError(t, err)
+func TestWarmRequestsNothingForAClientThatLeft(t *testing.T) {
+	for name, rate := range map[string]int{"paced": 1, "without a limit": 0} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, func(o *flight.Options) { o.WarmRate = rate })
+			ctx, leave := context.WithCancel(t.Context())
+			leave()
+			_, err := f.Warm(ctx, f.target, ctx.Err()) // Its read of redis was cancelled as well.
+			require.ErrorIs(t, err, flight.ErrNotRequested)
+			require.Empty(t, f.queue.requests())
+			_, err = f.Warm(ctx, f.target, nil)
+			require.ErrorIs(t, err, flight.ErrNotRequested)
+			require.Empty(t, f.queue.requests())
+			require.Equal(t, cache.Absent, f.entry(t, f.target).State)
+		})
+	}
+}
+
+// headSignal reports each HEAD on a channel.
+type headSignal struct {
+	*storagetest.Memory
+	heads chan string
+}
+
+func (b headSignal) Head(ctx context.Context, key string) (storage.Stored, error) {
+	b.heads <- key
+	return b.Memory.Head(ctx, key)
+}
+
+// pacedFixture has a list with requests of ten objects, of which one is sent and nine wait for their
+// turns, one second apart. Then the list requests the copy of f.target: failed receives its error.
+func pacedFixture(t *testing.T) (f *fixture, leave func(), failed chan error) {
+	t.Helper()
+	heads := make(chan string, 100)
+	f = newFixture(t, func(o *flight.Options) {
+		o.WarmRate = 1
+		o.Pools[0].Bucket = headSignal{&storagetest.Memory{}, heads}
+	})
 	ctx, leave := context.WithCancel(t.Context())
-	paced := flight.NewTarget(f.Pools()[0], source+"2")
-	failed := make(chan error)
-	go func() {
-		_, err := f.Warm(ctx, paced, nil)
+	var list sync.WaitGroup
+	t.Cleanup(list.Wait)
+	t.Cleanup(leave)
+	for i := range 10 {
+		list.Go(func() { _, _ = f.Warm(ctx, flight.NewTarget(f.Pools()[0], source+strconv.Itoa(i)), nil) })
+		<-heads
+	}
+	failed = make(chan error, 1)
+	list.Go(func() {
+		_, err := f.Warm(ctx, f.target, nil)
 		failed <- err
-	}()
-	require.Eventually(t, func() bool { return f.entry(t, paced).State == cache.Pending }, 5*time.Second, time.Millisecond,
-		"the lease is taken before the request is paced")
-	leave()
-	require.ErrorIs(t, <-failed, flight.ErrNotRequested)
-	require.Equal(t, cache.Absent, f.entry(t, paced).State)
-	require.Len(t, f.queue.requests(), 1)
+	})
+	require.Equal(t, f.target.Object.Key(), <-heads)
+	require.Eventually(t, func() bool { return f.entry(t, f.target).State == cache.Absent }, 5*time.Second,
+		time.Millisecond, "the list holds the lease")
+	return f, leave, failed
+}
+
+// A client does not wait behind the rate limit of lists.
+func TestClientOvertakesAPacedList(t *testing.T) {
+	f, _, _ := pacedFixture(t)
+	start := time.Now()
+	out := f.Await(t.Context(), f.target, "", start)
+	require.True(t, out.TimedOut)
+	require.Contains(t, f.queue.requests(), put(""), "the client's request waits for the list's turn")
+	require.Less(t, time.Since(start), 5*time.Second)
+}
+
+// A list holds no lease while it waits for its turn: a process that ends then would leave the lease
+// without a message.
+func TestPacedListHoldsNoLease(t *testing.T) {
+	for name, end := range map[string]func(f *fixture, leave func()){
+		"the client leaves": func(_ *fixture, leave func()) { leave() },
+		"the group stops":   func(f *fixture, _ func()) { f.Stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, leave, failed := pacedFixture(t)
+			start := time.Now()
+			end(f, leave)
+			require.ErrorIs(t, <-failed, flight.ErrNotRequested)
+			require.Less(t, time.Since(start), 5*time.Second, "the list waits for its turn")
+			require.Equal(t, cache.Absent, f.entry(t, f.target).State)
+			require.NotContains(t, f.queue.requests(), put(queue.Low))
+		})
+	}
+}
+
+// lostReplies loses the replies to Acquire that report a new lease.
+type lostReplies struct{ *cachetest.Memory }
+
+func (c lostReplies) Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error) {
+	entry, leased, err := c.Memory.Acquire(ctx, key, owner, lease)
+	if leased {
+		return cache.Entry{}, false, errors.New("timeout")
+	}
+	return entry, leased, err
+}
+
+// A paced list that doesn't know its own lease sends the message nevertheless.
+func TestPacedListSendsAfterALostReply(t *testing.T) {
+	f := newFixture(t, func(o *flight.Options) {
+		o.WarmRate, o.Cache = 1, lostReplies{o.Cache.(*cachetest.Memory)}
+	})
+	_, err := f.Warm(t.Context(), flight.NewTarget(f.Pools()[0], source+"2"), nil) // Takes the first turn.
+	require.NoError(t, err)
+	e, err := f.Warm(t.Context(), f.target, nil)
+	require.NoError(t, err)
+	require.Equal(t, cache.Pending, e.State)
+	require.Contains(t, f.queue.requests(), put(queue.Low))
+}
+
+// A list waits for its turns for as long as it takes, a lease's length or more.
+func TestPacedListRequestsEveryCopy(t *testing.T) {
+	f := newFixture(t, func(o *flight.Options) { o.WarmRate, o.Rules.Lease = 10, time.Second })
+	var list sync.WaitGroup
+	for i := range 16 {
+		list.Go(func() {
+			e, err := f.Warm(t.Context(), flight.NewTarget(f.Pools()[0], source+strconv.Itoa(i)), nil)
+			assert.NoError(t, err)
+			assert.Equal(t, cache.Pending, e.State)
+		})
+	}
+	list.Wait()
+	require.Len(t, f.queue.requests(), 16)
 }
 
 func TestAwait(t *testing.T) {

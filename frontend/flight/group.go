@@ -85,7 +85,8 @@ func NewGroup(o Options) *Group {
 // Pools returns the pools in the order of configuration. Their buckets are behind circuit breakers.
 func (g *Group) Pools() []*Pool { return g.pools }
 
-// Stop ends all waits with [Outcome].Stopping, and every later one. It returns at once.
+// Stop ends all waits with [Outcome].Stopping, and every later one. Lists request nothing more. It
+// returns at once.
 func (g *Group) Stop() { g.stopOnce.Do(func() { close(g.stopping) }) }
 
 // Stopping reports whether Stop was called.

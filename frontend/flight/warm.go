@@ -3,20 +3,37 @@ package flight
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// errStopping ends the pacing of lists.
-var errStopping = errors.New("shutting down")
+var (
+	// errStopping ends the pacing of lists.
+	errStopping = errors.New("shutting down")
+	// errNotYet means that the rate limit of lists makes a request wait.
+	errNotYet = errors.New("over the rate limit of lists")
+)
 
 // Warm requests a copy that no client is waiting for: paced by WarmRate, and at low priority. Call it
 // if the object's entry is absent, or unknown because of redisErr. It returns the object's entry, or
 // [ErrNotRequested] if the group is stopping, ctx has ended, or the queue failed.
+//
+// It holds no lease while it waits for its turn. A client of the object then requests the copy itself,
+// at once and at its own priority.
 func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entry, error) {
-	a := g.ask(ctx, t, redisErr, demand{priority: queue.Low, pace: g.waitTurn})
+	turn := func() error { return g.takeTurn(ctx) }
+	a := g.ask(ctx, t, redisErr, demand{priority: queue.Low, turn: turn})
+	if errors.Is(a.queue, errNotYet) {
+		if err := g.waitTurn(ctx); err != nil {
+			return cache.Entry{}, fmt.Errorf("%w: %w", ErrNotRequested, err)
+		}
+		// The copy may have been requested or made meanwhile. After an error of redis, ask without a
+		// lease: the reply to Acquire may have been lost, and the lease would then be our own.
+		a = g.ask(ctx, t, a.redis, demand{priority: queue.Low})
+	}
 	if a.queue != nil {
 		return cache.Entry{}, a.queue
 	}
@@ -26,13 +43,34 @@ func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entr
 	return a.entry, nil
 }
 
-// waitTurn waits for the rate limit of lists. It gives up after half a lease: clients that meet the
-// lease meanwhile wait for a message that was not sent yet.
+// takeTurn takes a turn of the rate limit of lists if there is one now. Once ctx has ended there is
+// none.
+func (g *Group) takeTurn(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case g.Stopping():
+		return errStopping
+	case !g.pace.Allow():
+		return errNotYet
+	default:
+		return nil
+	}
+}
+
+// waitTurn waits for a turn of the rate limit of lists and takes it.
 func (g *Group) waitTurn(ctx context.Context) error {
-	if g.Stopping() {
+	turn := g.pace.Reserve()
+	timer := time.NewTimer(turn.Delay())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		turn.Cancel()
+		return ctx.Err()
+	case <-g.stopping:
+		turn.Cancel()
 		return errStopping
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(g.rules.Lease/2, time.Second))
-	defer cancel()
-	return g.pace.Wait(ctx)
 }
