@@ -59,14 +59,15 @@ func TestRequests(t *testing.T) {
 		"service unknown":               {"GET /v1/redirect/gcs/us-west-2/" + url.QueryEscape(source), 404, "ResourceNotFound", "No such service and region are configured here"},
 		"region unknown":                {"GET /v1/redirect/s3/mars-1/" + url.QueryEscape(source), 404, "ResourceNotFound", "No such service and region are configured here"},
 		"region all":                    {"GET /v1/redirect/s3/all/" + url.QueryEscape(source), 404, "ResourceNotFound", "No such service and region are configured here"},
-		"host not allowed":              {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://evil.example/x?sig=secret"), 403, "InvalidUrl", ""},
-		"host not allowed, allowed one in its query": {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://evil.example/?https://example.com/"), 403, "InvalidUrl", ""},
-		"not https":      {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("http://example.com/x"), 403, "InvalidUrl", ""},
-		"another scheme": {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("file://example.com/x"), 403, "InvalidUrl", ""},
-		"user info":      {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://u:p@example.com/x"), 403, "InvalidUrl", ""},
-		"IPv6 zone":      {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://[::1%25x.example.com]/x"), 403, "InvalidUrl", ""},
-		"POST":           {"POST " + path(""), 405, "MethodNotAllowed", "Method not allowed here, see the Allow header"},
-		"no such path":   {"GET /v1/nothing", 404, "ResourceNotFound", "No such resource, see /v1/api-reference"},
+		"host not allowed":              {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://evil.example/x?sig=secret"), 403, "InvalidUrl", "host evil.example: url is not on the list of allowed sources"},
+		"host not allowed, allowed one in its query": {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://evil.example/?https://example.com/"), 403, "InvalidUrl", "host evil.example: url is not on the list of allowed sources"},
+		"not https":         {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("http://example.com/x"), 403, "InvalidUrl", "host example.com: only https urls are allowed"},
+		"another scheme":    {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("file://example.com/x"), 403, "InvalidUrl", "url is not an absolute http or https url"},
+		"user info":         {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://u:p@example.com/x"), 403, "InvalidUrl", "url holds a user name or password"},
+		"IPv6 zone":         {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://[::1%25x.example.com]/x"), 403, "InvalidUrl", "url has an ipv6 address that is not valid"},
+		"host with a space": {"GET /v1/redirect/s3/us-west-2/" + url.QueryEscape("https://example .com/x"), 403, "InvalidUrl", "url has a host that is not valid"},
+		"POST":              {"POST " + path(""), 405, "MethodNotAllowed", "Method not allowed here, see the Allow header"},
+		"no such path":      {"GET /v1/nothing", 404, "ResourceNotFound", "No such resource, see /v1/api-reference"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)

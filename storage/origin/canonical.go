@@ -109,7 +109,7 @@ func canonicalHost(host string) (string, error) {
 		literal, closed := strings.CutSuffix(bracketed, "]")
 		addr, err := netip.ParseAddr(literal)
 		if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
-			return "", invalidURL("url has an invalid ipv6 address")
+			return "", invalidURL("url has an ipv6 address that is not valid")
 		}
 		return "[" + addr.String() + "]", nil
 	}
@@ -121,7 +121,7 @@ func canonicalHost(host string) (string, error) {
 	// key.
 	emptyLabel := strings.HasPrefix(host, ".") || strings.Contains(host, "..")
 	if len(host) > maxHost || emptyLabel || strings.ContainsFunc(host, notInHost) {
-		return "", invalidURL("url has an invalid host")
+		return "", invalidURL("url has a host that is not valid")
 	}
 	return host, nil
 }

@@ -102,7 +102,7 @@ func (c *Client) Check(canonical string) error {
 	}
 	u, err := url.Parse(canonical)
 	if err != nil { // can't happen: Canonical is stricter. Don't wrap it: its text would hold the query.
-		return invalidURL("url is invalid")
+		return invalidURL("url is not valid")
 	}
 	if c.ensureSSL && u.Scheme != "https" {
 		return invalidURL("host %s: only https urls are allowed", u.Host)

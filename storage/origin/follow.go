@@ -63,7 +63,7 @@ func (c *Client) follow(
 func (c *Client) send(ctx context.Context, method, canonical string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, canonical, nil)
 	if err != nil { // not wrapped: its text would hold the query
-		return nil, invalidURL("url is invalid")
+		return nil, invalidURL("url is not valid")
 	}
 	maps.Copy(req.Header, header)
 	req.Header.Set("Accept", "*/*")
