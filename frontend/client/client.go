@@ -41,7 +41,7 @@ func (c *Client) endpoint(verb, service, region, object string) string {
 func (c *Client) Purge(ctx context.Context, service, region, object string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, c.endpoint("purge", service, region, object), nil)
 	if err != nil {
-		return fmt.Errorf("purge: %w", err)
+		return fmt.Errorf("purge: %w", withoutURL(err))
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	resp, err := http.DefaultClient.Do(req)

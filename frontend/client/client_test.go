@@ -82,10 +82,18 @@ func TestErrorsQuoteTheFrontEndsMessage(t *testing.T) {
 }
 
 func TestErrorsHideTheURL(t *testing.T) {
-	c := &client.Client{Server: "http://127.0.0.1:1"}
-	_, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a?sig=secret", nil)
-	require.Error(t, err)
-	require.NotContains(t, err.Error(), "secret")
+	const object = "https://example.com/a?sig=secret"
+	for name, server := range map[string]string{"unreachable": "http://127.0.0.1:1", "not a URL": "http://127.0.0.1:x"} {
+		t.Run(name, func(t *testing.T) {
+			c := &client.Client{Server: server}
+			_, err := c.Get(t.Context(), "s3", "us-west-2", object, nil)
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), "secret")
+			err = c.Purge(t.Context(), "s3", "us-west-2", object)
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), "secret")
+		})
+	}
 }
 
 func TestPurge(t *testing.T) {

@@ -4,7 +4,7 @@
 // # Guarantees
 //
 //   - A downloaded file exists only as a whole, and with the requested digest.
-//   - An error holds no URL of an object: it may hold a signature.
+//   - No error holds the object's URL, which may hold a signature.
 //
 // # Decisions
 //
