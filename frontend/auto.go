@@ -17,7 +17,7 @@ const (
 var errUnlocated = problem(codeNotFound, "The region that you call from is not known")
 
 // region returns the region in a path. It resolves auto to the client's own region and sets a header
-// with it. Where clients can't be located, auto is a region like any other that has no pool.
+// with it. Without regionOf, auto is a region like any other, and no pool has it.
 func (p *paths) region(w http.ResponseWriter, r *http.Request, params httprouter.Params) (region string, auto bool, err error) {
 	region = params.ByName("region")
 	if p.regionOf == nil || region != autoRegion {

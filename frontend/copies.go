@@ -17,13 +17,14 @@ import (
 const (
 	// maxCopies is the most objects in one list. An object is a URL in a region.
 	maxCopies = 10_000
-	// maxLine is the longest line of a list, in bytes: enough for 10,000 URLs.
+	// maxLine is the longest line of a list, in bytes: enough for all URLs of a list.
 	maxLine = 4 << 20
 	// warmers is the number of objects of one list that are requested concurrently.
 	warmers = 16
 )
 
-// lists serves /v1/copies: it requests copies of a list of objects ahead of their clients.
+// lists serves /v1/copies: it requests copies of a list of objects ahead of their clients, and behind
+// the copies that clients wait for.
 type lists struct {
 	paths   paths
 	entries Entries
@@ -31,8 +32,8 @@ type lists struct {
 	token   bearerToken
 }
 
-// serve streams: list and answer have one line of JSON each, and a line's error is in the answer to
-// it.
+// serve streams: both the list and the answer are lines of JSON. An error in a line of the list is
+// reported in a line of the answer.
 func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	if !s.token.allows(r) {
 		writeError(w, problem(codeUnauthn, "A list of copies needs the bearer token"))

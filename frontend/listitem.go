@@ -32,8 +32,8 @@ type listAnswer struct {
 	Line   int    `json:"line"` // Of the list, from 1.
 	URL    string `json:"url,omitempty"`
 	Region string `json:"region,omitempty"`
-	// Status is present, pending, or error with the failure's class. It is omitted if the entry was not
-	// read.
+	// Status is present, pending, or error with the failure's class. It is omitted if the line is
+	// invalid, or the copy could not be requested.
 	Status    cache.State  `json:"status,omitempty"`
 	StatusURL string       `json:"statusUrl,omitempty"`
 	Error     *requestBody `json:"error,omitempty"`

@@ -114,8 +114,9 @@ var (
 	noSniff     = []string{"nosniff"}
 )
 
-// commonHeaders sets the headers of every answer. Clients may store none of them: no redirect may
-// outlive its copy or its signature.
+// commonHeaders sets the headers of every answer with a body, except a redirect to a copy, which goes
+// without X-Content-Type-Options. Clients may not store an answer: no redirect may outlive its copy or
+// its signature.
 func commonHeaders(h http.Header) {
 	h["Content-Type"], h["Cache-Control"], h["X-Content-Type-Options"] = contentType, noStore, noSniff
 }
