@@ -14,7 +14,7 @@ const requestGrace = 700 * time.Millisecond
 type Outcome struct {
 	// Entry is the object's entry. It is pending if the wait ended before the flight.
 	Entry cache.Entry
-	// FirstLook is set if the flight found the final entry without waiting.
+	// FirstLook is set if the flight ended without waiting, with a final entry or QueueDown.
 	FirstLook bool
 	// QueueDown is set if the copy could not be requested.
 	QueueDown bool

@@ -99,6 +99,6 @@ func (g *Group) Stopping() bool {
 	}
 }
 
-// Drain waits for the flights that are in flight. Call it after the clients have left: a flight
-// ends with its last client.
+// Drain waits until all flights have ended. Call it after the clients have left: a flight ends with
+// its last client.
 func (g *Group) Drain() { g.running.Wait() }

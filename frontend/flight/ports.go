@@ -9,12 +9,12 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Cache holds the entries of objects; see [cache.NearCache]. Any error means that redis is
-// unavailable: callers degrade, they don't retry.
+// Cache holds the entries of objects; see [cache.NearCache]. Any error except [cache.ErrPurged] means
+// that redis is unavailable: callers degrade, or fail as Purge does. They don't retry.
 type Cache interface {
 	// Read reads redis; it never answers from memory.
 	Read(ctx context.Context, key string) (cache.Entry, error)
-	// Acquire takes the object's lease. It returns false and the present entry if there is one.
+	// Acquire takes the object's lease. It returns false and the object's entry if there is one.
 	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
 	// Release drops a lease that Acquire returned, unless the entry has changed since.
 	Release(ctx context.Context, key string, lease cache.Entry) error
