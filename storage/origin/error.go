@@ -47,7 +47,9 @@ const (
 )
 
 const (
-	maxErrorText  = 1024            // bytes; Temporal fails a workflow for good on a failure above 2 MB
+	// maxErrorText is in bytes. Temporal fails a workflow for good on a failure above 2 MB, and people
+	// don't read a text above 1 KB.
+	maxErrorText  = 1024
 	maxRetryAfter = 5 * time.Minute // a source must not be able to delay a copy for a day
 )
 
