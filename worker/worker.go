@@ -40,8 +40,8 @@ type Options struct {
 	Concurrency, LargeSlots int
 	// Bridge starts workflows for the messages of Queue. Nil means that the process only copies.
 	Bridge *Bridge
-	// Queue is the bridge's queue. Receivers receive from it concurrently, and VisibilityTimeout is
-	// as in [queue.Receiver].
+	// Queue is the bridge's queue, Receivers the number of its concurrent receivers, and
+	// VisibilityTimeout as in [queue.Receiver].
 	Queue             *queue.Queue
 	Receivers         int
 	VisibilityTimeout time.Duration
