@@ -71,21 +71,11 @@ type Object struct {
 // Get requests an object and follows the redirect, to the copy or to the source. If want is not
 // empty, the object must have that digest. A refusal is an error with the front end's message.
 func (c *Client) Get(ctx context.Context, service, region, object string, want Digest) (Object, error) {
-	follow := *http.DefaultClient
-	follow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := get(ctx, &follow, c.RedirectURL(service, region, object, want))
+	r, err := c.follow(ctx, c.RedirectURL(service, region, object, want))
 	if err != nil {
-		return Object{}, fmt.Errorf("front end %s (--server, CLOUD_MIRROR_SERVER): %w", c.Server, err)
+		return Object{}, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusFound {
-		return Object{}, fmt.Errorf("redirect: %s", errorMessage(resp))
-	}
-	var answer struct{ Status, Msg string }
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
-		return Object{}, errors.New("redirect: the response is not from a cloud-mirror")
-	}
-	resp, err = get(ctx, http.DefaultClient, resp.Header.Get("Location"))
+	resp, err := get(ctx, http.DefaultClient, r.location)
 	if err != nil {
 		return Object{}, fmt.Errorf("object: %w", err)
 	}
@@ -95,8 +85,51 @@ func (c *Client) Get(ctx context.Context, service, region, object string, want D
 	}
 	return Object{
 		Body: verifying(resp.Body, want), Size: resp.ContentLength,
-		Copied: answer.Status == "present", Reason: answer.Msg,
+		Copied: r.Status == "present", Reason: r.Msg,
 	}, nil
+}
+
+// redirect is a front end's redirect away from itself.
+type redirect struct {
+	location    string
+	Status, Msg string // Of the body.
+}
+
+// maxChain bounds the redirects of a front end to itself, at twice the redirects that curl follows.
+const maxChain = 100
+
+// follow sends redirect requests until the front end redirects elsewhere. A front end with
+// frontend.chain redirects to itself for the remainder of a wait.
+func (c *Client) follow(ctx context.Context, target string) (redirect, error) {
+	client := *http.DefaultClient
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for range maxChain {
+		r, itself, err := c.request(ctx, &client, target)
+		if err != nil || !itself {
+			return r, err
+		}
+		target = r.location
+	}
+	return redirect{}, errors.New("redirect: the front end redirects to itself without end")
+}
+
+// request sends one redirect request. itself is set if the front end redirects to itself.
+func (c *Client) request(ctx context.Context, client *http.Client, target string) (r redirect, itself bool, err error) {
+	resp, err := get(ctx, client, target)
+	if err != nil {
+		return r, false, fmt.Errorf("front end %s (--server, CLOUD_MIRROR_SERVER): %w", c.Server, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusFound {
+		return r, false, fmt.Errorf("redirect: %s", errorMessage(resp))
+	}
+	location, err := resp.Location()
+	if err != nil || json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&r) != nil {
+		return r, false, errors.New("redirect: the response is not from a cloud-mirror")
+	}
+	r.location = location.String()
+	itself = location.Host == resp.Request.URL.Host && strings.Contains(location.EscapedPath(), "/v1/redirect/")
+	return r, itself, nil
 }
 
 func get(ctx context.Context, c *http.Client, u string) (*http.Response, error) {

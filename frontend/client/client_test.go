@@ -64,6 +64,39 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// A front end with frontend.chain redirects to itself, by a relative Location, until the wait is over.
+func TestGetFollowsAChain(t *testing.T) {
+	for name, tc := range map[string]struct {
+		hops int
+		err  string
+	}{
+		"of two":      {2, ""},
+		"without end": {1000, "redirect: the front end redirects to itself without end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hops := 0
+			c := newFrontEnd(t, func(w http.ResponseWriter, self string) {
+				location, body := self+"/object", `{"status":"present","url":"x"}`
+				if hops++; hops <= tc.hops {
+					location, body = "/v1/redirect/s3/us-west-2/x?max_wait=1s", `{"url":"x","msg":"Cached copy is still being made, ask again"}`
+				}
+				w.Header().Set("Location", location)
+				w.WriteHeader(http.StatusFound)
+				_, _ = io.WriteString(w, body)
+			})
+			o, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a", nil)
+			if tc.err != "" {
+				require.EqualError(t, err, tc.err)
+				return
+			}
+			require.NoError(t, err)
+			defer o.Body.Close()
+			require.True(t, o.Copied)
+			require.Equal(t, tc.hops+1, hops)
+		})
+	}
+}
+
 func TestErrorsQuoteTheFrontEndsMessage(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"msg":"Unexpected HTTP Status: 404","err":"BadHTTPStatus"}`: "404 Not Found: Unexpected HTTP Status: 404",
