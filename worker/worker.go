@@ -77,7 +77,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%w (%s)", ErrAttributes, strings.Join(missing, ", "))
 	}
-	fatal := make(chan error, len(w.opts.Activities))
+	fatal := make(chan error, 2*len(w.opts.Activities)) // One for each Temporal worker, so that none blocks.
 	stop, err := startCopiers(w.client, w.opts, fatal)
 	defer stop()
 	if err != nil {
