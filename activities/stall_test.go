@@ -80,9 +80,9 @@ func (hangingBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, 
 func TestCopyThatWaitsForItsTurnIsNotCut(t *testing.T) {
 	b := newFixture(t)
 	b.large()
-	b.Copier.StallTimeout, b.Copier.Limit = 150*time.Millisecond, semaphore.NewWeighted(1)
-	require.NoError(t, b.Copier.Limit.Acquire(t.Context(), 1))
-	time.AfterFunc(3*time.Second, func() { b.Copier.Limit.Release(1) })
+	b.Copier.StallTimeout, b.Copier.MaxParts = 150*time.Millisecond, semaphore.NewWeighted(1)
+	require.NoError(t, b.Copier.MaxParts.Acquire(t.Context(), 1))
+	time.AfterFunc(3*time.Second, func() { b.Copier.MaxParts.Release(1) })
 	_, err := b.copyLarge(t, b.input())
 	require.NoError(t, err)
 }

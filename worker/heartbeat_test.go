@@ -37,7 +37,7 @@ func (s *heartbeatServer) RecordActivityTaskHeartbeat(
 }
 
 // RecordActivityTaskHeartbeatById is the control: the same call, which no worker makes.
-func (s *heartbeatServer) RecordActivityTaskHeartbeatById(
+func (s *heartbeatServer) RecordActivityTaskHeartbeatById( //nolint:revive // The API has this name.
 	ctx context.Context, _ *workflowservice.RecordActivityTaskHeartbeatByIdRequest,
 ) (*workflowservice.RecordActivityTaskHeartbeatByIdResponse, error) {
 	return &workflowservice.RecordActivityTaskHeartbeatByIdResponse{}, s.heartbeat(ctx, s.calls.Add(1))
@@ -107,7 +107,7 @@ func TestHeartbeats(t *testing.T) {
 
 // codeOf returns the code of an error of the SDK's client.
 func codeOf(err error) codes.Code {
-	if with, ok := err.(interface{ Status() *status.Status }); ok { //nolint:errorlint // the client wraps nothing
+	if with, ok := err.(interface{ Status() *status.Status }); ok {
 		return with.Status().Code()
 	}
 	return status.Code(err)

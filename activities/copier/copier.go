@@ -82,8 +82,8 @@ type Copier struct {
 	PartSize int64
 	// Parts is the limit of parts of one copy that are in flight.
 	Parts int
-	// Limit, if set, bounds the parts of all copies of the pool that are in flight.
-	Limit *semaphore.Weighted
+	// MaxParts, if set, bounds the parts of all copies of the pool that are in flight.
+	MaxParts *semaphore.Weighted
 	// StallTimeout is the period in which a source must send MinRate bytes a second on average, and
 	// at least one byte.
 	StallTimeout time.Duration

@@ -45,7 +45,7 @@ func (u *upload) acquireSlot(
 	}
 	r.job.Counters.Waiting.Add(1)
 	defer r.job.Counters.Waiting.Add(-1)
-	for _, limit := range []*semaphore.Weighted{slots, r.copier.Limit} {
+	for _, limit := range []*semaphore.Weighted{slots, r.copier.MaxParts} {
 		if limit == nil {
 			continue
 		}

@@ -117,7 +117,7 @@ func (c *Config) Locator(report func(error)) (*region.Locator, error) {
 		return nil, nil //nolint:nilnil // the setting is optional
 	}
 	o := region.Options{
-		Source: c.Region.IPRanges, Interval: c.Region.Reload, Report: report, TrustedHops: c.Region.TrustedHops,
+		IPRanges: c.Region.IPRanges, Reload: c.Region.Reload, Report: report, TrustedHops: c.Region.TrustedHops,
 		Nearest: c.Region.Nearest, Default: c.Region.Default,
 	}
 	for _, p := range c.Pools {
@@ -138,7 +138,7 @@ func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*co
 			Memory:          large,
 			PartSize:        int64(c.S3.PartSize),
 			Parts:           c.Worker.Parts,
-			Limit:           semaphore.NewWeighted(int64(p.MaxParts)),
+			MaxParts:        semaphore.NewWeighted(int64(p.MaxParts)),
 			StallTimeout:    c.Source.StallTimeout,
 			MinRate:         int64(c.Source.MinRate),
 			SpoolDir:        c.Worker.SpoolDir,

@@ -25,11 +25,11 @@ const (
 
 // Options configures a Locator. Source and Pools are required.
 type Options struct {
-	// Source is the document of IP ranges: a file's path, or an http or https URL. Errors show no
+	// IPRanges is the document of IP ranges: a file's path, or an http or https URL. Errors show no
 	// more of a URL than its host and path.
-	Source string
-	// Interval is the time between two loads of the document; 0 means 1 h.
-	Interval time.Duration
+	IPRanges string
+	// Reload is the time between two loads of the document; 0 means 1 h.
+	Reload time.Duration
 	// Report receives the error of every load that failed; nil discards them. Load and Run call it.
 	Report func(error)
 	// TrustedHops is the number of proxies between clients and the front end: see [ClientAddr].
@@ -67,20 +67,20 @@ type Locator struct {
 // New returns a locator that knows no addresses yet. It does no I/O. Its error names the invalid
 // option.
 func New(o Options) (*Locator, error) {
-	if o.Interval < 0 || o.Timeout < 0 || o.MaxBytes < 0 || o.TrustedHops < 0 {
+	if o.Reload < 0 || o.Timeout < 0 || o.MaxBytes < 0 || o.TrustedHops < 0 {
 		return nil, errors.New("interval, timeout, size and trusted proxies must not be negative")
 	}
 	pools, err := poolRegions(&o)
 	if err != nil {
 		return nil, err
 	}
-	source, err := newSource(o.Source, cmp.Or(o.MaxBytes, defaultMaxBytes), cmp.Or(o.Timeout, defaultTimeout))
+	source, err := newSource(o.IPRanges, cmp.Or(o.MaxBytes, defaultMaxBytes), cmp.Or(o.Timeout, defaultTimeout))
 	if err != nil {
 		return nil, err
 	}
 	l := &Locator{
 		source: source, pools: pools, fallback: o.Default, hops: o.TrustedHops,
-		interval: cmp.Or(o.Interval, defaultInterval), report: o.Report, after: o.After,
+		interval: cmp.Or(o.Reload, defaultInterval), report: o.Report, after: o.After,
 	}
 	if l.report == nil {
 		l.report = func(error) {}

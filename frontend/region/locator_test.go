@@ -64,7 +64,7 @@ func TestLocate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := region.Options{
-				Source: path, Pools: []string{"us-west-2", "us-east-1", "eu-west-1"},
+				IPRanges: path, Pools: []string{"us-west-2", "us-east-1", "eu-west-1"},
 				Nearest: map[string]string{"ap-south-1": "eu-west-1"},
 			}
 			got, ok := newLocator(t, o).Locate(requestFrom(tc.client))
@@ -81,8 +81,8 @@ func TestLocate(t *testing.T) {
 
 func TestLocateBehindProxies(t *testing.T) {
 	o := region.Options{
-		Source: tempFile(t, ipRanges("198.51.100.0/24 us-west-2", "203.0.113.0/24 us-east-1")),
-		Pools:  []string{"us-west-2", "us-east-1"},
+		IPRanges: tempFile(t, ipRanges("198.51.100.0/24 us-west-2", "203.0.113.0/24 us-east-1")),
+		Pools:    []string{"us-west-2", "us-east-1"},
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = "198.51.100.1:567"
@@ -101,7 +101,7 @@ func TestLocateBehindProxies(t *testing.T) {
 }
 
 func TestChooseWithoutADocument(t *testing.T) {
-	l, err := region.New(region.Options{Source: "later.json", Pools: []string{"us-west-2"}, Default: "us-west-2"})
+	l, err := region.New(region.Options{IPRanges: "later.json", Pools: []string{"us-west-2"}, Default: "us-west-2"})
 	require.NoError(t, err)
 	got, ok := l.Choose(netip.MustParseAddr("198.51.100.1"))
 	require.Equal(t, "us-west-2", got)
@@ -111,7 +111,7 @@ func TestChooseWithoutADocument(t *testing.T) {
 
 func TestChooseNormalizesAddresses(t *testing.T) {
 	path := tempFile(t, ipRanges("198.51.100.0/24 us-west-2", "fe80::/10 us-west-2"))
-	l := newLocator(t, region.Options{Source: path, Pools: []string{"us-west-2"}})
+	l := newLocator(t, region.Options{IPRanges: path, Pools: []string{"us-west-2"}})
 	for _, a := range []string{"198.51.100.1", "::ffff:198.51.100.1", "fe80::1", "fe80::1%eth0"} {
 		_, ok := l.Choose(netip.MustParseAddr(a))
 		require.True(t, ok, a)
@@ -144,7 +144,7 @@ func TestLoadRejectsInvalidDocuments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := tempFile(t, tc.body)
-			l, err := region.New(region.Options{Source: path, Pools: []string{"us-west-2"}, MaxBytes: 1000})
+			l, err := region.New(region.Options{IPRanges: path, Pools: []string{"us-west-2"}, MaxBytes: 1000})
 			require.NoError(t, err)
 			err = l.Load(t.Context())
 			if tc.why == "" {
@@ -160,9 +160,9 @@ func TestLoadRejectsInvalidDocuments(t *testing.T) {
 func TestNewRejectsInvalidOptions(t *testing.T) {
 	for why, change := range map[string]func(*region.Options){
 		"":                    func(*region.Options) {},
-		"no source":           func(o *region.Options) { o.Source = "" },
-		"not a usable URL":    func(o *region.Options) { o.Source = "https://" },
-		"s3 is not supported": func(o *region.Options) { o.Source = "s3://bucket/ranges.json" },
+		"no source":           func(o *region.Options) { o.IPRanges = "" },
+		"not a usable URL":    func(o *region.Options) { o.IPRanges = "https://" },
+		"s3 is not supported": func(o *region.Options) { o.IPRanges = "s3://bucket/ranges.json" },
 		"no region has":       func(o *region.Options) { o.Pools = nil },
 		`"" is not the`:       func(o *region.Options) { o.Pools = append(o.Pools, "") },
 		`"GLOBAL" is not`:     func(o *region.Options) { o.Pools = append(o.Pools, "GLOBAL") },
@@ -174,14 +174,14 @@ func TestNewRejectsInvalidOptions(t *testing.T) {
 		"is not a region":    func(o *region.Options) { o.Nearest = map[string]string{"": "us-east-1"} },
 		`"mars-1" has no`:    func(o *region.Options) { o.Default = "mars-1" },
 		"be negative":        func(o *region.Options) { o.TrustedHops = -1 },
-		"must not be":        func(o *region.Options) { o.Interval = -time.Second },
+		"must not be":        func(o *region.Options) { o.Reload = -time.Second },
 		"timeout":            func(o *region.Options) { o.Timeout = -time.Second },
 		"size and trusted":   func(o *region.Options) { o.MaxBytes = -1 },
 		"default region: \"": func(o *region.Options) { o.Default = "GLOBAL" },
 	} {
 		t.Run(why, func(t *testing.T) {
 			o := region.Options{
-				Source: "ranges.json", Pools: []string{"us-west-2", "us-east-1"}, Default: "us-west-2",
+				IPRanges: "ranges.json", Pools: []string{"us-west-2", "us-east-1"}, Default: "us-west-2",
 				Nearest: map[string]string{"us-west-1": "us-west-2"},
 			}
 			change(&o)

@@ -89,7 +89,7 @@ func TestTrieAgreesWithAScan(t *testing.T) {
 		all := randomEntries(r, 2+r.IntN(300), append(pools, "GLOBAL", ""))
 		all = append(all, entry{netip.MustParsePrefix("192.0.2.0/24"), "us-west-2"}) // at least one prefix has a region
 		replaceFile(t, path, toDocument(all))
-		l := newLocator(t, region.Options{Source: path, Pools: pools})
+		l := newLocator(t, region.Options{IPRanges: path, Pools: pools})
 		for i := range 500 {
 			a := randomAddr(r, []int{4, 16}[r.IntN(2)])
 			if i < len(all) {
@@ -166,7 +166,7 @@ func largeLocator(t testing.TB) (*region.Locator, []string) {
 	}
 	path := filepath.Join(t.TempDir(), "ranges.json")
 	require.NoError(t, os.WriteFile(path, []byte(toDocument(all)), 0o600))
-	l := newLocator(t, region.Options{Source: path, Pools: pools})
+	l := newLocator(t, region.Options{IPRanges: path, Pools: pools})
 	require.Equal(t, manyPrefixes, l.Prefixes())
 	return l, clients
 }

@@ -27,7 +27,7 @@ func regionOf(l *region.Locator) string {
 // reloadOptions returns the options of a locator in these tests.
 func reloadOptions(source string, c *clock, f *failures) region.Options {
 	return region.Options{
-		Source: source, Interval: time.Minute, Report: f.report, After: c.after, Pools: []string{"us-west-2", "us-east-1"},
+		IPRanges: source, Reload: time.Minute, Report: f.report, After: c.after, Pools: []string{"us-west-2", "us-east-1"},
 	}
 }
 
@@ -87,7 +87,7 @@ func TestBadReloadKeepsTheOldTable(t *testing.T) {
 func TestRetryDelayIsCappedByTheInterval(t *testing.T) {
 	c, f := newClock(), &failures{}
 	o := reloadOptions("nowhere.json", c, f)
-	o.Interval = time.Second
+	o.Reload = time.Second
 	l, err := region.New(o)
 	require.NoError(t, err)
 	runLocator(t, l)
@@ -97,7 +97,7 @@ func TestRetryDelayIsCappedByTheInterval(t *testing.T) {
 func TestIntervalDefaultsToOneHour(t *testing.T) {
 	c := newClock()
 	o := reloadOptions(tempFile(t, ipRanges("198.51.100.0/24 us-west-2")), c, &failures{})
-	o.Interval = 0
+	o.Reload = 0
 	runLocator(t, newLocator(t, o))
 	require.Equal(t, time.Hour, c.pause(t))
 }
@@ -105,7 +105,7 @@ func TestIntervalDefaultsToOneHour(t *testing.T) {
 func TestAfterDefaultsToTheWallClock(t *testing.T) {
 	path := tempFile(t, ipRanges("198.51.100.0/24 us-west-2"))
 	o := reloadOptions(path, newClock(), &failures{})
-	o.Interval, o.After = time.Millisecond, nil
+	o.Reload, o.After = time.Millisecond, nil
 	l := newLocator(t, o)
 	runLocator(t, l)
 	replaceFile(t, path, ipRanges("198.51.100.0/24 us-east-1"))
