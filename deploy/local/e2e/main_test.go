@@ -32,12 +32,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (int, error) {
+func run(m *testing.M) (code int, err error) {
 	dir, err := os.MkdirTemp("", "cloud-mirror-e2e-")
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() {
+		if code != 0 || err != nil {
+			keepLogs(dir)
+		}
+		os.RemoveAll(dir)
+	}()
 	root, err := stack.FindRoot(".")
 	if err != nil {
 		return 0, err
@@ -57,7 +62,7 @@ func run(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer sys.temporal.Close()
-	code := m.Run()
+	code = m.Run()
 	// Whichever tests were run, there is a secret that could be seen.
 	target := redirectURL(0, "us-west-2", "http://127.0.0.1:1/?sig="+secret, "?max_wait=0")
 	if _, err := request(http.MethodGet, target, ""); err != nil {
@@ -72,6 +77,19 @@ func settings() []string {
 		"CLOUD_MIRROR_LOG_LEVEL=debug", "CLOUD_MIRROR_CACHE_RETRY_AFTER=2s",
 		"CLOUD_MIRROR_SQS_VISIBILITY_TIMEOUT=5s", "CLOUD_MIRROR_CACHE_LEASE=20s",
 	}
+}
+
+// keepLogs moves the logs of a failed run out of the state folder, which the run removes, and prints where they are.
+func keepLogs(dir string) {
+	kept, err := os.MkdirTemp("", "cloud-mirror-e2e-logs-")
+	if err == nil {
+		err = os.CopyFS(kept, os.DirFS(filepath.Join(dir, "logs")))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: logs not kept:", err)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "e2e: logs of all processes:", kept)
 }
 
 // inspectLogs finds what no test asked for: a data race, a panic, or a secret that a test put into a query.
