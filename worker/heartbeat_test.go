@@ -36,11 +36,11 @@ func (s *heartbeatServer) RecordActivityTaskHeartbeat(
 	return &workflowservice.RecordActivityTaskHeartbeatResponse{}, s.heartbeat(ctx, s.calls.Add(1))
 }
 
-// RecordActivityTaskHeartbeatById is the control: the same call, which no worker makes.
-func (s *heartbeatServer) RecordActivityTaskHeartbeatById( //nolint:revive // The API has this name.
-	ctx context.Context, _ *workflowservice.RecordActivityTaskHeartbeatByIdRequest,
-) (*workflowservice.RecordActivityTaskHeartbeatByIdResponse, error) {
-	return &workflowservice.RecordActivityTaskHeartbeatByIdResponse{}, s.heartbeat(ctx, s.calls.Add(1))
+// RespondActivityTaskCompleted is the control: a call that keeps its deadline.
+func (s *heartbeatServer) RespondActivityTaskCompleted(
+	ctx context.Context, _ *workflowservice.RespondActivityTaskCompletedRequest,
+) (*workflowservice.RespondActivityTaskCompletedResponse, error) {
+	return &workflowservice.RespondActivityTaskCompletedResponse{}, s.heartbeat(ctx, s.calls.Add(1))
 }
 
 func dialServer(t *testing.T, s *heartbeatServer) workflowservice.WorkflowServiceClient {
@@ -99,7 +99,7 @@ func TestHeartbeats(t *testing.T) {
 			d.calls.Store(0)
 			ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
-			_, err = c.RecordActivityTaskHeartbeatById(ctx, &workflowservice.RecordActivityTaskHeartbeatByIdRequest{})
+			_, err = c.RespondActivityTaskCompleted(ctx, &workflowservice.RespondActivityTaskCompletedRequest{})
 			require.Equal(t, tc.control, codeOf(err), "%v", err)
 		})
 	}

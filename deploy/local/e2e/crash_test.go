@@ -41,16 +41,16 @@ func TestKilledAtEveryPoint(t *testing.T) {
 		{"before the cache write", large, "", 0, false, want{200, 0, large, 0, again, "UpdateCache"}},
 		{"after the cache write", small, "", 0, true, want{200, 0, small, 0, "one request", "UpdateCache"}},
 	}
-	v := newVictim(t, east)
+	k := startKillable(t, east)
 	sources, objects, points := make([]*ranged, len(copies)), make([]string, len(copies)), make([]*point, len(copies))
 	start := func(i int) {
 		c := copies[i]
 		sources[i] = newRanged(t, c.size, nil)
 		objects[i] = sources[i].object()
 		if c.call == "" {
-			points[i] = v.redis.stop(east, objects[i], c.reply)
+			points[i] = k.redis.stop(east, objects[i], c.reply)
 		} else {
-			points[i] = v.s3.stop(objects[i], c.call, c.part, c.reply).point
+			points[i] = k.s3.stop(objects[i], c.call, c.part, c.reply).point
 		}
 		require.False(t, ask(t, east, objects[i], "?max_wait=0").isCopy())
 	}
@@ -62,7 +62,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 			if !c.reply {
 				stored--
 			}
-			eventually(t, func() bool { return v.s3.count(objects[i], callPart) == stored }, c.name)
+			eventually(t, func() bool { return k.s3.count(objects[i], callPart) == stored }, c.name)
 		}
 		require.Equal(t, c.want.object, head(t, east, objects[i]).status, c.name)
 		require.Len(t, openUploads(t, east, keyOf(t, objects[i])), c.want.uploads, c.name)
@@ -80,7 +80,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	for i := last; i < len(copies); i++ {
 		arrive(i)
 	}
-	v.kill()
+	k.kill()
 	require.NoError(t, sys.Resume("worker-us-east-1"))
 
 	for i, c := range copies {

@@ -12,11 +12,11 @@ import (
 // TestCopyOutlivesABriefOutageOfTemporal takes Temporal away from a worker in the middle of a copy, for
 // three seconds: heartbeats fail, which are sent each second, and the copy must not end with them.
 func TestCopyOutlivesABriefOutageOfTemporal(t *testing.T) {
-	v := newVictim(t, east)
+	k := startKillable(t, east)
 	for name, away := range map[string]func() (back func()){
 		"connections are refused": func() func() {
-			v.temporal.cut()
-			return v.temporal.mend
+			k.temporal.cut()
+			return k.temporal.mend
 		},
 		"Temporal hangs": func() func() {
 			return freeze(t, func(s syscall.Signal) { require.NoError(t, sys.Signal("temporal", s)) })

@@ -144,26 +144,27 @@ func (p *process) terminate(t *testing.T) {
 	}
 }
 
-// victim is a worker as the stack's but for the proxies that it speaks through.
-type victim struct {
+// killable is a worker that a test may kill or freeze. It reaches S3, redis and Temporal through
+// proxies.
+type killable struct {
 	*process
 	s3       *s3Proxy
 	redis    *redisProxy
 	temporal *relay
 }
 
-// newVictim takes the place of a region's worker, which is there again after the test.
-func newVictim(t *testing.T, region string) *victim {
+// startKillable takes the place of a region's worker, which is there again after the test.
+func startKillable(t *testing.T, region string) *killable {
 	t.Helper()
 	pause(t, stack.WorkerName(region))
-	v := &victim{s3: newS3Proxy(t, region), redis: newRedisProxy(t), temporal: newTemporalRelay(t)}
+	k := &killable{s3: newS3Proxy(t, region), redis: newRedisProxy(t), temporal: newTemporalRelay(t)}
 	config := editedConfig(t, func(c settingsTree) {
-		c.set(t, "redis.url", "redis://"+v.redis.addr+"/0")
-		c.setEndpoint(t, region, v.s3.URL)
+		c.set(t, "redis.url", "redis://"+k.redis.addr+"/0")
+		c.setEndpoint(t, region, k.s3.URL)
 	})
-	v.process = startProcess(t, "victim", sys.Binary(), strings.Fields("worker --pool s3_"+region+" --no-bridge --config "+config),
-		"TEMPORAL_ADDRESS="+v.temporal.addr)
-	return v
+	k.process = startProcess(t, "killable", sys.Binary(), strings.Fields("worker --pool s3_"+region+" --no-bridge --config "+config),
+		"TEMPORAL_ADDRESS="+k.temporal.addr)
+	return k
 }
 
 // pause stops a process of the stack until the test is over.

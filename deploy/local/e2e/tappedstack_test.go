@@ -95,10 +95,10 @@ func newTappedStack(t *testing.T) *tappedStack {
 		c.setEndpoint(t, west, "http://"+s.s3.Listen)
 	})
 	s.worker = startProcess(t, "tapped-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config), "TEMPORAL_ADDRESS="+s.temporal.Listen)
-	// The near cache would hide an outage of redis, so it holds no entries. The timeout of
-	// redis is the product's default.
+	// The near cache would hide an outage of redis, so it holds no entries. The timeout of redis is
+	// three times the product's default, and still below the latency of a slow redis.
 	s.frontEnd = startProcess(t, "tapped-frontend", sys.Binary(), strings.Fields("frontend --config "+config),
-		"CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0", "CLOUD_MIRROR_REDIS_TIMEOUT=50ms")
+		"CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0", "CLOUD_MIRROR_REDIS_TIMEOUT=150ms")
 	return s
 }
 

@@ -105,7 +105,11 @@ func TestPurgeReachesAllFrontEnds(t *testing.T) {
 	}, "the other front end has entries in memory")
 	purge(t, west, object)
 	purged := time.Now()
-	for ask2().isCopy() {
-		require.Less(t, time.Since(purged), 150*time.Millisecond, "the purged copy is still served")
+	for {
+		sent := time.Now() // The request's time counts: on a busy machine the answer may be late.
+		if !ask2().isCopy() {
+			break
+		}
+		require.Less(t, sent.Sub(purged), 150*time.Millisecond, "the purged copy is still served")
 	}
 }

@@ -40,12 +40,12 @@ func TestZombie(t *testing.T) {
 		"part of what was purged":       {large, callPart, 2, purged, 0},
 		"complete of what was purged":   {large, callComplete, 0, purged, 404},
 	}
-	v := newVictim(t, central)
+	k := startKillable(t, central)
 	sources, objects, points := map[string]*ranged{}, map[string]string{}, map[string]*s3Point{}
 	for name, c := range copies {
 		sources[name] = newRanged(t, c.size, nil)
 		objects[name] = sources[name].object()
-		points[name] = v.s3.stop(objects[name], c.call, c.part, false)
+		points[name] = k.s3.stop(objects[name], c.call, c.part, false)
 		require.False(t, ask(t, central, objects[name], "?max_wait=0").isCopy())
 	}
 	for name, p := range points {
@@ -53,11 +53,11 @@ func TestZombie(t *testing.T) {
 		if p.call == callPart {
 			// The gateway creates an aborted upload again when it has received the rest of a part. A part that
 			// is not held must not be halfway when the worker freezes.
-			eventually(t, func() bool { return v.s3.count(objects[name], callPart) == parts-1 }, name)
+			eventually(t, func() bool { return k.s3.count(objects[name], callPart) == parts-1 }, name)
 		}
 	}
-	v.signal(t, syscall.SIGSTOP)
-	v.temporal.cut() // its polls would take tasks that nobody does before they time out
+	k.signal(t, syscall.SIGSTOP)
+	k.temporal.cut() // its polls would take tasks that nobody does before they time out
 	for name, p := range points {
 		select {
 		case <-p.answered:
@@ -92,29 +92,29 @@ func TestZombie(t *testing.T) {
 		require.Empty(t, openUploads(t, central, keyOf(t, objects[name])), name)
 	}
 
-	v.s3.letGo()
+	k.s3.letGo()
 	for _, p := range points {
 		<-p.answered
 	}
-	v.signal(t, syscall.SIGCONT)
+	k.signal(t, syscall.SIGCONT)
 	// Without Temporal the zombie does not learn that it is one before it has seen what became of its calls. It
 	// sends this HEAD in any case: also if its heartbeats fail, and the SDK cancels the copy, between the reply
 	// and the HEAD.
 	for name, c := range copies {
 		if (c.call == callPut || c.call == callComplete) && c.fate != purged {
-			eventually(t, func() bool { return v.s3.count(objects[name], callHead) > 0 }, name)
+			eventually(t, func() bool { return k.s3.count(objects[name], callHead) > 0 }, name)
 		}
 	}
-	v.temporal.mend()
+	k.temporal.mend()
 	// A result reaches Temporal, which refuses it, unless the copy ended ten seconds before the mend.
 	var refused int
 	eventually(t, func() bool {
 		var lost int
-		refused, lost = v.results(t)
+		refused, lost = k.results(t)
 		return refused+lost == len(copies)
 	}, "each of the zombie's copies ends")
 	require.Positive(t, refused, "Temporal refused no result")
-	v.terminate(t)
+	k.terminate(t)
 
 	for name, c := range copies {
 		t.Run(name, func(t *testing.T) {
@@ -141,25 +141,25 @@ func TestZombie(t *testing.T) {
 // TestZombieAbortsNothing thaws a worker that was about to abort what earlier copies had left, while another one copies.
 func TestZombieAbortsNothing(t *testing.T) {
 	gate := make(chan struct{})
-	v := newVictim(t, central)
+	k := startKillable(t, central)
 	s := newRanged(t, 22*mib, after(10*mib, gate))
 	object := s.object()
-	at := v.s3.stop(object, callList, 0, false)
+	at := k.s3.stop(object, callList, 0, false)
 	require.False(t, ask(t, central, object, "?max_wait=0").isCopy())
 	at.wait(t, "list")
-	v.signal(t, syscall.SIGSTOP)
-	v.temporal.cut()
+	k.signal(t, syscall.SIGSTOP)
+	k.temporal.cut()
 	require.NoError(t, sys.Resume("worker-eu-central-1"))
 	eventually(t, func() bool { return storedParts(t, central, keyOf(t, object)) == 2 && s.open.Load() == 3 }, "half a copy")
 	before := openUploads(t, central, keyOf(t, object))
 
-	v.s3.letGo()
+	k.s3.letGo()
 	<-at.answered
 	require.Equal(t, 200, at.status)
-	v.temporal.mend()
-	v.signal(t, syscall.SIGCONT)
-	eventually(t, func() bool { refused, _ := v.results(t); return refused == 1 }, "the zombie's result is refused")
-	v.terminate(t)
+	k.temporal.mend()
+	k.signal(t, syscall.SIGCONT)
+	eventually(t, func() bool { refused, _ := k.results(t); return refused == 1 }, "the zombie's result is refused")
+	k.terminate(t)
 	require.Equal(t, before, openUploads(t, central, keyOf(t, object)))
 	close(gate)
 	requireCopy(t, s.source, central, ask(t, central, object, ""))
@@ -169,9 +169,9 @@ func TestZombieAbortsNothing(t *testing.T) {
 }
 
 // results counts the results of activities that Temporal refused, and those that did not reach it.
-func (v *victim) results(t *testing.T) (refused, lost int) {
+func (k *killable) results(t *testing.T) (refused, lost int) {
 	t.Helper()
-	for _, line := range v.logged(t) {
+	for _, line := range k.logged(t) {
 		var said struct{ Message, WorkerType, Error string }
 		if json.Unmarshal(line, &said) != nil || said.WorkerType != "ActivityWorker" ||
 			said.Message != "Task processing failed with error" {
