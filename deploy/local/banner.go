@@ -36,7 +36,8 @@ func printBanner(w io.Writer, s *stack.Stack) {
 	row("origin", "origin", s.OriginURL(), "serves ", s.OriginDir())
 	_ = t.Flush()
 
-	// The same as encodeURIComponent: the URL has no space, which QueryEscape would encode differently.
+	// The same as encodeURIComponent: the URL has no space, which QueryEscape would encode
+	// differently.
 	object := url.QueryEscape(s.OriginURL() + "/hello.txt")
 	fmt.Fprintf(w, `
   purge token  %s

@@ -92,11 +92,12 @@ func testEnv(s *stack.Stack) []string {
 
 // foreground runs a command on the terminal of this process.
 //
-//   - A Ctrl-C reaches the command from the terminal, because it is in the same process group. Only a
-//     SIGTERM to this process is passed on.
+//   - A Ctrl-C reaches the command from the terminal, because it is in the same process group. Only
+//     a SIGTERM to this process is passed on.
 //   - The context must not be the command's own: that would kill the command at a Ctrl-C, which the
 //     command handles itself.
-//   - If the context is done already, foreground starts nothing and returns the error of the context.
+//   - If the context is done already, foreground starts nothing and returns the error of the
+//     context.
 //   - A failed command is a commandError.
 func foreground(ctx context.Context, cmd *exec.Cmd) error {
 	if err := ctx.Err(); err != nil {

@@ -77,8 +77,8 @@ func TestFailedStart(t *testing.T) {
 	}
 }
 
-// TestExec runs a command beside real services. It requires the command's exit status, and the addresses
-// of the services in its environment.
+// TestExec runs a command beside real services. It requires the command's exit status, and the
+// addresses of the services in its environment.
 func TestExec(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "exec", "--", "sh", "-c", `echo "$CM_TEST_REDIS_URL|$CM_TEST_S3_ENDPOINTS|$CM_TEST_SQS_ENDPOINT|$CM_TEST_MINIO_ENDPOINT|$TEMPORAL_ADDRESS|$AWS_REGION"; exit 7`)
 	cmd.Env = append(os.Environ(), "LOCAL_TEST_COMMAND=1")

@@ -23,7 +23,8 @@ type task struct {
 	Region, Endpoint string
 	PartSize, Memory config.Size
 	Parts            int
-	// Before is copied first, if it is set. The process then has connections and buffers for Copies.
+	// Before is copied first, if it is set. The process then has connections and buffers for
+	// Copies.
 	Before *job
 	Copies []job
 	// State is the path of a file for the state of the copy, which resumes from it if the file

@@ -43,8 +43,8 @@ func Run(ctx context.Context, p Program) (stdout []byte, u Usage, err error) {
 	return stdout, u, nil
 }
 
-// RunAndKill runs p and kills it with SIGKILL as soon as the condition holds. A process that ends by
-// itself is an error.
+// RunAndKill runs p and kills it with SIGKILL as soon as the condition holds. A process that ends
+// by itself is an error.
 func RunAndKill(ctx context.Context, p Program, condition func() (bool, error)) error {
 	cmd := p.command(ctx)
 	if err := cmd.Start(); err != nil {

@@ -15,6 +15,6 @@
 // # Decisions
 //
 //   - 2026-11-24: The baseline of the rates is a bare httprouter that gives the same response.
-//   - 2026-11-24: Front ends are processes of the product, the bare router is a process too, and redis
-//     is a redis-server. The load is wrk's.
+//   - 2026-11-24: Front ends are processes of the product, the bare router is a process too, and
+//     redis is a redis-server. The load is wrk's.
 package main

@@ -85,8 +85,8 @@ func stub(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// The query of redis's URL selects the protocol. With protocol 2 redis cannot invalidate the entries
-// in a front end's memory, so the front end reads redis for every request.
+// The query of redis's URL selects the protocol. With protocol 2 redis cannot invalidate the
+// entries in a front end's memory, so the front end reads redis for every request.
 const (
 	fromMemory = ""
 	fromRedis  = "?protocol=2"

@@ -19,8 +19,8 @@ const (
 	parallel      = 32
 )
 
-// memory measures the memory of entries: in redis, and in a front end that has answered requests for
-// all of them.
+// memory measures the memory of entries: in redis, and in a front end that has answered requests
+// for all of them.
 func memory(ctx context.Context, f *fixture, t *report.Table) error {
 	inRedis, err := f.memoryInRedis(ctx)
 	if err != nil {

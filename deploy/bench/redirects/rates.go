@@ -46,8 +46,9 @@ func rates(ctx context.Context, f *fixture, t *report.Table) error {
 		return err
 	}
 	defer bare.Stop()
-	// Concurrent reads of one entry share one read of redis, so the front end that reads redis needs
-	// many objects. They cost wrk something. Therefore the bare router is measured with them as well.
+	// Concurrent reads of one entry share one read of redis, so the front end that reads redis
+	// needs many objects. They cost wrk something. Therefore the bare router is measured with them
+	// as well.
 	script, err := f.script(many)
 	if err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package report prints the figures of a benchmark as a table, beside their targets and their ratios
-// to baselines.
+// Package report prints the figures of a benchmark as a table, beside their targets and their
+// ratios to baselines.
 //
 // # Guarantees
 //

@@ -2,15 +2,15 @@
 // redis, an S3 server for each of three regions, SQS, an origin, and the processes of cloud-mirror
 // itself. For tests it runs the services alone, and MinIO.
 //
-// It is for development and tests: credentials are well known, and sources on loopback addresses are
-// allowed.
+// It is for development and tests: credentials are well known, and sources on loopback addresses
+// are allowed.
 //
 // # Guarantees
 //
-//   - Ports, settings and the state folder are checked before anything is built or started. The error
-//     is one line that names the variable to change.
-//   - Start returns when everything is ready. Otherwise its error has the last log lines of the part
-//     that failed, and nothing is left running.
+//   - Ports, settings and the state folder are checked before anything is built or started. The
+//     error is one line that names the variable to change.
+//   - Start returns when everything is ready. Otherwise its error has the last log lines of the
+//     part that failed, and nothing is left running.
 //   - A process that dies is restarted; see package supervise. Close leaves no process behind. On
 //     Linux neither does a SIGKILL of this process.
 //   - The state folder keeps workflows, objects and messages between runs. It keeps the cache if
@@ -18,8 +18,8 @@
 //
 // # Decisions
 //
-//   - 2026-11-25: The configuration is a template, cloud-mirror.yaml.tmpl, which is also the documented
-//     example of one. Go types that repeated the product's settings are gone.
-//   - 2026-11-23: MinIO runs for tests only, beside the S3 servers of the regions: it is an S3 server of
-//     another make.
+//   - 2026-11-25: The configuration is a template, cloud-mirror.yaml.tmpl, which is also the
+//     documented example of one. Go types that repeated the product's settings are gone.
+//   - 2026-11-23: MinIO runs for tests only, beside the S3 servers of the regions: it is an S3
+//     server of another make.
 package stack

@@ -30,8 +30,8 @@ const (
 // Regions returns the regions with an S3 server and a worker. The first region has the queue.
 func Regions() []string { return []string{"us-west-2", "us-east-1", "eu-central-1"} }
 
-// Ports are the ports on 127.0.0.1. A comment names the environment variable of each. 0 takes a free
-// port.
+// Ports are the ports on 127.0.0.1. A comment names the environment variable of each. 0 takes a
+// free port.
 type Ports struct {
 	FrontEnd   int // FRONTEND_PORT; more front ends take the next ports that no other setting claims
 	Admin      int // ADMIN_PORT, of the first front end; other processes take next ports in the same way
@@ -72,27 +72,28 @@ func (p *Ports) settings() []portSetting {
 	}
 }
 
-// Options configures a Stack. The zero value starts everything, with one front end, on free ports and
-// in .local.
+// Options configures a Stack. The zero value starts everything, with one front end, on free ports
+// and in .local.
 type Options struct {
 	// Root is the root of the repository; see FindRoot.
 	Root string
-	// StateDir keeps all state between runs. The default is .local below Root. Start creates a missing
-	// folder, and refuses a folder with other files.
+	// StateDir keeps all state between runs. The default is .local below Root. Start creates a
+	// missing folder, and refuses a folder with other files.
 	StateDir  string
 	Ports     Ports
 	FrontEnds int // 1 by default
-	// ServicesOnly is for tests. It leaves out cloud-mirror itself, the origin and Temporal's web UI, and
-	// adds MinIO.
+	// ServicesOnly is for tests. It leaves out cloud-mirror itself, the origin and Temporal's web
+	// UI, and adds MinIO.
 	ServicesOnly bool
 	// Binary is the path of cloud-mirror. By default it is built from Root.
 	Binary string
 	// Race builds cloud-mirror with the race detector.
 	Race bool
-	// Env is added to the environment of the cloud-mirror processes, as NAME=value. Later entries win.
+	// Env is added to the environment of the cloud-mirror processes, as NAME=value. Later entries
+	// win.
 	Env []string
-	// Log receives the progress of the start and the events of processes, a line each. By default they
-	// are dropped. Terminal tells that Log is a terminal.
+	// Log receives the progress of the start and the events of processes, a line each. By default
+	// they are dropped. Terminal tells that Log is a terminal.
 	Log      io.Writer
 	Terminal bool
 }

@@ -11,8 +11,8 @@ import (
 
 const loopback = "127.0.0.1"
 
-// Free ports are below the range of outgoing connections on Linux and macOS. Otherwise such a connection
-// could take the port of a child while the child restarts.
+// Free ports are below the range of outgoing connections on Linux and macOS. Otherwise such a
+// connection could take the port of a child while the child restarts.
 const (
 	freeFrom  = 10_000
 	freeTo    = 32_000
@@ -40,15 +40,16 @@ func allocate(o Options) (*plan, error) {
 	return p, nil
 }
 
-// release gives back the block of free ports. Call it after the processes on these ports have ended.
+// release gives back the block of free ports. Call it after the processes on these ports have
+// ended.
 func (p *plan) release() {
 	if p.guard != nil {
 		_ = p.guard.Close()
 	}
 }
 
-// assign claims the ports of all settings before it derives others from them: the second front end must
-// skip ADMIN_PORT, for example.
+// assign claims the ports of all settings before it derives others from them: the second front end
+// must skip ADMIN_PORT, for example.
 func (p *plan) assign(o Options) error {
 	ports := o.Ports
 	for _, s := range ports.settings() {
@@ -112,8 +113,8 @@ func (p *plan) claim(port int, setting string) error {
 	return nil
 }
 
-// assignProduct assigns the ports of front ends and workers. A derived admin port skips ports that other
-// programs hold. A derived front-end port does not, because users rely on its number.
+// assignProduct assigns the ports of front ends and workers. A derived admin port skips ports that
+// other programs hold. A derived front-end port does not, because users rely on its number.
 func (p *plan) assignProduct(o Options) error {
 	p.frontEnds, p.frontEndAdmins = []int{o.Ports.FrontEnd}, []int{o.Ports.Admin}
 	for i := 1; i < o.FrontEnds; i++ {
@@ -190,9 +191,9 @@ func (p *plan) fill(ports ...*int) error {
 	return nil
 }
 
-// reserve takes a block of ports, which no other plan of any process uses: the listener on the first
-// port of a block owns the block. Free ports from the kernel would not do, because they are used later
-// and could be taken by then.
+// reserve takes a block of ports, which no other plan of any process uses: the listener on the
+// first port of a block owns the block. Free ports from the kernel would not do, because they are
+// used later and could be taken by then.
 func (p *plan) reserve() error {
 	if p.guard != nil {
 		return nil

@@ -12,9 +12,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
 )
 
-// dynamicConfig speeds up a development server of Temporal. By default the server polls its only shard
-// 20 times a second, and every step of a workflow waits for the next poll. The matching settings enable
-// priority and fairness of task queues.
+// dynamicConfig speeds up a development server of Temporal. By default the server polls its only
+// shard 20 times a second, and every step of a workflow waits for the next poll. The matching
+// settings enable priority and fairness of task queues.
 func dynamicConfig() []string {
 	return []string{
 		"history.transferProcessorMaxPollRPS=2000",
@@ -27,7 +27,8 @@ func dynamicConfig() []string {
 	}
 }
 
-// serviceEnv is the environment of third-party servers. It keeps the user's settings away from them.
+// serviceEnv is the environment of third-party servers. It keeps the user's settings away from
+// them.
 func serviceEnv() []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "USER", "LANG", "TZ"} {
@@ -60,8 +61,8 @@ func (s *Stack) temporalSpec(program string) supervise.Spec {
 	}
 }
 
-// newRedis returns redis-server with its data in the state folder, or miniredis if redis-server is not
-// installed.
+// newRedis returns redis-server with its data in the state folder, or miniredis if redis-server is
+// not installed.
 func (s *Stack) newRedis() (part, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -104,8 +105,8 @@ func (s *Stack) s3Spec(program, region string, port int) (supervise.Spec, error)
 	}, nil
 }
 
-// minioSpec returns the spec of MinIO with its own folder, without console and update check. The folder is
-// its HOME as well: with certificates in the user's ~/.minio MinIO would use TLS.
+// minioSpec returns the spec of MinIO with its own folder, without console and update check. The
+// folder is its HOME as well: with certificates in the user's ~/.minio MinIO would use TLS.
 func (s *Stack) minioSpec(program string) (supervise.Spec, error) {
 	home := s.state.join("minio")
 	if err := os.MkdirAll(home, 0o755); err != nil {
@@ -116,7 +117,8 @@ func (s *Stack) minioSpec(program string) (supervise.Spec, error) {
 		Args: []string{"server", "--quiet", "--address", address(s.plan.minio), filepath.Join(home, "data")},
 		Env: append(serviceEnv(), "HOME="+home, "MINIO_ROOT_USER="+AccessKey, "MINIO_ROOT_PASSWORD="+SecretKey,
 			"MINIO_REGION="+Regions()[0], "MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off"),
-		// The cluster is this process. /minio/health/live answers before buckets and credentials are loaded.
+		// The cluster is this process. /minio/health/live answers before buckets and credentials
+		// are loaded.
 		Ready: answers(httpURL(s.plan.minio)+"/minio/health/cluster", ok),
 	}, nil
 }

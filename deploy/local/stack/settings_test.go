@@ -122,8 +122,8 @@ func TestAllocate(t *testing.T) {
 	}
 }
 
-// TestFreePortsAreDistinct holds several plans at a time. They must not share a port, although none of
-// them listens yet.
+// TestFreePortsAreDistinct holds several plans at a time. They must not share a port, although none
+// of them listens yet.
 func TestFreePortsAreDistinct(t *testing.T) {
 	seen := map[int]bool{}
 	for i := range 10 {
@@ -263,7 +263,8 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
-// TestConfigFileQuotesValues renders values that plain YAML would read as something else, or refuse.
+// TestConfigFileQuotesValues renders values that plain YAML would read as something else, or
+// refuse.
 func TestConfigFileQuotesValues(t *testing.T) {
 	for _, value := range []string{
 		`"quoted"`, "'single'", "a: b", "a #b", "- a", "{a: b}", "[a]", "*a", "&a", "!a", "%a", "@a", "|", ">", "?", "true", "null", "~",

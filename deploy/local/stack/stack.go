@@ -121,8 +121,8 @@ func (s *Stack) process(spec supervise.Spec) part {
 	}})
 }
 
-// Close stops all parts. cloud-mirror comes first, so that it can finish its work while the services
-// run. Close is idempotent.
+// Close stops all parts. cloud-mirror comes first, so that it can finish its work while the
+// services run. Close is idempotent.
 func (s *Stack) Close() error {
 	s.closed.Do(func() {
 		closeAll(s.product)
@@ -186,14 +186,14 @@ func (s *Stack) PID(name string) int {
 	return 0
 }
 
-// Kill sends SIGKILL to a part and returns when the process has ended. The part is then restarted; see
-// WaitReady.
+// Kill sends SIGKILL to a part and returns when the process has ended. The part is then restarted;
+// see WaitReady.
 func (s *Stack) Kill(name string) error {
 	return s.with(name, func(p part) error { return p.Kill() })
 }
 
-// Stop ends a part with SIGTERM, or SIGKILL after 10 s, and returns when it has ended. The part stays
-// stopped until Resume.
+// Stop ends a part with SIGTERM, or SIGKILL after 10 s, and returns when it has ended. The part
+// stays stopped until Resume.
 func (s *Stack) Stop(name string) error {
 	return s.with(name, func(p part) error { p.Stop(); return nil })
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// TestMain lets the test binary stand in for cloud-mirror, which this package only starts and stops.
-// Package e2e tests the real program.
+// TestMain lets the test binary stand in for cloud-mirror, which this package only starts and
+// stops. Package e2e tests the real program.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 {
 		switch os.Args[1] {
@@ -263,8 +263,8 @@ func listBuckets(t *testing.T, s *stack.Stack, secret string) string {
 	return send(t, req)
 }
 
-// TestFailedSetup requires the message of cloud-mirror in the error, and starts twice: the first run must
-// release its lock and its ports.
+// TestFailedSetup requires the message of cloud-mirror in the error, and starts twice: the first
+// run must release its lock and its ports.
 func TestFailedSetup(t *testing.T) {
 	o := options(t)
 	o.Env = []string{"STAND_IN_SETUP=the queue is made of cheese"}
@@ -276,8 +276,8 @@ func TestFailedSetup(t *testing.T) {
 	}
 }
 
-// TestEmbeddedRedis hides redis-server, and the go command as well. The other programs exist, because
-// TestServicesOnly has built them.
+// TestEmbeddedRedis hides redis-server, and the go command as well. The other programs exist,
+// because TestServicesOnly has built them.
 func TestEmbeddedRedis(t *testing.T) {
 	t.Setenv("PATH", "")
 	o := options(t)

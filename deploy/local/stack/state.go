@@ -33,7 +33,8 @@ func (d stateDir) join(elem ...string) string {
 // logs is the folder of the processes' logs.
 func (d stateDir) logs() string { return d.join("logs") }
 
-// openState creates the folder if it is missing, and locks it. It fails if another run holds the lock.
+// openState creates the folder if it is missing, and locks it. It fails if another run holds the
+// lock.
 func openState(path string) (stateDir, error) {
 	d := stateDir{path: path, lock: flock.New(filepath.Join(path, lockName))}
 	entries, err := os.ReadDir(path)
@@ -80,8 +81,8 @@ func (d stateDir) take() error {
 
 func (d stateDir) release() error { return d.lock.Close() }
 
-// queryKey returns the key that seals queries in workflow histories, in base64. The first call creates
-// it and keeps it with the state.
+// queryKey returns the key that seals queries in workflow histories, in base64. The first call
+// creates it and keeps it with the state.
 func (d stateDir) queryKey() (string, error) {
 	path := d.join("query_key")
 	b, err := os.ReadFile(path)

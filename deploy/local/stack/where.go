@@ -3,8 +3,8 @@ package stack
 // FrontEndURLs returns the base URLs of the front ends, in order.
 func (s *Stack) FrontEndURLs() []string { return urls(s.plan.frontEnds) }
 
-// AdminURL returns the base URL of the admin listener (/healthz, /readyz, /metrics) of a front end or
-// worker, by its name. It is empty for another part.
+// AdminURL returns the base URL of the admin listener (/healthz, /readyz, /metrics) of a front end
+// or worker, by its name. It is empty for another part.
 func (s *Stack) AdminURL(name string) string {
 	for i, port := range s.plan.frontEndAdmins {
 		if name == FrontEndName(i) {
