@@ -7,24 +7,25 @@ import (
 	"go.temporal.io/api/enums/v1"
 )
 
-// TestKilledAtEveryPoint kills one worker with a copy at every point at which something is on its way that can't be
-// known to have arrived, and wants each copy made exactly, by another worker, with no byte fetched that was stored.
+// TestKilledAtEveryPoint kills a worker while it has a copy at each point. At a point, a request or
+// its reply is in flight, and the worker can't know whether the request was handled. Another worker
+// must finish each copy exactly, and fetch no byte that is stored already.
 func TestKilledAtEveryPoint(t *testing.T) {
 	const large, part, small = 22*mib + 4321, 5 * mib, 300_000
-	const parts = 5 // of the large one
+	const parts = 5 // Of the large object
 	const again, found = "parallel ranges", "found"
 	type want struct {
-		object   int   // status of a HEAD while the copy is at its point
-		uploads  int   // open ones at the point
-		fetched  int64 // in all
-		resumed  int64 // by the second attempt at StreamCopy
+		object   int   // Status of a HEAD while the copy is at its point
+		uploads  int   // Open uploads at the point
+		fetched  int64 // Bytes in total
+		resumed  int64 // Bytes, by the second attempt at StreamCopy
 		way      string
-		activity string // that takes two attempts at least
+		activity string // Takes at least two attempts
 	}
 	copies := []struct {
 		name  string
 		size  int
-		call  string // of S3; none is the write to the cache
+		call  string // Of S3; empty is the write to redis
 		part  int
 		reply bool
 		want  want
@@ -37,7 +38,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 		{"after complete", large, callComplete, 0, true, want{200, 0, large, 0, found, "StreamCopy"}},
 		{"before put", small, callPut, 0, false, want{404, 0, 2 * small, 0, "one request", "StreamCopy"}},
 		{"after put", small, callPut, 0, true, want{200, 0, small, 0, found, "StreamCopy"}},
-		// Last, as the client of redis does not wait for long.
+		// These are last, because a redis client soon gives up.
 		{"before the cache write", large, "", 0, false, want{200, 0, large, 0, again, "UpdateCache"}},
 		{"after the cache write", small, "", 0, true, want{200, 0, small, 0, "one request", "UpdateCache"}},
 	}
@@ -57,7 +58,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	arrive := func(i int) {
 		c := copies[i]
 		points[i].wait(t, c.name)
-		if c.call == callPart { // and with it all parts that can be
+		if c.call == callPart { // Wait for all other parts as well
 			stored := parts
 			if !c.reply {
 				stored--

@@ -9,7 +9,8 @@
 //   - All processes of the product have the race detector, except the front ends of the test with
 //     10,000 clients.
 //   - The run fails if the log of any process contains a data race, a panic, or the secret in the
-//     query of the source URLs. A test that reads the secret in a history or a metric fails as well.
+//     query of the source URLs. A test that reads the secret in a history or a metric also fails.
+//   - A failed run keeps the logs of all processes, and prints their folder.
 //
 // # Decisions
 //

@@ -9,14 +9,15 @@ import (
 	"go.temporal.io/api/enums/v1"
 )
 
-// TestCopyOutlivesABriefOutageOfTemporal takes Temporal away from a worker in the middle of a copy, for
-// three seconds: heartbeats fail, which are sent each second, and the copy must not end with them.
+// TestCopyOutlivesABriefOutageOfTemporal makes Temporal unavailable for three seconds in the middle
+// of a copy. The worker sends a heartbeat each second. The copy must not end because heartbeats
+// fail.
 func TestCopyOutlivesABriefOutageOfTemporal(t *testing.T) {
 	k := startKillable(t, east)
-	for name, away := range map[string]func() (back func()){
+	for name, begin := range map[string]func() (end func()){
 		"connections are refused": func() func() {
-			k.temporal.cut()
-			return k.temporal.mend
+			k.temporal.disconnect()
+			return k.temporal.reconnect
 		},
 		"Temporal hangs": func() func() {
 			return freeze(t, func(s syscall.Signal) { require.NoError(t, sys.Signal("temporal", s)) })
@@ -24,9 +25,9 @@ func TestCopyOutlivesABriefOutageOfTemporal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, object, gate := halfCopied(t, east)
-			back := away()
+			end := begin()
 			<-time.After(3 * time.Second)
-			back()
+			end()
 			close(gate)
 			requireCopy(t, s.source, east, ask(t, east, object, ""))
 			require.EqualValues(t, len(s.body), s.sent.Load(), "bytes fetched")

@@ -15,7 +15,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// system is the stack that all tests share; each uses objects of its own.
+// system is the stack that all tests share. Each test uses its own objects.
 type system struct {
 	*stack.Stack
 	temporal client.Client
@@ -63,7 +63,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer sys.temporal.Close()
 	code = m.Run()
-	// Whichever tests were run, there is a secret that could be seen.
+	// Send the secret no matter which tests ran, so that the logs could show it.
 	target := redirectURL(0, "us-west-2", "http://127.0.0.1:1/?sig="+secret, "?max_wait=0")
 	if _, err := request(http.MethodGet, target, ""); err != nil {
 		return code, err
@@ -71,10 +71,10 @@ func run(m *testing.M) (code int, err error) {
 	return code, inspectLogs(sys.LogDir())
 }
 
-// settings shorten the waits of the local stack that tests would sit out: for a lost message, a lost
-// lease, a back-off. They give redis 1 s instead of 50 ms. On a busy machine an answer takes 50 ms now
-// and then; the front end then works without redis, sends a second copy request and a HEAD, and tests
-// count both.
+// settings returns the differences from the local stack. Tests wait less for a lost message, a lost
+// lease and a back-off. Redis has 1 s instead of 50 ms to answer, because an answer on a busy
+// machine takes 50 ms now and then. Without redis the front end sends a second copy request and a
+// HEAD, and tests count both.
 func settings() []string {
 	return []string{
 		"CLOUD_MIRROR_LOG_LEVEL=debug", "CLOUD_MIRROR_CACHE_RETRY_AFTER=2s", "CLOUD_MIRROR_REDIS_TIMEOUT=1s",
@@ -82,7 +82,8 @@ func settings() []string {
 	}
 }
 
-// keepLogs moves the logs of a failed run out of the state folder, which the run removes, and prints where they are.
+// keepLogs copies the logs of a failed run out of the state folder, which the run then removes. It
+// prints their new folder.
 func keepLogs(dir string) {
 	kept, err := os.MkdirTemp("", "cloud-mirror-e2e-logs-")
 	if err == nil {
@@ -95,7 +96,8 @@ func keepLogs(dir string) {
 	fmt.Fprintln(os.Stderr, "e2e: logs of all processes:", kept)
 }
 
-// inspectLogs finds what no test asked for: a data race, a panic, or a secret that a test put into a query.
+// inspectLogs returns an error if a log contains a data race, a panic, or the secret in the query
+// of the source URLs. It also fails if no log contains a redirect, which could show the secret.
 func inspectLogs(dir string) error {
 	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	if err != nil || len(logs) == 0 {
@@ -115,12 +117,12 @@ func inspectLogs(dir string) error {
 		}
 	}
 	if redirects == 0 {
-		return fmt.Errorf("no log in %s has what would show a secret, the redirects", dir)
+		return fmt.Errorf("no log in %s has a redirect, which could show the secret", dir)
 	}
 	return nil
 }
 
-// quiet drops what the test's own Temporal client has to say.
+// quiet drops the log messages of the tests' own Temporal client.
 type quiet struct{}
 
 func (quiet) Debug(string, ...any) {}

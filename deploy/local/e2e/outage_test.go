@@ -35,7 +35,7 @@ type outage struct {
 //   - A request for a new object gets the outage's outcome.
 //   - No request gets an error, and none takes more than a second longer than the client's wait.
 func TestOutages(t *testing.T) {
-	s := newTappedStack(t)
+	s := startTappedStack(t)
 	const wait = 2 * time.Second
 	var all []outage
 	add := func(dependency string, p faultyProxy, template outage, whenSlow outcome) {

@@ -19,21 +19,22 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
 )
 
-// process is a front end or a worker of a test's own. Nobody starts it again.
+// process is a front end or a worker that belongs to one test. It is not restarted when it dies.
 type process struct {
 	pid    int
 	admin  string
-	listen string // of a front end
+	listen string // Of a front end
 	log    string
-	kill   func() // by SIGKILL
+	kill   func() // By SIGKILL
 	ended  chan error
 }
 
-// startProcess runs the product with the stack's environment and these variables, and waits until it works.
+// startProcess runs the product with the stack's environment and these variables, and waits until
+// it is ready.
 func startProcess(t *testing.T, name, binary string, args []string, variables ...string) *process {
 	t.Helper()
 	p := &process{ended: make(chan error, 1)}
-	log, err := os.CreateTemp(sys.LogDir(), name+"-*.log") // where inspectLogs looks
+	log, err := os.CreateTemp(sys.LogDir(), name+"-*.log") // inspectLogs reads this folder
 	require.NoError(t, err)
 	p.log = log.Name()
 	log.Close()
@@ -82,7 +83,7 @@ func (c settingsTree) setEndpoint(t *testing.T, region, url string) {
 	pools[i].(map[string]any)["endpoint"] = url
 }
 
-// editedConfig writes the stack's configuration, changed by edit, to a file.
+// editedConfig applies edit to the stack's configuration, and writes the result to a file.
 func editedConfig(t *testing.T, edit func(settingsTree)) string {
 	t.Helper()
 	text, err := os.ReadFile(sys.ConfigPath())
@@ -97,7 +98,7 @@ func editedConfig(t *testing.T, edit func(settingsTree)) string {
 	return file
 }
 
-// ready waits until the process works.
+// ready waits until the process is ready.
 func (p *process) ready(t *testing.T) {
 	t.Helper()
 	var started struct {
@@ -116,7 +117,7 @@ func (p *process) ready(t *testing.T) {
 			}
 		}
 		return false
-	}, "the process works")
+	}, "the process is ready")
 	p.pid, p.admin, p.listen = started.PID, started.Admin, started.Listen
 }
 
@@ -132,7 +133,7 @@ func (p *process) signal(t *testing.T, sig syscall.Signal) {
 	require.NoError(t, syscall.Kill(p.pid, sig))
 }
 
-// terminate ends the process in order.
+// terminate sends SIGTERM, and waits until the process has ended without an error.
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
 	p.signal(t, syscall.SIGTERM)
@@ -153,7 +154,8 @@ type killable struct {
 	temporal *relay
 }
 
-// startKillable takes the place of a region's worker, which is there again after the test.
+// startKillable starts a killable worker in place of a region's worker, which resumes after the
+// test.
 func startKillable(t *testing.T, region string) *killable {
 	t.Helper()
 	pause(t, stack.WorkerName(region))
@@ -167,7 +169,7 @@ func startKillable(t *testing.T, region string) *killable {
 	return k
 }
 
-// pause stops a process of the stack until the test is over.
+// pause stops a process of the stack until the test ends.
 func pause(t *testing.T, name string) {
 	t.Helper()
 	require.NoError(t, sys.Stop(name))

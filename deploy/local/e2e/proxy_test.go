@@ -84,12 +84,12 @@ func callOf(r *http.Request) string {
 	return ""
 }
 
-// s3Proxy forwards to a region's S3 server. It holds the request or the reply of each point until
-// letGo.
+// s3Proxy forwards to a region's S3 server. Until release, it holds the request or the reply of each
+// point.
 type s3Proxy struct {
 	*httptest.Server
-	reverse *httputil.ReverseProxy
-	free    chan struct{} // Closed by letGo
+	reverse  *httputil.ReverseProxy
+	released chan struct{} // Closed by release
 
 	mu     sync.Mutex
 	points []*s3Point
@@ -102,7 +102,7 @@ func newS3Proxy(t *testing.T, region string) *s3Proxy {
 	t.Helper()
 	to, err := url.Parse(sys.S3Endpoint(region))
 	require.NoError(t, err)
-	p := &s3Proxy{free: make(chan struct{}), done: map[string]int{}}
+	p := &s3Proxy{released: make(chan struct{}), done: map[string]int{}}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
@@ -128,9 +128,9 @@ func (p *s3Proxy) stop(object, call string, part int, reply bool) *s3Point {
 	return at
 }
 
-// letGo forwards the held requests and replies. A client that disconnects afterwards does not end
+// release forwards the held requests and replies. A client that disconnects afterwards does not end
 // its request.
-func (p *s3Proxy) letGo() { close(p.free) }
+func (p *s3Proxy) release() { close(p.released) }
 
 // count returns the number of calls for an object that the server answered with 200.
 func (p *s3Proxy) count(object, call string) int {
@@ -175,10 +175,10 @@ func (p *s3Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), pointKey{}, at)))
 }
 
-// hold returns true after letGo, and false if the client disconnects before.
+// hold returns true after release, and false if the client disconnects before.
 func (p *s3Proxy) hold(ctx context.Context) bool {
 	select {
-	case <-p.free:
+	case <-p.released:
 		return true
 	case <-ctx.Done():
 		return false
@@ -242,13 +242,14 @@ func newRelay(t *testing.T, target string, serve func(client, server net.Conn)) 
 	})
 	t.Cleanup(func() {
 		l.Close()
-		r.cut()
+		r.disconnect()
 		all.Wait()
 	})
 	return r
 }
 
-// note records both ends of a connection. It returns false if the relay is cut.
+// note records both ends of a connection. It returns false while the relay
+// is disconnected.
 func (r *relay) note(client, server net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -269,8 +270,8 @@ func (r *relay) forget(conns ...net.Conn) {
 	}
 }
 
-// cut closes all connections, and refuses new connections until mend.
-func (r *relay) cut() {
+// disconnect closes all connections, and refuses new connections until reconnect.
+func (r *relay) disconnect() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.down = true
@@ -279,7 +280,8 @@ func (r *relay) cut() {
 	}
 }
 
-func (r *relay) mend() {
+// reconnect accepts connections again.
+func (r *relay) reconnect() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.down = false

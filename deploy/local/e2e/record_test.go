@@ -38,7 +38,7 @@ const (
 type shape struct {
 	name       string
 	run        func(t *testing.T) *workflow.WorkflowExecutionInfo // Returns the closed run
-	activities string                                             // In the order in which they were scheduled
+	activities string                                             // In order of scheduling
 	onlyRecord bool                                               // It takes more than a minute
 }
 
@@ -172,7 +172,7 @@ func resumedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 }
 
 // rerunShape has the source refuse one range for all attempts of a StreamCopy, so that the workflow
-// runs another one.
+// runs StreamCopy again.
 func rerunShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
 	const attempts = 8 // See workflows.StreamCopyPolicy

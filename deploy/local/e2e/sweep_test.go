@@ -17,7 +17,7 @@ import (
 // sweepResult is the result of SweepUploads.
 type sweepResult struct{ Aborted, Owned, Young, Foreign int }
 
-// sweep sweeps a region's bucket now.
+// sweep runs a sweep of a region's bucket and returns its result.
 func sweep(t *testing.T, region string, olderThan time.Duration) (result sweepResult) {
 	t.Helper()
 	run, err := sys.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
@@ -31,7 +31,7 @@ func sweep(t *testing.T, region string, olderThan time.Duration) (result sweepRe
 func TestSweep(t *testing.T) {
 	lost, lostObject, _ := halfCopied(t, west)
 	running, runningObject, gate := halfCopied(t, west)
-	const foreignKey = "somebody/elses.bin"
+	const foreignKey = "foreign/object.bin"
 	status, body, _ := s3Call(t, http.MethodPost, west, foreignKey, "uploads=")
 	require.Equal(t, 200, status, string(body))
 	var foreign struct {
@@ -48,12 +48,12 @@ func TestSweep(t *testing.T) {
 			len(openUploads(t, west, foreignKey)),
 		}
 	}
-	// No clean-up of the workflow's own is run by this.
+	// A terminated workflow does not clean up.
 	id := workflows(t, west, lostObject, 1)[0].GetExecution().GetWorkflowId()
 	require.NoError(t, sys.temporal.TerminateWorkflow(background(t), id, "", "test"))
 	waitClosed(t, west, lostObject, 1, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED)
-	eventually(t, func() bool { return lost.open.Load() == 0 }, "its activity has noticed")
-	workflows(t, west, runningObject, 1) // listed as running
+	eventually(t, func() bool { return lost.open.Load() == 0 }, "the activity of the terminated workflow ends")
+	workflows(t, west, runningObject, 1) // Wait until the list contains the running workflow
 	require.Equal(t, [3]int{1, 1, 1}, open())
 
 	require.Equal(t, sweepResult{Young: 2, Foreign: 1}, sweep(t, west, time.Hour))

@@ -71,8 +71,8 @@ type tappedStack struct {
 	source                           *source
 }
 
-// newTappedStack starts a tappedStack. Until the test ends, it replaces all workers of the stack.
-func newTappedStack(t *testing.T) *tappedStack {
+// startTappedStack starts a tappedStack. Until the test ends, it replaces all workers of the stack.
+func startTappedStack(t *testing.T) *tappedStack {
 	t.Helper()
 	for _, w := range workers() {
 		pause(t, w)

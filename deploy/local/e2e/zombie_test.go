@@ -10,35 +10,38 @@ import (
 	"go.temporal.io/api/enums/v1"
 )
 
-// TestZombie freezes a worker in the middle of its copies, has another one make them, and thaws it: what it was about to
-// do then reaches the server, and must change nothing. Sharpest are the objects that were purged in between, and copied
-// again from a source with other bytes of the same length.
+// TestZombie freezes a worker in the middle of its copies. Another worker makes the copies, and
+// then the test thaws the first worker: the zombie. Its calls reach the server late, and must
+// change nothing. The hardest cases are objects that were purged in between, and copied again from
+// a source with other bytes of the same length.
 func TestZombie(t *testing.T) {
 	const large, small = 22*mib + 4321, 3_000
-	const parts = 5 // of a large object
+	const parts = 5 // Of a large object
 	type fate int
 	const (
-		finished fate = iota // by another worker
-		replaced             // purged, and copied again from a source that changed
-		purged               // and not asked for again before the thaw
+		finished fate = iota // Made by another worker
+		replaced             // Purged, and copied again from a changed source
+		purged               // Purged, and not requested again before the thaw
 	)
 	copies := map[string]struct {
 		size   int
 		call   string
 		part   int
 		fate   fate
-		status int // of the server's answer to what was held; 0 if it may well hang up in the middle of a body
+		status int // Of the answer to the held call; 0 if the server may hang up during the body
 	}{
-		"put":                           {small, callPut, 0, finished, 412},
-		"create":                        {large, callCreate, 0, finished, 200},
-		"part":                          {large, callPart, 2, finished, 0},
-		"complete":                      {large, callComplete, 0, finished, 200}, // as the gateway says if there is an object, whosever it is
-		"put of what was replaced":      {small, callPut, 0, replaced, 412},
-		"part of what was replaced":     {large, callPart, 2, replaced, 0},
-		"complete of what was replaced": {large, callComplete, 0, replaced, 200},
-		"put of what was purged":        {small, callPut, 0, purged, 200}, // the one that lands
-		"part of what was purged":       {large, callPart, 2, purged, 0},
-		"complete of what was purged":   {large, callComplete, 0, purged, 404},
+		"put":    {small, callPut, 0, finished, 412},
+		"create": {large, callCreate, 0, finished, 200},
+		"part":   {large, callPart, 2, finished, 0},
+		// The gateway answers a Complete with 200 if any object exists.
+		"complete":                      {large, callComplete, 0, finished, 200},
+		"put of a replaced object":      {small, callPut, 0, replaced, 412},
+		"part of a replaced object":     {large, callPart, 2, replaced, 0},
+		"complete of a replaced object": {large, callComplete, 0, replaced, 200},
+		// The only held call that stores an object.
+		"put of a purged object":      {small, callPut, 0, purged, 200},
+		"part of a purged object":     {large, callPart, 2, purged, 0},
+		"complete of a purged object": {large, callComplete, 0, purged, 404},
 	}
 	k := startKillable(t, central)
 	sources, objects, points := map[string]*ranged{}, map[string]string{}, map[string]*s3Point{}
@@ -51,13 +54,13 @@ func TestZombie(t *testing.T) {
 	for name, p := range points {
 		p.wait(t, name)
 		if p.call == callPart {
-			// The gateway creates an aborted upload again when it has received the rest of a part. A part that
-			// is not held must not be halfway when the worker freezes.
+			// The gateway recreates an aborted upload when it receives the rest of a part. All
+			// parts that are not held must be stored before the worker freezes.
 			eventually(t, func() bool { return k.s3.count(objects[name], callPart) == parts-1 }, name)
 		}
 	}
 	k.signal(t, syscall.SIGSTOP)
-	k.temporal.cut() // its polls would take tasks that nobody does before they time out
+	k.temporal.disconnect() // Otherwise its polls take tasks, which then time out
 	for name, p := range points {
 		select {
 		case <-p.answered:
@@ -92,21 +95,22 @@ func TestZombie(t *testing.T) {
 		require.Empty(t, openUploads(t, central, keyOf(t, objects[name])), name)
 	}
 
-	k.s3.letGo()
+	k.s3.release()
 	for _, p := range points {
 		<-p.answered
 	}
 	k.signal(t, syscall.SIGCONT)
-	// Without Temporal the zombie does not learn that it is one before it has seen what became of its calls. It
-	// sends this HEAD in any case: also if its heartbeats fail, and the SDK cancels the copy, between the reply
-	// and the HEAD.
+	// The zombie sends a HEAD to find the outcome of its call. Temporal is disconnected, so the
+	// zombie does not learn sooner that it has lost its copy. It sends the HEAD even if its
+	// heartbeats fail, and the SDK cancels the copy, between the reply and the HEAD.
 	for name, c := range copies {
 		if (c.call == callPut || c.call == callComplete) && c.fate != purged {
 			eventually(t, func() bool { return k.s3.count(objects[name], callHead) > 0 }, name)
 		}
 	}
-	k.temporal.mend()
-	// A result reaches Temporal, which refuses it, unless the copy ended ten seconds before the mend.
+	k.temporal.reconnect()
+	// Temporal receives a result and refuses it, unless the copy ended ten seconds before the
+	// reconnect. Then the result is lost.
 	var refused int
 	eventually(t, func() bool {
 		var lost int
@@ -122,7 +126,7 @@ func TestZombie(t *testing.T) {
 				require.Equal(t, c.status, points[name].status)
 			}
 			if c.status == 200 && c.fate == purged {
-				require.Equal(t, 200, head(t, central, objects[name]).status, "no zombie did anything")
+				require.Equal(t, 200, head(t, central, objects[name]).status, "control: the zombie's put stores the object")
 			} else {
 				require.Equal(t, before[name], head(t, central, objects[name]))
 			}
@@ -130,7 +134,8 @@ func TestZombie(t *testing.T) {
 			eventually(t, func() bool { a = ask(t, central, objects[name], "?max_wait=5s"); return a.isCopy() }, name)
 			requireCopy(t, sources[name].source, central, a)
 			if c.call == callCreate {
-				// The zombie aborts what it has begun, unless it went on too far with it before it knew.
+				// The zombie aborts its upload, unless it learns too late that it has lost its
+				// copy. Then the sweep aborts the upload.
 				sweep(t, central, 0)
 			}
 			require.Empty(t, openUploads(t, central, keyOf(t, objects[name])))
@@ -138,7 +143,8 @@ func TestZombie(t *testing.T) {
 	}
 }
 
-// TestZombieAbortsNothing thaws a worker that was about to abort what earlier copies had left, while another one copies.
+// TestZombieAbortsNothing freezes a worker that is about to abort the uploads of earlier copies,
+// and thaws it while another worker copies. The other worker's upload must survive.
 func TestZombieAbortsNothing(t *testing.T) {
 	gate := make(chan struct{})
 	k := startKillable(t, central)
@@ -148,15 +154,15 @@ func TestZombieAbortsNothing(t *testing.T) {
 	require.False(t, ask(t, central, object, "?max_wait=0").isCopy())
 	at.wait(t, "list")
 	k.signal(t, syscall.SIGSTOP)
-	k.temporal.cut()
+	k.temporal.disconnect()
 	require.NoError(t, sys.Resume("worker-eu-central-1"))
-	eventually(t, func() bool { return storedParts(t, central, keyOf(t, object)) == 2 && s.open.Load() == 3 }, "half a copy")
+	eventually(t, func() bool { return storedParts(t, central, keyOf(t, object)) == 2 && s.open.Load() == 3 }, "two parts are stored")
 	before := openUploads(t, central, keyOf(t, object))
 
-	k.s3.letGo()
+	k.s3.release()
 	<-at.answered
 	require.Equal(t, 200, at.status)
-	k.temporal.mend()
+	k.temporal.reconnect()
 	k.signal(t, syscall.SIGCONT)
 	eventually(t, func() bool { refused, _ := k.results(t); return refused == 1 }, "the zombie's result is refused")
 	k.terminate(t)
@@ -168,17 +174,17 @@ func TestZombieAbortsNothing(t *testing.T) {
 	require.EqualValues(t, 2, activities(t, w)["StreamCopy"].attempts)
 }
 
-// results counts the results of activities that Temporal refused, and those that did not reach it.
+// results counts the activity results that Temporal refused, and the results that did not reach it.
 func (k *killable) results(t *testing.T) (refused, lost int) {
 	t.Helper()
 	for _, line := range k.logged(t) {
-		var said struct{ Message, WorkerType, Error string }
-		if json.Unmarshal(line, &said) != nil || said.WorkerType != "ActivityWorker" ||
-			said.Message != "Task processing failed with error" {
+		var entry struct{ Message, WorkerType, Error string }
+		if json.Unmarshal(line, &entry) != nil || entry.WorkerType != "ActivityWorker" ||
+			entry.Message != "Task processing failed with error" {
 			continue
 		}
-		// The workflow has closed, or another attempt has taken the place of this one.
-		if strings.Contains(said.Error, "already completed") || strings.Contains(said.Error, "already timed out") {
+		// The workflow has closed, or another attempt has replaced this attempt.
+		if strings.Contains(entry.Error, "already completed") || strings.Contains(entry.Error, "already timed out") {
 			refused++
 		} else {
 			lost++
