@@ -2,7 +2,9 @@
 //
 // # Guarantees
 //
-//   - A Go name, file, setting, variable, metric, make target or link that a page names exists.
+//   - A Go name, file, package, test, setting, variable, metric, make target or link that a page names
+//     exists.
+//   - A configuration on a page loads.
 //   - The operators' page lists every metric and every error class.
 //   - Every body in the API reference is a named schema with the same fields as its Go type.
 //

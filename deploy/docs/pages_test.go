@@ -24,7 +24,7 @@ func pages() map[string]int {
 }
 
 // foreign are names of other projects that have the form of ours.
-func foreign() []string { return []string{"temporal.toml", "workflow.GetVersion"} }
+func foreign() []string { return []string{"temporal.toml", "workflow.GetVersion", "TEMPORAL_API_KEY"} }
 
 func readPage(t *testing.T, page string) string {
 	t.Helper()
@@ -47,24 +47,29 @@ func TestPagesNameNothingThatIsMissing(t *testing.T) {
 func TestCheckFindsWrongNames(t *testing.T) {
 	x := newIndex(t)
 	for wrong, right := range map[string]string{
-		"`frontend.decode`":                      "`frontend.decide`",
-		"`frontend.Server.Walk`":                 "`frontend.Server.Run`",
-		"`frontent.decide`":                      "`frontend.decide()`",
-		"`queue.Request.Pol`":                    "`queue.Request.Pool`",
-		"`frontend.max_weight`":                  "`frontend.max_wait`",
-		"`decide()`":                             "`activities.Activities.StreamCopy`",
-		"`SteamCopy`":                            "`StreamCopy`",
-		"`frontend/decode.go`":                   "`frontend/decide.go`",
-		"`fronted/`":                             "`frontend/`",
-		"`decode.go`":                            "`decide.go`",
-		"`cloud_mirror_redirect_minutes`":        "`cloud_mirror_redirect_seconds`",
-		"`CLOUD_MIRROR_FRONTEND_MAX_WEIGHT`":     "`CLOUD_MIRROR_FRONTEND_MAX_WAIT`",
-		"`make chek`":                            "`make check`",
-		"```sh\nmake chek\n```":                  "```sh\nmake check   # all\n```",
-		"```sh\nA=b make chek\n```":              "```sh\nA=b make check\n```",
-		"```mermaid\na --> b[cache.Absend]\n```": "```mermaid\na --> b[cache.Absent]\n```",
-		"[x](frontend/README)":                   "[x](deploy/README.md)",
-		"[x](deploy/README.md#sittings)":         "[x](deploy/README.md#settings)",
+		"`frontend.decode`":                       "`frontend.decide`",
+		"`frontend.Server.Walk`":                  "`frontend.Server.Run`",
+		"`frontent.decide`":                       "`frontend.decide()`",
+		"`queue.Request.Pol`":                     "`queue.Request.Pool`",
+		"`frontend.max_weight`":                   "`frontend.max_wait`",
+		"`decide()`":                              "`activities.Activities.StreamCopy`",
+		"`SteamCopy`":                             "`StreamCopy`",
+		"`frontend/decode.go`":                    "`frontend/decide.go`",
+		"`fronted/`":                              "`frontend/`",
+		"`decode.go`":                             "`decide.go`",
+		"`cloud_mirror_redirect_minutes`":         "`cloud_mirror_redirect_seconds`",
+		"`CLOUD_MIRROR_FRONTEND_MAX_WEIGHT`":      "`CLOUD_MIRROR_FRONTEND_MAX_WAIT`",
+		"`FRONTEND_PROT`":                         "`FRONTEND_PORT`",
+		"`make chek`":                             "`make check`",
+		"```sh\nmake chek\n```":                   "```sh\nmake check   # all\n```",
+		"```sh\nA=b make chek\n```":               "```sh\nA=b make check\n```",
+		"`go test ./deploy/confg -update`":        "`go test ./deploy/config -update`",
+		"```sh\ngo test ./e3e\n```":               "```sh\ngo test ./e2e ./cache/...\n```",
+		"`go test -run TestREADMEIsLong ./cache`": "`go test -run TestREADMEIsShort ./cache`",
+		"```mermaid\na --> b[cache.Absend]\n```":  "```mermaid\na --> b[cache.Absent]\n```",
+		"```mermaid\na --> b[SteamCopy]\n```":     "```mermaid\na --> b[StreamCopy]\n```",
+		"[x](frontend/README)":                    "[x](deploy/README.md)",
+		"[x](deploy/README.md#sittings)":          "[x](deploy/README.md#settings)",
 	} {
 		missing, _ := x.check("README.md", "See\n"+wrong+"\n")
 		require.Len(t, missing, 1, wrong)
@@ -80,7 +85,11 @@ var (
 	dotted  = regexp.MustCompile(`^[a-zA-Z]\w*(\[\])?(\.\w+)+$`)
 	inChart = regexp.MustCompile(`\b[a-z]\w*(\.[a-zA-Z]\w*)+`)
 	made    = regexp.MustCompile(`(?m)^(?:\w+=\S+ )*make ([\w./-]+)`)
+	tested  = regexp.MustCompile(`-run (\w+)`)
+	pkgPath = regexp.MustCompile(`(?m)(?:^|\s)\./(\w[\w/-]*)`)
 	camel   = regexp.MustCompile(`^[A-Z][a-z]+[A-Z]\w*$`)
+	camels  = regexp.MustCompile(`\b[A-Z][a-z]+[A-Z]\w*\b`)
+	upper   = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
 	call    = regexp.MustCompile(`^\w+$`)
 	isPath  = regexp.MustCompile(`^[\w.][\w.-]*(/[\w.-]+)*/?$`)
 	isFile  = regexp.MustCompile(`\.(go|md|json|ya?ml|sh|mod)$`)
@@ -97,8 +106,11 @@ func (x *index) check(page, text string) (missing []string, names int) {
 					report("no make target %s", m[1])
 				}
 			}
+			for _, name := range x.wrongIn(block[2]) {
+				report("no %s (in a command)", name)
+			}
 		case "mermaid":
-			for _, name := range inChart.FindAllString(block[2], -1) {
+			for _, name := range slices.Concat(inChart.FindAllString(block[2], -1), camels.FindAllString(block[2], -1)) {
 				if !x.knows(page, name) {
 					report("no %s (in a chart)", name)
 				}
@@ -109,6 +121,9 @@ func (x *index) check(page, text string) (missing []string, names int) {
 	for _, m := range span.FindAllStringSubmatch(text, -1) {
 		name, isCall := strings.CutSuffix(m[1], "()")
 		pkg, _, _ := strings.Cut(name, ".")
+		for _, wrong := range x.wrongIn(name) {
+			report("no %s (in a command)", wrong)
+		}
 		switch {
 		case isCall && call.MatchString(name):
 			report("%s(): name its package", name)
@@ -136,8 +151,9 @@ func (x *index) knows(page, name string) bool {
 		return x.targets[make[1]]
 	case strings.HasPrefix(name, "cloud_mirror_"):
 		return x.words[name]
-	case strings.HasPrefix(name, "CLOUD_MIRROR_") && call.MatchString(name):
-		return strings.Contains(x.source, `"`+name+`"`) || strings.Contains(config.Table(), "`"+name+"`")
+	case upper.MatchString(name): // an environment variable
+		literal := regexp.MustCompile(`"` + name + `["=]`)
+		return literal.MatchString(x.source) || strings.Contains(config.Table(), "`"+name+"`")
 	case camel.MatchString(name):
 		return x.words[name]
 	case dotted.MatchString(name) && !isFile.MatchString(name):
@@ -148,6 +164,23 @@ func (x *index) knows(page, name string) bool {
 	default:
 		return true
 	}
+}
+
+// wrongIn returns the packages and tests in a command that do not exist. A package may be relative to
+// any folder.
+func (x *index) wrongIn(command string) (wrong []string) {
+	for _, m := range pkgPath.FindAllStringSubmatch(command, -1) {
+		name := strings.Trim(m[1], "/")
+		if !slices.ContainsFunc(x.files, func(f string) bool { return f == name || strings.HasSuffix(f, "/"+name) }) {
+			wrong = append(wrong, "./"+name)
+		}
+	}
+	for _, m := range tested.FindAllStringSubmatch(command, -1) {
+		if !x.words[m[1]] {
+			wrong = append(wrong, m[1])
+		}
+	}
+	return wrong
 }
 
 // exists reports whether a path exists, relative to the root or to the page. A bare file name may be anywhere.
@@ -191,6 +224,24 @@ func anchors(text string) (all []string) {
 		all = append(all, strings.ReplaceAll(anchor, " ", "-"))
 	}
 	return all
+}
+
+// TestConfigurationsLoad loads every YAML block of the pages as a configuration.
+func TestConfigurationsLoad(t *testing.T) {
+	blocks := 0
+	for page := range pages() {
+		for _, block := range fence.FindAllStringSubmatch(readPage(t, page), -1) {
+			if block[1] != "yaml" {
+				continue
+			}
+			blocks++
+			file := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(block[2]), 0o600))
+			_, err := config.Load(file, nil)
+			require.NoError(t, err, page)
+		}
+	}
+	require.Positive(t, blocks)
 }
 
 func TestREADMEIsShort(t *testing.T) {
