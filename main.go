@@ -76,7 +76,7 @@ func (c *frontendCmd) Run(ctx context.Context) error {
 
 type workerCmd struct {
 	configured
-	Pool   []string `placeholder:"ID" help:"Copy into this pool (repeatable), e.g. s3_us-west-2; all if none is given."`
+	Pool   []string `placeholder:"ID" help:"Copy into this pool (repeatable), e.g. s3_us-west-2. The default is worker.pools, or all pools."`
 	Copy   *bool    `negatable:"" help:"Make copies. On unless the configuration says otherwise."`
 	Bridge *bool    `negatable:"" help:"Start workflows for the queue's messages. On unless the configuration says otherwise."`
 }
