@@ -1,5 +1,5 @@
 // Package config reads the configuration of a deployment: one YAML file and the environment. Every
-// scalar setting has a variable, which overrides the file.
+// setting except those of the pools has a variable, which overrides the file.
 //
 // It also converts the settings into the options of the rooms (convert.go), so that the product and
 // its benchmarks copy alike.
