@@ -44,7 +44,7 @@ func newConfigValues(p *plan, queryKey string) configValues {
 }
 
 // write renders the configuration file for the processes of cloud-mirror. The file holds a key and
-// a token, so that only its owner can read it.
+// a token: only its owner can read it.
 func (v configValues) write(path string) error {
 	// A double-quoted YAML scalar has all escapes of a Go string.
 	t, err := template.New("cloud-mirror.yaml").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(configTemplate)

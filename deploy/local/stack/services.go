@@ -66,7 +66,7 @@ func (s *Stack) temporalSpec(program string) supervise.Spec {
 func (s *Stack) newRedis() (part, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		s.redisKind = "embedded (miniredis: keeps no data, sends no invalidations)"
+		s.redisKind = "embedded (miniredis: keeps no data between runs, sends no invalidations)"
 		return newMiniredis(s.plan.redis, s.report), nil //nolint:nilerr // miniredis replaces a missing redis-server
 	}
 	dir := s.state.join("redis")
