@@ -29,7 +29,7 @@ const (
 	ClassPurged    = "Purged"                    // The object was purged while the copy was made
 	ClassStalled   = "SourceStalled"             // The source sent nothing, or too little, for too long
 	ClassDigest    = "DigestMismatch"            // The source does not have the digest that the request expects
-	ClassHandover  = "HandedOver"                // The worker stopped, and another worker resumes
+	ClassHandover  = "HandedOver"                // The worker stopped or could not heartbeat; another attempt resumes
 	ClassStorage   = "StorageFailed"             // The bucket refused a request or did not answer
 	ClassCache     = "CacheFailed"               // Redis did not answer
 	ClassSealed    = "SealedQuery"               // The worker can't read the URL's query

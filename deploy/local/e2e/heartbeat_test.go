@@ -26,7 +26,7 @@ func TestCopyOutlivesABriefOutageOfTemporal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, object, gate := halfCopied(t, east)
 			end := begin()
-			<-time.After(3 * time.Second)
+			<-time.After(3 * time.Second) // The length of the outage.
 			end()
 			close(gate)
 			requireCopy(t, s.source, east, ask(t, east, object, ""))
