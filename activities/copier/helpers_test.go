@@ -37,7 +37,7 @@ const (
 type source struct {
 	*httptest.Server
 	body []byte
-	sent atomic.Int64
+	sent atomic.Int64 // Read it by sentBytes
 	gets atomic.Int64
 	busy sync.RWMutex // Held for reading by each request
 	// If set, serve answers the nth GET (from 1) instead.
@@ -71,6 +71,13 @@ func (s *source) change(f func()) {
 	s.busy.Lock()
 	defer s.busy.Unlock()
 	f()
+}
+
+// sentBytes returns the bytes sent so far, when no request is in flight. A write is counted after it
+// returns. The client may have read its bytes before that, and finished the copy.
+func (s *source) sentBytes() (n int64) {
+	s.change(func() { n = s.sent.Load() })
+	return n
 }
 
 // serveWhole answers like a good source, ranges included.

@@ -126,11 +126,11 @@ func TestServerSideCopy(t *testing.T) {
 
 	fails = false
 	r.again(t)
-	sent := r.source.sent.Load()
+	sent := r.source.sentBytes()
 	out, err = r.attempt(t)
 	require.NoError(t, err)
 	require.Equal(t, copier.WayServer, out.Way)
-	require.Equal(t, sent, r.source.sent.Load())
+	require.Equal(t, sent, r.source.sentBytes())
 	r.requireExact(t)
 
 	// A server-side copy can't be checked against a digest.
