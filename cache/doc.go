@@ -14,8 +14,8 @@
 //   - An undecodable entry is absent, is removed, and is counted.
 //   - A [NearCache] serves an entry from memory for at most 100 ms after it changed in redis. It
 //     serves none while redis does not send invalidations.
-//   - If redis hangs, a circuit breaker limits the cost with [Options.Timeout] to one or two
-//     timeouts. Then calls fail at once until redis answers a trial call.
+//   - With [Options.Timeout], a circuit breaker limits the cost of a redis that hangs to one or two
+//     timeouts. Then calls other than [Redis.Purge] fail at once until redis answers a trial call.
 //   - A [Watcher] wakes the waiters of an entry when the entry changes, and when the watcher can
 //     no longer see changes.
 //

@@ -15,8 +15,8 @@ type NearCacheOptions struct {
 	// either is 0, it holds nothing.
 	Entries int
 	Bytes   int64
-	// OnChange, if set, is called when redis starts and stops sending invalidations. When they
-	// stop, err is the reason.
+	// OnChange, if set, is called with up when redis starts sending invalidations. It is called
+	// without up when redis stops, or can't start, and err is the reason.
 	OnChange func(up bool, err error)
 }
 
@@ -126,7 +126,8 @@ func (n *NearCache) load(ctx context.Context, key string, join bool) (Entry, err
 	}
 }
 
-// finish publishes a load to its waiters. It keeps the entry unless it may have changed since.
+// finish publishes a load to its waiters. It keeps a final entry unless the entry may have changed
+// since the read started.
 func (n *NearCache) finish(at *load) {
 	n.mu.Lock()
 	if n.loads[at.key] == at {

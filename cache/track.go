@@ -14,8 +14,8 @@ const (
 	// maxStale bounds how long a changed entry may still be served from memory: each answered PING
 	// makes entries fresh for maxStale, counted from before the PING was sent.
 	//
-	// The package promises 100 ms. A front end compares freshness with the time at which a request
-	// starts, and its response leaves later. The 20 ms between the two bounds are for that.
+	// The package promises 100 ms. The difference of 20 ms is slack: a front end compares freshness
+	// with the time at which a request starts, and its response leaves later.
 	maxStale = 80 * time.Millisecond
 	// trackInterval is the time between PINGs. Redis's answer follows all invalidations that it
 	// sent before.
