@@ -49,7 +49,7 @@ type Part struct {
 }
 
 // CreateUpload starts a multipart upload. It fails with the server's error, or with ctx's. If ctx
-// ends during the call, it aborts the upload again. The caller completes or aborts the upload.
+// ends during the call, it aborts the new upload. The caller completes or aborts the upload.
 func (b *Bucket) CreateUpload(ctx context.Context, spec ObjectSpec) (Upload, error) {
 	u, err := b.createUpload(ctx, spec, b.Checksum() == ChecksumCRC64NVME)
 	if err != nil {

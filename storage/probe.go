@@ -15,7 +15,7 @@ const probePrefix = "cloud-mirror-setup/probe/"
 // errUnverified means that the server does not verify the checksum that its pool declares.
 var errUnverified = errors.New("the server does not verify it")
 
-// errLeft means that the probe worked, but its object could not be deleted.
+// errLeft means that the probe's object could not be deleted. It fails even a probe that worked.
 var errLeft = errors.New("probe object not deleted")
 
 // ignored holds the features that the server accepts without effect. Copies work without them.

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// settleTimeout bounds the HEAD that settles or verifies a write, and the clean-up. Both outlive the
-// caller's context.
+// settleTimeout bounds the HEAD that settles a failed write, and the clean-up, which outlive the
+// caller's context. It is also how long a call that must finish may outlive that context: see
+// outlive.
 const settleTimeout = 10 * time.Second
 
 // errUnsettled marks a failure that may have left an object behind.
