@@ -72,5 +72,5 @@ type Activities struct {
 	Now      func() time.Time
 }
 
-// owner is the owner of the lease of a run's copy.
+// owner returns the owner of a copy's lease: the workflow's run.
 func owner(ctx context.Context) string { return activity.GetInfo(ctx).WorkflowExecution.RunID }

@@ -18,24 +18,25 @@
 //   - An attempt of StreamCopy resumes from the parts that earlier attempts stored, and finds a
 //     copy that they finished. If it fails, its upload is left to the next attempt, or to
 //     AbortUpload.
-//   - A copy never overwrites a newer copy, nor an object that it has not seen.
+//   - On servers with conditional writes, a copy never overwrites a newer copy, nor an object that it
+//     has not seen.
 //   - No copy fails because redis is down. Only UpdateCache fails then, and the next client's
 //     request HEADs the bucket.
 //
 // # Decisions
 //
-// 2026-11-25, every key in a history is lowerCamelCase, because a history keeps its keys for ever.
+// 2026-11-25: every key in a history is lowerCamelCase, because a history keeps its keys for ever.
 // origin.Meta had underscores (content_type) before. Both spellings decode, so recorded histories
 // replay and open runs continue. A rollback to a build before this date does not decode the new
 // spelling: it would drop the Content-* headers and the range support of sources that a later build
 // described. The same holds for a fleet of both builds. Terminate open runs before such a rollback.
 // No release has the old spelling.
 //
-// 2026-11-23, the first heartbeat of an attempt carries the upload's id, because the SDK sends it
+// 2026-11-23: the first heartbeat of an attempt carries the upload's id, because the SDK sends it
 // at once, before any part is stored. It throttles later heartbeats and may lose them, so ListParts
 // tells which parts the bucket has.
 //
-// 2026-11-22, a source's query is sealed (see [Sealer]), so that only an activity can read it. It
+// 2026-11-22: a source's query is sealed (see [Sealer]), so that only an activity can read it. It
 // may be a signature, and the workflow must carry it so that a run can be retried from its history
 // alone.
 package activities

@@ -59,8 +59,9 @@ type limits struct {
 // source is at its limit of connections and the copy waits for one: the copier itself cuts a source
 // that sends too little. Otherwise the bucket accepts nothing.
 //
-// The lease is due for renewal if a byte moved since the last one, or if no read of the source is
-// in flight. The copy then waits for the bucket, which may take minutes to complete a large object.
+// The lease is renewed every Renew if a byte moved since the last renewal, or if no read of the
+// source is in flight. In the latter case the copy waits for the bucket, which may take minutes to
+// complete a large object.
 func judge(now time.Time, s snapshot, r record, l limits) (verdict, record) {
 	if s.Moved != r.Moved || s.Waiting {
 		r.Moved, r.MovedAt = s.Moved, now
