@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -47,8 +48,8 @@ var (
 	errHandover      = errors.New("the worker is stopping; another worker will resume")
 )
 
-// errHeartbeat is the error of an attempt that the SDK cancelled because a heartbeat failed.
-var errHeartbeat = errors.New("the attempt could not heartbeat; another attempt will resume")
+// errHeartbeat marks the error of an attempt that the SDK cancelled at a heartbeat.
+var errHeartbeat = errors.New("a heartbeat ended the attempt, and another attempt will resume")
 
 // errStorage and errCache mark the side that an error came from.
 var (
@@ -101,8 +102,8 @@ func outcome(ctx context.Context, err error, more ...any) error {
 	case ctx.Err() == nil || errors.Is(err, cache.ErrPurged) || errors.Is(err, errHandover):
 	case stopping(ctx):
 		err = errHandover
-	case heartbeatFailed(ctx):
-		err = errHeartbeat
+	case endedByHeartbeat(ctx):
+		err = fmt.Errorf("%w: %w", errHeartbeat, context.Cause(ctx))
 	default:
 		return ctx.Err()
 	}
@@ -128,10 +129,11 @@ func stopping(ctx context.Context) bool {
 	}
 }
 
-// heartbeatFailed reports whether the SDK cancelled ctx because a heartbeat failed. It cancels the
-// same context if Temporal requested the cancellation, but then the cause has a type of its own. An
-// application error lets the workflow see the attempt's progress; a bare context error doesn't.
-func heartbeatFailed(ctx context.Context) bool {
+// endedByHeartbeat reports whether the SDK cancelled ctx because a heartbeat failed, or because its
+// answer was that the activity is paused or reset. The SDK cancels the same context if Temporal
+// requested the cancellation, but then the cause has a type of its own. An application error lets
+// the workflow see the attempt's progress; a bare context error doesn't.
+func endedByHeartbeat(ctx context.Context) bool {
 	cause := context.Cause(ctx)
 	return errors.Is(ctx.Err(), context.Canceled) && !errors.Is(cause, context.Canceled) && !temporal.IsCanceledError(cause)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -80,6 +81,7 @@ func TestCopyThatCannotHeartbeatKeepsItsProgress(t *testing.T) {
 	}{
 		"heartbeat failed":       {serviceerror.NewUnavailable("connection refused"), true},
 		"heartbeat timed out":    {serviceerror.NewDeadlineExceeded("context deadline exceeded"), true},
+		"activity paused":        {activity.ErrActivityPaused, true},
 		"cancellation requested": {temporal.NewCanceledError(), false},
 		"context ended":          {nil, false},
 	} {
@@ -98,6 +100,7 @@ func TestCopyThatCannotHeartbeatKeepsItsProgress(t *testing.T) {
 			requireFailure(t, err, activities.ClassHandover, false)
 			var app *temporal.ApplicationError
 			require.ErrorAs(t, err, &app)
+			require.Contains(t, app.Message(), tc.cause.Error())
 			var failure activities.Failure
 			var p activities.Progress
 			require.NoError(t, app.Details(&failure, &p))
