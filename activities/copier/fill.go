@@ -24,10 +24,11 @@ func (r *run) fill(
 		return storage.Body{}, err
 	}
 	defer src.Close()
+	want := buf.size // A short body shrinks the buffer
 	body, err := r.load(ctx, cancel, buf, src)
 	switch {
 	case errors.Is(err, io.EOF):
-		err = &origin.Error{Class: origin.ClassTruncated, Text: fmt.Sprintf("the source sent %d of %d bytes", body.Size, buf.size)}
+		err = &origin.Error{Class: origin.ClassTruncated, Text: fmt.Sprintf("the source sent %d of %d bytes", body.Size, want)}
 	case err == nil:
 		err = end(ctx, src)
 	}
