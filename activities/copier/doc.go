@@ -19,16 +19,16 @@
 //
 // # Decisions
 //
-// 2026-11-24, a released buffer can't be read. Package net/http may read a request's body for a
+// 2026-11-24: a released buffer can't be read. Package net/http may read a request's body for a
 // while after the request was cancelled, and would then read another part's bytes.
 //
-// 2026-11-23, a frozen worker heartbeats before it aborts other uploads under the key. If another
-// worker has taken over its copy, the heartbeat cancels it before it can abort that worker's
-// upload.
+// 2026-11-23: a worker heartbeats before it aborts other uploads under the key. If it was frozen,
+// and another worker has taken over its copy, the heartbeat cancels it before it can abort that
+// worker's upload.
 //
-// 2026-11-23, the state of the digests is saved only at a multiple of every hash's block size. In
+// 2026-11-23: the state of the digests is saved only at a multiple of every hash's block size. In
 // between, it contains bytes of the source, which must not enter a history.
 //
-// 2026-11-23, an upload is recorded before its first part: [Job.Checkpoint] gets its id, and the
+// 2026-11-23: an upload is recorded before its first part. [Job.Checkpoint] gets its id, and the
 // copier aborts it at once if the context ended meanwhile, because no later try would know it.
 package copier

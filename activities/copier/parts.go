@@ -21,8 +21,8 @@ func parts(size, each int64) []part {
 	return all
 }
 
-// slots returns the limit of parts in flight. It is lower for large parts, whose files would fill a
-// disk.
+// slots returns the limit of parts in flight. It is lower for parts in files, which are large: more
+// of them would take more disk than an operator expects.
 func (u *upload) slots() int64 {
 	c := u.run.copier
 	if u.state.PartSize > c.Memory.MaxBuffer() {

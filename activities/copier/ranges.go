@@ -106,8 +106,8 @@ func (g *ranges) worthFinishing(err error) bool {
 	return !gone && !errors.Is(err, storage.ErrNoUpload) && !errors.Is(err, context.Canceled) && !g.run.verifier.Needed()
 }
 
-// fetchPart reads a part. If there is a digest to compare, it also hashes the part, after the part
-// before.
+// fetchPart reads a part. If there is a digest to compare, it also hashes the part, after the
+// previous part.
 func (g *ranges) fetchPart(
 	ctx context.Context, p part, buf *buffer, before <-chan struct{},
 ) (body storage.Body, hash []byte, err error) {
@@ -124,7 +124,7 @@ func (g *ranges) fetchPart(
 // hashBlock is a multiple of the block size, in bytes, of every hash that a verifier uses.
 const hashBlock = 128
 
-// hash waits until the part before is hashed, hashes this part, and returns the state of the
+// hash waits until the previous part is hashed, hashes this part, and returns the state of the
 // digests. The state is nil if it can't be saved.
 func (g *ranges) hash(ctx context.Context, p part, buf *buffer, before <-chan struct{}) ([]byte, error) {
 	select {
