@@ -34,7 +34,7 @@ func CopyObject(ctx workflow.Context, in CopyObjectInput) (CopyObjectResult, err
 	return (&copyObject{in: in}).run(ctx)
 }
 
-// maxTries bounds how often a copy starts because the source changes between HEAD and GET.
+// maxTries is the limit of tries at a copy whose source changes between HEAD and GET.
 const maxTries = 3
 
 // changed reports whether the source changed since HeadSource.
@@ -190,7 +190,7 @@ func failureOf(err error) (activities.Failure, bool) {
 func progressOf(err error) (p activities.Progress, ok bool) {
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		var f activities.Failure
-		// Temporal never retried a non-retryable error, so no attempts were used up.
+		// A non-retryable error ended the series before its attempts ran out.
 		return p, !app.NonRetryable() && app.Details(&f, &p) == nil
 	}
 	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok && timeout.HasLastHeartbeatDetails() {
