@@ -71,7 +71,8 @@ type decision struct {
 	Reason  reason
 }
 
-// decide is the redirect decision. No other code decides a redirect.
+// decide is the redirect decision. Only two answers are given without it: an invalid request is
+// refused before, and a copy whose URL can't be presigned becomes a redirect to the source after.
 func decide(s situation) decision {
 	switch e := s.Entry; {
 	case s.Unlocated:

@@ -93,7 +93,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.ready.Store(true)
 	w.opts.Log.Info().Strs("pools", slices.Sorted(maps.Keys(w.opts.Activities))).Bool("bridge", w.opts.Bridge != nil).
-		Msg("worker started")
+		Msg("worker accepts tasks")
 	select {
 	case <-ctx.Done():
 		err = nil
