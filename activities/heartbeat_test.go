@@ -60,6 +60,7 @@ func (o *slowOutbound) RecordHeartbeat(ctx context.Context, details ...any) {
 // TestCopyThatFailsDuringAHeartbeatSaysWhy ends a copy while its heartbeat is in flight. The SDK
 // would cancel the activity if the heartbeat failed, and the failure would become a cancellation.
 func TestCopyThatFailsDuringAHeartbeatSaysWhy(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	slow := &slowHeartbeats{held: make(chan struct{}, 100)}
 	f.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{slow}})

@@ -51,6 +51,7 @@ func (stuckBucket) Put(ctx context.Context, _ storage.ObjectSpec, _ storage.Body
 }
 
 func TestStalledBucketIsNotBlamedOnTheSource(t *testing.T) {
+	t.Parallel()
 	b := newFixture(t)
 	b.Copier.StallTimeout = sourceTimeout
 	b.Copier.Bucket = stuckBucket{b.bucket}
@@ -60,6 +61,7 @@ func TestStalledBucketIsNotBlamedOnTheSource(t *testing.T) {
 
 // TestStalledBucketIsCutDespiteShortMemory has a copy wait for memory that it holds itself.
 func TestStalledBucketIsCutDespiteShortMemory(t *testing.T) {
+	t.Parallel()
 	b := newFixture(t)
 	b.large()
 	b.Copier.StallTimeout, b.Copier.Memory, b.Copier.Parts = sourceTimeout, copier.NewMemory(16<<20), parts
@@ -78,6 +80,7 @@ func (hangingBucket) UploadPart(ctx context.Context, _ storage.Upload, _ int32, 
 
 // TestCopyThatWaitsForItsTurnIsNotCut holds all parts of a pool for longer than a bucket may stall.
 func TestCopyThatWaitsForItsTurnIsNotCut(t *testing.T) {
+	t.Parallel()
 	b := newFixture(t)
 	b.large()
 	b.Copier.StallTimeout, b.Copier.MaxParts = 150*time.Millisecond, semaphore.NewWeighted(1)

@@ -108,6 +108,7 @@ func TestHeadersAreNeverTruncated(t *testing.T) {
 }
 
 func TestPurgeEndsARunningCopy(t *testing.T) {
+	t.Parallel()
 	b := newFixture(t)
 	b.Rules.Lease = time.Millisecond
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) { drip(w, r, 700*time.Millisecond) }
@@ -129,6 +130,7 @@ func (c *countingCache) Put(ctx context.Context, key string, generation int64, e
 }
 
 func TestOnlyProgressRenewsTheLease(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		pause    time.Duration
 		min, max int64
