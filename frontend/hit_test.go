@@ -2,6 +2,7 @@ package frontend_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -23,9 +24,13 @@ type signer struct {
 	*storagetest.Memory
 	made  int
 	works time.Duration
+	err   error
 }
 
 func (s *signer) Location(_ context.Context, method, _ string, _ time.Time) (storage.Location, error) {
+	if s.err != nil {
+		return storage.Location{}, s.err
+	}
 	s.made++
 	l := storage.Location{URL: fmt.Sprintf("https://bucket.example/%s/%d?X-Amz-Signature=a&b=<>", method, s.made)}
 	if s.works > 0 {
@@ -58,6 +63,16 @@ func TestLocationsAreReused(t *testing.T) {
 			require.Equal(t, tc.made, s.made)
 		})
 	}
+}
+
+func TestCopyThatCannotBePresigned(t *testing.T) {
+	s := &signer{Memory: &storagetest.Memory{}, err: errors.New("no credentials")}
+	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket = s })
+	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	a := f.ask(t, "GET", path(""))
+	require.Equal(t, 302, a.status)
+	require.Equal(t, source, a.location)
+	require.Equal(t, map[string]any{"url": source, "msg": "Cached copy could not be presigned"}, a.body)
 }
 
 func TestLocationsBelongToTheirMethodAndCopy(t *testing.T) {

@@ -21,7 +21,7 @@ const noPool = "none"
 
 func newMetrics(r *prometheus.Registry, pools []string) metrics {
 	f := promauto.With(r)
-	return metrics{
+	m := metrics{
 		redirects: observers(f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cloud_mirror_redirect_seconds",
 			Help:    "Time from a redirect request to its answer, by pool and by the reason for the answer.",
@@ -32,6 +32,10 @@ func newMetrics(r *prometheus.Registry, pools []string) metrics {
 			Help: "Invalid requests refused, by error code.",
 		}, []string{"code"}),
 	}
+	for _, c := range requestCodes() {
+		m.refusals.WithLabelValues(string(c))
+	}
+	return m
 }
 
 // observers looks up every combination in advance: a hit has no time for it.

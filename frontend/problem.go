@@ -21,6 +21,9 @@ const (
 	codeBadStatus   code = "BadHTTPStatus"
 )
 
+// requestCodes lists the codes of invalid requests, for a metric that starts at zero.
+func requestCodes() []code { return []code{codeInput, codeInvalidURL, codeNotFound} }
+
 // statusOf maps codes to statuses. An error with [codeBadStatus] has the source's own status instead.
 func statusOf(c code) int {
 	switch c {

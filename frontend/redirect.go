@@ -195,6 +195,9 @@ func why(r reason, e cache.Entry, waited time.Duration) string {
 	case reasonStop:
 		return "This front end is shutting down"
 	case reasonFailed:
+		if e.State == cache.Present {
+			return "Cached copy could not be presigned"
+		}
 		return "Object could not be copied: " + e.Class
 	default:
 		return "Cached copy did not show up in " + waited.String()
