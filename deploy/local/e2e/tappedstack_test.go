@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
@@ -68,8 +69,13 @@ type tappedStack struct {
 	redis, sqs, temporal, s3, origin faultyProxy
 	heads                            *s3Proxy // Behind the proxy s3, to count HEADs
 	worker, frontEnd                 *process
+	impatient                        *process // A front end whose timeout for redis is impatience
 	source                           *source
 }
+
+// impatience is a front end's timeout for redis where redis fails. It is above the product's default
+// of 50 ms, which a busy machine exceeds now and then, and below the latency of a slow redis.
+const impatience = 150 * time.Millisecond
 
 // startTappedStack starts a tappedStack. Until the test ends, it replaces all workers of the stack.
 func startTappedStack(t *testing.T) *tappedStack {
@@ -95,10 +101,11 @@ func startTappedStack(t *testing.T) *tappedStack {
 		c.setEndpoint(t, west, "http://"+s.s3.Listen)
 	})
 	s.worker = startProcess(t, "tapped-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config), "TEMPORAL_ADDRESS="+s.temporal.Listen)
-	// The near cache would hide an outage of redis, so it holds no entries. The timeout of redis is
-	// three times the product's default, and still below the latency of a slow redis.
-	s.frontEnd = startProcess(t, "tapped-frontend", sys.Binary(), strings.Fields("frontend --config "+config),
-		"CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0", "CLOUD_MIRROR_REDIS_TIMEOUT=150ms")
+	// The near cache would hide an outage of redis, so it holds no entries.
+	args := strings.Fields("frontend --config " + config)
+	s.frontEnd = startProcess(t, "tapped-frontend", sys.Binary(), args, "CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0")
+	s.impatient = startProcess(t, "impatient-frontend", sys.Binary(), args,
+		"CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0", "CLOUD_MIRROR_REDIS_TIMEOUT="+impatience.String())
 	return s
 }
 
