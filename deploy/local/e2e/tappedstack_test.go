@@ -73,9 +73,10 @@ type tappedStack struct {
 	source                           *source
 }
 
-// impatience is a front end's timeout for redis where redis fails. It is above the product's default
-// of 50 ms, which a busy machine exceeds now and then, and below the latency of a slow redis.
-const impatience = 150 * time.Millisecond
+// impatience is the product's default timeout for redis. A front end that has it is used only where
+// redis fails: a busy machine exceeds it now and then. It is far below the latency of a slow redis,
+// because a process that was not scheduled in time still gets an answer that is late.
+const impatience = 50 * time.Millisecond
 
 // startTappedStack starts a tappedStack. Until the test ends, it replaces all workers of the stack.
 func startTappedStack(t *testing.T) *tappedStack {
