@@ -69,7 +69,7 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCacheInput) {
 	log := activity.GetLogger(ctx)
 	if in.Copy != nil {
-		log.Info("copy stored", "object", o.Key(), "bytes", in.Copy.Size)
+		log.Info("copy completed", "object", o.Key(), "bytes", in.Copy.Size)
 		return
 	}
 	a.Observer.Failed(o.PoolID(), in.Failure.Class)
