@@ -22,13 +22,19 @@ type objectFlags struct {
 
 // Validate returns an error that names an invalid argument.
 func (f *objectFlags) Validate() error {
+	if f.Object == "" {
+		return errors.New("<object> is missing or empty")
+	}
 	for name, value := range map[string]string{"--server": f.Server, "<object>": f.Object} {
 		if u, err := url.Parse(value); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			return fmt.Errorf("%s is not a URL that begins with http:// or https://", name)
 		}
 	}
-	if f.Region == "" || f.Service == "" {
-		return errors.New("--region and --service must not be empty")
+	if f.Region == "" {
+		return errors.New("--region is missing or empty")
+	}
+	if f.Service == "" {
+		return errors.New("--service is empty")
 	}
 	return nil
 }
