@@ -18,8 +18,8 @@
 //   - An attempt of StreamCopy resumes from the parts that earlier attempts stored, and finds a
 //     copy that they finished. If it fails, its upload is left to the next attempt, or to
 //     AbortUpload.
-//   - On servers with conditional writes, a copy never overwrites a newer copy, nor an object that it
-//     has not seen.
+//   - On servers with conditional writes, a copy never overwrites a newer copy, nor an object that
+//     it has not seen.
 //   - No copy fails because redis is down. Only UpdateCache fails then, and the next client's
 //     request HEADs the bucket.
 //

@@ -73,8 +73,8 @@ func TestCopyThatFailsDuringAHeartbeatSaysWhy(t *testing.T) {
 	require.Zero(t, slow.cut, "heartbeats that ended with the copy")
 }
 
-// TestCopyThatCannotHeartbeatKeepsItsProgress cancels a copy as the SDK does when a heartbeat fails,
-// and as it does when Temporal requests the cancellation.
+// TestCopyThatCannotHeartbeatKeepsItsProgress cancels a copy as the SDK does when a heartbeat
+// fails, and as it does when Temporal requests the cancellation.
 func TestCopyThatCannotHeartbeatKeepsItsProgress(t *testing.T) {
 	for name, tc := range map[string]struct {
 		cause    error

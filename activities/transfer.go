@@ -59,7 +59,8 @@ func (t *transfer) checkpoint(ctx context.Context, s copier.State) {
 // a stall, a purge or a handover if that is why it was cancelled.
 func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
 	// A heartbeat has the activity's context. The end of the copy would cut a call that has the
-	// copy's, and the SDK cancels an activity whose heartbeat fails: the copy's error would be lost.
+	// copy's, and the SDK cancels an activity whose heartbeat fails: the copy's error would be
+	// lost.
 	heartbeat := func() { activity.RecordHeartbeat(ctx, t.progress()) }
 	copying, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})

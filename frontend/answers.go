@@ -36,8 +36,8 @@ func (a *answers) prepare(ctx context.Context, t *flight.Target, method string, 
 	if c := last.Load(); c != nil && c.expires.Equal(expires) && (c.until.IsZero() || now.Before(c.until)) {
 		return c, nil
 	}
-	// A cancelled context doesn't prove that the client left: a client that half-closed its connection
-	// looks the same, and reads the answer.
+	// A cancelled context doesn't prove that the client left: a client that half-closed its
+	// connection looks the same, and reads the answer.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), presignTimeout)
 	defer cancel()
 	location, err := t.Pool.Bucket.Location(ctx, method, t.Object.Key(), expires)

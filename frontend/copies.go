@@ -23,8 +23,8 @@ const (
 	warmers = 16
 )
 
-// lists serves /v1/copies: it requests copies of a list of objects ahead of their clients, and behind
-// the copies that clients wait for.
+// lists serves /v1/copies: it requests copies of a list of objects ahead of their clients, and
+// behind the copies that clients wait for.
 type lists struct {
 	paths   paths
 	entries Entries

@@ -48,8 +48,8 @@ type situation struct {
 	Entry cache.Entry
 	// FirstLook is set while the client has not waited for the entry.
 	FirstLook bool
-	// WaitOver is set when this request's wait has run out, and ComesBack if the next request of its
-	// chain waits for the remainder.
+	// WaitOver is set when this request's wait has run out, and ComesBack if the next request of
+	// its chain waits for the remainder.
 	WaitOver, ComesBack bool
 	// Full is set if too many clients wait.
 	Full bool

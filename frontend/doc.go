@@ -3,12 +3,13 @@
 //
 // # Guarantees
 //
-//   - Every redirect request gets a usable answer within its wait: the copy, the source's own 4xx, a
-//     refusal of an invalid request, or the original URL. That holds while any dependency is down. The
-//     exception is a client beyond the limits of waiting clients: it gets 503 with Retry-After.
-//   - A path that was redirected lately is served from memory, without the router, without a signature
-//     and without I/O, while its entry is fresh. Such a hit allocates nothing. Only a presigned URL is
-//     signed again, after half its lifetime.
+//   - Every redirect request gets a usable answer within its wait: the copy, the source's own 4xx,
+//     a refusal of an invalid request, or the original URL. That holds while any dependency is
+//     down. The exception is a client beyond the limits of waiting clients: it gets 503 with
+//     Retry-After.
+//   - A path that was redirected lately is served from memory, without the router, without a
+//     signature and without I/O, while its entry is fresh. Such a hit allocates nothing. Only a
+//     presigned URL is signed again, after half its lifetime.
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions
@@ -17,8 +18,8 @@
 // frontend/flight; the admin listener moved to deploy/system. Each route has a type of its own, so
 // that a handler can reach only its own dependencies.
 //
-// 2026-11-25: [decide] gets facts about the entry and the wait, never durations, so that no caller has
-// to invent one.
+// 2026-11-25: [decide] gets facts about the entry and the wait, never durations, so that no caller
+// has to invent one.
 //
 // 2026-11-22: one pure function, [decide], makes the redirect decision. The I/O is around it.
 //

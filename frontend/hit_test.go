@@ -131,7 +131,8 @@ func TestHitAllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { f.handler.ServeHTTP(w, r) }))
 }
 
-// BenchmarkHit compares the handler, with the entry in memory, to a bare router with the same answer.
+// BenchmarkHit compares the handler, with the entry in memory, to a bare router with the same
+// answer.
 func BenchmarkHit(b *testing.B) {
 	f := newFixture(b, func(o *options) {
 		o.Log = zerolog.Nop()

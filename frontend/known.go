@@ -6,8 +6,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
-// known keeps the targets of recent redirects by path. The target of a path never changes, so entries
-// are only evicted for room.
+// known keeps the targets of recent redirects by path. The target of a path never changes, so
+// entries are only evicted for room.
 type known struct {
 	targets *otter.Cache[string, *knownTarget]
 }
@@ -18,8 +18,8 @@ type knownTarget struct {
 	answers answers
 }
 
-// knownSize estimates a known target without its texts, in bytes: the structs, the table's nodes, and
-// two presigned answers.
+// knownSize estimates a known target without its texts, in bytes: the structs, the table's nodes,
+// and two presigned answers.
 const knownSize = 1700
 
 // newKnown bounds the table by entries and by estimated bytes. It keeps none if either is zero.

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics has no label that holds a client's input: pools are the configured ones, reasons and codes
-// are constants.
+// metrics has no label that holds a client's input: pools are the configured ones, reasons and
+// codes are constants.
 type metrics struct {
 	redirects map[string]map[reason]prometheus.Observer // by pool
 	refusals  *prometheus.CounterVec                    // by code

@@ -12,13 +12,13 @@ import (
 
 // params are what a redirect request sets by its query and headers.
 type params struct {
-	// wait is how long this request is held, and rest how long the next one of its chain. total is the
-	// sum, as the client set it.
+	// wait is how long this request is held, and rest how long the next one of its chain. total is
+	// the sum, as the client set it.
 	wait, rest, total time.Duration
 	// preferred is set if the header Prefer (RFC 7240) set the wait.
 	preferred bool
-	// digest is the SHA-256, in lower-case hex, of a copy that this request starts. Empty accepts any
-	// content.
+	// digest is the SHA-256, in lower-case hex, of a copy that this request starts. Empty accepts
+	// any content.
 	digest string
 }
 
@@ -26,8 +26,8 @@ type params struct {
 // and the most in one request of a chain (zero is no limit).
 type waits struct{ standard, limit, chain time.Duration }
 
-// params reads ?max_wait=, ?sha256= and Prefer. Any other query shows that the URL was not encoded and
-// lost its own query.
+// params reads ?max_wait=, ?sha256= and Prefer. Any other query shows that the URL was not encoded
+// and lost its own query.
 func (v waits) params(r *http.Request) (params, error) {
 	var p params
 	var durations, digests []string
@@ -99,8 +99,8 @@ func preferredWait(values []string) (time.Duration, bool) {
 	return 0, false
 }
 
-// expectedDigest accepts hex in either case and returns it in lower case, as the queue's message has
-// it.
+// expectedDigest accepts hex in either case and returns it in lower case, as the queue's message
+// has it.
 func expectedDigest(values []string) (string, error) {
 	if len(values) == 0 {
 		return "", nil

@@ -31,8 +31,8 @@ func (p *paths) poolIDs() (ids []string) {
 	return ids
 }
 
-// target resolves the path of one object. auto is set if the result depends on the client's address.
-// It fails with [errUnlocated] if the client's own region is unknown.
+// target resolves the path of one object. auto is set if the result depends on the client's
+// address. It fails with [errUnlocated] if the client's own region is unknown.
 func (p *paths) target(w http.ResponseWriter, r *http.Request, params httprouter.Params) (t *flight.Target, auto bool, err error) {
 	region, auto, err := p.region(w, r, params)
 	if err != nil {

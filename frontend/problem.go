@@ -24,7 +24,8 @@ const (
 // requestCodes lists the codes of invalid requests, for a metric that starts at zero.
 func requestCodes() []code { return []code{codeInput, codeInvalidURL, codeNotFound} }
 
-// statusOf maps codes to statuses. An error with [codeBadStatus] has the source's own status instead.
+// statusOf maps codes to statuses. An error with [codeBadStatus] has the source's own status
+// instead.
 func statusOf(c code) int {
 	switch c {
 	case codeInput:
@@ -55,8 +56,8 @@ func problem(c code, text string) *requestError {
 	return &requestError{code: c, status: statusOf(c), text: text}
 }
 
-// The bodies are the original's: {msg, err} for errors of the source, {code, message} for errors of the
-// request.
+// The bodies are the original's: {msg, err} for errors of the source, {code, message} for errors of
+// the request.
 type (
 	sourceBody struct {
 		Msg string `json:"msg"`
@@ -117,9 +118,9 @@ var (
 	noSniff     = []string{"nosniff"}
 )
 
-// commonHeaders sets the headers of every answer with a body, except a redirect to a copy, which goes
-// without X-Content-Type-Options. Clients may not store an answer: no redirect may outlive its copy or
-// its signature.
+// commonHeaders sets the headers of every answer with a body, except a redirect to a copy, which
+// goes without X-Content-Type-Options. Clients may not store an answer: no redirect may outlive its
+// copy or its signature.
 func commonHeaders(h http.Header) {
 	h["Content-Type"], h["Cache-Control"], h["X-Content-Type-Options"] = contentType, noStore, noSniff
 }

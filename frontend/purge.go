@@ -17,8 +17,8 @@ type purges struct {
 	log     zerolog.Logger
 }
 
-// serve purges the object from every pool in the path. A failure in one pool doesn't stop the others;
-// the client repeats a purge that failed.
+// serve purges the object from every pool in the path. A failure in one pool doesn't stop the
+// others; the client repeats a purge that failed.
 func (s *purges) serve(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	if !s.token.allows(r) {
 		writeError(w, problem(codeUnauthn, "A purge needs the bearer token"))

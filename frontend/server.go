@@ -31,13 +31,13 @@ type Options struct {
 	Entries Entries
 	// Admit returns a source URL's canonical form, or an error whose text clients may read.
 	Admit func(url string) (string, error)
-	// RegionOf returns the region that a client calls from, one that has a pool, for requests to the
-	// region auto. Nil disables that region.
+	// RegionOf returns the region that a client calls from, one that has a pool, for requests to
+	// the region auto. Nil disables that region.
 	RegionOf func(*http.Request) (region string, ok bool)
 	// MaxWait is a client's wait unless it sets its own, up to MaxWaitLimit.
 	MaxWait, MaxWaitLimit time.Duration
-	// Chain caps how long one request is held. Clients that may wait longer are redirected back here
-	// for the remainder. Zero disables chaining.
+	// Chain caps how long one request is held. Clients that may wait longer are redirected back
+	// here for the remainder. Zero disables chaining.
 	Chain time.Duration
 	// CacheEntries and CacheMemory (bytes) bound the targets and answers kept in memory. Zero keeps
 	// none.
@@ -115,8 +115,8 @@ func (s *Server) routes(statuses *statuses, lists *lists, purges *purges) http.H
 	return escapedPath(r)
 }
 
-// escapedPath makes the router match the path as it was sent. By default it matches the decoded path,
-// in which the slashes of an encoded URL separate path segments.
+// escapedPath makes the router match the path as it was sent. By default it matches the decoded
+// path, in which the slashes of an encoded URL separate path segments.
 func escapedPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, r2 := *r.URL, *r
@@ -137,8 +137,8 @@ func (s *Server) ping(w http.ResponseWriter, _ *http.Request, _ httprouter.Param
 	}{true, time.Since(s.started).Seconds()})
 }
 
-// Ready fails while the front end is shutting down. It doesn't depend on redis, SQS or S3: the front
-// end has an answer without them.
+// Ready fails while the front end is shutting down. It doesn't depend on redis, SQS or S3: the
+// front end has an answer without them.
 func (s *Server) Ready() error {
 	if s.flights.Stopping() {
 		return errors.New("shutting down")
@@ -156,8 +156,8 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		// There is no WriteTimeout, which costs a hit 3 %. Answers fit the socket's buffer, except those
-		// of lists, which set their own deadlines.
+		// There is no WriteTimeout, which costs a hit 3 %. Answers fit the socket's buffer, except
+		// those of lists, which set their own deadlines.
 		MaxHeaderBytes: 64 << 10,
 	}
 	ended := make(chan error, 1)

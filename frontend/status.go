@@ -23,8 +23,8 @@ type statusBody struct {
 	// Done and Total are a pending copy's bytes. They are omitted while unknown.
 	Done  *int64 `json:"done,omitempty"`
 	Total *int64 `json:"total,omitempty"`
-	// Error is a failed copy's class, and HTTPStatus the source's status if that caused the failure.
-	// Retried reports that a request after the back-off tries again.
+	// Error is a failed copy's class, and HTTPStatus the source's status if that caused the
+	// failure. Retried reports that a request after the back-off tries again.
 	Error      string `json:"error,omitempty"`
 	HTTPStatus int    `json:"httpStatus,omitempty"`
 	Retried    *bool  `json:"retried,omitempty"`

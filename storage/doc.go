@@ -13,8 +13,8 @@
 //     S3-compatible server.
 //   - [Bucket.Put], [Bucket.CompleteUpload] and [Bucket.CopyFrom] make an object visible completely
 //     or not at all. The server compares its checksum with ours before it makes an uploaded object
-//     visible. Then this package compares the length and checksum of the stored object once more. If
-//     a reply is lost, a HEAD settles whether the write happened.
+//     visible. Then this package compares the length and checksum of the stored object once more.
+//     If a reply is lost, a HEAD settles whether the write happened.
 //   - On servers that keep the preconditions of their call, none of them replaces an object other
 //     than [ObjectSpec.Replaces].
 //   - [Bucket.Location] builds a URL from configuration and the key alone. A presigned URL never

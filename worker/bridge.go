@@ -30,8 +30,8 @@ const (
 type Starter interface {
 	// ExecuteWorkflow starts the workflow. It returns once Temporal has durably accepted it.
 	ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, w any, args ...any) (client.WorkflowRun, error)
-	// DescribeWorkflowExecution describes a run; an empty run means the latest. If the workflow does
-	// not exist, it fails with NotFound.
+	// DescribeWorkflowExecution describes a run; an empty run means the latest. If the workflow
+	// does not exist, it fails with NotFound.
 	DescribeWorkflowExecution(
 		ctx context.Context, id, run string,
 	) (*workflowservice.DescribeWorkflowExecutionResponse, error)

@@ -16,8 +16,8 @@
 // # Decisions
 //
 // 2026-11-25: pollers are autoscaled. 500 cold objects requested by 50 clients had a p99 of 6.5 to
-// 9.9 s with the SDK's two fixed pollers, and 3.4 to 4.1 s autoscaled, at the same rate (three pairs of
-// runs on a busy machine). A higher fixed number did not help.
+// 9.9 s with the SDK's two fixed pollers, and 3.4 to 4.1 s autoscaled, at the same rate (three
+// pairs of runs on a busy machine). A higher fixed number did not help.
 //
 // 2026-11-22: a purge cancels only a copy that started before it. Messages arrive late and twice,
 // and a copy that was requested after the purge must stay.

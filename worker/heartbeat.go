@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// heartbeatPatience bounds the call of a heartbeat, retries included. The SDK bounds the call by
-	// heartbeatThrottle and cancels the activity if it fails: a Temporal that answers late or restarts
-	// would end all running copies. Two thirds of StreamCopy's heartbeat timeout leave a copy that
-	// can't heartbeat time to stop before Temporal starts another attempt.
+	// heartbeatPatience bounds the call of a heartbeat, retries included. The SDK bounds the call
+	// by heartbeatThrottle and cancels the activity if it fails: a Temporal that answers late or
+	// restarts would end all running copies. Two thirds of StreamCopy's heartbeat timeout leave a
+	// copy that can't heartbeat time to stop before Temporal starts another attempt.
 	heartbeatPatience = 10 * time.Second
 	// heartbeatRetry is the pause before the call is sent again.
 	heartbeatRetry = 100 * time.Millisecond
 )
 
-// patientHeartbeat is a gRPC interceptor that gives activity heartbeats heartbeatPatience. Other calls
-// pass unchanged. It returns a refusal at once, for example of an activity that Temporal no longer
-// knows. Cancelling ctx ends the call; its deadline does not.
+// patientHeartbeat is a gRPC interceptor that gives activity heartbeats heartbeatPatience. Other
+// calls pass unchanged. It returns a refusal at once, for example of an activity that Temporal no
+// longer knows. Cancelling ctx ends the call; its deadline does not.
 func patientHeartbeat(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {

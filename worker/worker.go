@@ -144,8 +144,8 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 }
 
 // autoscaled scales a worker's pollers with the backlog of its task queue. The SDK's default is a
-// fixed two pollers. In a burst a backlog forms behind them, and tasks that arrive later are matched
-// before it: some clients then wait many times the median.
+// fixed two pollers. In a burst a backlog forms behind them, and tasks that arrive later are
+// matched before it: some clients then wait many times the median.
 func autoscaled() worker.PollerBehavior {
 	return worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
 }

@@ -5,9 +5,9 @@
 //
 //   - One object has one workflow id, and so one copy at a time.
 //   - A copy ends in one of three ways. Completed: the object is in the bucket. Failed: the cache
-//     holds the failure, unless redis is down, and the error's type is its class. Cancelled: clients
-//     can request the copy again, at once after a purge, and after a back-off if an operator
-//     cancelled it.
+//     holds the failure, unless redis is down, and the error's type is its class. Cancelled:
+//     clients can request the copy again, at once after a purge, and after a back-off if an
+//     operator cancelled it.
 //   - Stored parts of a copy that is not made are freed before the failure is recorded.
 //     SweepUploads, which a schedule starts, frees the rest.
 //   - A copy in parts does not run out of attempts while it makes progress: a series of attempts is
@@ -20,6 +20,6 @@
 // 2026-11-23: large objects have a task queue of their own. A worker's slots can't be reserved by
 // activity, so small objects would wait behind large ones.
 //
-// 2026-11-22: the workflow records failures, not the activity that fails, because only the workflow knows
-// that no retry is left.
+// 2026-11-22: the workflow records failures, not the activity that fails, because only the workflow
+// knows that no retry is left.
 package workflows

@@ -14,8 +14,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// shapes are the paths that a workflow can take, each with a recorded history of every version since
-// 2026-11-25.
+// shapes are the paths that a workflow can take, each with a recorded history of every version
+// since 2026-11-25.
 func shapes() []string {
 	return []string{
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",

@@ -15,8 +15,8 @@
 //
 // The caller retries: a part that fails ends the attempt, and the next attempt resumes
 // (workflows.StreamCopyPolicy). The caller also aborts the upload of a copy that will not resume
-// (see [State]). The package itself aborts only uploads that no copy can resume: others under the same key, an upload
-// known to be bad, and an upload that its caller could not record.
+// (see [State]). The package itself aborts only uploads that no copy can resume: others under the
+// same key, an upload known to be bad, and an upload that its caller could not record.
 //
 // # Decisions
 //

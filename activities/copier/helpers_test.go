@@ -73,8 +73,8 @@ func (s *source) change(f func()) {
 	f()
 }
 
-// sentBytes returns the bytes sent so far, when no request is in flight. A write is counted after it
-// returns. The client may have read its bytes before that, and finished the copy.
+// sentBytes returns the bytes sent so far, when no request is in flight. A write is counted after
+// it returns. The client may have read its bytes before that, and finished the copy.
 func (s *source) sentBytes() (n int64) {
 	s.change(func() { n = s.sent.Load() })
 	return n

@@ -46,8 +46,8 @@ type Counters struct {
 	Reading atomic.Int64
 	// Fetched counts bytes from the source in this try.
 	Fetched atomic.Int64
-	// Read counts bytes read from buffers, to be sent to the bucket. Bytes that are sent again count
-	// again.
+	// Read counts bytes read from buffers, to be sent to the bucket. Bytes that are sent again
+	// count again.
 	Read atomic.Int64
 	// Stored counts bytes in the bucket, including those of earlier tries.
 	Stored atomic.Int64

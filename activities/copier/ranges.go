@@ -60,7 +60,8 @@ func (g *ranges) missing() (missing []part) {
 }
 
 // copyParts copies the missing parts. It retries none: a failure ends the attempt, and no further
-// part starts. It finishes the parts in flight, whose bytes are paid for, unless they are of no use any more.
+// part starts. It finishes the parts in flight, whose bytes are paid for, unless they are of no use
+// any more.
 func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -122,7 +122,8 @@ func (u *upload) complete(ctx context.Context) (err error) {
 }
 
 // resetIfLost makes the next try restart if err means that this upload can't become the object any
-// more, and aborts the upload if it still exists. It returns err, joined with an error of the abort.
+// more, and aborts the upload if it still exists. It returns err, joined with an error of the
+// abort.
 func (u *upload) resetIfLost(ctx context.Context, err error) error {
 	var source *origin.Error
 	corrupt := errors.As(err, &source) && source.Class == origin.ClassCorrupt || errors.Is(err, storage.ErrMismatch)

@@ -12,8 +12,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
-// Cache is the contract that [Run] checks. Unless a method names another error, its error means that
-// the cache failed, for example because redis is unavailable. No method retries.
+// Cache is the contract that [Run] checks. Unless a method names another error, its error means
+// that the cache failed, for example because redis is unavailable. No method retries.
 type Cache interface {
 	// Get returns the entry. It is Absent if there is none or if its deadline has passed.
 	Get(ctx context.Context, key string) (cache.Entry, error)

@@ -3,8 +3,8 @@
 //
 // # Guarantees
 //
-//   - [Memory], [cache.Redis] and [cache.NearCache] pass the same suite, so a test with [Memory] that
-//     relies only on [Cache] holds for redis too.
+//   - [Memory], [cache.Redis] and [cache.NearCache] pass the same suite, so a test with [Memory]
+//     that relies only on [Cache] holds for redis too.
 //
 // # Decisions
 //

@@ -93,8 +93,8 @@ func decodes(data []byte, key string) bool {
 	return err != nil || yaml.Unmarshal(one, &Config{}) == nil
 }
 
-// decodeEnv is strict too: a variable with the prefix must be a setting, a flag of the command line, or
-// one that Kubernetes sets.
+// decodeEnv is strict too: a variable with the prefix must be a setting, a flag of the command
+// line, or one that Kubernetes sets.
 func decodeEnv(environ []string, c *Config) error {
 	variables := env.ToMap(environ)
 	known := []string{variablePrefix + "CONFIG", variablePrefix + "SERVER", variablePrefix + "TOKEN"}

@@ -108,7 +108,8 @@ func (x *index) add(name string) error {
 	return nil
 }
 
-// declarations returns the names that a file declares at its top level, with the methods and fields of types.
+// declarations returns the names that a file declares at its top level, with the methods and fields
+// of types.
 func declarations(file *ast.File) (names []string) {
 	for _, d := range file.Decls {
 		switch d := d.(type) {

@@ -166,8 +166,8 @@ func (x *index) knows(page, name string) bool {
 	}
 }
 
-// wrongIn returns the packages and tests in a command that do not exist. A package may be relative to
-// any folder.
+// wrongIn returns the packages and tests in a command that do not exist. A package may be relative
+// to any folder.
 func (x *index) wrongIn(command string) (wrong []string) {
 	for _, m := range pkgPath.FindAllStringSubmatch(command, -1) {
 		name := strings.Trim(m[1], "/")
@@ -183,7 +183,8 @@ func (x *index) wrongIn(command string) (wrong []string) {
 	return wrong
 }
 
-// exists reports whether a path exists, relative to the root or to the page. A bare file name may be anywhere.
+// exists reports whether a path exists, relative to the root or to the page. A bare file name may
+// be anywhere.
 func (x *index) exists(page, name string) bool {
 	if strings.HasPrefix(name, ".local") || strings.HasPrefix(name, ".cache") {
 		return true // made by make run and make build

@@ -74,8 +74,8 @@ func TestReferenceHasTheFieldsOfTheCode(t *testing.T) {
 	}
 }
 
-// TestReferenceNamesEveryBody wants a schema with a name for every body, so that the tests above see
-// all of them.
+// TestReferenceNamesEveryBody wants a schema with a name for every body, so that the tests above
+// see all of them.
 func TestReferenceNamesEveryBody(t *testing.T) {
 	r, bodies := readReference(t), 0
 	each(map[string]any{"paths": r.Paths, "responses": r.Components.Responses}, "content", func(v any) {

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Step creates one resource, or with dryRun lists the changes that it would make. The lines are for a
-// person.
+// Step creates one resource, or with dryRun lists the changes that it would make. The lines are for
+// a person.
 type Step func(ctx context.Context, dryRun bool) (lines []string, err error)
 
 // Run runs all steps, even after a failure, and writes their lines to w. Its error lists every step

@@ -64,7 +64,8 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// A front end with frontend.chain redirects to itself, by a relative Location, until the wait is over.
+// A front end with frontend.chain redirects to itself, by a relative Location, until the wait is
+// over.
 func TestGetFollowsAChain(t *testing.T) {
 	for name, tc := range map[string]struct {
 		hops int

@@ -12,7 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/client"
 )
 
-// newExampleServer returns a server that plays both the front end and the bucket that it redirects to.
+// newExampleServer returns a server that is both the front end and the bucket that it redirects to.
 func newExampleServer() *httptest.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/redirect/", func(w http.ResponseWriter, r *http.Request) {

@@ -21,8 +21,8 @@ type demand struct {
 	// turn takes a turn to send, without waiting for it. On an error the message is not sent. Nil
 	// always sends.
 	turn func() error
-	// sent is set if an earlier demand of the same flight sent the message. It counts only without a
-	// lease: a new lease always needs a new message.
+	// sent is set if an earlier demand of the same flight sent the message. It counts only without
+	// a lease: a new lease always needs a new message.
 	sent bool
 }
 
@@ -37,12 +37,12 @@ type answer struct {
 	queue error
 }
 
-// ask requests the copy of an object whose entry is absent, or unknown because of redisErr. The lease
-// holder HEADs the bucket on behalf of all front ends, then sends the message, or else releases the
-// lease so that the next request can retry at once.
+// ask requests the copy of an object whose entry is absent, or unknown because of redisErr. The
+// lease holder HEADs the bucket on behalf of all front ends, then sends the message, or else
+// releases the lease so that the next request can retry at once.
 //
-// It ignores the cancellation of ctx: a client that leaves between Acquire and Send must not leave a
-// lease without a message. It never waits while it holds a lease, except for its dependencies.
+// It ignores the cancellation of ctx: a client that leaves between Acquire and Send must not leave
+// a lease without a message. It never waits while it holds a lease, except for its dependencies.
 func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) answer {
 	ctx = context.WithoutCancel(ctx)
 	var lease cache.Entry

@@ -26,8 +26,8 @@ type Outcome struct {
 	Gone, Stopping bool
 }
 
-// Await joins the object's flight and waits until it has a final entry, at most until deadline. Even
-// a client that does not wait is held until its copy is requested, for 700 ms at most.
+// Await joins the object's flight and waits until it has a final entry, at most until deadline.
+// Even a client that does not wait is held until its copy is requested, for 700 ms at most.
 //
 // digest is the SHA-256, in hex, of the copy that a new flight requests. Empty accepts any content.
 func (g *Group) Await(ctx context.Context, t *Target, digest string, deadline time.Time) Outcome {

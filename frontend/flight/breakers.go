@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// hangAfter bounds one HEAD or send, SDK retries included. A call that exceeds it opens the circuit
-	// breaker for openFor, so that only the first callers pay.
+	// hangAfter bounds one HEAD or send, SDK retries included. A call that exceeds it opens the
+	// circuit breaker for openFor, so that only the first callers pay.
 	hangAfter = 900 * time.Millisecond
 	openFor   = 500 * time.Millisecond
 )

@@ -1,29 +1,31 @@
 // Package flight gets copies on behalf of clients. It requests each copy once, waits for it, and
-// purges objects. It knows redis, the buckets and the queue by small interfaces, and nothing of HTTP.
+// purges objects. It knows redis, the buckets and the queue by small interfaces, and nothing of
+// HTTP.
 //
 // # Guarantees
 //
 //   - Any number of clients and front ends make one copy request for an object: only the lease
 //     holder HEADs the bucket and requests the copy. Without redis there are no leases. Then each
-//     process sends one message per flight and per object of a list, and Temporal starts one workflow
-//     for all of them.
-//   - A lease is always followed by a message, by an entry for a copy found in the bucket, or by its
-//     release. A client that leaves can't prevent that. The lease of a process that dies expires.
+//     process sends one message per flight and per object of a list, and Temporal starts one
+//     workflow for all of them.
+//   - A lease is always followed by a message, by an entry for a copy found in the bucket, or by
+//     its release. A client that leaves can't prevent that. The lease of a process that dies
+//     expires.
 //   - A waiting client is woken by redis. The flight polls the bucket only while redis is down.
 //   - At most MaxWaiters clients wait, and at most MaxWaitersPerObject of them for one object. The
 //     others are reported as [Outcome].Full at once.
-//   - A dependency that hangs costs its first callers under a second. Then its circuit breaker opens
-//     and later callers skip it.
-//   - A copy that was started before a purge is not published after it and, while redis is up, is not
-//     found in the bucket.
+//   - A dependency that hangs costs its first callers under a second. Then its circuit breaker
+//     opens and later callers skip it.
+//   - A copy that was started before a purge is not published after it and, while redis is up, is
+//     not found in the bucket.
 //
 // # Decisions
 //
 // 2026-11-25: flights, lists and purges share one type, [Group]. The order "lease, HEAD, queue" was
-// written twice before, in different orders; it is [Group.ask] now. A list that is over its rate limit
-// releases the lease while it waits for its turn, and asks again then. Rejected: to hold the lease.
-// A client would wait for the list's turn, and for a copy at low priority. A process that ends would
-// leave the leases of its lists.
+// written twice before, in different orders; it is [Group.ask] now. A list that is over its rate
+// limit releases the lease while it waits for its turn, and asks again then. Rejected: to hold the
+// lease. A client would wait for the list's turn, and for a copy at low priority. A process that
+// ends would leave the leases of its lists.
 //
 // 2026-11-22: one flight per object and process, rather than one wait per client. Ten thousand
 // clients of an object then cost one read of redis and one wake-up.

@@ -15,8 +15,8 @@ const (
 )
 
 // A flight waits for one object on behalf of all its clients in this process. It reads the entry,
-// requests the copy if there is none, and sleeps until it is woken. It ends with a final entry, with
-// a failed request, or with its last client.
+// requests the copy if there is none, and sleeps until it is woken. It ends with a final entry,
+// with a failed request, or with its last client.
 type flight struct {
 	group  *Group
 	target *Target
@@ -25,8 +25,8 @@ type flight struct {
 	cancel  context.CancelFunc
 	clients int // Guarded by Group.mu.
 
-	// requested is closed when the copy is known to be requested, or can't be. No client is answered
-	// before that.
+	// requested is closed when the copy is known to be requested, or can't be. No client is
+	// answered before that.
 	requested     chan struct{}
 	requestedOnce sync.Once
 	// done is closed when the following fields are final.
@@ -48,7 +48,8 @@ func (g *Group) join(t *Target, digest string) *flight {
 		return nil
 	}
 	if f == nil {
-		// The flight has a context of its own: the first client's leaving must not disturb the others.
+		// The flight has a context of its own: the first client's leaving must not disturb the
+		// others.
 		ctx, cancel := context.WithCancel(context.Background())
 		f = &flight{
 			group: g, target: t, digest: digest, cancel: cancel,

@@ -172,8 +172,9 @@ func (b headSignal) Head(ctx context.Context, key string) (storage.Stored, error
 	return b.Memory.Head(ctx, key)
 }
 
-// pacedFixture has a list with requests of ten objects, of which one is sent and nine wait for their
-// turns, one second apart. Then the list requests the copy of f.target: failed receives its error.
+// pacedFixture has a list with requests of ten objects, of which one is sent and nine wait for
+// their turns, one second apart. Then the list requests the copy of f.target: failed receives its
+// error.
 func pacedFixture(t *testing.T) (f *fixture, leave func(), failed chan error) {
 	t.Helper()
 	heads := make(chan string, 100)

@@ -9,8 +9,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Cache holds the entries of objects; see [cache.NearCache]. Any error except [cache.ErrPurged] means
-// that redis is unavailable: callers degrade, or fail as Purge does. They don't retry.
+// Cache holds the entries of objects; see [cache.NearCache]. Any error except [cache.ErrPurged]
+// means that redis is unavailable: callers degrade, or fail as Purge does. They don't retry.
 type Cache interface {
 	// Read reads redis; it never answers from memory.
 	Read(ctx context.Context, key string) (cache.Entry, error)
@@ -18,7 +18,8 @@ type Cache interface {
 	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
 	// Release drops a lease that Acquire returned, unless the entry has changed since.
 	Release(ctx context.Context, key string, lease cache.Entry) error
-	// Put stores an entry. It fails with [cache.ErrPurged] if the object was purged since generation.
+	// Put stores an entry. It fails with [cache.ErrPurged] if the object was purged since
+	// generation.
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
 	// Purge drops the entry and returns the object's new generation, which only grows.
 	Purge(ctx context.Context, key string) (int64, error)
@@ -32,8 +33,8 @@ type Watcher interface {
 	Up() bool
 }
 
-// Queue takes copy requests; see [queue.Queue]. An error means that the request was not accepted, or
-// that its acceptance is unknown; a request that is sent twice does no harm.
+// Queue takes copy requests; see [queue.Queue]. An error means that the request was not accepted,
+// or that its acceptance is unknown; a request that is sent twice does no harm.
 type Queue interface {
 	Send(ctx context.Context, r queue.Request) error
 }

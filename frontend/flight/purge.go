@@ -14,9 +14,9 @@ const purgeTimeout = 10 * time.Second
 // Purge removes an object from the cache and the bucket, and cancels its running copy. It continues
 // after ctx is cancelled. A purge that failed halfway can be repeated.
 //
-// The first new generation keeps the running copy from being published, and readers from finding the
-// old object in the bucket. The second one does the same for copies that were started between the
-// first one and the deletion, which may have deleted their object.
+// The first new generation keeps the running copy from being published, and readers from finding
+// the old object in the bucket. The second one does the same for copies that were started between
+// the first one and the deletion, which may have deleted their object.
 func (g *Group) Purge(ctx context.Context, t *Target) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), purgeTimeout)
 	defer cancel()

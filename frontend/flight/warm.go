@@ -17,12 +17,12 @@ var (
 	errNotYet = errors.New("over the rate limit of lists")
 )
 
-// Warm requests a copy that no client is waiting for: paced by WarmRate, and at low priority. Call it
-// if the object's entry is absent, or unknown because of redisErr. It returns the object's entry, or
-// [ErrNotRequested] if the group is stopping, ctx has ended, or the queue failed.
+// Warm requests a copy that no client is waiting for: paced by WarmRate, and at low priority. Call
+// it if the object's entry is absent, or unknown because of redisErr. It returns the object's
+// entry, or [ErrNotRequested] if the group is stopping, ctx has ended, or the queue failed.
 //
-// It holds no lease while it waits for its turn. A client of the object then requests the copy itself,
-// at once and at its own priority.
+// It holds no lease while it waits for its turn. A client of the object then requests the copy
+// itself, at once and at its own priority.
 func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entry, error) {
 	turn := func() error { return g.takeTurn(ctx) }
 	a := g.ask(ctx, t, redisErr, demand{priority: queue.Low, turn: turn})
@@ -30,8 +30,8 @@ func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entr
 		if err := g.waitTurn(ctx); err != nil {
 			return cache.Entry{}, fmt.Errorf("%w: %w", ErrNotRequested, err)
 		}
-		// The copy may have been requested or made meanwhile. After an error of redis, ask without a
-		// lease: the reply to Acquire may have been lost, and the lease would then be our own.
+		// The copy may have been requested or made meanwhile. After an error of redis, ask without
+		// a lease: the reply to Acquire may have been lost, and the lease would then be our own.
 		a = g.ask(ctx, t, a.redis, demand{priority: queue.Low})
 	}
 	if a.queue != nil {

@@ -70,7 +70,8 @@ func Canonical(raw string) (string, error) {
 	return canonical, nil
 }
 
-// Redact returns a canonical URL without its query, which may hold a signature: for logs, errors and metadata.
+// Redact returns a canonical URL without its query, which may hold a signature: for logs, errors
+// and metadata.
 func Redact(canonical string) string {
 	if i := strings.IndexAny(canonical, "?#"); i >= 0 {
 		return canonical[:i]

@@ -34,8 +34,8 @@
 // # Decisions
 //
 // 2026-11-23: Content-Digest in the response to a HEAD is ignored. It covers the content of that
-// response, which is empty, as RFC 9530 shows in appendix B.2. Servers that send the GET's value there
-// are trusted at the GET: the header of that response counts.
+// response, which is empty, as RFC 9530 shows in appendix B.2. Servers that send the GET's value
+// there are trusted at the GET: the header of that response counts.
 //
 // 2026-11-23: no HTTP/2. Its streams to one host share a connection, and so one TCP window and one
 // cap per connection on the source's side. Parallel ranges would be no faster than one.

@@ -26,7 +26,8 @@ const (
 	// ClassBadHTTPStatus is an unexpected status; Error.Status holds it. A 4xx is permanent, except
 	// for 408, 425 and 429. Everything else is transient.
 	ClassBadHTTPStatus Class = "BadHTTPStatus"
-	// ClassTooManyRedirects is a redirect loop, or a chain longer than Config.RedirectLimit. Always permanent.
+	// ClassTooManyRedirects is a redirect loop, or a chain longer than Config.RedirectLimit. Always
+	// permanent.
 	ClassTooManyRedirects Class = "TooManyRedirects"
 	// ClassUnreachable is a source whose name can't be resolved, that can't be connected to, or
 	// that does not respond in HTTP in time. Always transient, even for a name that does not exist:
@@ -47,8 +48,8 @@ const (
 )
 
 const (
-	// maxErrorText is in bytes. Temporal fails a workflow for good on a failure above 2 MB, and people
-	// don't read a text above 1 KB.
+	// maxErrorText is in bytes. Temporal fails a workflow for good on a failure above 2 MB, and
+	// people don't read a text above 1 KB.
 	maxErrorText  = 1024
 	maxRetryAfter = 5 * time.Minute // a source must not be able to delay a copy for a day
 )

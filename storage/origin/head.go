@@ -13,11 +13,12 @@ import (
 // history and then into S3 metadata, both of which are bounded.
 const maxMetaValue = 1024
 
-// Meta describes an object of a source. It goes into workflow history, so it holds no query of any URL: that may be a
-// signature. Header values are as the source sent them; those above 1 KiB, not UTF-8 or with control characters are left
-// out.
+// Meta describes an object of a source. It goes into workflow history, so it holds no query of any
+// URL: that may be a signature. Header values are as the source sent them; those above 1 KiB, not
+// UTF-8 or with control characters are left out.
 type Meta struct {
-	// Size is the length of the body in bytes, as sent (a content coding is not undone); -1 if the source does not say.
+	// Size is the length of the body in bytes, as sent (a content coding is not undone); -1 if the
+	// source does not say.
 	Size               int64  `json:"size"`
 	ETag               string `json:"etag,omitempty"`
 	LastModified       string `json:"lastModified,omitempty"`
@@ -27,12 +28,13 @@ type Meta struct {
 	ContentLanguage    string `json:"contentLanguage,omitempty"`
 	// AcceptRanges tells whether the source says, or has shown, that it serves ranges of bytes.
 	AcceptRanges bool `json:"acceptRanges,omitempty"`
-	// Digests are the checksums that the source gave for the object, at most one per algorithm, the strongest first.
+	// Digests are the checksums that the source gave for the object, at most one per algorithm, the
+	// strongest first.
 	Digests []Digest `json:"digests,omitempty"`
 	// Addresses are the hops of the redirect chain, the last being the one that serves the object.
 	Addresses []Hop `json:"addresses,omitempty"`
-	// Final is the canonical URL of the hop that serves the object, without its query: it tells what kind of server that
-	// is, and is often not enough to get the object. Empty above 1 KiB.
+	// Final is the canonical URL of the hop that serves the object, without its query: it tells
+	// what kind of server that is, and is often not enough to get the object. Empty above 1 KiB.
 	Final string `json:"final,omitempty"`
 }
 

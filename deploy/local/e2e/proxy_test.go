@@ -84,8 +84,8 @@ func callOf(r *http.Request) string {
 	return ""
 }
 
-// s3Proxy forwards to a region's S3 server. Until release, it holds the request or the reply of each
-// point.
+// s3Proxy forwards to a region's S3 server. Until release, it holds the request or the reply of
+// each point.
 type s3Proxy struct {
 	*httptest.Server
 	reverse  *httputil.ReverseProxy
@@ -248,8 +248,7 @@ func newRelay(t *testing.T, target string, serve func(client, server net.Conn)) 
 	return r
 }
 
-// note records both ends of a connection. It returns false while the relay
-// is disconnected.
+// note records both ends of a connection. It returns false while the relay is disconnected.
 func (r *relay) note(client, server net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -91,8 +91,8 @@ func (c *counter) Write(p []byte) (sent int, err error) {
 	return sent + n, err
 }
 
-// send counts bytes before it sends them, so that a client that has them finds them counted. It takes
-// back the count of bytes that it could not send.
+// send counts bytes before it sends them, so that a client that has them finds them counted. It
+// takes back the count of bytes that it could not send.
 func (c *counter) send(p []byte) (int, error) {
 	c.s.sent.Add(int64(len(p)))
 	n, err := c.ResponseWriter.Write(p)

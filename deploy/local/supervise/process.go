@@ -26,7 +26,8 @@ var ErrStopped = errors.New("not running")
 
 // Options configures the supervision of a process.
 type Options struct {
-	// OnRestart receives the last process's exit status and the new process's id after each restart.
+	// OnRestart receives the last process's exit status and the new process's id after each
+	// restart.
 	OnRestart func(name, status string, pid int)
 	// Clock decides the pause before a restart. Nil is the wall clock.
 	Clock clockwork.Clock
