@@ -13,8 +13,8 @@
 //
 // # Decisions
 //
-//   - 2026-11-24: The configuration makes the copiers, so that the worker and its benchmark share
-//     them.
-//   - 2026-11-22: Temporal's address is not a setting. It follows Temporal's own convention
-//     (TEMPORAL_ADDRESS, temporal.toml), as AWS's credentials follow the AWS SDK's default chain.
+// 2026-11-24: the configuration makes the copiers, so that the worker and its benchmark share them.
+//
+// 2026-11-22: Temporal's address is not a setting. It follows Temporal's own convention
+// (TEMPORAL_ADDRESS, temporal.toml), as AWS's credentials follow the AWS SDK's default chain.
 package config

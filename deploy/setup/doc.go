@@ -10,6 +10,6 @@
 //
 // # Decisions
 //
-//   - 2026-11-22: The room that owns a resource creates it. This package only runs the steps and
-//     prints their lines, and imports no room.
+// 2026-11-22: the room that owns a resource creates it. This package only runs the steps and prints
+// their lines, and imports no room.
 package setup

@@ -10,6 +10,6 @@
 //
 // # Decisions
 //
-//   - 2026-11-25: main.go keeps the flags only. Tests and benchmarks can't import a main package.
-//     Package transfer is separate because the copy benchmark must not link Temporal.
+// 2026-11-25: main.go keeps the flags only. Tests and benchmarks can't import a main package.
+// Package transfer is separate because the copy benchmark must not link Temporal.
 package system

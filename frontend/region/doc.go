@@ -16,8 +16,9 @@
 //
 // # Decisions
 //
-// 2026-11-24, on the entries that a document
-// (https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html) may have for one address:
+// 2026-11-24: a document
+// (https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html) may have several entries for
+// one address:
 //
 //   - An entry for GLOBAL, or without a region, is skipped, so that a less specific entry with a
 //     region counts.

@@ -15,8 +15,9 @@
 //
 // # Decisions
 //
-//   - 2026-11-25: This is a command of its own because a measured process must not link Temporal.
-//     That would cost it 14 ms and 17 MiB.
-//   - 2026-11-24: `make bench-copy` keeps the objects in memory if there is room for them.
-//     Otherwise the disk of the S3 server would be measured.
+// 2026-11-25: this is a command of its own because a measured process must not link Temporal. That
+// would cost it 14 ms and 17 MiB.
+//
+// 2026-11-24: `make bench-copy` keeps the objects in memory if there is room for them. Otherwise
+// the disk of the S3 server would be measured.
 package main

@@ -14,7 +14,8 @@
 //
 // # Decisions
 //
-//   - 2026-11-24: The baseline of the rates is a bare httprouter that gives the same response.
-//   - 2026-11-24: Front ends are processes of the product, the bare router is a process too, and
-//     redis is a redis-server. The load is wrk's.
+// 2026-11-24: the baseline of the rates is a bare httprouter that gives the same response.
+//
+// 2026-11-24: front ends are processes of the product, the bare router is a process too, and redis
+// is a redis-server. The load is wrk's.
 package main

@@ -8,6 +8,6 @@
 //
 // # Decisions
 //
-//   - 2026-11-22: Ratios to a baseline of the same run stand beside absolute figures: on a noisy
-//     machine a ratio says more.
+// 2026-11-22: ratios to a baseline of the same run stand beside absolute figures: on a noisy
+// machine a ratio says more.
 package report

@@ -9,6 +9,6 @@
 //
 // # Decisions
 //
-//   - 2026-11-22: The baseline is an empty workflow in the same run. It has three activities, as a
-//     copy has.
+// 2026-11-22: the baseline is an empty workflow in the same run. It has three activities, as a copy
+// has.
 package main

@@ -18,8 +18,9 @@
 //
 // # Decisions
 //
-//   - 2026-11-25: The configuration is a template, cloud-mirror.yaml.tmpl, which is also the
-//     documented example of one. Go types that repeated the product's settings are gone.
-//   - 2026-11-23: MinIO runs for tests only, beside the S3 servers of the regions: it is an S3
-//     server of another make.
+// 2026-11-25: the configuration is a template, cloud-mirror.yaml.tmpl, which is also the documented
+// example of one. Go types that repeated the product's settings are gone.
+//
+// 2026-11-23: MinIO runs for tests only, beside the S3 servers of the regions: it is an S3 server
+// of another make.
 package stack

@@ -8,7 +8,7 @@
 //
 // # Decisions
 //
-//   - 2026-11-25: It is separate from package system so that the benchmark copies with the worker's
-//     parts, and without Temporal's. Linking the Temporal SDK costs a process 14 ms and 17 MiB
-//     before it copies a byte.
+// 2026-11-25: it is separate from package system so that the benchmark copies with the worker's
+// parts, and without Temporal's. Linking the Temporal SDK costs a process 14 ms and 17 MiB before
+// it copies a byte.
 package transfer
