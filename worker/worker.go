@@ -78,7 +78,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		return fmt.Errorf("%w (%s)", ErrAttributes, strings.Join(missing, ", "))
 	}
 	fatal := make(chan error, 2*len(w.opts.Activities)) // One for each Temporal worker, so that none blocks.
-	stop, err := startCopiers(w.client, w.opts, fatal)
+	stop, err := startWorkers(w.client, w.opts, fatal)
 	defer stop()
 	if err != nil {
 		return err
@@ -105,9 +105,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// startCopiers starts two Temporal workers for each pool, one of them for large objects. It returns
+// startWorkers starts two Temporal workers for each pool, one of them for large objects. It returns
 // a function that stops all of them at the same time.
-func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), err error) {
+func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), err error) {
 	var started []worker.Worker
 	stop = func() {
 		var wg sync.WaitGroup
@@ -122,8 +122,8 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 			MaxConcurrentActivityExecutionSize: o.Concurrency,
 			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
-			WorkflowTaskPollerBehavior:         autoscaled(),
-			ActivityTaskPollerBehavior:         autoscaled(),
+			WorkflowTaskPollerBehavior:         autoscaledPollers(),
+			ActivityTaskPollerBehavior:         autoscaledPollers(),
 			WorkerStopTimeout:                  stopTimeout,
 			OnFatalError:                       onFatal,
 		}
@@ -143,10 +143,10 @@ func startCopiers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 	return stop, nil
 }
 
-// autoscaled scales a worker's pollers with the backlog of its task queue. The SDK's default is a
+// autoscaledPollers scales a worker's pollers with the backlog of its task queue. The SDK's default is a
 // fixed two pollers. In a burst a backlog forms behind them, and tasks that arrive later are
 // matched before it: some clients then wait many times the median.
-func autoscaled() worker.PollerBehavior {
+func autoscaledPollers() worker.PollerBehavior {
 	return worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
 }
 
