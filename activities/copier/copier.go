@@ -70,8 +70,8 @@ var (
 	_ Bucket  = (*storage.Bucket)(nil)
 )
 
-// Copier makes the copies of one pool. Every field is required except Limit and AllowUnverified. It
-// is safe for concurrent use.
+// Copier makes the copies of one pool. Every field is required except MaxParts and AllowUnverified.
+// It is safe for concurrent use.
 type Copier struct {
 	Source Fetcher
 	Bucket Bucket

@@ -38,3 +38,18 @@ func (c *Copier) partSize(size int64) (int64, error) {
 func tooLarge(err error) error {
 	return &origin.Error{Class: origin.ClassUnverifiable, Permanent: true, Text: err.Error()}
 }
+
+// part is a range of the object.
+type part struct {
+	number int32 // From 1
+	off, n int64 // Bytes
+}
+
+// parts divides an object of a known size.
+func parts(size, each int64) []part {
+	var all []part
+	for off := int64(0); off < size; off += each {
+		all = append(all, part{number: int32(len(all)) + 1, off: off, n: min(each, size-off)}) //nolint:gosec // 10,000 at most
+	}
+	return all
+}

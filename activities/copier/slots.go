@@ -6,21 +6,6 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// part is a range of the object.
-type part struct {
-	number int32 // From 1
-	off, n int64 // Bytes
-}
-
-// parts divides an object of a known size.
-func parts(size, each int64) []part {
-	var all []part
-	for off := int64(0); off < size; off += each {
-		all = append(all, part{number: int32(len(all)) + 1, off: off, n: min(each, size-off)}) //nolint:gosec // 10,000 at most
-	}
-	return all
-}
-
 // slots returns the limit of parts in flight. It is lower for parts in files, which are large: more
 // of them would take more disk than an operator expects.
 func (u *upload) slots() int64 {
