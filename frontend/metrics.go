@@ -2,7 +2,6 @@ package frontend
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,7 +9,7 @@ import (
 )
 
 // metrics has no label that holds a client's input: pools are the configured ones, reasons and
-// codes are constants.
+// codes are constants. Package flight has the metrics of waits, backfills and purges.
 type metrics struct {
 	redirects map[string]map[reason]prometheus.Observer // by pool
 	refusals  *prometheus.CounterVec                    // by code
@@ -54,10 +53,9 @@ func (m metrics) answered(pool string, r reason, took time.Duration) {
 	m.redirects[pool][r].Observe(took.Seconds())
 }
 
-// refuse counts and writes the refusal of an invalid request.
-func (m metrics) refuse(w http.ResponseWriter, err error) {
+// refused counts the refusal of an invalid request.
+func (m metrics) refused(err error) {
 	if p, ok := errors.AsType[*requestError](err); ok {
 		m.refusals.WithLabelValues(string(p.code)).Inc()
 	}
-	writeError(w, err)
 }

@@ -77,6 +77,12 @@ func asProblem(err error) *requestError {
 	return problem(codeUnavailable, "Something that is needed for this does not answer, try again")
 }
 
+// refuse counts and answers an invalid request.
+func refuse(w http.ResponseWriter, m metrics, err error) {
+	m.refused(err)
+	writeError(w, err)
+}
+
 // writeError answers with an error.
 func writeError(w http.ResponseWriter, err error) {
 	p := asProblem(err)

@@ -60,7 +60,7 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 		return
 	}
 	if err != nil {
-		s.metrics.refuse(w, err)
+		refuse(w, s.metrics, err)
 		return
 	}
 	t := &knownTarget{Target: target}
@@ -78,7 +78,7 @@ func (s *redirects) redirectUnlocated(w http.ResponseWriter, r *http.Request, p 
 		_, err = s.waits.params(r)
 	}
 	if err != nil {
-		s.metrics.refuse(w, err)
+		refuse(w, s.metrics, err)
 		return
 	}
 	d := decide(situation{Unlocated: true})
@@ -92,7 +92,7 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 	c := redirectRequest{knownTarget: t, method: r.Method, path: path, start: s.now()}
 	var err error
 	if c.params, err = s.waits.params(r); err != nil {
-		s.metrics.refuse(w, err)
+		refuse(w, s.metrics, err)
 		return
 	}
 	if c.preferred {

@@ -36,7 +36,7 @@ const absentStatus cache.State = "absent"
 func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	t, _, err := s.paths.target(w, r, p)
 	if err != nil {
-		s.metrics.refuse(w, err)
+		refuse(w, s.metrics, err)
 		return
 	}
 	entry, err := s.entries.Get(r.Context(), t.Key)

@@ -95,7 +95,7 @@ func (f *flight) run(ctx context.Context) {
 		f.waited = true
 
 		// Redis says when to look again, by a wake-up or by the entry's deadline. Without it, poll.
-		wait := time.Until(entry.Deadline)
+		wait := entry.Deadline.Sub(f.group.now())
 		if redisErr != nil || !watcher.Up() {
 			wait, poll = poll, min(2*poll, maxPoll)
 		}
