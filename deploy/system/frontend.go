@@ -16,16 +16,16 @@ import (
 
 // RunFrontend serves redirects until ctx ends.
 func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, version string) error {
-	s, err := Open(ctx, cfg, cfg.Redis.Timeout, log)
+	s, err := open(ctx, cfg, cfg.Redis.Timeout, log)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.close()
 	setFrontendGC(cfg)
 	near, watcher := s.nearCache(), s.watcher()
 	o := cfg.FrontendOptions()
 	o.Flights, o.Entries, o.Admit = s.flights(near, watcher), near, s.Origin.Admit
-	o.Log, o.Registry = log, s.Registry
+	o.Log, o.Registry = log, s.registry
 	runLocator, err := s.locator(ctx, &o)
 	if err != nil {
 		return err
@@ -44,26 +44,26 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		Stringer("listen", clients.Addr()).Stringer("admin", admin.Addr()).Msg("frontend started")
 	defer func() { log.Info().Msg("frontend stopped") }()
 	return runAll(ctx,
-		func(ctx context.Context) error { return runAdmin(ctx, admin, s.Registry, server.Ready) },
+		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, server.Ready) },
 		func(ctx context.Context) error { return server.Run(ctx, clients) },
-		func(ctx context.Context) error { watcher.Run(ctx, s.Cache); return nil },
+		func(ctx context.Context) error { watcher.Run(ctx, s.cache); return nil },
 		func(ctx context.Context) error { near.Run(ctx); return nil },
 		func(ctx context.Context) error { runLocator(ctx); return nil },
 	)
 }
 
-func (s *System) flights(near *cache.NearCache, watcher *cache.Watcher) *flight.Group {
+func (s *parts) flights(near *cache.NearCache, watcher *cache.Watcher) *flight.Group {
 	host, _ := os.Hostname() // Only part of a name.
 	o := s.cfg.FlightOptions()
 	for i, p := range s.Pools {
 		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i]})
 	}
-	o.Cache, o.Watcher, o.Queue, o.Owner = near, watcher, s.Queue, fmt.Sprintf("%s/%d", host, os.Getpid())
-	o.Breakers, o.Log, o.Registry = s.Breakers, s.log, s.Registry
+	o.Cache, o.Watcher, o.Queue, o.Owner = near, watcher, s.queue, fmt.Sprintf("%s/%d", host, os.Getpid())
+	o.Breakers, o.Log, o.Registry = s.breakers, s.log, s.registry
 	return flight.NewGroup(o)
 }
 
-func (s *System) nearCache() *cache.NearCache {
+func (s *parts) nearCache() *cache.NearCache {
 	o := s.cfg.NearCache()
 	o.OnChange = func(up bool, err error) {
 		if up {
@@ -72,12 +72,12 @@ func (s *System) nearCache() *cache.NearCache {
 			s.log.Warn().Err(err).Msg("redis does not notify of changes; every redirect reads redis")
 		}
 	}
-	c := cache.NewNearCache(s.Cache, o)
-	registerNearCache(s.Registry, c)
+	c := cache.NewNearCache(s.cache, o)
+	registerNearCache(s.registry, c)
 	return c
 }
 
-func (s *System) watcher() *cache.Watcher {
+func (s *parts) watcher() *cache.Watcher {
 	return cache.NewWatcher(func(up bool) {
 		if up {
 			s.log.Info().Msg("redis is up")
@@ -89,7 +89,7 @@ func (s *System) watcher() *cache.Watcher {
 
 // locator sets o.RegionOf if region.ip_ranges is set, and returns the function that keeps the list
 // current. A list in a file must load now. A list from a URL loads in the background.
-func (s *System) locator(ctx context.Context, o *frontend.Options) (run func(context.Context), err error) {
+func (s *parts) locator(ctx context.Context, o *frontend.Options) (run func(context.Context), err error) {
 	l, err := s.cfg.Locator(func(err error) {
 		s.log.Warn().Err(err).Msg("region.ip_ranges not loaded; retrying")
 	})

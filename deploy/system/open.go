@@ -16,47 +16,46 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// System holds the parts that front end, worker and set-up share.
-type System struct {
+// parts holds the parts that front end, worker and set-up share.
+type parts struct {
 	*transfer.Ends
-	Registry *prometheus.Registry
-	Cache    *cache.Redis
-	Queue    *queue.Queue
-	Breakers *flight.Breakers
-
-	cfg config.Config
-	log zerolog.Logger
+	cfg      config.Config
+	log      zerolog.Logger
+	registry *prometheus.Registry
+	cache    *cache.Redis
+	queue    *queue.Queue
+	breakers *flight.Breakers
 }
 
-// Open opens the parts of cfg. It does no I/O except for the AWS SDK's search for its
+// open opens the parts of cfg. It does no I/O except for the AWS SDK's search for its
 // configuration. redisTimeout bounds each step of a call to redis and adds a circuit breaker. 0 is
 // the cache's default timeout, without a breaker.
 //
-// Open also makes log the logger of the redis library, for the whole process.
-func Open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, log zerolog.Logger) (*System, error) {
+// open also makes log the logger of the redis library, for the whole process.
+func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, log zerolog.Logger) (*parts, error) {
 	redis.SetLogger(redisLogger{log})
 	aws, err := cfg.AWS(ctx, log)
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
-	s := &System{Registry: newRegistry(), cfg: cfg, log: log}
-	s.Breakers = flight.NewBreakers(s.Registry, log)
+	s := &parts{cfg: cfg, log: log, registry: newRegistry()}
+	s.breakers = flight.NewBreakers(s.registry, log)
 	if s.Ends, err = transfer.Open(cfg, aws); err != nil {
 		return nil, err
 	}
-	o := cache.Options{Timeout: redisTimeout, Undecodable: undecodable(s.Registry)}
+	o := cache.Options{Timeout: redisTimeout, Undecodable: undecodable(s.registry)}
 	if redisTimeout > 0 {
-		o.OnBreaker = s.Breakers.Changed("redis")
+		o.OnBreaker = s.breakers.Changed("redis")
 	}
-	if s.Cache, err = cache.Open(cfg.Redis.URL, o); err != nil {
+	if s.cache, err = cache.Open(cfg.Redis.URL, o); err != nil {
 		return nil, fmt.Errorf("redis.url: %w", err)
 	}
-	s.Queue = queue.Open(aws, cfg.SQS.Region, cfg.SQS.Endpoint, cfg.SQS.Queue)
+	s.queue = queue.Open(aws, cfg.SQS.Region, cfg.SQS.Endpoint, cfg.SQS.Queue)
 	return s, nil
 }
 
-// Close releases the connections to redis.
-func (s *System) Close() error { return s.Cache.Close() }
+// close releases the connections to redis.
+func (s *parts) close() error { return s.cache.Close() }
 
 // redisLogger demotes the redis library's messages to debug: the watcher reports once that redis is
 // down.

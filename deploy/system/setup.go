@@ -15,11 +15,11 @@ import (
 // writes a line to w for each thing that it did. With dryRun it changes nothing and writes the
 // lines that it would.
 func RunSetup(ctx context.Context, cfg config.Config, log zerolog.Logger, w io.Writer, dryRun bool) error {
-	s, err := Open(ctx, cfg, 0, log)
+	s, err := open(ctx, cfg, 0, log)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.close()
 	var steps []setup.Step
 	for _, b := range s.Buckets {
 		steps = append(steps, b.Setup)
@@ -27,11 +27,11 @@ func RunSetup(ctx context.Context, cfg config.Config, log zerolog.Logger, w io.W
 	return setup.Run(ctx, w, dryRun, append(steps, s.setupQueue, s.setupTemporal)...)
 }
 
-func (s *System) setupQueue(ctx context.Context, dryRun bool) ([]string, error) {
-	return s.Queue.Setup(ctx, s.cfg.SQS.VisibilityTimeout, s.cfg.SQS.MaxReceives, dryRun)
+func (s *parts) setupQueue(ctx context.Context, dryRun bool) ([]string, error) {
+	return s.queue.Setup(ctx, s.cfg.SQS.VisibilityTimeout, s.cfg.SQS.MaxReceives, dryRun)
 }
 
-func (s *System) setupTemporal(ctx context.Context, dryRun bool) ([]string, error) {
+func (s *parts) setupTemporal(ctx context.Context, dryRun bool) ([]string, error) {
 	temporal, namespace, err := worker.Dial(ctx, s.log)
 	if err != nil {
 		return nil, err

@@ -16,11 +16,11 @@ import (
 
 // RunWorker makes copies and starts workflows, each if cfg says so, until ctx ends.
 func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, version string) error {
-	s, err := Open(ctx, cfg, 0, log)
+	s, err := open(ctx, cfg, 0, log)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.close()
 	sealer, err := activities.NewSealer(cfg.Worker.QueryKeys)
 	if err != nil {
 		return fmt.Errorf("worker.query_keys: %w", err)
@@ -35,7 +35,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		return err
 	}
 	setWorkerGC(cfg)
-	metrics := worker.NewMetrics(s.Registry)
+	metrics := worker.NewMetrics(s.registry)
 	o := worker.Options{
 		Log:       log,
 		Namespace: namespace,
@@ -46,7 +46,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		}),
 		Concurrency:       cfg.Worker.Concurrency,
 		LargeSlots:        cfg.LargeSlots(),
-		Queue:             s.Queue,
+		Queue:             s.queue,
 		Receivers:         cfg.Worker.Receivers,
 		VisibilityTimeout: cfg.SQS.VisibilityTimeout,
 		Metrics:           metrics,
@@ -58,14 +58,14 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	running := worker.New(temporal, o)
 	defer func() { log.Info().Msg("worker stopped") }()
 	return runAll(ctx,
-		func(ctx context.Context) error { return runAdmin(ctx, admin, s.Registry, running.Ready) },
+		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, running.Ready) },
 		running.Run,
 	)
 }
 
 // activities returns the activities of each pool that this worker copies into, by pool id. They
 // share the fields of shared.
-func (s *System) activities(shared activities.Activities) map[string]*activities.Activities {
+func (s *parts) activities(shared activities.Activities) map[string]*activities.Activities {
 	all := map[string]*activities.Activities{}
 	copiers := s.Copiers()
 	for i, p := range s.Pools {
@@ -73,14 +73,14 @@ func (s *System) activities(shared activities.Activities) map[string]*activities
 			continue
 		}
 		a := shared
-		a.Pool, a.Origin, a.Bucket, a.Copier, a.Cache = p, s.Origin, s.Buckets[i], copiers[i], s.Cache
+		a.Pool, a.Origin, a.Bucket, a.Copier, a.Cache = p, s.Origin, s.Buckets[i], copiers[i], s.cache
 		a.Rules, a.Now = s.cfg.Rules(), time.Now
 		all[p.ID()] = &a
 	}
 	return all
 }
 
-func (s *System) bridge(temporal worker.Starter, sealer *activities.Sealer) *worker.Bridge {
+func (s *parts) bridge(temporal worker.Starter, sealer *activities.Sealer) *worker.Bridge {
 	b := &worker.Bridge{Temporal: temporal, Sealer: sealer, Admit: s.Origin.Admit, Pools: map[string]storage.Pool{}}
 	b.Waiting = func(err error) { s.log.Warn().Err(err).Msg("Temporal did not accept a copy request; retrying") }
 	for _, p := range s.Pools {
