@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -97,11 +96,8 @@ func (s *parts) locator(ctx context.Context, o *frontend.Options) (run func(cont
 		return func(context.Context) {}, err
 	}
 	o.RegionOf = l.Locate
-	// The locator refuses a URL that is neither http nor https.
-	if !strings.Contains(s.cfg.Region.IPRanges, "://") {
-		if err := l.Load(ctx); err != nil {
-			return nil, fmt.Errorf("region.ip_ranges: %w", err)
-		}
+	if err := l.Load(ctx); err != nil {
+		return nil, fmt.Errorf("region.ip_ranges: %w", err)
 	}
 	return l.Run, nil
 }

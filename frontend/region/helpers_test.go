@@ -55,7 +55,7 @@ func tempFile(t *testing.T, body string) string {
 	return path
 }
 
-// newLocator returns a locator that has loaded o.Source.
+// newLocator returns a locator that has loaded a file in o.IPRanges. It does not load a URL.
 func newLocator(t testing.TB, o region.Options) *region.Locator {
 	t.Helper()
 	l, err := region.New(o)

@@ -30,7 +30,7 @@ type Options struct {
 	IPRanges string
 	// Reload is the time between two loads of the document; 0 means 1 h.
 	Reload time.Duration
-	// Report receives the error of every load that failed; nil discards them. Load and Run call it.
+	// Report receives the error of every load that failed; nil discards them. Run calls it.
 	Report func(error)
 	// TrustedHops is the number of proxies between clients and the front end: see [ClientAddr].
 	TrustedHops int
@@ -91,22 +91,18 @@ func New(o Options) (*Locator, error) {
 	return l, nil
 }
 
-// Load loads the document for the first time. A missing or invalid file is an error, since it will
-// hardly repair itself. The failure of a URL is only reported: [Locator.Run] retries it, and until
-// then no address is known. Load takes up to the timeout. If Load was not called, Run loads at
-// once.
+// Load loads a document in a file. A missing or invalid file is an error, since it will hardly
+// repair itself. Load leaves a URL to [Locator.Run]: a server that is down must not stop a start.
 func (l *Locator) Load(ctx context.Context) error {
-	err := l.load(ctx)
-	if err != nil && l.source.remote {
-		l.report(err)
+	if l.source.remote {
 		return nil
 	}
-	return err
+	return l.load(ctx)
 }
 
-// Run loads the document repeatedly until the context is done. It loads every interval. After a
-// failure it loads sooner: in 5 s, 10 s, 20 s and so on, up to the interval. It must not be called
-// twice, nor concurrently with Load.
+// Run loads the document every interval until the context is done. It loads at once if [Locator.Load]
+// has not loaded it. After a failure it loads sooner: in 5 s, 10 s, 20 s and so on, up to the
+// interval. It must not be called twice, nor concurrently with Load.
 func (l *Locator) Run(ctx context.Context) {
 	for l.waitForNext(ctx) {
 		if err := l.load(ctx); err != nil && ctx.Err() == nil {

@@ -94,6 +94,15 @@ func TestRetryDelayIsCappedByTheInterval(t *testing.T) {
 	require.Equal(t, time.Second, c.pause(t))
 }
 
+func TestRunLoadsAtOnceIfLoadWasNotCalled(t *testing.T) {
+	c := newClock()
+	l, err := region.New(reloadOptions(tempFile(t, ipRanges("198.51.100.0/24 us-west-2")), c, &failures{}))
+	require.NoError(t, err)
+	runLocator(t, l)
+	require.Equal(t, time.Minute, c.pause(t))
+	require.Equal(t, "us-west-2", regionOf(l))
+}
+
 func TestIntervalDefaultsToOneHour(t *testing.T) {
 	c := newClock()
 	o := reloadOptions(tempFile(t, ipRanges("198.51.100.0/24 us-west-2")), c, &failures{})

@@ -112,25 +112,16 @@ func TestFirstLoadOfAURLThatIsDown(t *testing.T) {
 	s, c, f := newRangesServer(t, "", ""), newClock(), &failures{}
 	s.set("", "", 500)
 	l := newLocator(t, reloadOptions(s.URL, c, f))
+	runLocator(t, l)
+	require.Equal(t, 5*time.Second, c.pause(t))
 	require.Len(t, f.drain(), 1)
 	require.Equal(t, "none", regionOf(l))
 
-	runLocator(t, l)
-	require.Equal(t, 5*time.Second, c.pause(t), "Load has failed once already")
 	s.set(ipRanges("198.51.100.0/24 us-west-2"), "", 0)
 	c.tick(t)
 	require.Equal(t, time.Minute, c.pause(t))
 	require.Equal(t, "us-west-2", regionOf(l))
 	require.Empty(t, f.drain())
-}
-
-func TestRunLoadsAtOnceIfLoadWasNotCalled(t *testing.T) {
-	s, c := newRangesServer(t, ipRanges("198.51.100.0/24 us-west-2"), ""), newClock()
-	l, err := region.New(reloadOptions(s.URL, c, &failures{}))
-	require.NoError(t, err)
-	runLocator(t, l)
-	require.Equal(t, time.Minute, c.pause(t))
-	require.Equal(t, "us-west-2", regionOf(l))
 }
 
 func TestDownloadsAreBounded(t *testing.T) {
@@ -162,10 +153,13 @@ func TestDownloadsAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewServer(tc.serve)
 			t.Cleanup(s.Close)
-			f := &failures{}
-			o := reloadOptions(s.URL, newClock(), f)
+			c, f := newClock(), &failures{}
+			o := reloadOptions(s.URL, c, f)
 			o.MaxBytes, o.Timeout = 1_000_000, tc.timeout
-			require.Equal(t, "none", regionOf(newLocator(t, o)))
+			l := newLocator(t, o)
+			runLocator(t, l)
+			c.pause(t)
+			require.Equal(t, "none", regionOf(l))
 			failed := f.drain()
 			require.Len(t, failed, 1)
 			require.Contains(t, failed[0], tc.why)
@@ -174,16 +168,17 @@ func TestDownloadsAreBounded(t *testing.T) {
 }
 
 func TestErrorsHideSecretsOfTheURL(t *testing.T) {
-	f := &failures{}
+	c, f := newClock(), &failures{}
 	s := newRangesServer(t, "", "")
 	s.Close()
-	newLocator(t, reloadOptions("http://user:secret@"+s.Listener.Addr().String()+"/ranges.json?secret", newClock(), f))
+	runLocator(t, newLocator(t, reloadOptions("http://user:secret@"+s.Listener.Addr().String()+"/ranges.json?secret", c, f)))
+	c.pause(t)
 	failed := f.drain()
 	require.Len(t, failed, 1)
 	require.Contains(t, failed[0], "load IP ranges from "+s.URL+"/ranges.json: ")
 	require.NotContains(t, failed[0], "secret")
 
-	_, err := region.New(reloadOptions("http://user:secret@host:port/", newClock(), f))
+	_, err := region.New(reloadOptions("http://user:secret@host:port/", c, f))
 	require.ErrorContains(t, err, "not a usable URL")
 	require.NotContains(t, err.Error(), "secret")
 }
