@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -12,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 )
 
 // The ids of our lifecycle rules. Setup does not change rules with other ids.
@@ -75,8 +73,7 @@ func (b *Bucket) setRules(ctx context.Context, rules []types.LifecycleRule) erro
 func (b *Bucket) lifecycle(ctx context.Context) ([]types.LifecycleRule, error) {
 	out, err := b.client.GetBucketLifecycleConfiguration(ctx,
 		&s3.GetBucketLifecycleConfigurationInput{Bucket: &b.pool.Bucket})
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() == "NoSuchLifecycleConfiguration" {
+	if hasCode(err, "NoSuchLifecycleConfiguration") {
 		return nil, nil
 	}
 	if err != nil {
@@ -150,7 +147,5 @@ func describeLifespan(lifespan time.Duration) string {
 }
 
 func isNotImplemented(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && (api.ErrorCode() == "NotImplemented" || api.ErrorCode() == "MethodNotAllowed") ||
-		isStatus(err, http.StatusNotImplemented)
+	return hasCode(err, "NotImplemented", "MethodNotAllowed") || isStatus(err, http.StatusNotImplemented)
 }

@@ -71,10 +71,8 @@ func flags(args []string) (t task, err error) {
 	set.StringVar(&t.only, "only", "", "measure only objects whose description contains this text; no crowd, no stream, no kill -9")
 	set.StringVar(&t.Profile, "profile", "", "folder for a CPU profile of each copy by the product")
 	_ = set.Parse(args) // ExitOnError
-	if t.Region, t.Endpoint, err = endpoint(os.Getenv("CM_TEST_S3_ENDPOINTS")); err != nil {
-		return t, err
-	}
-	return t, nil
+	t.Region, t.Endpoint, err = endpoint(os.Getenv("CM_TEST_S3_ENDPOINTS"))
+	return t, err
 }
 
 // endpoint reads the first of region=url,region=url.

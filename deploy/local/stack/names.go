@@ -1,9 +1,6 @@
 package stack
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 func redisURL(port int) string { return "redis://" + address(port) + "/0" }
 
@@ -21,18 +18,3 @@ func S3Name(region string) string { return "s3-" + region }
 
 // MinIOName is the name of MinIO.
 const MinIOName = "minio"
-
-// without returns the environment except the variables with these prefixes.
-func without(env []string, prefixes ...string) []string {
-	var kept []string
-	for _, entry := range env {
-		drop := false
-		for _, prefix := range prefixes {
-			drop = drop || strings.HasPrefix(entry, prefix)
-		}
-		if !drop {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
-}

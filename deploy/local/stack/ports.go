@@ -62,7 +62,7 @@ func (p *plan) assign(o Options) error {
 	}
 	p.temporal, p.temporalUI, p.sqs, p.redis, p.origin = ports.Temporal, ports.TemporalUI, ports.SQS, ports.Redis, ports.Origin
 	for i := range Regions() {
-		p.s3 = append(p.s3, p.following(ports.S3, i))
+		p.s3 = append(p.s3, following(ports.S3, i))
 	}
 	if o.ServicesOnly {
 		return p.fill(&p.temporal, &p.temporalHTTP, &p.metrics, &p.sqs, &p.redis, &p.minio, &p.s3[0], &p.s3[1], &p.s3[2])
@@ -73,7 +73,8 @@ func (p *plan) assign(o Options) error {
 	return p.fill(&p.temporal, &p.temporalUI, &p.temporalHTTP, &p.metrics, &p.sqs, &p.redis, &p.origin, &p.s3[0], &p.s3[1], &p.s3[2])
 }
 
-func (p *plan) following(port, i int) int {
+// following returns the ith port after port, and 0 after 0, which stands for a free port.
+func following(port, i int) int {
 	if port == 0 {
 		return 0
 	}

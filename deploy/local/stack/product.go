@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,21 @@ func (s *Stack) Env() []string {
 
 // UserEnv returns the environment of this process without the variables that interfere with Env.
 func UserEnv() []string { return without(os.Environ(), "AWS_", "TEMPORAL_", "CLOUD_MIRROR_") }
+
+// without returns the environment except the variables with these prefixes.
+func without(env []string, prefixes ...string) []string {
+	var kept []string
+	for _, entry := range env {
+		drop := false
+		for _, prefix := range prefixes {
+			drop = drop || strings.HasPrefix(entry, prefix)
+		}
+		if !drop {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
 
 func (s *Stack) productEnv(own ...string) []string {
 	env := append(UserEnv(), s.Env()...)
