@@ -94,10 +94,7 @@ func record(t *testing.T, w *workflow.WorkflowExecutionInfo, file string) {
 
 func completedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
-	s := newRanged(t, 1000, nil)
-	object := s.object()
-	requireCopy(t, s.source, west, ask(t, west, object, ""))
-	return waitClosed(t, west, object, 1, completedStatus)
+	return copyOf(t, newRanged(t, 1000, nil).source)
 }
 
 // existingShape repeats a workflow whose copy is in the bucket, like a message that is delivered
@@ -118,6 +115,14 @@ func existingShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	return waitClosed(t, west, object, 2, completedStatus)
 }
 
+// copyOf requires a copy of the source's object, and returns its workflow.
+func copyOf(t *testing.T, s *source) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	object := s.object()
+	requireCopy(t, s, west, ask(t, west, object, ""))
+	return waitClosed(t, west, object, 1, completedStatus)
+}
+
 // retriedShape has the first two HEADs fail.
 func retriedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
@@ -128,9 +133,7 @@ func retriedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 		}
 		serve(w, r, s.body, `"v1"`)
 	})
-	object := s.object()
-	requireCopy(t, s, west, ask(t, west, object, ""))
-	return waitClosed(t, west, object, 1, completedStatus)
+	return copyOf(t, s)
 }
 
 func failedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
@@ -152,19 +155,13 @@ func digestShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 
 func largeShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
-	s := newRanged(t, 12*mib, nil)
-	object := s.object()
-	requireCopy(t, s.source, west, ask(t, west, object, ""))
-	return waitClosed(t, west, object, 1, completedStatus)
+	return copyOf(t, newRanged(t, 12*mib, nil).source)
 }
 
 // resumedShape has the source refuse one range once, so that the next attempt resumes.
 func resumedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
-	s := newRefusing(t, 1)
-	object := s.object()
-	requireCopy(t, s, west, ask(t, west, object, ""))
-	w := waitClosed(t, west, object, 1, completedStatus)
+	w := copyOf(t, newRefusing(t, 1))
 	done := activities(t, w)["StreamCopy"]
 	require.EqualValues(t, 2, done.attempts)
 	require.Positive(t, done.result.Resumed)
@@ -211,9 +208,7 @@ func changedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 		}
 		serve(w, r, s.body, `"v2"`)
 	})
-	object := s.object()
-	requireCopy(t, s, west, ask(t, west, object, ""))
-	return waitClosed(t, west, object, 1, completedStatus)
+	return copyOf(t, s)
 }
 
 // cancelledShape has an operator cancel a copy in parts.
