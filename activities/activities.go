@@ -9,14 +9,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
-	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
-
-// Origin describes the objects of sources.
-type Origin interface {
-	// Head describes the object at a URL. Its errors are [*origin.Error] or the context's.
-	Head(ctx context.Context, url string) (origin.Meta, error)
-}
 
 // Bucket is the bucket of a pool.
 type Bucket interface {
@@ -34,15 +27,18 @@ type Cache interface {
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
 	// Abandon deletes a pending entry regardless of its owner.
 	Abandon(ctx context.Context, key string) error
-	// Failures counts a transient failure, and returns how many there were in a row, this one
-	// included.
-	Failures(ctx context.Context, key string) (int64, error)
+	// Failures counts a failure. It returns how many there were in a row, and how many of these, the
+	// last ones, have this class. This one is included. ttl ends the row.
+	Failures(ctx context.Context, key, class string, ttl time.Duration) (cache.Row, error)
 }
 
 // Observer counts copies for metrics.
 type Observer interface {
 	Copied(pool string, bytes int64, took time.Duration)
 	Failed(pool, class string)
+	// Unmirrorable counts an object that is not copied for a while, because its copies failed in the
+	// same way again and again.
+	Unmirrorable(pool, class string)
 }
 
 // Owners lists running copies.
@@ -53,7 +49,6 @@ type Owners interface {
 }
 
 var (
-	_ Origin = (*origin.Client)(nil)
 	_ Bucket = (*storage.Bucket)(nil)
 	_ Cache  = (*cache.Redis)(nil)
 )
@@ -61,9 +56,8 @@ var (
 // Activities are the activities of one pool. Every field is required.
 type Activities struct {
 	Pool     storage.Pool
-	Origin   Origin
 	Bucket   Bucket
-	Copier   *copier.Copier // From Origin into Bucket
+	Copier   *copier.Copier // Into Bucket
 	Cache    Cache
 	Owners   Owners
 	Sealer   *Sealer

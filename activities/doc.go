@@ -1,7 +1,10 @@
 // Package activities holds the activities of the workflows CopyObject and SweepUploads.
 //
-//   - HeadSource describes the source, and finds a copy that the bucket already has.
-//   - StreamCopy makes the copy. Package copier moves the bytes.
+//   - HeadSource looks first: for a copy that the bucket already has, and at the cache. It sends
+//     nothing to the source.
+//   - StreamCopy sends the first request to the source, a plain GET. It stores a small object from
+//     this one response. It describes a large object, and a second StreamCopy, on the task queue of
+//     large objects, copies it. Package copier moves the bytes.
 //   - UpdateCache tells the front ends how the copy ended.
 //   - AbortUpload cleans up after a copy that will not be made.
 //   - SweepUploads cleans up after workflows and workers that could not.
@@ -24,6 +27,14 @@
 //     request HEADs the bucket.
 //
 // # Decisions
+//
+// 2026-11-25: HeadSource no longer HEADs the source, although its name says so: the name is in every
+// history. The size decides the task queue, and a body can't pass from one activity to the next. So
+// StreamCopy runs twice for a large object. A worker of an earlier build ignores the new field
+// "first", and copies by one stream, whatever the size.
+//
+// 2026-11-25: failures in a row are counted in the heartbeat, because the server counts attempts but
+// does not tell an attempt how the earlier ones failed.
 //
 // 2026-11-25: every key in a history is lowerCamelCase, because a history keeps its keys for ever.
 // origin.Meta had underscores (content_type) before. Both spellings decode, so recorded histories

@@ -18,24 +18,31 @@ import (
 // Failure is the reason why a copy failed. It is the first detail of every error that an activity
 // returns.
 type Failure struct {
-	Class     string `json:"class"`
-	Status    int    `json:"status,omitempty"`
-	Permanent bool   `json:"permanent"`
-	Text      string `json:"text"`
+	Class  string `json:"class"`
+	Status int    `json:"status,omitempty"`
+	// AboutObject is set if Status says something about the object, so that clients get it.
+	AboutObject bool `json:"aboutObject,omitempty"`
+	Permanent   bool `json:"permanent"`
+	// Repeats is set if the attempt before failed in the same way: no client should wait for the
+	// next one.
+	Repeats bool `json:"repeats,omitempty"`
+	// RetryAfter is the delay until the next try that the source requested, in nanoseconds.
+	RetryAfter time.Duration `json:"retryAfter,omitempty"`
+	Text       string        `json:"text"`
 }
 
-// The error classes that are not an [origin.Class], and ClassChanged, which the workflow acts on.
+// The error classes that are not an [origin.Class].
 const (
-	ClassChanged   = string(origin.ClassChanged) // The source changed since HeadSource
-	ClassPurged    = "Purged"                    // The object was purged while the copy was made
-	ClassStalled   = "SourceStalled"             // The source sent nothing, or too little, for too long
-	ClassDigest    = "DigestMismatch"            // The source does not have the digest that the request expects
-	ClassHandover  = "HandedOver"                // The worker stopped or could not heartbeat; another attempt resumes
-	ClassStorage   = "StorageFailed"             // The bucket refused a request or did not answer
-	ClassCache     = "CacheFailed"               // Redis did not answer
-	ClassSealed    = "SealedQuery"               // The worker can't read the URL's query
-	ClassCancelled = "Cancelled"                 // An operator or a purge cancelled the copy
-	ClassInternal  = "InternalError"             // Anything else
+	ClassChanged   = "SourceChanged"  // The source changed since HeadSource; of builds before 2026-11-25
+	ClassPurged    = "Purged"         // The object was purged while the copy was made
+	ClassStalled   = "SourceStalled"  // The source sent nothing, or too little, for too long
+	ClassDigest    = "DigestMismatch" // The source does not have the digest that the request expects
+	ClassHandover  = "HandedOver"     // The worker stopped or could not heartbeat; another attempt resumes
+	ClassStorage   = "StorageFailed"  // The bucket refused a request or did not answer
+	ClassCache     = "CacheFailed"    // Redis did not answer
+	ClassSealed    = "SealedQuery"    // The worker can't read the URL's query
+	ClassCancelled = "Cancelled"      // An operator or a purge cancelled the copy
+	ClassInternal  = "InternalError"  // Anything else
 )
 
 // maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable,
@@ -61,7 +68,7 @@ var (
 const handoverDelay = time.Millisecond
 
 // failure classifies an error. Only here does an error become permanent.
-func failure(err error) (_ Failure, retryAfter time.Duration) {
+func failure(err error) Failure {
 	f := Failure{Class: ClassInternal, Text: err.Error()}
 	var source *origin.Error
 	switch {
@@ -72,14 +79,13 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 	case errors.Is(err, copier.ErrExpected):
 		f.Class = ClassDigest
 	case errors.Is(err, errHandover), errors.Is(err, errHeartbeat):
-		f.Class, retryAfter = ClassHandover, handoverDelay
+		f.Class, f.RetryAfter = ClassHandover, handoverDelay
 	case errors.Is(err, ErrSealed):
 		// Retry: the next worker may have the right key.
 		f.Class = ClassSealed
 	case errors.As(err, &source):
-		f.Class, f.Status, f.Permanent = string(source.Class), source.Status, source.Permanent
-		f.Text = source.Error()
-		retryAfter = source.RetryAfter
+		f.Class, f.Status, f.AboutObject = string(source.Class), source.Status, source.AboutObject
+		f.Permanent, f.RetryAfter, f.Text = source.Permanent, source.RetryAfter, source.Error()
 	case errors.Is(err, copier.ErrBucket), errors.Is(err, errStorage), errors.Is(err, errBucketStalled):
 		f.Class = ClassStorage
 	case errors.Is(err, errCache):
@@ -89,33 +95,50 @@ func failure(err error) (_ Failure, retryAfter time.Duration) {
 		// Temporal sends the failure as protobuf, which refuses half a rune.
 		f.Text = strings.ToValidUTF8(f.Text[:maxErrorText], "")
 	}
-	return f, retryAfter
+	return f
 }
 
-// outcome turns an error into an application error of Temporal. Its type is the error class, its
-// details are a [Failure] and more, and the source's Retry-After is the delay of the next retry. A
-// cancellation stays a cancellation.
-func outcome(ctx context.Context, err error, more ...any) error {
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() == nil || errors.Is(err, cache.ErrPurged) || errors.Is(err, errHandover):
-	case stopping(ctx):
-		err = errHandover
-	case endedByHeartbeat(ctx):
-		err = fmt.Errorf("%w: %w", errHeartbeat, context.Cause(ctx))
-	default:
-		return ctx.Err()
-	}
-	f, retryAfter := failure(err)
+// final reports whether no attempt follows the failure. If the source lacks the expected digest, a
+// retry can't help this request, but the failure is not permanent for other requests.
+func (f Failure) final() bool {
+	return f.Permanent || f.Class == ClassDigest
+}
+
+// toTemporal returns an application error of Temporal. Its type is the error class, its details are
+// the failure and more, and the source's Retry-After is the delay of the next retry.
+func (f Failure) toTemporal(final bool, more ...any) error {
 	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class, temporal.ApplicationErrorOptions{
-		// If the source changed, only the workflow can run HeadSource again. If it lacks the
-		// expected digest, a retry can't help this request, but the failure is not permanent for
-		// other requests.
-		NonRetryable:   f.Permanent || f.Class == ClassChanged || f.Class == ClassDigest,
-		NextRetryDelay: retryAfter,
+		NonRetryable:   final,
+		NextRetryDelay: f.RetryAfter,
 		Details:        append([]any{f}, more...),
 	})
+}
+
+// outcome turns the error of an activity into one of Temporal. A cancellation stays a cancellation.
+func outcome(ctx context.Context, err error) error {
+	err, failed := ended(ctx, err)
+	if !failed {
+		return err
+	}
+	f := failure(err)
+	return f.toTemporal(f.final())
+}
+
+// ended returns the error that an activity ends with. It returns false for a success and for a
+// cancellation.
+func ended(ctx context.Context, err error) (_ error, failed bool) {
+	switch {
+	case err == nil:
+		return nil, false
+	case ctx.Err() == nil || errors.Is(err, cache.ErrPurged) || errors.Is(err, errHandover):
+		return err, true
+	case stopping(ctx):
+		return errHandover, true
+	case endedByHeartbeat(ctx):
+		return fmt.Errorf("%w: %w", errHeartbeat, context.Cause(ctx)), true
+	default:
+		return ctx.Err(), false
+	}
 }
 
 // stopping reports whether the worker is shutting down. Temporal would take that for a cancellation

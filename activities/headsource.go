@@ -17,9 +17,13 @@ type HeadSourceInput struct {
 	Source SealedObject `json:"source"`
 }
 
-// HeadSourceResult is everything that StreamCopy needs to know about the source and the bucket.
+// HeadSourceResult is everything that StreamCopy needs to know about the bucket and the cache.
 type HeadSourceResult struct {
+	// Meta has the size -1, which stands for an object that nobody has described: StreamCopy's first
+	// request does that. A result of a build before 2026-11-25 describes the source here.
 	Meta origin.Meta `json:"meta"`
+	// First is set if StreamCopy sends the first request to the source.
+	First bool `json:"first,omitempty"`
 	// Generation is the object's purge generation when the copy starts.
 	Generation int64 `json:"generation"`
 	// Stored is the copy that the bucket already has, unless it was purged. There is nothing to
@@ -36,9 +40,9 @@ type HeadSourceResult struct {
 // which does no harm.
 const bucketTimeout = 10 * time.Second
 
-// HeadSource describes the source, reads the object's purge generation, and looks for a copy in the
+// HeadSource looks first: it reads the object's purge generation, and looks for a copy in the
 // bucket, since a request may be delivered twice. It renews the lease, so that clients wait for
-// this copy.
+// this copy. It sends nothing to the source: only the answer to a GET tells what the source has.
 func (a *Activities) HeadSource(ctx context.Context, in HeadSourceInput) (HeadSourceResult, error) {
 	out, err := a.headSource(ctx, in)
 	return out, outcome(ctx, err)
@@ -49,28 +53,24 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 	if err != nil {
 		return HeadSourceResult{}, err
 	}
-	out := HeadSourceResult{Generation: a.start(ctx, object), CopyID: copyID(ctx)}
-
-	// Both run at the same time and to their end: a copy in the bucket counts even if the source
-	// fails.
+	out := HeadSourceResult{Meta: origin.Meta{Size: -1}, First: true, CopyID: copyID(ctx)}
 	var stored storage.Stored
-	var storedErr error
+	var bucketErr error
 	var both sync.WaitGroup
-	both.Go(func() { out.Meta, err = a.Origin.Head(ctx, object.URL) })
+	both.Go(func() { out.Generation = a.start(ctx, object) })
 	both.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
 		defer cancel()
-		stored, storedErr = a.Bucket.Head(ctx, object.Key())
+		stored, bucketErr = a.Bucket.Head(ctx, object.Key())
 	})
 	both.Wait()
-	if storedErr != nil {
-		return out, err
+	if bucketErr != nil {
+		return out, nil //nolint:nilerr // Without an answer, the copy is made
 	}
 	if out.Replaces = stored.ETag; a.usable(stored, out.Generation) {
 		out.Stored = &Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires}
-		return out, nil
 	}
-	return out, err
+	return out, nil
 }
 
 // copyID identifies one call of HeadSource in a workflow. A second call may see another version of

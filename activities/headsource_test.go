@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
@@ -20,26 +21,34 @@ func TestHeadSource(t *testing.T) {
 	b := newFixture(t)
 	out, err := b.headSource(t)
 	require.NoError(t, err)
-	require.EqualValues(t, len(body), out.Meta.Size)
+	require.Equal(t, origin.Meta{Size: -1}, out.Meta)
+	require.True(t, out.First)
+	require.NotEmpty(t, out.CopyID)
 	require.Nil(t, out.Stored)
 	require.Equal(t, cache.Pending, b.entry(t).State, "clients do not know that a copy is pending")
+	require.Zero(t, b.origin.requests.Load(), "requests to the source")
 }
 
 func TestHeadSourceFindsAnExistingCopy(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.streamCopy(t, 0)
 	require.NoError(t, err)
-	b.origin.head = func(context.Context, string) (origin.Meta, error) { return origin.Meta{}, errors.New("gone") }
+	b.origin.requests.Store(0)
 	out, err := b.headSource(t)
 	require.NoError(t, err)
 	require.EqualValues(t, len(body), out.Stored.Size)
 	require.NotEmpty(t, out.Stored.CRC64NVME)
 
-	// A purged copy does not count.
+	// A purged copy does not count, and may be replaced.
 	generation, err := b.cache.Purge(t.Context(), b.key())
 	require.NoError(t, err)
-	_, err = b.headSource(t)
-	require.Error(t, err)
+	out, err = b.headSource(t)
+	require.NoError(t, err)
+	require.Nil(t, out.Stored)
+	require.Equal(t, b.replaces(t), out.Replaces)
+	require.NotEmpty(t, out.Replaces)
+	require.Equal(t, generation, out.Generation)
+	require.Zero(t, b.origin.requests.Load(), "requests to the source")
 	_, err = b.streamCopy(t, generation)
 	require.NoError(t, err)
 	out, err = b.headSource(t)
@@ -48,19 +57,29 @@ func TestHeadSourceFindsAnExistingCopy(t *testing.T) {
 	require.Equal(t, generation, out.Generation)
 }
 
-func TestHeadSourceFindsACopyEvenIfTheSourceFailsFirst(t *testing.T) {
+// TestHeadSourceWaitsForTheBucket has a bucket that answers after the cache.
+func TestHeadSourceWaitsForTheBucket(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.streamCopy(t, 0)
 	require.NoError(t, err)
-	failed := make(chan struct{})
-	b.origin.head = func(context.Context, string) (origin.Meta, error) {
-		defer close(failed)
-		return origin.Meta{}, &origin.Error{Class: origin.ClassBadHTTPStatus, Status: 404, Permanent: true}
-	}
-	b.Bucket = lateBucket{b.bucket, failed}
+	answered := make(chan struct{})
+	b.Cache = announcingCache{b.cache, answered}
+	b.Bucket = lateBucket{b.bucket, answered}
 	out, err := b.headSource(t)
 	require.NoError(t, err)
 	require.NotNil(t, out.Stored)
+	require.EqualValues(t, len(body), out.Stored.Size)
+}
+
+// announcingCache closes a channel after its only Put.
+type announcingCache struct {
+	*cachetest.Memory
+	done chan<- struct{}
+}
+
+func (c announcingCache) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
+	defer close(c.done)
+	return c.Memory.Put(ctx, key, generation, e)
 }
 
 // lateBucket answers Head after another event, and fails if its caller does not wait for that.
@@ -79,6 +98,16 @@ func (b lateBucket) Head(ctx context.Context, key string) (storage.Stored, error
 	}
 }
 
+func TestHeadSourceWithoutTheBucketMakesACopy(t *testing.T) {
+	b := newFixture(t)
+	b.bucket.Err = errors.New("down")
+	out, err := b.headSource(t)
+	require.NoError(t, err)
+	require.Nil(t, out.Stored)
+	require.True(t, out.First)
+	require.Equal(t, cache.Pending, b.entry(t).State)
+}
+
 func TestSourceErrorsAreClassified(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err        error
@@ -91,14 +120,15 @@ func TestSourceErrorsAreClassified(t *testing.T) {
 			&origin.Error{Class: origin.ClassBadHTTPStatus, Status: 503, RetryAfter: 7 * time.Second}, "BadHTTPStatus", false,
 			7 * time.Second,
 		},
+		"busy":          {&origin.Error{Class: origin.ClassBusy}, "SourceBusy", false, 0},
 		"half a rune":   {errors.New(strings.Repeat("x", 1023) + "\u00e9"), "InternalError", false, 0},
 		"not allowed":   {&origin.Error{Class: origin.ClassInvalidURL, Permanent: true}, "InvalidUrl", true, 0},
 		"anything else": {errors.New(strings.Repeat("x", 1<<20)), "InternalError", false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newFixture(t)
-			b.origin.head = func(context.Context, string) (origin.Meta, error) { return origin.Meta{}, tc.err }
-			_, err := b.headSource(t)
+			b.origin.err = tc.err
+			_, err := b.streamCopy(t, 0)
 			requireFailure(t, err, tc.class, tc.permanent)
 			var app *temporal.ApplicationError
 			require.ErrorAs(t, err, &app)

@@ -3,10 +3,12 @@ package activities_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -24,20 +26,24 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// originDouble describes a source by a function of the test. The bytes come from a real HTTP
-// server.
+// originDouble is a source on a real HTTP server. It counts the requests.
 type originDouble struct {
 	*origin.Client
-	served *httptest.Server
-	head   func(ctx context.Context, url string) (origin.Meta, error)
-	get    func(w http.ResponseWriter, r *http.Request)
+	served   *httptest.Server
+	get      func(w http.ResponseWriter, r *http.Request)
+	requests atomic.Int64
+	// err, if set, is the error of each request.
+	err error
 }
 
 func newOrigin(t *testing.T) *originDouble {
 	t.Helper()
 	o := &originDouble{}
 	o.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
-	o.served = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { o.get(w, r) }))
+	o.served = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.requests.Add(1)
+		o.get(w, r)
+	}))
 	t.Cleanup(o.served.Close)
 	var err error
 	o.Client, err = origin.New(origin.Config{
@@ -47,14 +53,33 @@ func newOrigin(t *testing.T) *originDouble {
 	return o
 }
 
-func (o *originDouble) Head(ctx context.Context, url string) (origin.Meta, error) {
-	return o.head(ctx, url)
+func (o *originDouble) First(ctx context.Context, url string) (*origin.Body, error) {
+	if o.err != nil {
+		return nil, o.err
+	}
+	return o.Client.First(ctx, url)
+}
+
+// answer makes the source answer every request with a status and headers.
+func (o *originDouble) answer(status int, header http.Header) {
+	o.get = func(w http.ResponseWriter, _ *http.Request) {
+		maps.Copy(w.Header(), header)
+		w.WriteHeader(status)
+	}
 }
 
 type observerDouble struct {
-	mu     sync.Mutex
-	bytes  int64
-	failed string
+	mu           sync.Mutex
+	copied       int
+	bytes        int64
+	failed       string
+	unmirrorable []string // The classes, in order
+}
+
+func (o *observerDouble) Unmirrorable(_, class string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unmirrorable = append(o.unmirrorable, class)
 }
 
 func (o *observerDouble) Failed(_, class string) {
@@ -66,6 +91,7 @@ func (o *observerDouble) Failed(_, class string) {
 func (o *observerDouble) Copied(_ string, bytes int64, _ time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.copied++
 	o.bytes += bytes
 }
 
@@ -96,14 +122,10 @@ func newFixture(t *testing.T) *fixture {
 	}
 	b.origin = newOrigin(t)
 	b.object = storage.Object{Service: "s3", Region: "us-west-2", URL: b.origin.served.URL + "/a?sig=secret"}
-	b.origin.head = func(_ context.Context, url string) (origin.Meta, error) {
-		require.Equal(t, b.object.URL, url)
-		return origin.Meta{Size: int64(len(body)), ContentType: "text/plain"}, nil
-	}
 	s := sealer(t, newKey(t))
 	b.source = s.Seal(b.object)
 	b.Activities = &activities.Activities{
-		Origin: b.origin, Bucket: b.bucket, Cache: b.cache, Sealer: s, Rules: cachetest.Rules(), Observer: b.seen, Now: time.Now,
+		Bucket: b.bucket, Cache: b.cache, Sealer: s, Rules: cachetest.Rules(), Observer: b.seen, Now: time.Now,
 		Owners: b.owners,
 		Copier: &copier.Copier{
 			Source: b.origin, Bucket: b.bucket, SmallMemory: copier.NewMemory(32 << 20), Memory: copier.NewMemory(64 << 20),
@@ -134,17 +156,16 @@ func (b *fixture) headSource(t *testing.T) (activities.HeadSourceResult, error) 
 	return out, err
 }
 
+// first returns the input of the first request.
+func (b *fixture) first() activities.StreamCopyInput {
+	return activities.StreamCopyInput{Source: b.source, First: true, Meta: origin.Meta{Size: -1}, CopyID: "run/1"}
+}
+
 func (b *fixture) streamCopy(t *testing.T, generation int64) (activities.Copy, error) {
 	t.Helper()
-	v, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
-		Source: b.source, Generation: generation, CopyID: "run/1", Replaces: b.replaces(t),
-		Meta: origin.Meta{Size: int64(len(body)), ETag: "t\u00e9\"\n"},
-	})
-	var out activities.Copy
-	if err == nil {
-		require.NoError(t, v.Get(&out))
-	}
-	return out, err
+	in := b.first()
+	in.Generation, in.Replaces = generation, b.replaces(t)
+	return b.copyLarge(t, in)
 }
 
 // replaces returns the ETag that HeadSource would have seen in the bucket.

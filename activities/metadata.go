@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // maxValue keeps all user metadata of an object together below the 2 KB that S3 allows, in bytes
@@ -15,19 +16,19 @@ const maxValue = 300
 
 // metadata returns the user metadata of a copy. The names are the original cloud-mirror's, except
 // for the last ones.
-func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]string {
-	hops := make([]string, 0, len(in.Meta.Addresses))
-	for _, h := range in.Meta.Addresses {
+func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now time.Time) map[string]string {
+	hops := make([]string, 0, len(source.Addresses))
+	for _, h := range source.Addresses {
 		hops = append(hops, h.Host+" "+strconv.Itoa(h.Status))
 	}
 	m := map[string]string{
 		"cloud-mirror-upstream-url":            in.Source.URL,
-		"cloud-mirror-upstream-etag":           in.Meta.ETag,
-		"cloud-mirror-upstream-content-length": strconv.FormatInt(in.Meta.Size, 10),
+		"cloud-mirror-upstream-etag":           source.ETag,
+		"cloud-mirror-upstream-content-length": strconv.FormatInt(source.Size, 10),
 		"cloud-mirror-addresses":               strings.Join(hops, ", "),
 		"cloud-mirror-stored":                  now.UTC().Format(time.RFC3339),
 		"cloud-mirror-workflow-id":             workflowID,
-		"cloud-mirror-sha256":                  sha256Of(in),
+		"cloud-mirror-sha256":                  sha256Of(in, source),
 		storage.MetadataCopyID:                 in.CopyID,
 		storage.MetadataGeneration:             strconv.FormatInt(in.Generation, 10),
 	}
@@ -40,8 +41,8 @@ func metadata(in StreamCopyInput, workflowID string, now time.Time) map[string]s
 }
 
 // sha256Of returns the SHA-256, in hex, that the copy is compared with before it appears.
-func sha256Of(in StreamCopyInput) string {
-	for _, d := range in.Meta.Digests {
+func sha256Of(in StreamCopyInput, source origin.Meta) string {
+	for _, d := range source.Digests {
 		if d.Algorithm == "sha-256" && in.SHA256 == "" {
 			return hex.EncodeToString(d.Value)
 		}
@@ -53,10 +54,10 @@ func sha256Of(in StreamCopyInput) string {
 // PUT (https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPUT.html).
 const maxHeader = 1024
 
-// header cleans a source's header for the copy. It drops a header that is too long: a truncated
-// header could mean something else.
+// header drops a source's header that is too long or that S3 can't store: a changed header could
+// mean something else.
 func header(s string) string {
-	if s = printable(s); len(s) > maxHeader {
+	if len(s) > maxHeader || s != printable(s) {
 		return ""
 	}
 	return s

@@ -10,14 +10,14 @@ type Progress struct {
 	Total int64 `json:"total"` // Bytes of the object; -1 if unknown
 	// Resume is the state from which the next attempt resumes.
 	Resume copier.State `json:"resume,omitzero"`
+	// Row is the row of failures that the last attempt ended with.
+	Row Row `json:"row,omitzero"`
 }
 
 // progress returns how far the copy is.
 func (t *transfer) progress() Progress {
-	p := Progress{Total: t.in.Meta.Size, Resume: t.last.Resume}
-	if t.job != nil {
-		p.Done = t.job.Counters.Stored.Load()
-	}
+	counters := &t.job.Counters
+	p := Progress{Done: counters.Stored.Load(), Total: counters.Size.Load(), Resume: t.last.Resume, Row: t.last.Row}
 	if s := t.state.Load(); s != nil {
 		p.Resume = *s
 	}

@@ -21,10 +21,12 @@ import (
 const parts = 4
 
 // large gives the source an object of several parts, and ranges. It returns the object's bytes.
-func (b *fixture) large() []byte {
+func (b *fixture) large() []byte { return b.largeWith(`"1"`) }
+
+func (b *fixture) largeWith(etag string) []byte {
 	body := []byte(strings.Repeat("0123456789abcdef", parts*storage.MinPartSize/16))
 	b.origin.get = func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Etag", `"1"`)
+		w.Header().Set("Etag", etag)
 		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(body)))
 	}
 	return body
@@ -39,8 +41,15 @@ func (b *fixture) input() activities.StreamCopyInput {
 
 func (b *fixture) copyLarge(t *testing.T, in activities.StreamCopyInput) (activities.Copy, error) {
 	t.Helper()
+	out, err := b.copyOnce(t, in)
+	require.Nil(t, out.Large, "the object was only described")
+	return out.Copy, err
+}
+
+func (b *fixture) copyOnce(t *testing.T, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+	t.Helper()
 	v, err := b.env.ExecuteActivity(b.StreamCopy, in)
-	var out activities.Copy
+	var out activities.StreamCopyResult
 	if err == nil {
 		require.NoError(t, v.Get(&out))
 	}
@@ -173,7 +182,7 @@ func TestCopyThatWouldOverwriteAnObjectIsRetried(t *testing.T) {
 func TestExpectedSHA256(t *testing.T) {
 	b := newFixture(t)
 	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
-	in := activities.StreamCopyInput{Source: b.source, CopyID: "run/1", Meta: origin.Meta{Size: int64(len(body))}}
+	in := b.first()
 	in.SHA256 = "0000000000000000000000000000000000000000000000000000000000000000"
 	_, err := b.copyLarge(t, in)
 	var app *temporal.ApplicationError

@@ -1,20 +1,24 @@
 package activities_test
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -22,6 +26,10 @@ import (
 
 func TestStreamCopy(t *testing.T) {
 	b := newFixture(t)
+	b.origin.get = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Etag", `"1"`)
+		_, _ = io.WriteString(w, body)
+	}
 	out, err := b.streamCopy(t, 7)
 	require.NoError(t, err)
 	require.EqualValues(t, len(body), out.Size)
@@ -32,9 +40,9 @@ func TestStreamCopy(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 7, head.Generation)
 	in, _ := b.bucket.Spec(b.object.Key())
-	require.Equal(t, "application/octet-stream", in.ContentType)
+	require.Equal(t, "text/plain; charset=utf-8", in.ContentType)
 	require.Equal(t, b.origin.served.URL+"/a", in.Metadata["cloud-mirror-upstream-url"], "without its query")
-	require.Equal(t, `t?"?`, in.Metadata["cloud-mirror-upstream-etag"], "printable ASCII")
+	require.Equal(t, `"1"`, in.Metadata["cloud-mirror-upstream-etag"])
 	require.Equal(t, "5", in.Metadata["cloud-mirror-upstream-content-length"])
 	for _, name := range []string{"stored", "workflow-id", "generation", "copy-id"} {
 		require.NotEmpty(t, in.Metadata["cloud-mirror-"+name], name)
@@ -45,30 +53,58 @@ func TestStreamCopy(t *testing.T) {
 	}
 	require.Less(t, size, 2<<10)
 	require.EqualValues(t, len(body), b.seen.bytes)
+	require.Equal(t, 1, b.seen.copied)
+	require.EqualValues(t, 1, b.origin.requests.Load(), "requests to the source")
 }
 
+// TestLargeObjectIsDescribedFirst sends the first request, and then copies the object.
+func TestLargeObjectIsDescribedFirst(t *testing.T) {
+	b := newFixture(t)
+	body := b.large()
+	out, err := b.copyOnce(t, b.first())
+	require.NoError(t, err)
+	require.Equal(t, activities.Copy{}, out.Copy)
+	require.EqualValues(t, len(body), out.Large.Size)
+	require.EqualValues(t, 1, b.origin.requests.Load())
+	require.Zero(t, b.seen.copied)
+	_, ok := b.bucket.Body(b.object.Key())
+	require.False(t, ok)
+
+	in := b.first()
+	in.First, in.Meta = false, *out.Large
+	copied, err := b.copyLarge(t, in)
+	require.NoError(t, err)
+	require.Equal(t, copier.WayRanges, copied.Way)
+	require.EqualValues(t, len(body), b.seen.bytes)
+	stored, _ := b.bucket.Body(b.object.Key())
+	require.Equal(t, string(body), string(stored))
+}
+
+// TestMetadataStaysWithinTheLimitOfS3 has a description from a history: a source's response is
+// checked by package origin.
 func TestMetadataStaysWithinTheLimitOfS3(t *testing.T) {
 	b := newFixture(t)
 	long := strings.Repeat("x\u00e9", 500)
+	etag := strconv.Quote(strings.Repeat("x", 500))
+	sum := sha256.Sum256(b.largeWith(etag))
 	b.object.URL = b.origin.served.URL + "/" + strings.Repeat("long", 1000)
 	b.source = b.Sealer.Seal(b.object)
-	_, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
-		Source: b.source, CopyID: long, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Generation: 1 << 62,
-		Meta: origin.Meta{
-			Size: int64(len(body)), ETag: long, Addresses: slices.Repeat([]origin.Hop{{Host: long, Status: 302}}, 30),
-		},
-	})
+	in := b.input()
+	in.Source, in.CopyID, in.SHA256, in.Generation = b.source, long, hex.EncodeToString(sum[:]), 1<<62
+	in.Meta.ETag, in.Meta.Addresses = etag, slices.Repeat([]origin.Hop{{Host: long, Status: 302}}, 30)
+	copied, err := b.copyLarge(t, in)
 	require.NoError(t, err)
-	in, ok := b.bucket.Spec(b.object.Key())
+	require.Equal(t, copier.WayRanges, copied.Way)
+	spec, ok := b.bucket.Spec(b.object.Key())
 	require.True(t, ok)
 	size := 0
-	for name, value := range in.Metadata {
+	for name, value := range spec.Metadata {
 		size += len(name) + len(value)
 		require.NotContains(t, value, "\u00e9")
 	}
 	require.Greater(t, size, 1<<10)
 	require.Less(t, size, 2<<10)
-	require.Equal(t, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", in.Metadata["cloud-mirror-sha256"])
+	require.Equal(t, in.SHA256, spec.Metadata["cloud-mirror-sha256"])
 }
 
 func TestShortBodyIsNotStored(t *testing.T) {
@@ -90,20 +126,51 @@ func TestUnavailableBucketIsRetried(t *testing.T) {
 	requireFailure(t, err, activities.ClassStorage, false)
 }
 
-func TestHeadersAreNeverTruncated(t *testing.T) {
+// TestHeadersAreNeverChanged stores a header as it is, or leaves it out.
+func TestHeadersAreNeverChanged(t *testing.T) {
 	long := `attachment; filename*=UTF-8\'\'` + strings.Repeat("%E6%97%A5", 100)
 	for sent, want := range map[string]string{
 		long: long, strings.Repeat("x", 1024): strings.Repeat("x", 1024), strings.Repeat("x", 1025): "",
-		"a\u00e9\nb": "a??b",
+		"a\u00e9\nb": "", "a\u00e9b": "", "a\tb": "", "a\x7fb": "", "": "",
 	} {
 		b := newFixture(t)
-		_, err := b.env.ExecuteActivity(b.StreamCopy, activities.StreamCopyInput{
-			Source: b.source, CopyID: "run/1", Meta: origin.Meta{Size: int64(len(body)), ContentDisposition: sent},
-		})
+		b.large()
+		in := b.input()
+		in.Meta.ContentDisposition, in.Meta.ContentLanguage, in.Meta.ContentType = sent, sent, sent
+		copied, err := b.copyLarge(t, in)
 		require.NoError(t, err)
-		in, ok := b.bucket.Spec(b.object.Key())
+		require.Equal(t, copier.WayRanges, copied.Way)
+		spec, ok := b.bucket.Spec(b.object.Key())
 		require.True(t, ok)
-		require.Equal(t, want, in.ContentDisposition)
+		require.Equal(t, want, spec.ContentDisposition)
+		require.Equal(t, want, spec.ContentLanguage)
+		require.Equal(t, cmp.Or(want, "application/octet-stream"), spec.ContentType)
+	}
+}
+
+// TestHeadersOfTheResponseAreNeverChanged is TestHeadersAreNeverChanged for the response to a GET.
+func TestHeadersOfTheResponseAreNeverChanged(t *testing.T) {
+	for sent, want := range map[string]string{
+		"text/x-test": "text/x-test", "text/\u00e9": "application/octet-stream", "text/\xe9": "application/octet-stream",
+	} {
+		b := newFixture(t)
+		b.origin.get = func(w http.ResponseWriter, _ *http.Request) {
+			for _, name := range []string{"Content-Type", "Content-Language", "Content-Encoding", "Etag"} {
+				w.Header().Set(name, sent)
+			}
+			_, _ = io.WriteString(w, body)
+		}
+		_, err := b.streamCopy(t, 0)
+		require.NoError(t, err)
+		spec, ok := b.bucket.Spec(b.object.Key())
+		require.True(t, ok)
+		require.Equal(t, want, spec.ContentType)
+		if want != sent {
+			want = ""
+		}
+		require.Equal(t, want, spec.ContentLanguage)
+		require.Equal(t, want, spec.ContentEncoding)
+		require.Equal(t, want, spec.Metadata["cloud-mirror-upstream-etag"])
 	}
 }
 
@@ -152,16 +219,24 @@ func TestOnlyProgressRenewsTheLease(t *testing.T) {
 	}
 }
 
-func TestChangedSourceIsLeftToTheWorkflow(t *testing.T) {
+// TestChangedSourceIsCopiedAsItIs has a description, of an older build, that the GET contradicts.
+func TestChangedSourceIsCopiedAsItIs(t *testing.T) {
 	b := newFixture(t)
-	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body+"!") }
-	_, err := b.streamCopy(t, 0)
-	var app *temporal.ApplicationError
-	require.ErrorAs(t, err, &app)
-	require.True(t, app.NonRetryable())
-	var f activities.Failure
-	require.NoError(t, app.Details(&f))
-	require.False(t, f.Permanent, "front ends would remember it as permanent")
+	b.origin.get = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Etag", `"2"`)
+		_, _ = io.WriteString(w, body+"!")
+	}
+	in := b.first()
+	in.First, in.Meta = false, origin.Meta{Size: int64(len(body)), ETag: `"1"`, ContentEncoding: "gzip"}
+	out, err := b.copyLarge(t, in)
+	require.NoError(t, err)
+	require.EqualValues(t, len(body)+1, out.Size)
+	stored, _ := b.bucket.Body(b.object.Key())
+	require.Equal(t, body+"!", string(stored))
+	spec, _ := b.bucket.Spec(b.object.Key())
+	require.Equal(t, `"2"`, spec.Metadata["cloud-mirror-upstream-etag"])
+	require.Equal(t, "6", spec.Metadata["cloud-mirror-upstream-content-length"])
+	require.Empty(t, spec.ContentEncoding)
 }
 
 func TestCopyWithoutRedis(t *testing.T) {

@@ -35,13 +35,16 @@ type transfer struct {
 	in  StreamCopyInput
 	key string
 	job *copier.Job
+	// replaces is the ETag of the object that the copy may overwrite.
+	replaces string
 	// last is the progress of earlier attempts.
 	last  Progress
 	state atomic.Pointer[copier.State]
 }
 
 func newTransfer(ctx context.Context, a *Activities, in StreamCopyInput) *transfer {
-	t := &transfer{a: a, in: in, last: Progress{Resume: in.Resume}}
+	t := &transfer{a: a, in: in, job: &copier.Job{}, last: Progress{Resume: in.Resume}}
+	t.job.Counters.Size.Store(in.Meta.Size)
 	var last Progress
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
 		t.last = last
@@ -88,7 +91,7 @@ func (t *transfer) run(ctx context.Context, heartbeat func()) error {
 			return errHandover
 		case <-ticker.C:
 		}
-		if t.state.Load() != nil || beats > quietBeats || copier.IsSmall(t.in.Meta) {
+		if t.state.Load() != nil || beats > quietBeats || t.in.First {
 			heartbeat()
 		}
 		var err error
@@ -125,8 +128,8 @@ func (t *transfer) limits() limits {
 // stalled returns the error of a copy that moved no byte for a time.
 func (t *transfer) stalled(cause error, since time.Duration) error {
 	stored := strconv.FormatInt(t.job.Counters.Stored.Load(), 10)
-	if t.in.Meta.Size >= 0 {
-		stored += fmt.Sprintf(" of %d", t.in.Meta.Size)
+	if size := t.job.Counters.Size.Load(); size >= 0 {
+		stored += fmt.Sprintf(" of %d", size)
 	}
 	return fmt.Errorf("%w: no byte moved for %s, after %s bytes", cause, since.Round(time.Second), stored)
 }
@@ -134,7 +137,7 @@ func (t *transfer) stalled(cause error, since time.Duration) error {
 // renew renews the lease. It fails only with [cache.ErrPurged]: a copy continues while redis is
 // down.
 func (t *transfer) renew(ctx context.Context, now time.Time) error {
-	entry := t.a.Rules.Pending(now, owner(ctx), t.job.Counters.Stored.Load(), t.in.Meta.Size)
+	entry := t.a.Rules.Pending(now, owner(ctx), t.job.Counters.Stored.Load(), t.job.Counters.Size.Load())
 	err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry)
 	if errors.Is(err, cache.ErrPurged) {
 		return err
@@ -143,4 +146,32 @@ func (t *transfer) renew(ctx context.Context, now time.Time) error {
 		activity.GetLogger(ctx).Warn("lease not renewed", "error", err)
 	}
 	return nil
+}
+
+// fail returns the error of a failed attempt. It sends a heartbeat first, so that the next attempt
+// knows how often the copy failed in this way.
+func (t *transfer) fail(ctx context.Context, err error) error {
+	err, failed := ended(ctx, err)
+	if !failed {
+		return err
+	}
+	f, p := failure(err), t.progress()
+	p.Row = t.last.Row.next(f.Class, p.Done, t.a.Now())
+	f.Repeats = p.Row.Count > 1
+	activity.RecordHeartbeat(ctx, p)
+	final := f.final() || p.Row.over(f, t.in.First, t.a.Now())
+	if !final && f.RetryAfter > maxRetryAfter {
+		t.pause(ctx, f)
+	}
+	return f.toTemporal(final, p)
+}
+
+// pause tells the front ends when the next attempt is, so that no client waits for it in vain. A
+// failure to do so is no failure of the copy.
+func (t *transfer) pause(ctx context.Context, f Failure) {
+	entry := t.a.Rules.Transient(t.a.Now(), 1, f.reason())
+	entry.Deadline = t.a.Now().Add(f.RetryAfter)
+	if err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry); err != nil && ctx.Err() == nil {
+		activity.GetLogger(ctx).Warn("pause not recorded", "error", err)
+	}
 }

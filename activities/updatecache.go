@@ -56,7 +56,7 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	}
 	switch {
 	case err == nil:
-		a.report(ctx, object, in)
+		a.report(ctx, object, in, entry)
 		return nil
 	case errors.Is(err, cache.ErrPurged):
 		return err
@@ -66,15 +66,22 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 }
 
 // report logs the outcome of the copy, and counts a failure.
-func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCacheInput) {
+func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCacheInput, entry cache.Entry) {
 	log := activity.GetLogger(ctx)
 	if in.Copy != nil {
 		log.Info("copy completed", "object", o.Key(), "bytes", in.Copy.Size)
 		return
 	}
 	a.Observer.Failed(o.PoolID(), in.Failure.Class)
+	if entry.Unmirrorable {
+		a.Observer.Unmirrorable(o.PoolID(), in.Failure.Class)
+	}
 	log.Warn("copy failed", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
 }
+
+// maxWorkflows is how many workflows in a row may fail because of how the source answers. Then the
+// object counts as unmirrorable.
+const maxWorkflows = 3
 
 // entry returns the cache entry for the outcome of the copy.
 func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput) cache.Entry {
@@ -83,17 +90,33 @@ func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput)
 	case in.Copy != nil:
 		return a.Rules.Present(a.Now(), in.Copy.Expires)
 	case f.Class == ClassDigest:
-		// The client gets it at once, like a permanent failure. It concerns a single request, so
-		// others may try soon.
-		e := a.Rules.Transient(a.Now(), 1, f.Class, f.Status, f.Text)
+		// It concerns a single request, so others may try soon.
+		e := a.Rules.Transient(a.Now(), 1, f.reason())
 		e.Permanent = true
 		return e
-	case f.Permanent:
-		return a.Rules.Failed(a.Now(), f.Class, f.Status, f.Text)
+	case f.Permanent && !f.ofShape():
+		return a.Rules.Failed(a.Now(), f.reason())
 	}
 	// Ignore the error: if redis can't count the failure, the Put fails as well.
-	failures, _ := a.Cache.Failures(ctx, key)
-	return a.Rules.Transient(a.Now(), failures, f.Class, f.Status, f.Text)
+	row, _ := a.Cache.Failures(ctx, key, f.Class, a.Rules.FailuresTTL())
+	switch {
+	case f.ofShape() && row.Same >= maxWorkflows:
+		return a.Rules.Unmirrorable(a.Now(), f.reason())
+	case f.Permanent:
+		return a.Rules.Failed(a.Now(), f.reason())
+	}
+	e := a.Rules.Transient(a.Now(), row.All, f.reason())
+	if after := a.Now().Add(f.RetryAfter); after.After(e.Deadline) {
+		e.Deadline = after
+	}
+	// A client waits for the end of a back-off only if the next try may end differently.
+	e.Permanent = f.Repeats || row.Same > 1
+	return e
+}
+
+// reason returns the failure as a cache entry holds it.
+func (f Failure) reason() cache.Reason {
+	return cache.Reason{Class: f.Class, Status: f.Status, AboutObject: f.AboutObject, Text: f.Text}
 }
 
 // discard deletes the stored copy unless it is newer than the purged generation.

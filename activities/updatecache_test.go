@@ -73,20 +73,21 @@ func TestExpiringCopyFreesItsClients(t *testing.T) {
 func TestRepeatedFailuresBackOffLonger(t *testing.T) {
 	b := newFixture(t)
 	b.Rules.RetryAfter, b.Rules.RetryMax = time.Second, time.Hour
-	fail := func(permanent bool) time.Duration {
+	// In vain: no client should wait for the next try, because the last one failed in the same way.
+	fail := func(vain bool) time.Duration {
 		t.Helper()
 		_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-			Source: b.source, Failure: &activities.Failure{Class: "SourceUnreachable", Permanent: permanent},
+			Source: b.source, Failure: &activities.Failure{Class: "SourceUnreachable"},
 		})
 		require.NoError(t, err)
-		require.Equal(t, permanent, b.entry(t).Permanent)
+		require.Equal(t, vain, b.entry(t).Permanent)
 		return time.Until(b.entry(t).Deadline)
 	}
 	require.LessOrEqual(t, fail(false), time.Second)
 	for range 4 {
-		fail(false)
+		fail(true)
 	}
-	require.Greater(t, fail(false), 15*time.Second, "at least half of 32 s")
+	require.Greater(t, fail(true), 15*time.Second, "at least half of 32 s")
 	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Copy: &activities.Copy{Size: 5}})
 	require.NoError(t, err)
 	_, err = b.cache.Purge(t.Context(), b.key())
@@ -96,6 +97,7 @@ func TestRepeatedFailuresBackOffLonger(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.LessOrEqual(t, time.Until(b.entry(t).Deadline), time.Second)
+	require.False(t, b.entry(t).Permanent)
 }
 
 func TestUpdateCacheRecordsFailures(t *testing.T) {

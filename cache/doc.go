@@ -21,6 +21,10 @@
 //
 // # Decisions
 //
+// 2026-11-25: an error's entry says by itself how front ends answer: whether the status is about the
+// object, whether a client may wait for the next try, and until when. An earlier front end ignores
+// the new fields: it passes on every 4xx, and waits.
+//
 // 2026-11-24: [NearCache] is our own although the redis client has one. The client's is marked as
 // experimental, works only in database 0, and keeps replies instead of entries. It bounds their
 // staleness only by flushing them all the time.

@@ -35,48 +35,62 @@ type Entry struct {
 	// Done and Total are the progress of a pending copy in bytes. Total is -1 while unknown.
 	Done, Total int64
 
-	// Class is the error class of a failed copy, e.g. BadHTTPStatus. Clients may see it.
+	// Reason is why the copy failed.
+	Reason
+	// Permanent is set if no client should wait for the next try, which is after the deadline.
+	Permanent bool
+	// Unmirrorable is set if the object's copies failed in the same way again and again.
+	Unmirrorable bool
+}
+
+// Reason is why a copy failed.
+type Reason struct {
+	// Class is the error class, e.g. BadHTTPStatus. Clients may see it.
 	Class string
 	// Status is the source's HTTP status if it failed the copy, otherwise 0.
 	Status int
-	// Permanent errors are answered from the cache until the deadline. Others are retried after it.
-	Permanent bool
+	// AboutObject is set if Status says something about the object: clients get it.
+	AboutObject bool
 	// Text is the error's text for operators. Clients never see it.
 	Text string
 }
 
-// Final reports whether the entry already decides a request: the copy is present, or no retry
-// will make it. Other entries may change while a client waits.
+// Final reports whether the entry already decides a request: the copy is present, or no client
+// should wait for it. Other entries may change while a client waits.
 func (e Entry) Final() bool { return e.State == Present || e.State == Error && e.Permanent }
 
 // body is the JSON part of a stored entry. There are many present ones, so their two times have
 // short names. They keep the value within 44 bytes, the longest that redis stores in one
 // allocation (embstr).
 type body struct {
-	Deadline  int64  `json:"d"`           // Unix milliseconds
-	Expires   int64  `json:"e,omitempty"` // Unix seconds; 0 for never
-	Owner     string `json:"owner,omitempty"`
-	Done      int64  `json:"done,omitempty"`
-	Total     int64  `json:"total,omitempty"`
-	Class     string `json:"class,omitempty"`
-	Status    int    `json:"status,omitempty"`
-	Permanent bool   `json:"permanent,omitempty"`
-	Text      string `json:"text,omitempty"`
+	Deadline     int64  `json:"d"`           // Unix milliseconds
+	Expires      int64  `json:"e,omitempty"` // Unix seconds; 0 for never
+	Owner        string `json:"owner,omitempty"`
+	Done         int64  `json:"done,omitempty"`
+	Total        int64  `json:"total,omitempty"`
+	Class        string `json:"class,omitempty"`
+	Status       int    `json:"status,omitempty"`
+	AboutObject  bool   `json:"aboutObject,omitempty"`
+	Permanent    bool   `json:"permanent,omitempty"`
+	Unmirrorable bool   `json:"unmirrorable,omitempty"`
+	Text         string `json:"text,omitempty"`
 }
 
 var errUndecodable = errors.New("undecodable cache entry")
 
 func encode(e Entry) (string, error) {
 	data, err := json.Marshal(body{
-		Deadline:  e.Deadline.UnixMilli(),
-		Expires:   toSeconds(e.Expires),
-		Owner:     e.Owner,
-		Done:      e.Done,
-		Total:     e.Total,
-		Class:     e.Class,
-		Status:    e.Status,
-		Permanent: e.Permanent,
-		Text:      e.Text,
+		Deadline:     e.Deadline.UnixMilli(),
+		Expires:      toSeconds(e.Expires),
+		Owner:        e.Owner,
+		Done:         e.Done,
+		Total:        e.Total,
+		Class:        e.Class,
+		Status:       e.Status,
+		AboutObject:  e.AboutObject,
+		Permanent:    e.Permanent,
+		Unmirrorable: e.Unmirrorable,
+		Text:         e.Text,
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode cache entry: %w", err)
@@ -96,16 +110,15 @@ func decode(value string) (Entry, error) {
 		return Entry{}, errUndecodable
 	}
 	return Entry{
-		State:     State(state),
-		Deadline:  time.UnixMilli(b.Deadline),
-		Expires:   fromSeconds(b.Expires),
-		Owner:     b.Owner,
-		Done:      b.Done,
-		Total:     b.Total,
-		Class:     b.Class,
-		Status:    b.Status,
-		Permanent: b.Permanent,
-		Text:      b.Text,
+		State:        State(state),
+		Deadline:     time.UnixMilli(b.Deadline),
+		Expires:      fromSeconds(b.Expires),
+		Owner:        b.Owner,
+		Done:         b.Done,
+		Total:        b.Total,
+		Reason:       Reason{Class: b.Class, Status: b.Status, AboutObject: b.AboutObject, Text: b.Text},
+		Permanent:    b.Permanent,
+		Unmirrorable: b.Unmirrorable,
 	}, nil
 }
 

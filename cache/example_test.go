@@ -29,11 +29,11 @@ func ExampleRules() {
 	show("copy that the bucket deletes in 5 h", rules.Present(now, now.Add(5*time.Hour)))
 	show("copy that the bucket deletes in 1 h", rules.Present(now, now.Add(time.Hour)))
 	show("copy in flight", rules.Pending(now, "workflow", 0, -1))
-	show("source answered 404", rules.Failed(now, "BadHTTPStatus", 404, "GET: 404"))
+	show("source answered 404", rules.Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true}))
 
 	// The back-off doubles with each failure up to RetryMax. Jitter takes up to half of it away.
 	for _, failures := range []int64{1, 2, 3, 9} {
-		e := rules.Transient(now, failures, "SourceUnreachable", 0, "connection refused")
+		e := rules.Transient(now, failures, cache.Reason{Class: "SourceUnreachable", Text: "connection refused"})
 		longest := min(10*time.Second<<(failures-1), time.Minute)
 		backoff := e.Deadline.Sub(now)
 		fmt.Printf("failure %d: retry within %s: %t\n", failures, longest, backoff >= longest/2 && backoff <= longest)

@@ -20,6 +20,8 @@ func Key(pool, hash string) string {
 	return keyPrefix + pool + "/" + hash + "}"
 }
 
-func failuresKey(key string) string { return key + ":failures" }
+// failuresKey is the key of the row of failures, a hash. Until 2026-11-25 it was a number, under
+// another key.
+func failuresKey(key string) string { return key + ":row" }
 
 func generationKey(key string) string { return key + ":generation" }

@@ -153,8 +153,8 @@ func TestNearCacheKeepsFinalEntries(t *testing.T) {
 		kept  bool
 	}{
 		"present":         {cachetest.Rules().Present(now, time.Time{}), true},
-		"permanent error": {cachetest.Rules().Failed(now, "BadHTTPStatus", 404, ""), true},
-		"transient error": {cachetest.Rules().Transient(now, 1, "x", 0, ""), false},
+		"permanent error": {cachetest.Rules().Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true}), true},
+		"transient error": {cachetest.Rules().Transient(now, 1, cache.Reason{Class: "x"}), false},
 		"pending":         {cachetest.Rules().Pending(now, "a", 0, -1), false},
 	} {
 		key := cache.Key("s3_test", t.Name()+name+now.String())

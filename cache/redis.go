@@ -189,17 +189,24 @@ func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
 	return generation, nil
 }
 
-// Failures counts a transient failure of the object's copies. It returns the number of failures in
-// a row, including this one. A present copy, a purge, or an hour without a failure ends the row.
-func (r *Redis) Failures(ctx context.Context, key string) (int64, error) {
-	cmd, err := r.run(ctx, r.scripts.fail, key, failuresTTL.Milliseconds())
-	if err != nil {
-		return 0, fmt.Errorf("count failures: %w", err)
-	}
-	return cmd.Int64()
+// Row counts the failures of an object's copies.
+type Row struct {
+	// All counts the failures in a row, and Same those at the row's end that have one class.
+	All, Same int64
 }
 
-// failuresTTL is longer than any back-off that follows from the failures.
-const failuresTTL = time.Hour
+// Failures counts a failure of the object's copies with a class, and returns the row that it ends. A
+// present copy, a purge, or ttl without a failure ends the row.
+func (r *Redis) Failures(ctx context.Context, key, class string, ttl time.Duration) (Row, error) {
+	cmd, err := r.run(ctx, r.scripts.fail, key, class, ttl.Milliseconds())
+	if err != nil {
+		return Row{}, fmt.Errorf("count failures: %w", err)
+	}
+	n, err := cmd.Int64Slice()
+	if err != nil || len(n) != 2 {
+		return Row{}, fmt.Errorf("count failures: %w", errors.Join(err, errUndecodable))
+	}
+	return Row{All: n[0], Same: n[1]}, nil
+}
 
 func keys(key string) []string { return []string{key, generationKey(key), failuresKey(key)} }

@@ -20,6 +20,9 @@ type Rules struct {
 	Lease time.Duration
 	// NegativeTTL is how long front ends answer a permanent error from the cache.
 	NegativeTTL time.Duration
+	// UnmirrorableTTL is how long an object is not copied again after its copies failed in the same
+	// way again and again.
+	UnmirrorableTTL time.Duration
 	// RetryAfter is the longest back-off after a first transient error, RetryMax after many.
 	RetryAfter, RetryMax time.Duration
 }
@@ -45,11 +48,18 @@ func (r Rules) Pending(now time.Time, owner string, done, total int64) Entry {
 	return Entry{State: Pending, Deadline: now.Add(r.Lease), Owner: owner, Done: done, Total: total}
 }
 
-// Failed returns the entry of an object whose copy failed with an error that looks permanent.
-// Status is the source's HTTP status, or 0. Text is cut to 1,024 bytes.
-func (r Rules) Failed(now time.Time, class string, status int, text string) Entry {
-	e := failed(class, status, text)
+// Failed returns the entry of an object whose copy failed with an error that looks permanent. The
+// reason's text is cut to 1,024 bytes.
+func (r Rules) Failed(now time.Time, why Reason) Entry {
+	e := failed(why)
 	e.Deadline, e.Permanent = now.Add(r.NegativeTTL), true
+	return e
+}
+
+// Unmirrorable returns the entry of an object whose copies failed in the same way again and again.
+func (r Rules) Unmirrorable(now time.Time, why Reason) Entry {
+	e := failed(why)
+	e.Deadline, e.Permanent, e.Unmirrorable = now.Add(r.UnmirrorableTTL), true, true
 	return e
 }
 
@@ -57,20 +67,26 @@ func (r Rules) Failed(now time.Time, class string, status int, text string) Entr
 // number of failures in a row, including this one. Its deadline is a back-off that all front ends
 // share. The back-off doubles with each failure, from RetryAfter to RetryMax, less up to half as
 // jitter. Jitter spreads the retries of copies that failed together for one cause.
-func (r Rules) Transient(now time.Time, failures int64, class string, status int, text string) Entry {
+func (r Rules) Transient(now time.Time, failures int64, why Reason) Entry {
 	backoff := r.RetryAfter
 	for i := int64(1); i < failures && backoff < r.RetryMax; i++ {
 		backoff *= 2
 	}
 	backoff = min(backoff, max(r.RetryMax, r.RetryAfter))
-	e := failed(class, status, text)
+	e := failed(why)
 	e.Deadline = now.Add(backoff/2 + rand.N(backoff/2+1)) //nolint:gosec // it hides nothing
 	return e
 }
 
-func failed(class string, status int, text string) Entry {
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "")
+// FailuresTTL is how long a row of failures is remembered: longer than any entry that follows from
+// it, so that the next failure continues the row.
+func (r Rules) FailuresTTL() time.Duration {
+	return time.Hour + max(r.UnmirrorableTTL, r.RetryMax, r.NegativeTTL)
+}
+
+func failed(why Reason) Entry {
+	if len(why.Text) > maxText {
+		why.Text = strings.ToValidUTF8(why.Text[:maxText], "")
 	}
-	return Entry{State: Error, Class: class, Status: status, Text: text}
+	return Entry{State: Error, Reason: why}
 }

@@ -34,9 +34,24 @@ func TestPresentNeverOutlivesTheObject(t *testing.T) {
 func TestPermanentErrorDeadline(t *testing.T) {
 	now := time.Now()
 	r := cache.Rules{NegativeTTL: time.Minute}
-	require.Equal(t, now.Add(time.Minute), r.Failed(now, "BadHTTPStatus", 404, "").Deadline)
-	require.True(t, r.Failed(now, "BadHTTPStatus", 404, "").Permanent)
-	require.Len(t, r.Failed(now, "x", 0, strings.Repeat("x", 1<<20)).Text, 1024)
+	why := cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: strings.Repeat("x", 1<<20)}
+	e := r.Failed(now, why)
+	require.Equal(t, now.Add(time.Minute), e.Deadline)
+	require.True(t, e.Final())
+	require.False(t, e.Unmirrorable)
+	require.Len(t, e.Text, 1024)
+	why.Text = e.Text
+	require.Equal(t, why, e.Reason)
+}
+
+func TestUnmirrorableDeadline(t *testing.T) {
+	now := time.Now()
+	r := cache.Rules{NegativeTTL: time.Minute, UnmirrorableTTL: time.Hour}
+	e := r.Unmirrorable(now, cache.Reason{Class: "SourceTruncated"})
+	require.Equal(t, now.Add(time.Hour), e.Deadline)
+	require.True(t, e.Final())
+	require.True(t, e.Unmirrorable)
+	require.Greater(t, r.FailuresTTL(), time.Hour, "the next failure continues the row")
 }
 
 func TestTransientErrorsBackOffWithJitter(t *testing.T) {
@@ -47,7 +62,7 @@ func TestTransientErrorsBackOffWithJitter(t *testing.T) {
 	} {
 		seen := map[time.Duration]bool{}
 		for range 200 {
-			e := r.Transient(now, failures, "SourceUnreachable", 0, "")
+			e := r.Transient(now, failures, cache.Reason{Class: "SourceUnreachable"})
 			require.False(t, e.Permanent)
 			backoff := e.Deadline.Sub(now)
 			require.GreaterOrEqual(t, backoff, longest/2)

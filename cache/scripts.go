@@ -50,10 +50,12 @@ redis.call('DEL', KEYS[1], KEYS[3])
 redis.call('PUBLISH', ARGV[3], KEYS[1])
 return string.format('%.0f', new)`),
 
-		// fail: ARGV ttl of the count in ms. Counts a failure and returns the failures in a row.
+		// fail: ARGV class, ttl in ms. Counts a failure. Returns the failures in a row, and those of
+		// this class at the row's end.
 		fail: redis.NewScript(`
-local n = redis.call('INCR', KEYS[3])
-redis.call('PEXPIRE', KEYS[3], ARGV[1])
-return n`),
+if redis.call('HGET', KEYS[3], 'class') ~= ARGV[1] then redis.call('HSET', KEYS[3], 'class', ARGV[1], 'same', 0) end
+local row = {redis.call('HINCRBY', KEYS[3], 'all', 1), redis.call('HINCRBY', KEYS[3], 'same', 1)}
+redis.call('PEXPIRE', KEYS[3], ARGV[2])
+return row`),
 	}
 }

@@ -160,6 +160,8 @@ func TestStatus(t *testing.T) {
 	now := time.Now()
 	r := cachetest.Rules()
 	status := strings.Replace(path(""), "/redirect/", "/status/", 1)
+	transient := r.Transient(now, 1, cache.Reason{Class: "SourceUnreachable", Text: "private"})
+	in := func(d time.Duration) string { return now.Add(d).UTC().Truncate(time.Second).Format(time.RFC3339) }
 	for name, tc := range map[string]struct {
 		entry cache.Entry
 		want  map[string]any
@@ -168,12 +170,22 @@ func TestStatus(t *testing.T) {
 		"pending":                  {r.Pending(now, "a", 5, 10), map[string]any{"status": "pending", "done": 5.0, "total": 10.0}},
 		"pending, total not known": {r.Pending(now, "a", 0, -1), map[string]any{"status": "pending", "done": 0.0}},
 		"the source's 404": {
-			r.Failed(now, "BadHTTPStatus", 404, "private"),
-			map[string]any{"status": "error", "error": "BadHTTPStatus", "httpStatus": 404.0, "retried": false},
+			r.Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: "private"}),
+			map[string]any{
+				"status": "error", "error": "BadHTTPStatus", "httpStatus": 404.0, "retried": false, "until": in(r.NegativeTTL),
+			},
+		},
+		"an object whose copies kept failing": {
+			r.Unmirrorable(now, cache.Reason{Class: "SourceTruncated", Text: "private"}),
+			map[string]any{
+				"status": "error", "error": "SourceTruncated", "retried": false, "until": in(r.UnmirrorableTTL), "unmirrorable": true,
+			},
 		},
 		"a transient error": {
-			r.Transient(now, 1, "SourceUnreachable", 0, "private"),
-			map[string]any{"status": "error", "error": "SourceUnreachable", "retried": true},
+			transient,
+			map[string]any{
+				"status": "error", "error": "SourceUnreachable", "retried": true, "until": in(transient.Deadline.Sub(now)),
+			},
 		},
 		"absent": {cache.Entry{}, map[string]any{"status": "absent"}},
 	} {

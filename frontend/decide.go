@@ -48,6 +48,8 @@ type situation struct {
 	Entry cache.Entry
 	// FirstLook is set while the client has not waited for the entry.
 	FirstLook bool
+	// InVain is set if the client's wait would end before the next try at a copy that failed.
+	InVain bool
 	// WaitOver is set when this request's wait has run out, and ComesBack if the next request of
 	// its chain waits for the remainder.
 	WaitOver, ComesBack bool
@@ -81,7 +83,7 @@ func decide(s situation) decision {
 		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonHit}
 	case e.State == cache.Present:
 		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonCopied}
-	case e.Final():
+	case e.Final() || e.State == cache.Error && s.InVain:
 		return decideFailed(e)
 	}
 	d := decision{Request: s.Entry.State == cache.Absent && !s.QueueDown, Reason: reasonWait}
@@ -105,15 +107,16 @@ func decide(s situation) decision {
 	return d
 }
 
-// decideFailed answers for an object that no retry will copy.
+// decideFailed answers for an object whose copy the client doesn't wait for.
 func decideFailed(e cache.Entry) decision {
 	switch {
 	case e.Class == string(codeInvalidURL):
 		return decision{Status: statusOf(codeInvalidURL), Reason: reasonRefused}
-	case e.Status >= 400 && e.Status <= 499:
+	case e.AboutObject && e.Status >= 400 && e.Status <= 499:
 		return decision{Status: e.Status, Reason: reasonSource}
 	default:
-		// The client may be able to read a source that workers can't copy.
+		// The client may be able to read a source that workers can't copy: it may have another
+		// address, User-Agent or cookie.
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonFailed}
 	}
 }

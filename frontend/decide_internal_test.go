@@ -11,11 +11,13 @@ import (
 func TestDecide(t *testing.T) {
 	present := cache.Entry{State: cache.Present}
 	pending := cache.Entry{State: cache.Pending}
-	transient := cache.Entry{State: cache.Error, Class: "SourceUnreachable"}
-	gone := cache.Entry{State: cache.Error, Permanent: true, Class: "BadHTTPStatus", Status: 404}
-	refused := cache.Entry{State: cache.Error, Permanent: true, Class: "InvalidUrl"}
-	mismatch := cache.Entry{State: cache.Error, Permanent: true, Class: "DigestMismatch"}
-	unavailable := cache.Entry{State: cache.Error, Permanent: true, Class: "BadHTTPStatus", Status: 503}
+	transient := cache.Entry{State: cache.Error, Reason: cache.Reason{Class: "SourceUnreachable"}}
+	permanent := func(r cache.Reason) cache.Entry { return cache.Entry{State: cache.Error, Permanent: true, Reason: r} }
+	gone := permanent(cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true})
+	forbidden := permanent(cache.Reason{Class: "BadHTTPStatus", Status: 403})
+	refused := permanent(cache.Reason{Class: "InvalidUrl"})
+	mismatch := permanent(cache.Reason{Class: "DigestMismatch"})
+	unavailable := permanent(cache.Reason{Class: "BadHTTPStatus", Status: 503})
 	for name, tc := range map[string]struct {
 		situation situation
 		want      decision
@@ -39,6 +41,9 @@ func TestDecide(t *testing.T) {
 		"too many waiters":               {situation{Entry: pending, Full: true, WaitOver: true}, decision{503, nowhere, false, reasonFull}},
 		"transient error":                {situation{Entry: transient}, decision{0, nowhere, false, reasonWait}},
 		"transient error, wait over":     {situation{Entry: transient, WaitOver: true}, decision{302, toSource, false, reasonTimeout}},
+		"transient error, wait in vain":  {situation{Entry: transient, InVain: true}, decision{302, toSource, false, reasonFailed}},
+		"pending, after a wait in vain":  {situation{Entry: pending, InVain: true}, decision{0, nowhere, false, reasonWait}},
+		"the source's 403":               {situation{Entry: forbidden, FirstLook: true}, decision{302, toSource, false, reasonFailed}},
 		"the source's 404":               {situation{Entry: gone, FirstLook: true}, decision{404, nowhere, false, reasonSource}},
 		"the source's 503, permanent":    {situation{Entry: unavailable}, decision{302, toSource, false, reasonFailed}},
 		"a URL that is not allowed":      {situation{Entry: refused, WaitOver: true}, decision{403, nowhere, false, reasonRefused}},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
@@ -39,7 +40,7 @@ func TestDigestOfTheFirstClientCounts(t *testing.T) {
 				if f.queue.requests(queue.Put) == 1 {
 					// Another client joins before the copy fails and must be requested again.
 					f.leave(t, "GET", path("?sha256="+later))
-					entry = rules.Transient(time.Now(), 1, "SourceUnreachable", 0, "")
+					entry = rules.Transient(time.Now(), 1, cache.Reason{Class: "SourceUnreachable"})
 				}
 				_ = f.cache.Put(context.Background(), key(), 0, entry)
 			}

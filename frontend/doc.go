@@ -3,16 +3,21 @@
 //
 // # Guarantees
 //
-//   - Every redirect request gets a usable answer within its wait: the copy, the source's own 4xx,
+//   - Every redirect request gets a usable answer within its wait: the copy, the source's own 404,
 //     a refusal of an invalid request, or the original URL. That holds while any dependency is
 //     down. The exception is a client beyond the limits of waiting clients: it gets 503 with
 //     Retry-After.
+//   - No client waits in vain. It is redirected to the source at once if its wait would end before
+//     the next try at a copy that failed, or if the copy failed twice in the same way.
 //   - A path that was redirected lately is served from memory, without the router, without a
 //     signature and without I/O, while its entry is fresh. Such a hit allocates nothing. Only a
 //     presigned URL is signed again, after half its lifetime.
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions
+//
+// 2026-11-25: a 4xx is passed on only if the worker says that it is about the object. The original
+// passed on all of them. Many are about the mirror: its address, its User-Agent, a missing cookie.
 //
 // 2026-11-25: this package speaks HTTP and nothing else. Leases, waits and purges moved to
 // frontend/flight; the admin listener moved to deploy/system. Each route has a type of its own, so

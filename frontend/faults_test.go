@@ -82,36 +82,48 @@ func TestErrors(t *testing.T) {
 		location string
 	}{
 		"the source's 404": {
-			r.Failed(now, "BadHTTPStatus", 404, "private"), 404,
+			r.Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: "private"}), 404,
 			map[string]any{"msg": "Unexpected HTTP Status: 404", "err": "BadHTTPStatus"}, "",
 		},
 		"the source's 410": {
-			r.Failed(now, "BadHTTPStatus", 410, "private"), 410,
+			r.Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 410, AboutObject: true, Text: "private"}), 410,
 			map[string]any{"msg": "Unexpected HTTP Status: 410", "err": "BadHTTPStatus"}, "",
 		},
 		"a hop that is not allowed": {
-			r.Failed(now, "InvalidUrl", 0, "private"), 403,
+			r.Failed(now, cache.Reason{Class: "InvalidUrl", Text: "private"}), 403,
 			map[string]any{"msg": "The URL, or a hop of its redirects, is not allowed", "err": "InvalidUrl"}, "",
 		},
 		"an object that can't be copied": {
-			r.Failed(now, "TooManyRedirects", 0, "private"), 302,
+			r.Failed(now, cache.Reason{Class: "TooManyRedirects", Text: "private"}), 302,
 			map[string]any{"msg": "Object could not be copied: TooManyRedirects", "url": source}, source,
 		},
 		"an object with another digest than requested": {
-			r.Failed(now, "DigestMismatch", 0, "private"), 302,
+			r.Failed(now, cache.Reason{Class: "DigestMismatch", Text: "private"}), 302,
 			map[string]any{"msg": "Object could not be copied: DigestMismatch", "url": source}, source,
 		},
-		"a transient error": {
-			r.Transient(now, 1, "SourceUnreachable", 0, "private"), 302,
-			map[string]any{"msg": "Cached copy did not show up in 200ms", "url": source}, source,
+		"the source's 403 to us": {
+			r.Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 403, Text: "private"}), 302,
+			map[string]any{"msg": "Object could not be copied: BadHTTPStatus 403", "url": source}, source,
+		},
+		"an authoritative 403": {
+			r.Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 403, AboutObject: true, Text: "private"}), 403,
+			map[string]any{"msg": "Unexpected HTTP Status: 403", "err": "BadHTTPStatus"}, "",
+		},
+		"an object whose copies kept failing": {
+			r.Unmirrorable(now, cache.Reason{Class: "SourceTruncated", Text: "private"}), 302,
+			map[string]any{"msg": "Object could not be copied: SourceTruncated", "url": source}, source,
+		},
+		"a transient error whose back-off outlasts the wait": {
+			r.Transient(now, 1, cache.Reason{Class: "SourceUnreachable", Text: "private"}), 302,
+			map[string]any{"msg": "Object could not be copied: SourceUnreachable", "url": source}, source,
 		},
 		"the source's 503": {
-			r.Transient(now, 1, "BadHTTPStatus", 503, "private"), 302,
-			map[string]any{"msg": "Cached copy did not show up in 200ms", "url": source}, source,
+			r.Transient(now, 1, cache.Reason{Class: "BadHTTPStatus", Status: 503, Text: "private"}), 302,
+			map[string]any{"msg": "Object could not be copied: BadHTTPStatus 503", "url": source}, source,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t)
+			f := newFixture(t, func(o *options) { o.MaxWait = 20 * time.Second })
 			f.put(t, tc.entry)
 			a := f.ask(t, "GET", path(""))
 			require.Equal(t, tc.status, a.status)
@@ -127,7 +139,7 @@ func TestTransientErrorIsRetriedWhileAClientWaits(t *testing.T) {
 	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
 	rules := cachetest.Rules()
 	rules.RetryAfter = 50 * time.Millisecond
-	f.put(t, rules.Transient(time.Now(), 1, "SourceUnreachable", 0, ""))
+	f.put(t, rules.Transient(time.Now(), 1, cache.Reason{Class: "SourceUnreachable"}))
 	f.queue.copy = func(queue.Request) {
 		_ = f.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), time.Time{}))
 	}

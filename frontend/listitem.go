@@ -92,9 +92,9 @@ func parseLine(text []byte) (listLine, error) {
 }
 
 func (p *paths) item(number int, source string, pool *flight.Pool) listItem {
-	canonical, err := p.admit(source)
+	canonical, err := p.canonical(source)
 	if err != nil {
-		return listItem{line: number, url: source, region: pool.Region, err: problem(codeInvalidURL, err.Error())}
+		return listItem{line: number, url: source, region: pool.Region, err: err}
 	}
 	return listItem{line: number, target: flight.NewTarget(pool, canonical)}
 }

@@ -2,6 +2,7 @@ package frontend
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -86,11 +87,16 @@ func (p *paths) source(params httprouter.Params) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return p.canonical(raw)
+}
+
+// canonical returns the canonical form of a source URL. It refuses a URL that is not allowed.
+func (p *paths) canonical(raw string) (string, error) {
 	canonical, err := p.admit(raw)
-	if err != nil {
-		return "", problem(codeInvalidURL, err.Error())
+	if _, ok := errors.AsType[*requestError](err); err == nil || ok {
+		return canonical, err
 	}
-	return canonical, nil
+	return "", problem(codeInvalidURL, err.Error())
 }
 
 // decodeURL decodes a URL in a path exactly once. It is percent-encoded, or base64 in either

@@ -56,6 +56,9 @@ func problem(c code, text string) *requestError {
 	return &requestError{code: c, status: statusOf(c), text: text}
 }
 
+// BadURL is the error with which [Options].Admit reports that a URL is malformed, not forbidden.
+func BadURL(text string) error { return problem(codeInput, text) }
+
 // The bodies are the original's: {msg, err} for errors of the source, {code, message} for errors of
 // the request.
 type (

@@ -103,7 +103,10 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 	if !remembered {
 		entry, redisErr = s.entries.Get(r.Context(), t.Key)
 	}
-	d := decide(situation{Entry: entry, FirstLook: true, WaitOver: c.wait == 0, Stopping: s.flights.Stopping()})
+	d := decide(situation{
+		Entry: entry, FirstLook: true, WaitOver: c.wait == 0, InVain: flight.InVain(entry, c.start.Add(c.total)),
+		Stopping: s.flights.Stopping(),
+	})
 	if remembered {
 		s.answer(r.Context(), w, &c, entry, d, c.start) // No time has passed.
 		return
@@ -116,10 +119,11 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 
 // await waits for the copy and decides again.
 func (s *redirects) await(ctx context.Context, c *redirectRequest) (cache.Entry, decision) {
-	out := s.flights.Await(ctx, c.Target, c.digest, c.start.Add(c.wait))
+	out := s.flights.Await(ctx, c.Target, c.digest, flight.Wait{Until: c.start.Add(c.wait), Chain: c.rest})
 	return out.Entry, decide(situation{
 		Entry:     out.Entry,
 		FirstLook: out.FirstLook,
+		InVain:    out.InVain,
 		WaitOver:  out.TimedOut,
 		ComesBack: c.rest > 0,
 		Full:      out.Full,
@@ -197,6 +201,9 @@ func why(r reason, e cache.Entry, waited time.Duration) string {
 	case reasonFailed:
 		if e.State == cache.Present {
 			return "Cached copy could not be presigned"
+		}
+		if e.Status != 0 {
+			return "Object could not be copied: " + e.Class + " " + strconv.Itoa(e.Status)
 		}
 		return "Object could not be copied: " + e.Class
 	default:

@@ -29,7 +29,8 @@ type Entries interface {
 type Options struct {
 	Flights *flight.Group
 	Entries Entries
-	// Admit returns a source URL's canonical form, or an error whose text clients may read.
+	// Admit returns a source URL's canonical form, or an error whose text clients may read: see
+	// [BadURL].
 	Admit func(url string) (string, error)
 	// RegionOf returns the region that a client calls from, one that has a pool, for requests to
 	// the region auto. Nil disables that region.

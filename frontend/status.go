@@ -2,6 +2,7 @@ package frontend
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/julienschmidt/httprouter"
 
@@ -24,10 +25,14 @@ type statusBody struct {
 	Done  *int64 `json:"done,omitempty"`
 	Total *int64 `json:"total,omitempty"`
 	// Error is a failed copy's class, and HTTPStatus the source's status if that caused the
-	// failure. Retried reports that a request after the back-off tries again.
-	Error      string `json:"error,omitempty"`
-	HTTPStatus int    `json:"httpStatus,omitempty"`
-	Retried    *bool  `json:"retried,omitempty"`
+	// failure. Retried reports that clients may wait for the next try. A request after Until starts
+	// it in any case.
+	Error      string     `json:"error,omitempty"`
+	HTTPStatus int        `json:"httpStatus,omitempty"`
+	Retried    *bool      `json:"retried,omitempty"`
+	Until      *time.Time `json:"until,omitempty"`
+	// Unmirrorable is set if the object's copies failed in the same way again and again.
+	Unmirrorable bool `json:"unmirrorable,omitempty"`
 }
 
 // absentStatus is the status of an object without an entry and without a copy.
@@ -59,8 +64,11 @@ func statusOfEntry(e cache.Entry) statusBody {
 		}
 		return b
 	case cache.Error:
-		retried := !e.Permanent
-		return statusBody{Status: cache.Error, Error: e.Class, HTTPStatus: e.Status, Retried: &retried}
+		retried, until := !e.Permanent, e.Deadline.UTC().Truncate(time.Second)
+		return statusBody{
+			Status: cache.Error, Error: e.Class, HTTPStatus: e.Status, Retried: &retried, Until: &until,
+			Unmirrorable: e.Unmirrorable,
+		}
 	default:
 		return statusBody{Status: absentStatus}
 	}

@@ -14,6 +14,7 @@ type Metrics struct {
 	messages *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
 	failed   *prometheus.CounterVec
+	gaveUp   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
 
@@ -35,6 +36,10 @@ func NewMetrics(r *prometheus.Registry) *Metrics {
 			Name: "cloud_mirror_failed_copies_total",
 			Help: "Copies that failed for good, by pool and error class.",
 		}, []string{"pool", "class"}),
+		gaveUp: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_unmirrorable_objects_total",
+			Help: "Objects that are not copied for cache.unmirrorable_ttl, because their copies kept failing in the same way, by pool and error class.",
+		}, []string{"pool", "class"}),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cloud_mirror_copy_seconds",
 			Help:    "Duration of a successful StreamCopy, by pool.",
@@ -45,6 +50,9 @@ func NewMetrics(r *prometheus.Registry) *Metrics {
 
 // Failed counts a copy that failed for good, by pool and error class.
 func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, class).Inc() }
+
+// Unmirrorable counts an object that is not copied for cache.unmirrorable_ttl.
+func (m *Metrics) Unmirrorable(pool, class string) { m.gaveUp.WithLabelValues(pool, class).Inc() }
 
 // Copied counts the bytes of a successful StreamCopy and observes its duration.
 func (m *Metrics) Copied(pool string, bytes int64, took time.Duration) {

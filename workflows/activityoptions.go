@@ -17,6 +17,13 @@ func headSourceOptions(summary string) workflow.ActivityOptions {
 	}
 }
 
+// firstCopyOptions is for the first request to a source, which copies a small object as well.
+func firstCopyOptions(summary string) workflow.ActivityOptions {
+	opts := streamCopyOptions(summary)
+	opts.RetryPolicy = FirstCopyPolicy()
+	return opts
+}
+
 // streamCopyOptions bounds an attempt by its heartbeat. The start-to-close timeout only has to end
 // before package cache forgets a purge, in case the purge's cancellation was lost. The next attempt
 // resumes from the stored parts, unless the copy is one stream.

@@ -34,7 +34,8 @@ func CopyObject(ctx workflow.Context, in CopyObjectInput) (CopyObjectResult, err
 	return (&copyObject{in: in}).run(ctx)
 }
 
-// maxTries is the limit of tries at a copy whose source changes between HEAD and GET.
+// maxTries is the limit of tries at a copy whose source changes between HEAD and GET. Only workers
+// of builds before 2026-11-25 report such a change.
 const maxTries = 3
 
 // changed reports whether the source changed since HeadSource.
@@ -73,10 +74,10 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 	return result, nil
 }
 
-// copy makes one copy of the object that HeadSource sees, unless the bucket has it.
+// copy makes one copy of the object, unless HeadSource finds it in the bucket.
 func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	var head activities.HeadSourceResult
-	opts := headSourceOptions("HEAD " + c.label())
+	opts := headSourceOptions("look for " + c.label())
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.HeadSource,
 		activities.HeadSourceInput{Source: c.in.Source}).Get(ctx, &head)
 	if err != nil {
@@ -88,8 +89,8 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	}
 
 	copied, err := c.streamCopy(ctx, activities.StreamCopyInput{
-		Source: c.in.Source, Meta: head.Meta, Generation: head.Generation, Replaces: head.Replaces, CopyID: head.CopyID,
-		SHA256: c.in.SHA256,
+		Source: c.in.Source, First: head.First, Meta: head.Meta, Generation: head.Generation, Replaces: head.Replaces,
+		CopyID: head.CopyID, SHA256: c.in.SHA256,
 	})
 	if err == nil && copied.Way == activities.WayFound {
 		c.abortUpload(ctx) // Parts of this copy are not part of the object that was found
@@ -97,14 +98,31 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	return CopyObjectResult{Copy: copied, Copied: true}, err
 }
 
-// streamCopy reruns StreamCopy while it makes progress: a series of failed attempts is final only
-// if it stored nothing to resume from.
-func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyInput) (copied activities.Copy, err error) {
+// streamCopy copies a small object by the first request to the source. It sends a large one to its
+// own task queue.
+func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyInput) (activities.Copy, error) {
+	if in.First {
+		var out activities.StreamCopyResult
+		opts := firstCopyOptions("GET " + c.label())
+		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.StreamCopy, in).Get(ctx, &out)
+		if err != nil || out.Large == nil {
+			return out.Copy, err
+		}
+		in.First, in.Meta = false, *out.Large
+	}
 	opts := streamCopyOptions(size(in.Meta.Size) + " to " + c.in.Source.Pool())
-	if !copier.IsSmall(in.Meta) {
+	if in.Meta.Size < 0 || in.Meta.Size > copier.Small {
 		c.parts = true
 		opts.TaskQueue = LargeTaskQueue(c.in.Source.Pool())
 	}
+	return c.rerun(ctx, opts, in)
+}
+
+// rerun runs StreamCopy until it makes no more progress: a series of failed attempts is final only
+// if it stored nothing to resume from.
+func (c *copyObject) rerun(
+	ctx workflow.Context, opts workflow.ActivityOptions, in activities.StreamCopyInput,
+) (copied activities.Copy, err error) {
 	for done := int64(0); ; {
 		err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.StreamCopy, in).Get(ctx, &copied)
 		p, ok := progressOf(err)

@@ -3,11 +3,13 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -55,7 +57,12 @@ func failed(class string, status int, permanent bool) error {
 func ok(int) error { return nil }
 
 func head() activities.HeadSourceResult {
-	return activities.HeadSourceResult{Meta: origin.Meta{Size: 5}, Generation: 3}
+	return activities.HeadSourceResult{Meta: origin.Meta{Size: -1}, First: true, Generation: 3}
+}
+
+// described is the result of a HeadSource of a build before 2026-11-25, which described the source.
+func described(size int64) activities.HeadSourceResult {
+	return activities.HeadSourceResult{Meta: origin.Meta{Size: size}, Generation: 3}
 }
 
 func (r *run) result(t *testing.T) workflows.CopyObjectResult {
@@ -80,8 +87,8 @@ func TestSuccess(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, activities.HeadSourceInput{Source: input().Source}).Return(head(), nil).Once()
 	r.OnActivity("StreamCopy", mock.Anything, activities.StreamCopyInput{
-		Source: input().Source, Meta: origin.Meta{Size: 5}, Generation: 3,
-	}).Return(activities.Copy{Size: 5}, nil).Once()
+		Source: input().Source, First: true, Meta: origin.Meta{Size: -1}, Generation: 3,
+	}).Return(activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil).Once()
 	r.updateCache(ok)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	require.Equal(t, workflows.CopyObjectResult{Copy: activities.Copy{Size: 5}, Copied: true, Published: true}, r.result(t))
@@ -91,12 +98,61 @@ func TestSuccess(t *testing.T) {
 	r.AssertExpectations(t)
 }
 
+// TestLargeObjectGoesToItsOwnQueue has the first request find a large object, or one of unknown
+// length.
+func TestLargeObjectGoesToItsOwnQueue(t *testing.T) {
+	for _, size := range []int64{copier.Small + 1, -1} {
+		t.Run(strconv.FormatInt(size, 10), func(t *testing.T) {
+			r := newRun(t)
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil).Once()
+			meta := origin.Meta{Size: size, ETag: `"a"`}
+			var queues []string
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+				func(ctx context.Context, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+					queues = append(queues, activity.GetInfo(ctx).TaskQueue)
+					if in.First {
+						return activities.StreamCopyResult{Large: &meta}, nil
+					}
+					require.Equal(t, meta, in.Meta)
+					return activities.StreamCopyResult{Copy: activities.Copy{Size: 1 << 30}}, nil
+				}).Times(2)
+			r.updateCache(ok)
+			r.ExecuteWorkflow(workflows.CopyObject, input())
+			require.EqualValues(t, 1<<30, r.result(t).Copy.Size)
+			require.Equal(t, workflows.LargeTaskQueue("s3_us-west-2"), queues[1])
+			require.NotEqual(t, queues[1], queues[0])
+			r.AssertExpectations(t)
+		})
+	}
+}
+
+// TestCopyThatAnOlderBuildDescribed continues a run whose HeadSource described the source.
+func TestCopyThatAnOlderBuildDescribed(t *testing.T) {
+	for size, large := range map[int64]bool{5: false, copier.Small: false, copier.Small + 1: true, -1: true} {
+		t.Run(strconv.FormatInt(size, 10), func(t *testing.T) {
+			r := newRun(t)
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(described(size), nil).Once()
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+				func(ctx context.Context, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+					require.False(t, in.First)
+					require.Equal(t, size, in.Meta.Size)
+					require.Equal(t, large, activity.GetInfo(ctx).TaskQueue == workflows.LargeTaskQueue("s3_us-west-2"))
+					return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
+				}).Once()
+			r.updateCache(ok)
+			r.ExecuteWorkflow(workflows.CopyObject, input())
+			require.True(t, r.result(t).Published)
+			r.AssertExpectations(t)
+		})
+	}
+}
+
 func TestExistingCopyIsNotMadeAgain(t *testing.T) {
 	r := newRun(t)
 	existing := head()
 	existing.Stored = &activities.Copy{Size: 9}
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(existing, nil)
-	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{}, nil).Never()
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.StreamCopyResult{}, nil).Never()
 	r.updateCache(ok)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	require.Equal(t, workflows.CopyObjectResult{Copy: activities.Copy{Size: 9}, Published: true}, r.result(t))
@@ -105,8 +161,9 @@ func TestExistingCopyIsNotMadeAgain(t *testing.T) {
 
 func TestMissingSource(t *testing.T) {
 	r := newRun(t)
-	r.OnActivity("HeadSource", mock.Anything, mock.Anything).
-		Return(activities.HeadSourceResult{}, failed("BadHTTPStatus", 404, true)).Once()
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil).Once()
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).
+		Return(activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)).Once()
 	r.updateCache(ok)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	r.requireFailed(t, "BadHTTPStatus")
@@ -118,14 +175,14 @@ func TestMissingSource(t *testing.T) {
 func TestSourceThatRecovers(t *testing.T) {
 	r := newRun(t)
 	attempts := 0
-	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
-		func(context.Context, activities.HeadSourceInput) (activities.HeadSourceResult, error) {
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+		func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
 			if attempts++; attempts < 3 {
-				return activities.HeadSourceResult{}, failed("BadHTTPStatus", 503, false)
+				return activities.StreamCopyResult{}, failed("BadHTTPStatus", 503, false)
 			}
-			return head(), nil
+			return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
 		})
-	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
 	r.updateCache(ok)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	require.True(t, r.result(t).Copied)
@@ -134,9 +191,9 @@ func TestSourceThatRecovers(t *testing.T) {
 
 func TestRetriesRunOut(t *testing.T) {
 	r := newRun(t)
-	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(described(100<<20), nil)
 	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).
-		Return(activities.Copy{}, failed("SourceTruncated", 0, false)).Times(int(workflows.StreamCopyPolicy().MaximumAttempts))
+		Return(activities.StreamCopyResult{}, failed("SourceTruncated", 0, false)).Times(int(workflows.StreamCopyPolicy().MaximumAttempts))
 	r.updateCache(ok)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	r.requireFailed(t, "SourceTruncated")
@@ -155,7 +212,7 @@ func TestErrorWithoutDetails(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
-	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{}, nil).After(time.Hour)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.StreamCopyResult{}, nil).After(time.Hour)
 	r.updateCache(ok)
 	r.RegisterDelayedCallback(r.CancelWorkflow, time.Minute)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
@@ -169,7 +226,7 @@ func TestCancelled(t *testing.T) {
 func TestFailedCacheUpdateDoesNotFailTheCopy(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
-	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil)
 	r.updateCache(func(int) error { return failed(activities.ClassCache, 0, false) })
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	require.Equal(t, workflows.CopyObjectResult{Copy: activities.Copy{Size: 5}, Copied: true}, r.result(t))
@@ -179,7 +236,7 @@ func TestFailedCacheUpdateDoesNotFailTheCopy(t *testing.T) {
 func TestPurgeBeforeThePublication(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
-	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil)
 	r.updateCache(func(n int) error {
 		if n == 1 {
 			return failed(activities.ClassPurged, 0, true)
@@ -206,14 +263,14 @@ func TestChangedSourceIsCopiedAgain(t *testing.T) {
 					return head(), nil
 				})
 			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
-				func(context.Context, activities.StreamCopyInput) (activities.Copy, error) {
+				func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
 					if copies++; copies <= tc.changes {
-						return activities.Copy{}, temporal.NewApplicationErrorWithOptions("changed", activities.ClassChanged,
+						return activities.StreamCopyResult{}, temporal.NewApplicationErrorWithOptions("changed", activities.ClassChanged,
 							temporal.ApplicationErrorOptions{
 								NonRetryable: true, Details: []any{activities.Failure{Class: activities.ClassChanged}},
 							})
 					}
-					return activities.Copy{Size: 5}, nil
+					return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
 				})
 			r.updateCache(ok)
 			r.ExecuteWorkflow(workflows.CopyObject, input())
@@ -231,7 +288,7 @@ func TestChangedSourceIsCopiedAgain(t *testing.T) {
 func TestCancellationDuringThePublication(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
-	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Size: 5}, nil)
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil)
 	r.updateCache(func(n int) error {
 		if n < 5 {
 			return failed(activities.ClassCache, 0, false)
@@ -286,17 +343,16 @@ func TestAttemptsThatMadeProgress(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t)
-			large := head()
-			large.Meta.Size = 100 << 20
+			large := described(100 << 20)
 			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(large, nil).Once()
 			var resumed []copier.State
 			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
-				func(_ context.Context, in activities.StreamCopyInput) (activities.Copy, error) {
+				func(_ context.Context, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
 					resumed = append(resumed, in.Resume)
 					if series := (len(resumed) - 1) / tc.attempts; series < len(tc.progress) {
-						return activities.Copy{}, tc.fails(tc.progress[series])
+						return activities.StreamCopyResult{}, tc.fails(tc.progress[series])
 					}
-					return activities.Copy{Size: large.Meta.Size}, nil
+					return activities.StreamCopyResult{Copy: activities.Copy{Size: large.Meta.Size}}, nil
 				})
 			aborted := 0
 			r.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(
@@ -333,10 +389,9 @@ func TestFoundCopyLeavesNoUpload(t *testing.T) {
 	for way, aborted := range map[string]int{activities.WayFound: 1, copier.WayRanges: 0} {
 		t.Run(way, func(t *testing.T) {
 			r := newRun(t)
-			large := head()
-			large.Meta.Size = 100 << 20
+			large := described(100 << 20)
 			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(large, nil).Once()
-			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.Copy{Way: way}, nil).Once()
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.StreamCopyResult{Copy: activities.Copy{Way: way}}, nil).Once()
 			aborts := 0
 			r.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(
 				func(context.Context, activities.AbortUploadInput) error { aborts++; return errors.New("down") })
@@ -351,22 +406,21 @@ func TestFoundCopyLeavesNoUpload(t *testing.T) {
 // TestPauseBetweenSeriesOfAttempts has the source send Retry-After to the last attempt of a series.
 func TestPauseBetweenSeriesOfAttempts(t *testing.T) {
 	r := newRun(t)
-	large := head()
-	large.Meta.Size = 100 << 20
+	large := described(100 << 20)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(large, nil).Once()
 	var at []time.Time
 	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
-		func(context.Context, activities.StreamCopyInput) (activities.Copy, error) {
+		func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
 			at = append(at, r.Now())
 			if len(at) <= int(workflows.StreamCopyPolicy().MaximumAttempts) {
-				return activities.Copy{}, temporal.NewApplicationErrorWithOptions("busy", "BadHTTPStatus", temporal.ApplicationErrorOptions{
+				return activities.StreamCopyResult{}, temporal.NewApplicationErrorWithOptions("busy", "BadHTTPStatus", temporal.ApplicationErrorOptions{
 					NextRetryDelay: 300 * time.Second,
 					Details: []any{
 						activities.Failure{Class: "BadHTTPStatus"}, activities.Progress{Done: 1, Resume: copier.State{Upload: "a"}},
 					},
 				})
 			}
-			return activities.Copy{}, nil
+			return activities.StreamCopyResult{}, nil
 		})
 	r.updateCache(ok)
 	r.ExecuteWorkflow(workflows.CopyObject, input())

@@ -17,6 +17,10 @@
 //
 // # Decisions
 //
+// 2026-11-25: the task queue of large objects is chosen after the first request to the source, whose
+// response tells the size. A history of an earlier build has the size in HeadSource's result, so the
+// data decide which path a run takes, and no version marker is needed.
+//
 // 2026-11-23: large objects have a task queue of their own. A worker's slots can't be reserved by
 // activity, so small objects would wait behind large ones.
 //

@@ -6,8 +6,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// HeadSourcePolicy retries an unavailable source for about half of a client's default wait. If it
-// fails for longer, the next request starts a new workflow.
+// HeadSourcePolicy is brief: without redis and without the bucket, HeadSource succeeds as well.
 func HeadSourcePolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    500 * time.Millisecond,
@@ -17,7 +16,19 @@ func HeadSourcePolicy() *temporal.RetryPolicy {
 	}
 }
 
-// StreamCopyPolicy retries for longer, because a started copy is worth more.
+// FirstCopyPolicy retries soon, because clients wait. The activity ends the series itself if the
+// source keeps failing. Only an outage of the bucket uses all attempts, which take about a minute.
+func FirstCopyPolicy() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:    500 * time.Millisecond,
+		BackoffCoefficient: 2,
+		MaximumInterval:    30 * time.Second,
+		MaximumAttempts:    8,
+	}
+}
+
+// StreamCopyPolicy is for large objects. It retries for longer, because a started copy is worth
+// more.
 func StreamCopyPolicy() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    time.Second,

@@ -33,7 +33,8 @@ func bucketError(err error) error {
 // Fetcher reads objects from sources. Its errors are [*origin.Error] or the context's. The caller
 // closes the body.
 type Fetcher interface {
-	Get(ctx context.Context, url string, want origin.Meta) (*origin.Body, error)
+	First(ctx context.Context, url string) (*origin.Body, error)
+	Get(ctx context.Context, url string) (*origin.Body, error)
 	GetRange(ctx context.Context, url string, want origin.Meta, off, n int64) (*origin.Body, error)
 }
 
@@ -97,17 +98,13 @@ type Copier struct {
 // Run makes the copy. Its errors are the source's ([*origin.Error]), [ErrStalled], [ErrExpected],
 // [context.Canceled], or the bucket's, wrapped in [ErrBucket].
 func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
-	r := &run{copier: c, job: j, spec: j.Spec, resume: j.Resume, verifier: origin.NewVerifier(j.Expect...)}
-	if r.serverMayCopy() {
-		copied, err := r.copyByServer(ctx)
-		if err != nil {
-			return Result{}, err
-		}
-		if copied {
-			return r.result, nil
-		}
+	r := &run{copier: c, job: j, resume: j.Resume, verifier: origin.NewVerifier(j.Expect...)}
+	j.Counters.Size.Store(j.Meta.Size)
+	run := r.copyLarge
+	if j.First {
+		run = r.copyFirst
 	}
-	if err := r.copyBytes(ctx); err != nil {
+	if err := run(ctx); err != nil {
 		return Result{}, err
 	}
 	r.result.Fetched = j.Counters.Fetched.Load()

@@ -3,7 +3,6 @@ package copier_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"io"
 	"maps"
 	"net/http"
 	"testing"
@@ -15,27 +14,36 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// ways lists how a source may serve, and the way in which its large objects are copied.
-func ways() map[string]struct {
-	header http.Header
-	length bool
-	want   string
-} {
-	return map[string]struct {
-		header http.Header
-		length bool
-		want   string
-	}{
-		"ranges":         {nil, true, copier.WayRanges},
-		"no ranges":      {http.Header{"Accept-Ranges": {"none"}}, true, copier.WayStream},
-		"weak etag":      {http.Header{"Etag": {`W/"one"`}}, true, copier.WayStream},
-		"unknown length": {nil, false, copier.WayStream},
+// way is how a source may serve, and the way in which its large objects are copied.
+type way struct {
+	header  http.Header
+	chunked bool
+	want    string
+}
+
+func ways() map[string]way {
+	return map[string]way{
+		"ranges":         {nil, false, copier.WayRanges},
+		"no ranges":      {http.Header{"Accept-Ranges": {"none"}}, false, copier.WayStream},
+		"weak etag":      {http.Header{"Etag": {`W/"one"`}}, false, copier.WayStream},
+		"unknown length": {nil, true, copier.WayStream},
 	}
+}
+
+// use makes the source serve in a way.
+func (r *fixture) use(t *testing.T, w way) {
+	t.Helper()
+	r.source.change(func() {
+		r.source.header, r.source.chunked = func(h http.Header) { maps.Copy(h, w.header) }, w.chunked
+	})
+	r.newJob(t)
+	r.saved.Store(nil)
 }
 
 func TestEverySizeIsCopiedExactlyAndFetchedOnce(t *testing.T) {
 	for _, size := range []int{
-		0, 1, copier.Small - 1, copier.Small, copier.Small + 1, 2*partSize - 1, 2 * partSize, 2*partSize + 1, 5*partSize + 12345,
+		0, 1, mib - 1, mib, mib + 1, copier.Small - 1, copier.Small, copier.Small + 1, 2*partSize - 1, 2 * partSize, 2*partSize + 1,
+		5*partSize + 12345,
 	} {
 		t.Run(describe(size), func(t *testing.T) { everyWay(t, inMemory(t, size)) })
 	}
@@ -48,30 +56,14 @@ func everyWay(t *testing.T, r *fixture) {
 	size := len(r.source.body)
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
-			r.source.change(func() {
-				r.source.header, r.source.serve = func(h http.Header) { maps.Copy(h, way.header) }, nil
-			})
-			r.newJob(t)
-			r.source.change(func() {
-				r.source.sent.Store(0)
-				if way.length {
-					return
-				}
-				r.job.Meta.Size = -1
-				r.source.serve = func(w http.ResponseWriter, _ *http.Request, _ int64) {
-					w.Header().Set("Etag", `"one"`)
-					_ = http.NewResponseController(w).Flush()
-					_, _ = w.Write(r.source.body)
-				}
-			})
-			r.saved.Store(nil)
+			r.use(t, way)
 			out, err := r.attempt(t)
 			require.NoError(t, err)
 			r.requireExact(t)
 			require.EqualValues(t, size, out.Size)
 			require.EqualValues(t, size, out.Fetched)
 			require.EqualValues(t, size, r.source.sentBytes())
-			if way.length && size <= copier.Small {
+			if size <= mib || size <= copier.Small && !way.chunked {
 				way.want = copier.WayRequest
 			}
 			require.Equal(t, way.want, out.Way)
@@ -81,14 +73,17 @@ func everyWay(t *testing.T, r *fixture) {
 
 func TestMetadataHoldsTheChecksum(t *testing.T) {
 	r := inMemory(t, 1234)
+	given := r.spec(r.job.Meta)
+	r.job.Spec = func(origin.Meta) storage.ObjectSpec { return given }
 	_, err := r.attempt(t)
 	require.NoError(t, err)
-	in, ok := r.memory.Spec(r.job.Spec.Key)
+	in, ok := r.memory.Spec(r.key)
 	require.True(t, ok)
+	require.Equal(t, "application/x-test", in.ContentType)
 	sum := r.memory.Checksum().Body(r.source.body).Sum
 	require.Equal(t, base64.StdEncoding.EncodeToString(sum), in.Metadata["cloud-mirror-crc64nvme"])
-	require.Equal(t, r.job.Spec.Key, in.Metadata[storage.MetadataCopyID])
-	require.NotContains(t, r.job.Spec.Metadata, "cloud-mirror-crc64nvme", "the job was changed")
+	require.Equal(t, r.key, in.Metadata[storage.MetadataCopyID])
+	require.NotContains(t, given.Metadata, "cloud-mirror-crc64nvme", "the job was changed")
 }
 
 func TestRangesAreFetchedInParallel(t *testing.T) {
@@ -115,8 +110,7 @@ func TestPartsLargerThanABufferAreKeptInFiles(t *testing.T) {
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
 			r := inMemory(t, 3*partSize+1)
-			r.source.header = func(h http.Header) { maps.Copy(h, way.header) }
-			r.newJob(t)
+			r.use(t, way)
 			r.Memory = copier.NewMemory(4 << 20)
 			_, err := r.attempt(t)
 			require.NoError(t, err)
@@ -130,17 +124,13 @@ func TestDigests(t *testing.T) {
 		for _, ranges := range []string{"bytes", "none"} {
 			t.Run(describe(size)+", ranges "+ranges, func(t *testing.T) {
 				r := inMemory(t, size)
-				r.source.header = func(h http.Header) { h.Set("Accept-Ranges", ranges) }
-				if ranges == "bytes" {
-					r.source.header = nil
-				}
-				digests(t, r)
+				digests(t, r, ranges)
 			})
 		}
 	}
 }
 
-func digests(t *testing.T, r *fixture) {
+func digests(t *testing.T, r *fixture, ranges string) {
 	t.Helper()
 	sum, wrong := sha256.Sum256(r.source.body), sha256.Sum256([]byte("something else"))
 	for name, tc := range map[string]struct {
@@ -155,11 +145,14 @@ func digests(t *testing.T, r *fixture) {
 		"only the source's matches":    {sum[:], wrong[:], false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r.saved.Store(nil)
-			r.newJob(t)
-			if tc.source != nil {
-				r.job.Meta.Digests = []origin.Digest{{Algorithm: "sha-256", Value: tc.source}}
+			header := http.Header{}
+			if ranges == "none" {
+				header.Set("Accept-Ranges", ranges)
 			}
+			if tc.source != nil {
+				header.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(tc.source)+":")
+			}
+			r.use(t, way{header: header})
 			if tc.request != nil {
 				r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: tc.request}}
 			}
@@ -180,17 +173,7 @@ func digests(t *testing.T, r *fixture) {
 
 func TestUnverifiableBody(t *testing.T) {
 	onServers(t, 1000, func(t *testing.T, r *fixture) {
-		r.source.serve = func(w http.ResponseWriter, _ *http.Request, _ int64) {
-			conn, buf, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				panic(err)
-			}
-			defer conn.Close()
-			_, _ = io.WriteString(buf, "HTTP/1.1 200 OK\r\nEtag: \"one\"\r\nConnection: close\r\n\r\n")
-			_, _ = buf.Write(r.source.body)
-			_ = buf.Flush()
-		}
-		r.job.Meta.Size = -1
+		r.source.serve = func(w http.ResponseWriter, _ *http.Request, _ int64) { r.source.serveUnframed(w) }
 		_, err := r.attempt(t)
 		var source *origin.Error
 		require.ErrorAs(t, err, &source)

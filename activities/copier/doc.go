@@ -3,8 +3,12 @@
 //
 // # Guarantees
 //
-//   - The bucket shows exactly the object that the source declared, or nothing. Its bytes are
-//     counted, checksummed, and compared with every digest that the source or the request gives.
+//   - The bucket shows exactly the object that one plain GET returned, described by its headers, or
+//     nothing. Its bytes are counted, checksummed, and compared with every digest that the source or
+//     the request gives. If they are fetched in ranges, each range agrees with a plain GET before
+//     them in strong ETag, length and content coding.
+//   - A source that refuses ranges is copied all the same: by fewer of them at a time, or by one
+//     stream. Only the response to a plain GET can fail the copy.
 //   - An interrupted copy resumes from the parts in the bucket, if the source serves ranges pinned
 //     by a strong ETag. It fetches again only parts that were in flight, and with a digest also the
 //     parts after the last [State].
@@ -19,6 +23,15 @@
 // same key, an upload known to be bad, and an upload that its caller could not record.
 //
 // # Decisions
+//
+// 2026-11-25: the description is the plain GET's even for ranges. A 206 that describes the object
+// otherwise would make the copy differ from what clients of the source get.
+//
+// 2026-11-25: if ranges are refused, the parts in the bucket are given up only after a plain GET
+// has succeeded. An outage refuses ranges as well, and must not cost the parts.
+//
+// 2026-11-25: the state names the version of an upload's parts if it is not the job's. Otherwise a
+// source that returns to its old version, such as two edges, would add that version's parts to them.
 //
 // 2026-11-24: a released buffer can't be read. Package net/http may read a request's body for a
 // while after the request was cancelled, and would then read another part's bytes.

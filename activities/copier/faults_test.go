@@ -2,6 +2,7 @@ package copier_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,38 +21,43 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// lie is a fault of a source. Its serve answers the fifth GET of a large object, so that some parts
-// are good.
+// lie is a fault of a source. Its serve answers every plain GET, or the fifth range of a large
+// object, so that some parts are good.
 type lie struct {
 	serve func(s *source, w http.ResponseWriter, r *http.Request)
-	class origin.Class
+	// whole is the class of the error of a plain GET, and part that of a range. Empty: the object is
+	// copied.
+	whole, part origin.Class
+	// described is how a copied object differs from a good source's. Only a plain GET describes it.
+	described storage.ObjectSpec
 }
 
 func lies() map[string]lie {
-	head := func(w http.ResponseWriter, etag string) { w.Header().Set("Etag", etag) }
+	const truncated, status = origin.ClassTruncated, origin.ClassBadHTTPStatus
+	none := storage.ObjectSpec{}
 	return map[string]lie{
 		"ends early": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			w = &closing{ResponseWriter: w, left: 1000}
 			s.serveWhole(w, r)
-		}, origin.ClassTruncated},
+		}, truncated, truncated, none},
 		"resets the connection": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			s.serveWhole(&breaking{w, 1000}, r)
-		}, origin.ClassTruncated},
+		}, truncated, truncated, none},
 		"has another etag": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			s.serveWhole(&overriding{w, func(h http.Header) { h.Set("Etag", `"two"`) }}, r)
-		}, origin.ClassChanged},
+		}, "", "", storage.ObjectSpec{Metadata: map[string]string{metadataETag: `"two"`}}},
 		"answers that a precondition failed": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
-			head(w, `"two"`)
+			w.Header().Set("Etag", `"two"`)
 			w.WriteHeader(http.StatusPreconditionFailed)
-		}, origin.ClassChanged},
-		"is gone": {func(_ *source, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, origin.ClassBadHTTPStatus},
+		}, status, "", none},
+		"is gone": {func(_ *source, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, status, "", none},
 		"is busy": {func(_ *source, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(http.StatusServiceUnavailable)
-		}, origin.ClassBadHTTPStatus},
+		}, status, "", none},
 		"sends a content coding": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			s.serveWhole(&overriding{w, func(h http.Header) { h.Set("Content-Encoding", "gzip") }}, r)
-		}, origin.ClassChanged},
+		}, "", "", storage.ObjectSpec{ContentEncoding: "gzip"}},
 	}
 }
 
@@ -93,38 +99,69 @@ func TestFaultySourceIsNotTrusted(t *testing.T) {
 			for name, l := range lies() {
 				t.Run(fmt.Sprintf("%s of %d bytes, ranges %s", name, size, ranges), func(t *testing.T) {
 					r := inMemory(t, size)
+					header := http.Header{}
 					if ranges == "none" {
-						r.source.header = func(h http.Header) { h.Set("Accept-Ranges", ranges) }
+						header.Set("Accept-Ranges", ranges)
 					}
-					r.newJob(t)
-					parallel := ranges == "bytes" && size > copier.Small
-					r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
-						if n == 5 || !parallel {
-							l.serve(r.source, w, req)
-							return
-						}
-						r.source.serveWhole(w, req)
-					}
-					_, err := r.attempt(t)
-					var failure *origin.Error
-					require.ErrorAs(t, err, &failure)
-					require.Equal(t, l.class, failure.Class)
-					if name == "is busy" {
-						require.Equal(t, 7*time.Second, failure.RetryAfter)
-					}
-					r.requireAbsent(t)
-
-					// The source recovers.
-					r.source.change(func() { r.source.serve = nil })
-					out, err := r.attempt(t)
-					require.NoError(t, err)
-					r.requireExact(t)
-					require.EqualValues(t, size, out.Fetched+out.Resumed)
-					require.Equal(t, parallel, out.Resumed > 0)
+					r.use(t, way{header: header})
+					r.faulty(t, l, ranges == "bytes" && size > copier.Small)
 				})
 			}
 		}
 	}
+}
+
+// faulty copies from a source that lies, and again after it recovered if the first copy failed.
+func (r *fixture) faulty(t *testing.T, l lie, parallel bool) {
+	t.Helper()
+	var lied atomic.Int64
+	r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
+		if n == 5 || !parallel {
+			lied.Add(1)
+			l.serve(r.source, w, req)
+			return
+		}
+		r.source.serveWhole(w, req)
+	}
+	class, described := l.whole, l.described
+	if parallel {
+		class, described = l.part, storage.ObjectSpec{}
+	}
+	_, err := r.attempt(t)
+	require.Positive(t, lied.Load())
+	if class == "" {
+		require.NoError(t, err)
+		r.requireExact(t)
+		r.requireDescribed(t, described)
+		return
+	}
+	var failure *origin.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, class, failure.Class)
+	if failure.Status == http.StatusServiceUnavailable {
+		require.Equal(t, 7*time.Second, failure.RetryAfter)
+	}
+	r.requireAbsent(t)
+
+	// The source recovers.
+	r.source.change(func() { r.source.serve = nil })
+	out, err := r.attempt(t)
+	require.NoError(t, err)
+	r.requireExact(t)
+	r.requireDescribed(t, storage.ObjectSpec{})
+	require.EqualValues(t, len(r.source.body), out.Fetched+out.Resumed)
+	require.Equal(t, parallel, out.Resumed > 0)
+}
+
+// requireDescribed checks the description of the object, which is that of a good source except for
+// the given fields.
+func (r *fixture) requireDescribed(t *testing.T, want storage.ObjectSpec) {
+	t.Helper()
+	got, ok := r.memory.Spec(r.key)
+	require.True(t, ok)
+	require.Equal(t, "application/x-test", got.ContentType)
+	require.Equal(t, want.ContentEncoding, got.ContentEncoding)
+	require.Equal(t, cmp.Or(want.Metadata[metadataETag], `"one"`), got.Metadata[metadataETag])
 }
 
 func TestSourceThatIgnoresRangesIsReadAsOneStream(t *testing.T) {
@@ -140,6 +177,7 @@ func TestSourceThatIgnoresRangesIsReadAsOneStream(t *testing.T) {
 	r.requireExact(t)
 }
 
+// TestSourceThatSendsAnotherRangeIsRefused has a source that answers even a plain GET with a range.
 func TestSourceThatSendsAnotherRangeIsRefused(t *testing.T) {
 	r := inMemory(t, 4*partSize)
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
@@ -149,7 +187,8 @@ func TestSourceThatSendsAnotherRangeIsRefused(t *testing.T) {
 	_, err := r.attempt(t)
 	var failure *origin.Error
 	require.ErrorAs(t, err, &failure)
-	require.Equal(t, origin.ClassUnverifiable, failure.Class)
+	require.Equal(t, origin.ClassBadHTTPStatus, failure.Class)
+	require.Equal(t, http.StatusPartialContent, failure.Status)
 	r.requireNothing(t)
 }
 
@@ -274,7 +313,7 @@ func TestFaultyBucket(t *testing.T) {
 			r.proxy.Request = func(req *http.Request) bool {
 				if id := req.URL.Query().Get("uploadId"); id != "" && is(req) {
 					_, _ = r.direct.AbortMultipartUpload(req.Context(), &s3.AbortMultipartUploadInput{
-						Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key, UploadId: &id,
+						Bucket: &r.pool.Bucket, Key: &r.key, UploadId: &id,
 					})
 				}
 				return true
@@ -317,7 +356,7 @@ func TestFaultyBucket(t *testing.T) {
 						// If a part is in flight during the abort, versitygw revives the upload
 						// without its other parts. The copy resumes it and finds at Complete that
 						// it is useless, or leaves it to the sweep.
-						require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Spec.Key}))
+						require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.key}))
 						most = 2 * int64(size)
 					case call == storagetest.CallComplete && name == "a byte is flipped":
 						most = int64(size)
@@ -333,16 +372,17 @@ func TestFaultyBucket(t *testing.T) {
 // replaces HEADs the bucket before another try, like StreamCopy.
 func (r *fixture) replaces(t *testing.T) {
 	t.Helper()
-	if out, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key}); err == nil {
-		r.job.Spec.Replaces = *out.ETag
+	if out, err := r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.key}); err == nil {
+		r.replaced = *out.ETag
 	}
 }
 
 func TestOtherUploadsUnderTheKeyAreAborted(t *testing.T) {
 	onServers(t, 4*partSize, func(t *testing.T, r *fixture) {
-		neighbour := r.job.Spec
+		own := r.spec(r.job.Meta)
+		neighbour := own
 		neighbour.Key += "-more"
-		for _, in := range []storage.ObjectSpec{r.job.Spec, r.job.Spec, neighbour} {
+		for _, in := range []storage.ObjectSpec{own, own, neighbour} {
 			_, err := r.Bucket.CreateUpload(t.Context(), in)
 			require.NoError(t, err)
 		}

@@ -12,25 +12,25 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// fill opens a body and reads it into the buffer. It fails unless the body has exactly the buffer's
-// size.
+// errMore reports a body that is longer than its buffer.
+var errMore = &origin.Error{Class: origin.ClassTruncated, Text: "the source sent more than it declared"}
+
+// fill reads a body into the buffer, which must have the body's size if that is known. Otherwise
+// the body may be shorter. It fails with errMore if the body is longer.
 func (r *run) fill(
-	ctx context.Context, buf *buffer, open func(context.Context) (*origin.Body, error),
+	ctx context.Context, cut context.CancelCauseFunc, buf *buffer, src *origin.Body,
 ) (storage.Body, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	src, err := r.open(ctx, open)
-	if err != nil {
-		return storage.Body{}, err
-	}
-	defer src.Close()
 	want := buf.size // A short body shrinks the buffer
-	body, err := r.load(ctx, cancel, buf, src)
+	body, err := r.load(ctx, cut, buf, src)
 	switch {
-	case errors.Is(err, io.EOF):
-		err = &origin.Error{Class: origin.ClassTruncated, Text: fmt.Sprintf("the source sent %d of %d bytes", body.Size, want)}
 	case err == nil:
 		err = end(ctx, src)
+	case errors.Is(err, io.EOF) && src.Size() < 0:
+		err = nil
+	case errors.Is(err, io.EOF):
+		err = &origin.Error{
+			Class: origin.ClassTruncated, Text: fmt.Sprintf("the source sent %d of %d bytes", body.Size, want),
+		}
 	}
 	return body, err
 }
@@ -57,14 +57,13 @@ func (r *run) open(ctx context.Context, open func(context.Context) (*origin.Body
 // report errors of the whole, such as a digest that does not match.
 func end(ctx context.Context, src io.Reader) error {
 	var one [1]byte
-	n, err := src.Read(one[:])
-	switch {
-	case errors.Is(err, io.EOF) && n == 0:
+	switch _, err := io.ReadFull(src, one[:]); {
+	case err == nil:
+		return errMore // Even if the source ends with this byte
+	case errors.Is(err, io.EOF):
 		return nil
-	case err != nil:
-		return orStall(ctx, err)
 	default:
-		return &origin.Error{Class: origin.ClassTruncated, Text: "the source sent more than it declared"}
+		return orStall(ctx, err)
 	}
 }
 

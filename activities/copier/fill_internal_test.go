@@ -30,9 +30,12 @@ func TestFillReportsTheMissingBytes(t *testing.T) {
 	buf, err := r.newBuffer(t.Context(), NewMemory(64), 5)
 	require.NoError(t, err)
 	defer buf.release()
-	_, err = r.fill(t.Context(), buf, func(ctx context.Context) (*origin.Body, error) {
-		return client.Get(ctx, server.URL+"/a", origin.Meta{Size: -1})
-	})
+	ctx, cut := context.WithCancelCause(t.Context())
+	defer cut(nil)
+	src, err := client.Get(ctx, server.URL+"/a")
+	require.NoError(t, err)
+	defer src.Close()
+	_, err = r.fill(ctx, cut, buf, src)
 	var failure *origin.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, origin.ClassTruncated, failure.Class)

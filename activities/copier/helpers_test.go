@@ -2,7 +2,11 @@ package copier_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -29,6 +33,7 @@ import (
 )
 
 const (
+	mib      = 1 << 20
 	partSize = storage.MinPartSize
 	inFlight = 3
 )
@@ -38,32 +43,58 @@ type source struct {
 	*httptest.Server
 	body []byte
 	sent atomic.Int64 // Read it by sentBytes
-	gets atomic.Int64
-	busy sync.RWMutex // Held for reading by each request
-	// If set, serve answers the nth GET (from 1) instead.
+	// gets counts all requests, and ranges those for a range.
+	gets, ranges atomic.Int64
+	busy         sync.RWMutex // Held for reading by each request
+	// If set, serve answers the nth request (from 1) instead.
 	serve func(w http.ResponseWriter, r *http.Request, n int64)
 	// If set, header changes the headers of every response.
 	header func(http.Header)
+	// chunked is set if whole objects are sent without a length.
+	chunked bool
 }
 
 func newSource(t *testing.T, size int) *source {
 	t.Helper()
 	s := &source{body: make([]byte, size)}
 	_, _ = rand.Read(s.body)
+	var other atomic.Int64
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.busy.RLock()
 		defer s.busy.RUnlock()
 		w = &counting{ResponseWriter: w, n: &s.sent}
-		if r.Method == http.MethodGet {
-			if n := s.gets.Add(1); s.serve != nil {
-				s.serve(w, r, n)
-				return
-			}
+		if r.Method != http.MethodGet {
+			other.Add(1)
+		}
+		if isRange(r) {
+			s.ranges.Add(1)
+		}
+		if n := s.gets.Add(1); s.serve != nil {
+			s.serve(w, r, n)
+			return
 		}
 		s.serveWhole(w, r)
 	}))
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		s.Close()
+		require.Zero(t, other.Load(), "requests that are no GET")
+	})
 	return s
+}
+
+// isRange reports whether r requests a range.
+func isRange(r *http.Request) bool { return r.Header.Get("Range") != "" }
+
+// plain counts the plain GETs so far.
+func (s *source) plain() int64 { return s.gets.Load() - s.ranges.Load() }
+
+// forget resets the counters.
+func (s *source) forget() {
+	s.change(func() {
+		for _, n := range []*atomic.Int64{&s.sent, &s.gets, &s.ranges} {
+			n.Store(0)
+		}
+	})
 }
 
 // change calls f while no request is in flight. A request may outlive its client.
@@ -82,19 +113,38 @@ func (s *source) sentBytes() (n int64) {
 
 // serveWhole answers like a good source, ranges included.
 func (s *source) serveWhole(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Etag", `"one"`)
+	s.serveVersion(w, r, s.body, `"one"`)
+}
+
+// serveVersion answers with a version of the object.
+func (s *source) serveVersion(w http.ResponseWriter, r *http.Request, body []byte, etag string) {
+	w.Header().Set("Etag", etag)
 	w.Header().Set("Content-Type", "application/x-test")
 	if s.header != nil {
 		s.header(w.Header())
 	}
-	if w.Header().Get("Accept-Ranges") == "none" {
-		w.Header().Set("Content-Length", strconv.Itoa(len(s.body)))
-		if r.Method == http.MethodGet {
-			_, _ = w.Write(s.body)
-		}
-		return
+	switch {
+	case s.chunked:
+		_ = http.NewResponseController(w).Flush()
+		_, _ = w.Write(body)
+	case w.Header().Get("Accept-Ranges") == "none":
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
+	default:
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	}
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.body))
+}
+
+// serveUnframed answers without a length and without chunks.
+func (s *source) serveUnframed(w http.ResponseWriter) {
+	conn, buf, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(buf, "HTTP/1.1 200 OK\r\nEtag: \"one\"\r\nConnection: close\r\n\r\n")
+	_, _ = buf.Write(s.body)
+	_ = buf.Flush()
 }
 
 type counting struct {
@@ -121,8 +171,9 @@ type fixture struct {
 	direct *s3.Client
 	origin *origin.Client
 	job    *copier.Job
-	saved  atomic.Pointer[copier.State]
-	states atomic.Int64
+	// key is the object's key, and replaced the ETag of the object that the copy may overwrite.
+	key, replaced string
+	saved         atomic.Pointer[copier.State]
 }
 
 // onServers runs a test against each S3 server.
@@ -179,41 +230,76 @@ func (r *fixture) init(t *testing.T, b copier.Bucket) {
 	r.newJob(t)
 }
 
-// newJob describes the source by HEAD, like HeadSource.
+// newJob describes the source by a plain GET, and does not read the body, like the copier's first
+// request for a large object. It leaves an object that may be small to that request.
 func (r *fixture) newJob(t *testing.T) {
 	t.Helper()
-	meta, err := r.origin.Head(t.Context(), r.source.URL+"/object")
+	serve := r.source.serve
+	r.source.change(func() { r.source.serve = nil })
+	url := r.source.URL + "/object"
+	body, err := r.origin.First(t.Context(), url)
 	require.NoError(t, err)
-	key := strings.NewReplacer("/", "_", " ", "_", "#", "_").Replace(t.Name()) + "/" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	require.NoError(t, body.Close())
+	r.source.change(func() { r.source.serve = serve })
+	r.source.forget()
+	r.key = strings.NewReplacer("/", "_", " ", "_", "#", "_").Replace(t.Name()) + "/" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	r.replaced = ""
 	r.job = &copier.Job{
-		URL: r.source.URL + "/object", Meta: meta,
-		Spec: storage.ObjectSpec{
-			Key: key, ContentType: meta.ContentType,
-			Metadata: map[string]string{storage.MetadataCopyID: key},
-		},
+		URL: url, Meta: body.Meta(), First: body.Size() <= copier.Small, Spec: r.spec,
+		Server: func(origin.Meta) *storage.CopySource { return nil },
 	}
 }
 
-// attempt runs the copy once more, like StreamCopy after an earlier attempt.
+// metadataETag is the name of the source's ETag in the metadata of a test's object.
+const metadataETag = "source-etag"
+
+// spec describes the object to store.
+func (r *fixture) spec(m origin.Meta) storage.ObjectSpec {
+	return storage.ObjectSpec{
+		Key: r.key, ContentType: m.ContentType, ContentEncoding: m.ContentEncoding, Replaces: r.replaced,
+		Metadata: map[string]string{storage.MetadataCopyID: r.key, metadataETag: m.ETag},
+	}
+}
+
+// attempt runs the copy once more, like StreamCopy after an earlier attempt. If the first request
+// finds a large object, attempt copies it, like the workflow.
 func (r *fixture) attempt(t *testing.T) (copier.Result, error) {
 	t.Helper()
+	return r.attemptIn(t.Context())
+}
+
+func (r *fixture) attemptIn(ctx context.Context) (copier.Result, error) {
+	out, err := r.run(ctx)
+	if err != nil || out.Large == nil {
+		return out, err
+	}
+	r.source.forget()
+	r.job.First, r.job.Meta = false, *out.Large
+	return r.run(ctx)
+}
+
+// run runs the job once. Its state comes from JSON, like that of a heartbeat.
+func (r *fixture) run(ctx context.Context) (copier.Result, error) {
 	next := &copier.Job{
-		URL: r.job.URL, Meta: r.job.Meta, Spec: r.job.Spec, Expect: r.job.Expect, Server: r.job.Server,
-		Checkpoint: func(s copier.State) {
-			r.states.Add(1)
-			r.saved.Store(&s)
-		},
+		URL: r.job.URL, First: r.job.First, Meta: r.job.Meta, Spec: r.job.Spec, Expect: r.job.Expect, Server: r.job.Server,
+		Checkpoint: func(s copier.State) { r.saved.Store(&s) },
 	}
 	if s := r.saved.Load(); s != nil {
-		next.Resume = *s
+		data, err := json.Marshal(s)
+		if err == nil {
+			err = json.Unmarshal(data, &next.Resume)
+		}
+		if err != nil {
+			return copier.Result{}, err
+		}
 	}
-	return r.Run(t.Context(), next)
+	return r.Run(ctx, next)
 }
 
 // open counts the uploads under the key.
 func (r *fixture) open(t *testing.T) int {
 	t.Helper()
-	uploads, err := r.Bucket.ListUploads(t.Context(), r.job.Spec.Key)
+	uploads, err := r.Bucket.ListUploads(t.Context(), r.key)
 	require.NoError(t, err)
 	return len(uploads)
 }
@@ -221,7 +307,7 @@ func (r *fixture) open(t *testing.T) int {
 // stored gets the object from the real server.
 func (r *fixture) stored(t *testing.T) *s3.GetObjectOutput {
 	t.Helper()
-	out, err := r.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key})
+	out, err := r.direct.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &r.pool.Bucket, Key: &r.key})
 	require.NoError(t, err)
 	return out
 }
@@ -229,7 +315,7 @@ func (r *fixture) stored(t *testing.T) *s3.GetObjectOutput {
 func (r *fixture) body(t *testing.T) []byte {
 	t.Helper()
 	if r.memory != nil {
-		body, ok := r.memory.Body(r.job.Spec.Key)
+		body, ok := r.memory.Body(r.key)
 		require.True(t, ok, "the object is missing")
 		return body
 	}
@@ -250,9 +336,9 @@ func (r *fixture) requireAbsent(t *testing.T) {
 	t.Helper()
 	var err error
 	if r.memory != nil {
-		_, err = r.memory.Head(t.Context(), r.job.Spec.Key)
+		_, err = r.memory.Head(t.Context(), r.key)
 	} else {
-		_, err = r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.job.Spec.Key})
+		_, err = r.direct.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &r.pool.Bucket, Key: &r.key})
 	}
 	require.Error(t, err, "the object exists")
 }
@@ -261,7 +347,7 @@ func (r *fixture) requireAbsent(t *testing.T) {
 func (r *fixture) requireNothing(t *testing.T) {
 	t.Helper()
 	r.requireAbsent(t)
-	require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.job.Spec.Key}))
+	require.NoError(t, copier.AbortUploads(t.Context(), r.Bucket, storage.Upload{Key: r.key}))
 	require.Zero(t, r.open(t))
 }
 
@@ -289,6 +375,12 @@ func reset(w http.ResponseWriter) {
 	}
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	_ = conn.Close()
+}
+
+// sha256Of returns a digest in base64.
+func sha256Of(body []byte) string {
+	sum := sha256.Sum256(body)
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func describe(size int) string { return fmt.Sprintf("%d bytes", size) }

@@ -9,14 +9,21 @@ import (
 
 // Job is a request for one copy.
 type Job struct {
-	URL  string // Canonical and allowed
+	URL string // Canonical and allowed
+	// First is set for the first request to the source. It copies a small object at once, and
+	// describes a large one in [Result].Large instead of copying it.
+	First bool
+	// Meta describes a large object as the first request saw it. A size of -1 stands for an object
+	// that was not described: it is copied by one stream.
 	Meta origin.Meta
-	// Spec is everything about the object to store except its bytes.
-	Spec storage.ObjectSpec
+	// Spec returns everything about the object to store except its bytes. The description is that
+	// of the response whose bytes are stored.
+	Spec func(origin.Meta) storage.ObjectSpec
 	// Expect holds digests that the copy must have, besides the source's own.
 	Expect []origin.Digest
-	// Server, if set, is the source's object in an S3 that the bucket's server can read by itself.
-	Server *storage.CopySource
+	// Server returns the source's object if it is in an S3 that the bucket's server can read by
+	// itself, and nil otherwise.
+	Server func(origin.Meta) *storage.CopySource
 	// Resume is the last state that an earlier try gave to Checkpoint.
 	Resume State
 	// Checkpoint saves the state for the next try. One goroutine at a time calls it. When its first
@@ -30,7 +37,11 @@ type Job struct {
 type State struct {
 	Upload   string `json:"upload,omitempty"`   // The id of the multipart upload
 	PartSize int64  `json:"partSize,omitempty"` // Bytes
-	Stream   bool   `json:"stream,omitempty"`   // A streamed upload cannot be resumed
+	// Stream is set if the object must be copied by one stream. Such an upload can't be resumed.
+	Stream bool `json:"stream,omitempty"`
+	// Meta describes the version of the upload's parts, if the source changed after the first
+	// request. Parts of two versions must never be mixed.
+	Meta *origin.Meta `json:"meta,omitempty"`
 	// Hashed counts the parts, from the first, that Hash covers. Both are zero unless the copy has
 	// a digest.
 	Hashed int32  `json:"hashed,omitempty"`
@@ -39,6 +50,8 @@ type State struct {
 
 // Counters shows the progress of a running copy. Fetched, Read and Stored count bytes.
 type Counters struct {
+	// Size is the object's length in bytes, or -1 while it is unknown.
+	Size atomic.Int64
 	// Waiting is not 0 while parts wait for their turn or for memory. Held counts the buffers that
 	// the copy holds. A copy that waits and holds no buffer can't make progress.
 	Waiting, Held atomic.Int64

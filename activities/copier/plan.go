@@ -5,12 +5,13 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// Small is the largest object, in bytes, that is copied by one request to the source and one to the
-// bucket.
+// Small is the largest object of known length, in bytes, that is copied by one request to the
+// source and one to the bucket.
 const Small = 8 << 20
 
-// IsSmall reports whether the object is copied in one request.
-func IsSmall(m origin.Meta) bool { return m.Size >= 0 && m.Size <= Small }
+// firstBytes is how many bytes of an object of unknown length the first request reads, to find its
+// end. If the object is longer, these bytes are fetched twice.
+const firstBytes = 1 << 20
 
 // unknownParts is the factor by which parts are larger if the source declares no length: S3 allows
 // only 10,000 of them.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -21,23 +23,26 @@ type ranges struct {
 	// hashes holds the digests' state after each part that is hashed and stored, by number. Parts
 	// that the upload's state covers are removed.
 	hashes map[int32][]byte
+	// proven is set when the source has served a range, in this try or an earlier one.
+	proven atomic.Bool
 }
 
 // copyRanges copies the object by parts, and resumes an earlier try.
 func (r *run) copyRanges(ctx context.Context) error {
 	r.result.Way = WayRanges
 	// Only this verifier sees the whole object: each response is a part of it.
-	r.verifier = origin.NewVerifier(slices.Concat(r.job.Meta.Digests, r.job.Expect)...)
+	r.verifier = origin.NewVerifier(slices.Concat(r.meta.Digests, r.job.Expect)...)
 	u, err := r.startUpload(ctx)
 	if err != nil {
 		return err
 	}
 	g := &ranges{run: r, upload: u, hashes: map[int32][]byte{}}
+	g.proven.Store(len(u.have) > 0)
 	missing := g.missing()
 	for _, p := range u.have {
 		r.job.Counters.Stored.Add(p.Size)
 	}
-	r.result.Resumed = r.job.Meta.Size
+	r.result.Resumed = r.meta.Size
 	for _, p := range missing {
 		r.result.Resumed -= p.n
 	}
@@ -50,7 +55,7 @@ func (r *run) copyRanges(ctx context.Context) error {
 // missing returns the parts to fetch, in order. With a digest, parts in the bucket are fetched
 // again unless the saved state covers them.
 func (g *ranges) missing() (missing []part) {
-	for _, p := range parts(g.run.job.Meta.Size, g.upload.state.PartSize) {
+	for _, p := range parts(g.run.meta.Size, g.upload.state.PartSize) {
 		_, ok := g.upload.have[p.number]
 		if !ok || g.run.verifier.Needed() && p.number > g.upload.state.Hashed {
 			missing = append(missing, p)
@@ -103,7 +108,7 @@ func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 // worthFinishing reports whether the parts in flight are of use to the next try.
 func (g *ranges) worthFinishing(err error) bool {
 	var source *origin.Error
-	gone := errors.As(err, &source) && (source.Permanent || source.Class == origin.ClassChanged) || ignoredRange(err)
+	gone := errors.As(err, &source) && source.Permanent || refusedRange(err)
 	return !gone && !errors.Is(err, storage.ErrNoUpload) && !errors.Is(err, context.Canceled) && !g.run.verifier.Needed()
 }
 
@@ -112,14 +117,59 @@ func (g *ranges) worthFinishing(err error) bool {
 func (g *ranges) fetchPart(
 	ctx context.Context, p part, buf *buffer, before <-chan struct{},
 ) (body storage.Body, hash []byte, err error) {
-	job := g.run.job
-	body, err = g.run.fill(ctx, buf, func(ctx context.Context) (*origin.Body, error) {
-		return g.run.copier.Source.GetRange(ctx, job.URL, job.Meta, p.off, p.n)
-	})
+	body, err = g.readPart(ctx, p, buf)
 	if err == nil && g.run.verifier.Needed() {
 		hash, err = g.hash(ctx, p, buf, before)
 	}
 	return body, hash, err
+}
+
+// readPart reads a part into the buffer.
+func (g *ranges) readPart(ctx context.Context, p part, buf *buffer) (storage.Body, error) {
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	src, err := g.openPart(ctx, p)
+	if err != nil {
+		return storage.Body{}, err
+	}
+	defer src.Close()
+	g.proven.Store(true)
+	return g.run.fill(ctx, cut, buf, src)
+}
+
+const (
+	// lonelyTries is how often a source that has served ranges is asked for a part again, while no
+	// other request to its host is in flight.
+	lonelyTries = 3
+	// longestPause bounds the pause before such a try.
+	longestPause = 10 * time.Second
+)
+
+// openPart requests a part. It asks again while the source refuses the part because other requests
+// are in flight: package origin lowers the number of requests each time. A source that has served
+// ranges also gets time to recover, because the parts in the bucket are worth it.
+func (g *ranges) openPart(ctx context.Context, p part) (*origin.Body, error) {
+	for pause, lonely := time.Second, 0; ; {
+		src, err := g.run.open(ctx, func(ctx context.Context) (*origin.Body, error) {
+			return g.run.copier.Source.GetRange(ctx, g.run.job.URL, g.run.meta, p.off, p.n)
+		})
+		refusal, ok := errors.AsType[*origin.Error](err)
+		switch {
+		case !ok || refusal.Class != origin.ClassRangeRefused:
+			return src, err
+		case refusal.Crowded:
+			continue
+		case !g.proven.Load() || !refusal.Retry() || lonely == lonelyTries:
+			return nil, err
+		}
+		lonely++
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(min(max(pause, refusal.RetryAfter), longestPause)):
+		}
+		pause *= 2
+	}
 }
 
 // hashBlock is a multiple of the block size, in bytes, of every hash that a verifier uses.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // The ways to copy an object.
@@ -17,7 +18,10 @@ const (
 // Result describes the object in the bucket, and how it was copied.
 type Result struct {
 	storage.Stored
-	Way string
+	// Large describes an object that the first request found to be large. It is not copied then,
+	// and the other fields are zero except for Fetched.
+	Large *origin.Meta
+	Way   string
 	// Fetched counts the bytes from the source in this try, Resumed those that the bucket had
 	// before.
 	Fetched, Resumed int64

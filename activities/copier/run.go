@@ -14,7 +14,8 @@ import (
 type run struct {
 	copier *Copier
 	job    *Job
-	// spec is the job's spec, with the metadata that this run adds.
+	// meta describes the object to store, and spec is made of it. mark adds to its metadata.
+	meta origin.Meta
 	spec storage.ObjectSpec
 	// resume is the job's state. It is zero after a restart.
 	resume   State
@@ -22,20 +23,69 @@ type run struct {
 	result   Result
 }
 
-// copyBytes copies in the way that the source supports.
-func (r *run) copyBytes(ctx context.Context) error {
-	switch {
-	case IsSmall(r.job.Meta):
-		return r.copySmall(ctx)
-	case r.job.Meta.Rangeable():
-		err := r.copyRanges(ctx)
-		if ignoredRange(err) {
-			err = r.restartAsStream(ctx, "the source answered a range request with the whole object")
-		}
-		return err
-	default:
-		return r.copyStream(ctx)
+// describe sets the object to store.
+func (r *run) describe(m origin.Meta) {
+	r.meta, r.spec = m, r.job.Spec(m)
+	r.job.Counters.Size.Store(m.Size)
+}
+
+// copyLarge copies a large object in the best way that the source supports. If the source refuses
+// ranges, a plain GET decides: it is the stream to copy, or it shows a new version of the object to
+// fetch in ranges. If it fails as well, the parts in the bucket are left to the next try.
+func (r *run) copyLarge(ctx context.Context) error {
+	meta := r.job.Meta
+	if r.resume.Meta != nil {
+		meta = *r.resume.Meta // The version of the parts in the bucket
 	}
+	r.describe(meta)
+	if copied, err := r.copyByServer(ctx); copied || err != nil {
+		return err
+	}
+	for restarted := false; r.meta.Rangeable() && !r.resume.Stream; restarted = true {
+		refusal := r.copyRanges(ctx)
+		if !refusedRange(refusal) {
+			return refusal
+		}
+		s, err := r.openStream(ctx)
+		if err != nil {
+			return err
+		}
+		now := s.src.Meta()
+		if restarted || now.ETag == r.meta.ETag || !now.Rangeable() {
+			r.restart(cut(refusal.Error()))
+			return s.copy(ctx)
+		}
+		s.close()
+		r.restart("the source changed")
+		r.describe(now)
+	}
+	switch {
+	case r.resume.Stream:
+		r.restart("the copy must be one stream, which can't be resumed")
+	case r.resume.Upload != "":
+		r.restart("the source serves no ranges pinned by a strong ETag")
+	}
+	s, err := r.openStream(ctx)
+	if err != nil {
+		return err
+	}
+	return s.copy(ctx)
+}
+
+// state returns the first state of an upload that is filled by ranges.
+func (r *run) state(partSize int64) State {
+	s := State{PartSize: partSize}
+	if r.meta.ETag != r.job.Meta.ETag || r.meta.Size != r.job.Meta.Size {
+		meta := r.meta
+		s.Meta = &meta
+	}
+	return s
+}
+
+// restart forgets what earlier tries stored.
+func (r *run) restart(why string) {
+	r.resume, r.result.Resumed, r.result.Restarted = State{}, 0, why
+	r.job.Counters.Stored.Store(0)
 }
 
 // User metadata that the copier adds.
@@ -50,19 +100,26 @@ func (r *run) mark(name, value string) {
 	r.spec.Metadata[name] = value
 }
 
+// markUnframed notes a copy whose end could not be told from a lost connection.
+func (r *run) markUnframed(src *origin.Body) {
+	if !src.Framed() {
+		r.result.Unverified = true
+		r.mark(MetadataUnverified, "true")
+	}
+}
+
 // verify compares the digests. A mismatch is [ErrExpected] unless a digest of the source may be the
 // wrong one.
 func (r *run) verify() error {
 	err := r.verifier.Check()
-	if err != nil && len(r.job.Expect) > 0 && (r.result.Way != WayRanges || len(r.job.Meta.Digests) == 0) {
+	if err != nil && len(r.job.Expect) > 0 && (r.result.Way != WayRanges || len(r.meta.Digests) == 0) {
 		return fmt.Errorf("%w: %w", ErrExpected, err)
 	}
 	return err
 }
 
-// ignoredRange reports whether the source answered a range request with 200, although it declared
-// to serve ranges.
-func ignoredRange(err error) bool {
-	var source *origin.Error
-	return errors.As(err, &source) && source.Class == origin.ClassBadHTTPStatus && source.Status == 200
+// refusedRange reports whether the source refused a range, which says nothing about the object.
+func refusedRange(err error) bool {
+	source, ok := errors.AsType[*origin.Error](err)
+	return ok && source.Class == origin.ClassRangeRefused
 }

@@ -7,17 +7,16 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// serverMayCopy reports whether the bucket's server may make the copy. A server-side copy can't be
-// checked against a digest, and can't resume an earlier try.
-func (r *run) serverMayCopy() bool {
-	digests := len(r.job.Expect) + len(r.job.Meta.Digests)
-	return r.job.Server != nil && digests == 0 && r.resume.Upload == "" && !r.resume.Stream
-}
-
-// copyByServer asks the bucket's server to make the copy, and reports whether it did.
+// copyByServer asks the bucket's server to make the copy if it may, and reports whether it did. A
+// server-side copy can't be checked against a digest, and can't resume an earlier try.
 func (r *run) copyByServer(ctx context.Context) (copied bool, err error) {
+	source := r.job.Server(r.meta)
+	digests := len(r.job.Expect) + len(r.meta.Digests)
+	if source == nil || digests > 0 || r.resume.Upload != "" || r.resume.Stream {
+		return false, nil
+	}
 	stored := &r.job.Counters.Stored
-	r.result.Stored, err = r.copier.Bucket.CopyFrom(ctx, r.spec, *r.job.Server, func(n int64) { stored.Add(n) })
+	r.result.Stored, err = r.copier.Bucket.CopyFrom(ctx, r.spec, *source, func(n int64) { stored.Add(n) })
 	switch {
 	case err == nil:
 		r.result.Way = WayServer

@@ -3,28 +3,60 @@ package copier
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// copySmall reads the object by one request and stores it by another.
-func (r *run) copySmall(ctx context.Context) error {
-	r.result.Way = WayRequest
-	buf, err := r.newBuffer(ctx, r.copier.SmallMemory, r.job.Meta.Size)
+// copyFirst sends the first request, a plain GET. It copies a small object, and describes a large
+// one.
+func (r *run) copyFirst(ctx context.Context) error {
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	src, err := r.open(ctx, func(ctx context.Context) (*origin.Body, error) {
+		return r.copier.Source.First(ctx, r.job.URL)
+	})
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	r.describe(src.Meta())
+	if src.Size() > Small {
+		r.result.Large = &r.meta
+		return nil
+	}
+	if copied, err := r.copyByServer(ctx); copied || err != nil {
+		return err
+	}
+	return r.copySmall(ctx, cut, src)
+}
+
+// copySmall stores a small object by one request. An object of unknown length is described as a
+// large one unless it ends soon.
+func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *origin.Body) error {
+	size := src.Size()
+	if size < 0 {
+		size = firstBytes
+	}
+	buf, err := r.newBuffer(ctx, r.copier.SmallMemory, size)
 	if err != nil {
 		return err
 	}
 	defer buf.release()
-	body, err := r.fill(ctx, buf, func(ctx context.Context) (*origin.Body, error) {
-		return r.copier.Source.Get(ctx, r.job.URL, r.job.Meta)
-	})
+	body, err := r.fill(ctx, cut, buf, src)
+	if errors.Is(err, errMore) && src.Size() < 0 {
+		r.result.Large = &r.meta
+		return nil
+	}
 	if err == nil {
 		err = r.check(buf)
 	}
 	if err != nil {
 		return err
 	}
+	r.result.Way = WayRequest
+	r.markUnframed(src)
 	return r.put(ctx, body)
 }
 

@@ -22,45 +22,44 @@ type stream struct {
 	cut     context.CancelCauseFunc
 }
 
-// restartAsStream copies by one stream after ranges failed.
-func (r *run) restartAsStream(ctx context.Context, why string) error {
-	r.resume, r.result.Resumed = State{}, 0
-	r.job.Counters.Stored.Store(0)
-	err := r.copyStream(ctx)
-	r.result.Restarted = why
-	return err
-}
-
-// copyStream copies the object by one request to the source, and stores parts in parallel while it
-// reads the next parts.
-func (r *run) copyStream(ctx context.Context) error {
-	r.result.Way = WayStream
-	r.verifier = origin.NewVerifier(r.job.Expect...) // The body itself checks the source's own digests
-	if r.resume.Upload != "" || r.resume.Stream {
-		r.result.Restarted = "the source serves no ranges pinned by a strong ETag"
-	}
-	if err := r.abortOthers(ctx, storage.Upload{Key: r.spec.Key}); err != nil {
-		return err
-	}
+// openStream opens the object by a plain GET, whose response describes it.
+func (r *run) openStream(ctx context.Context) (*stream, error) {
 	reading, cut := context.WithCancelCause(ctx)
-	defer cut(nil)
 	src, err := r.open(reading, func(ctx context.Context) (*origin.Body, error) {
-		return r.copier.Source.Get(ctx, r.job.URL, r.job.Meta)
+		return r.copier.Source.Get(ctx, r.job.URL)
 	})
 	if err != nil {
-		return orStall(reading, err)
+		cut(nil)
+		return nil, err
 	}
-	defer src.Close()
-	if !src.Framed() {
-		r.result.Unverified = true
-		r.mark(MetadataUnverified, "true")
-	}
-	size, err := r.copier.partSize(src.Size())
+	return &stream{run: r, src: src, reading: reading, cut: cut}, nil
+}
+
+func (s *stream) close() {
+	_ = s.src.Close()
+	s.cut(nil)
+}
+
+// copy copies the object, stores parts in parallel while it reads the next ones, and closes the
+// stream. Later tries of the job use a stream at once.
+func (s *stream) copy(ctx context.Context) error {
+	defer s.close()
+	r := s.run
+	r.result.Way = WayStream
+	r.describe(s.src.Meta())
+	r.verifier = origin.NewVerifier(r.job.Expect...) // The body itself checks the source's own digests
+	r.markUnframed(s.src)
+	size, err := r.copier.partSize(s.src.Size())
 	if err != nil {
 		return tooLarge(err)
 	}
-	u := &upload{run: r, state: State{PartSize: size}, have: map[int32]storage.Part{}}
-	s := &stream{run: r, upload: u, src: src, reading: reading, cut: cut}
+	r.resume = State{PartSize: size, Stream: true}
+	r.job.Checkpoint(r.resume)
+	if err := r.abortOthers(ctx, storage.Upload{Key: r.spec.Key}); err != nil {
+		return err
+	}
+	u := &upload{run: r, state: r.resume, have: map[int32]storage.Part{}}
+	s.upload = u
 	if err = s.copyParts(ctx); err != nil && u.id.ID != "" {
 		err = errors.Join(err, u.abort(ctx)) // The next try restarts in any case
 		r.job.Counters.Stored.Store(0)
@@ -120,12 +119,12 @@ func (s *stream) putWhole(ctx context.Context, body storage.Body) error {
 
 // admit creates the upload for the first part, and refuses a part beyond the limit of S3.
 func (s *stream) admit(ctx context.Context, number int32, body storage.Body) error {
-	each := s.upload.state.PartSize
 	switch {
 	case number > storage.MaxParts && body.Size > 0:
-		return tooLarge(fmt.Errorf("the source sent more than %d parts of %d bytes", storage.MaxParts, each))
+		return tooLarge(fmt.Errorf("the source sent more than %d parts of %d bytes",
+			storage.MaxParts, s.upload.state.PartSize))
 	case number == 1:
-		return s.upload.create(ctx, State{PartSize: each, Stream: true})
+		return s.upload.create(ctx, s.upload.state)
 	default:
 		return nil
 	}

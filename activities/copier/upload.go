@@ -44,11 +44,11 @@ func (r *run) startUpload(ctx context.Context) (*upload, error) {
 		}
 		r.result.Restarted = "the bucket lost the upload"
 	}
-	size, err := r.copier.partSize(r.job.Meta.Size)
+	size, err := r.copier.partSize(r.meta.Size)
 	if err != nil {
 		return nil, tooLarge(err)
 	}
-	return u, u.create(ctx, State{PartSize: size})
+	return u, u.create(ctx, r.state(size))
 }
 
 // create creates an upload and saves its id for the next try, or leaves none.
@@ -70,7 +70,7 @@ func (u *upload) create(ctx context.Context, state State) (err error) {
 // adopt takes over the listed parts of an earlier try, and its digests' state if the parts bear it
 // out.
 func (u *upload) adopt(listed []storage.Part) {
-	all := parts(u.run.job.Meta.Size, u.state.PartSize)
+	all := parts(u.run.meta.Size, u.state.PartSize)
 	for _, p := range listed {
 		if int(p.Number) <= len(all) && p.Size == all[p.Number-1].n && p.Sum != "" {
 			u.have[p.Number] = p
@@ -127,11 +127,13 @@ func (u *upload) complete(ctx context.Context) (err error) {
 func (u *upload) resetIfLost(ctx context.Context, err error) error {
 	var source *origin.Error
 	corrupt := errors.As(err, &source) && source.Class == origin.ClassCorrupt || errors.Is(err, storage.ErrMismatch)
-	if corrupt || ignoredRange(err) {
+	switch {
+	case corrupt:
 		err = errors.Join(err, u.abort(ctx))
-	}
-	if corrupt || errors.Is(err, storage.ErrNoUpload) {
-		u.run.job.Checkpoint(State{})
+		// Ranges may be the reason: a plain GET is checked by itself.
+		u.run.job.Checkpoint(State{Stream: true})
+	case errors.Is(err, storage.ErrNoUpload):
+		u.run.job.Checkpoint(State{Stream: u.state.Stream})
 	}
 	return err
 }

@@ -41,9 +41,9 @@ type Cache interface {
 	// greater than all before it.
 	Purge(ctx context.Context, key string) (int64, error)
 
-	// Failures counts a failure and returns the failures in a row, including this one. A present
-	// entry or a purge ends the row.
-	Failures(ctx context.Context, key string) (int64, error)
+	// Failures counts a failure with a class, and returns the row that it ends. A present entry, a
+	// purge, or ttl without a failure ends the row.
+	Failures(ctx context.Context, key, class string, ttl time.Duration) (cache.Row, error)
 }
 
 var (
@@ -56,7 +56,7 @@ var (
 func Rules() cache.Rules {
 	return cache.Rules{
 		TTL: time.Hour, ExpiryMargin: time.Minute, Lease: time.Minute, NegativeTTL: time.Minute, RetryAfter: time.Minute,
-		RetryMax: time.Hour,
+		RetryMax: time.Hour, UnmirrorableTTL: 2 * time.Hour,
 	}
 }
 
@@ -97,7 +97,8 @@ func roundTrip(t *testing.T, c Cache, key string) {
 	now := time.Now().Truncate(time.Millisecond)
 	for _, e := range []cache.Entry{
 		Rules().Pending(now, "me", 1, 2),
-		Rules().Failed(now, "BadHTTPStatus", 404, "private"),
+		Rules().Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: "private"}),
+		Rules().Unmirrorable(now, cache.Reason{Class: "SourceTruncated", Text: "private"}),
 		Rules().Present(now, now.Add(24*time.Hour).Truncate(time.Second)),
 	} {
 		require.NoError(t, c.Put(t.Context(), key, 0, e))
@@ -169,12 +170,12 @@ func abandonPending(t *testing.T, c Cache, key string) {
 func presentKept(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), cache.Reason{Class: "x"})))
 	require.Equal(t, cache.Present, get(t, c, key).State)
 }
 
 func retry(t *testing.T, c Cache, key string) {
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), "x", 0, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), cache.Reason{Class: "x"})))
 	require.Equal(t, cache.Error, get(t, c, key).State)
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
 	require.Equal(t, cache.Pending, get(t, c, key).State)
@@ -216,21 +217,24 @@ func generationsGrow(t *testing.T, c Cache, key string) {
 }
 
 func failures(t *testing.T, c Cache, key string) {
-	count := func(want int64) {
+	count := func(class string, all, same int64) {
 		t.Helper()
-		n, err := c.Failures(t.Context(), key)
+		row, err := c.Failures(t.Context(), key, class, time.Minute)
 		require.NoError(t, err)
-		require.Equal(t, want, n)
+		require.Equal(t, cache.Row{All: all, Same: same}, row)
 	}
-	count(1)
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Transient(time.Now(), 1, "x", 0, "")))
+	count("x", 1, 1)
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Transient(time.Now(), 1, cache.Reason{Class: "x"})))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
-	count(2)
+	count("x", 2, 2)
+	count("y", 3, 1)
+	count("x", 4, 1)
+	count("x", 5, 2)
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
-	count(1)
+	count("x", 1, 1)
 	_, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
-	count(1)
+	count("x", 1, 1)
 }
 
 func get(t *testing.T, c Cache, key string) cache.Entry {

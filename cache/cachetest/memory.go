@@ -9,6 +9,12 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
+// row is a row of failures.
+type row struct {
+	cache.Row
+	class string
+}
+
 // Memory is an in-memory cache and its own watcher. The zero value is empty and up.
 type Memory struct {
 	mu          sync.Mutex
@@ -16,7 +22,7 @@ type Memory struct {
 	failAfter   int // calls that succeed before err; 0 if err applies at once
 	entries     map[string]cache.Entry
 	generations map[string]int64
-	failures    map[string]int64
+	failures    map[string]row
 	waiting     map[string][]chan struct{}
 }
 
@@ -56,7 +62,7 @@ func (m *Memory) lock(ctx context.Context) (func(), error) {
 
 func (m *Memory) init() {
 	if m.entries == nil {
-		m.entries, m.generations, m.failures = map[string]cache.Entry{}, map[string]int64{}, map[string]int64{}
+		m.entries, m.generations, m.failures = map[string]cache.Entry{}, map[string]int64{}, map[string]row{}
 		m.waiting = map[string][]chan struct{}{}
 	}
 }
@@ -174,15 +180,21 @@ func (m *Memory) Purge(ctx context.Context, key string) (int64, error) {
 	return m.generations[key], nil
 }
 
-// Failures is [cache.Redis.Failures].
-func (m *Memory) Failures(ctx context.Context, key string) (int64, error) {
+// Failures is [cache.Redis.Failures], without a ttl.
+func (m *Memory) Failures(ctx context.Context, key, class string, _ time.Duration) (cache.Row, error) {
 	unlock, err := m.lock(ctx)
 	defer unlock()
 	if err != nil {
-		return 0, err
+		return cache.Row{}, err
 	}
-	m.failures[key]++
-	return m.failures[key], nil
+	r := m.failures[key]
+	if r.class != class {
+		r.class, r.Same = class, 0
+	}
+	r.All++
+	r.Same++
+	m.failures[key] = r
+	return r.Row, nil
 }
 
 // Wait is [cache.Watcher.Wait].

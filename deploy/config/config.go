@@ -53,14 +53,16 @@ type Region struct {
 
 // Source configures the sources that may be copied, and how to reach them.
 type Source struct {
-	AllowedPatterns []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" envSeparator:" " doc:"**required**; regular expressions, one of which must match the source's URL from its start. Write the / after the host"`
-	EnsureSSL       bool           `yaml:"ensure_ssl" env:"ENSURE_SSL" doc:"allow only https sources, at every hop"`
-	RedirectLimit   int            `yaml:"redirect_limit" env:"REDIRECT_LIMIT" doc:"maximum redirects followed"`
-	AllowedNetworks []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused at dial time"`
-	Timeout         time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"timeout for connecting, for TLS and for response headers, each, at each hop"`
-	StallTimeout    time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a connection to a source may send nothing, or less than min_rate, during a copy"`
-	MinRate         Size           `yaml:"min_rate" env:"MIN_RATE" doc:"bytes per second that a connection to a source must send"`
-	MaxConnsPerHost int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"maximum connections to one source host, per process"`
+	AllowedPatterns  []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" envSeparator:" " doc:"**required**; regular expressions, one of which must match the source's URL from its start. Write the / after the host"`
+	EnsureSSL        bool           `yaml:"ensure_ssl" env:"ENSURE_SSL" doc:"allow only https sources, at every hop"`
+	RedirectLimit    int            `yaml:"redirect_limit" env:"REDIRECT_LIMIT" doc:"maximum redirects followed"`
+	AllowedNetworks  []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused at dial time"`
+	Timeout          time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"timeout for connecting, for TLS and for response headers, each, at each hop"`
+	StallTimeout     time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a connection to a source may send nothing, or less than min_rate, during a copy"`
+	MinRate          Size           `yaml:"min_rate" env:"MIN_RATE" doc:"bytes per second that a connection to a source must send"`
+	MaxConnsPerHost  int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"maximum connections to one source host for large objects, and as many again for first requests and small objects, per process. The first number adapts to hosts that refuse parallel requests"`
+	UserAgent        string         `yaml:"user_agent" env:"USER_AGENT" doc:"User-Agent of requests to sources"`
+	Authoritative4xx []string       `yaml:"authoritative_4xx" env:"AUTHORITATIVE_4XX" envSeparator:" " doc:"hosts, e.g. example.com or example.com:8080, whose every 4xx is passed on to clients. Of other hosts, only 404 and 410 are; at any other 4xx, clients are redirected to the source, which may accept them"`
 }
 
 // Redis configures the connection to redis.
@@ -71,12 +73,13 @@ type Redis struct {
 
 // Cache configures how long entries are trusted.
 type Cache struct {
-	TTL          time.Duration `yaml:"ttl" env:"TTL" doc:"how long a copy is assumed to exist without another HEAD of the bucket"`
-	ExpiryMargin time.Duration `yaml:"expiry_margin" env:"EXPIRY_MARGIN" doc:"stop redirecting to a copy this long before the bucket deletes it"`
-	Lease        time.Duration `yaml:"lease" env:"LEASE" doc:"how long a copy may make no progress before the next request restarts it; at most 60s"`
-	NegativeTTL  time.Duration `yaml:"negative_ttl" env:"NEGATIVE_TTL" doc:"how long a permanent error, such as the source's 404, is answered from the cache"`
-	RetryAfter   time.Duration `yaml:"retry_after" env:"RETRY_AFTER" doc:"how soon after a transient failure a request restarts the copy; doubles with each consecutive failure, with jitter"`
-	RetryMax     time.Duration `yaml:"retry_max" env:"RETRY_MAX" doc:"upper limit of the doubled retry_after"`
+	TTL             time.Duration `yaml:"ttl" env:"TTL" doc:"how long a copy is assumed to exist without another HEAD of the bucket"`
+	ExpiryMargin    time.Duration `yaml:"expiry_margin" env:"EXPIRY_MARGIN" doc:"stop redirecting to a copy this long before the bucket deletes it"`
+	Lease           time.Duration `yaml:"lease" env:"LEASE" doc:"how long a copy may make no progress before the next request restarts it; at most 60s"`
+	NegativeTTL     time.Duration `yaml:"negative_ttl" env:"NEGATIVE_TTL" doc:"how long a permanent error, such as the source's 404, is answered from the cache"`
+	UnmirrorableTTL time.Duration `yaml:"unmirrorable_ttl" env:"UNMIRRORABLE_TTL" doc:"how long an object is not copied again, and its clients are redirected to the source at once, after three copies in a row failed because of how the source answers (for example truncated bodies or wrong digests)"`
+	RetryAfter      time.Duration `yaml:"retry_after" env:"RETRY_AFTER" doc:"how soon after a transient failure a request restarts the copy; doubles with each consecutive failure, with jitter"`
+	RetryMax        time.Duration `yaml:"retry_max" env:"RETRY_MAX" doc:"upper limit of the doubled retry_after"`
 }
 
 // SQS configures the copy-request queue.
@@ -148,11 +151,11 @@ func Default() Config {
 		Redis:  Redis{Timeout: 50 * time.Millisecond},
 		Source: Source{
 			EnsureSSL: true, RedirectLimit: 30, Timeout: 10 * time.Second, StallTimeout: 30 * time.Second, MinRate: 1 << 10,
-			MaxConnsPerHost: 64,
+			MaxConnsPerHost: 64, UserAgent: "cloud-mirror/1",
 		},
 		Cache: Cache{
 			TTL: 24 * time.Hour, ExpiryMargin: 3 * time.Hour, Lease: time.Minute,
-			NegativeTTL: 30 * time.Second, RetryAfter: 10 * time.Second, RetryMax: 5 * time.Minute,
+			NegativeTTL: 30 * time.Second, UnmirrorableTTL: time.Hour, RetryAfter: 10 * time.Second, RetryMax: 5 * time.Minute,
 		},
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, MaxReceives: 10},
 		S3:  S3{LifespanDays: 30, PartSize: 8 << 20, PresignFor: time.Hour},

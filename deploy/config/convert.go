@@ -46,24 +46,27 @@ func (c *Config) StoragePools() []storage.Pool {
 // Origin returns the allowed sources and how to reach them.
 func (c *Config) Origin() origin.Config {
 	return origin.Config{
-		AllowedPatterns: c.Source.AllowedPatterns,
-		EnsureSSL:       c.Source.EnsureSSL,
-		RedirectLimit:   c.Source.RedirectLimit,
-		AllowedNetworks: c.Source.AllowedNetworks,
-		MaxConnsPerHost: c.Source.MaxConnsPerHost,
-		Timeout:         c.Source.Timeout,
+		AllowedPatterns:  c.Source.AllowedPatterns,
+		EnsureSSL:        c.Source.EnsureSSL,
+		RedirectLimit:    c.Source.RedirectLimit,
+		AllowedNetworks:  c.Source.AllowedNetworks,
+		MaxConnsPerHost:  c.Source.MaxConnsPerHost,
+		Timeout:          c.Source.Timeout,
+		UserAgent:        c.Source.UserAgent,
+		Authoritative4xx: c.Source.Authoritative4xx,
 	}
 }
 
 // Rules returns how long cache entries are valid.
 func (c *Config) Rules() cache.Rules {
 	return cache.Rules{
-		TTL:          c.Cache.TTL,
-		ExpiryMargin: c.Cache.ExpiryMargin,
-		Lease:        c.Cache.Lease,
-		NegativeTTL:  c.Cache.NegativeTTL,
-		RetryAfter:   c.Cache.RetryAfter,
-		RetryMax:     c.Cache.RetryMax,
+		TTL:             c.Cache.TTL,
+		ExpiryMargin:    c.Cache.ExpiryMargin,
+		Lease:           c.Cache.Lease,
+		NegativeTTL:     c.Cache.NegativeTTL,
+		UnmirrorableTTL: c.Cache.UnmirrorableTTL,
+		RetryAfter:      c.Cache.RetryAfter,
+		RetryMax:        c.Cache.RetryMax,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // maxLease bounds how long a lost worker goes unnoticed.
@@ -64,6 +65,7 @@ func (c *Config) validateTimes() error {
 		{"cache.expiry_margin", c.Cache.ExpiryMargin, time.Second, 365 * 24 * time.Hour},
 		{"cache.lease", c.Cache.Lease, time.Second, maxLease},
 		{"cache.negative_ttl", c.Cache.NegativeTTL, time.Second, 24 * time.Hour},
+		{"cache.unmirrorable_ttl", c.Cache.UnmirrorableTTL, time.Second, 7 * 24 * time.Hour},
 		{"cache.retry_after", c.Cache.RetryAfter, time.Second, time.Hour},
 		{"cache.retry_max", c.Cache.RetryMax, c.Cache.RetryAfter, time.Hour},
 		{"sqs.visibility_timeout", c.SQS.VisibilityTimeout, 5 * time.Second, 12 * time.Hour},
@@ -118,6 +120,17 @@ func (c *Config) validateSource() error {
 		if _, err := regexp.Compile(p); err != nil {
 			return wrong("source.allowed_patterns", "%v", err)
 		}
+	}
+	for _, host := range c.Source.Authoritative4xx {
+		for _, scheme := range []string{"http://", "https://"} {
+			// Responses are matched by the host of the canonical URL.
+			if u, err := origin.Canonical(scheme + host); err != nil || u != scheme+host+"/" {
+				return wrong("source.authoritative_4xx", "%q is not a host in lower case, without its default port", host)
+			}
+		}
+	}
+	if !regexp.MustCompile(`^[!-~]([ -~]*[!-~])?$`).MatchString(c.Source.UserAgent) {
+		return wrong("source.user_agent", "is not printable ASCII")
 	}
 	return nil
 }

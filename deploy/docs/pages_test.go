@@ -24,7 +24,9 @@ func pages() map[string]int {
 }
 
 // foreign are names of other projects that have the form of ours.
-func foreign() []string { return []string{"temporal.toml", "workflow.GetVersion", "TEMPORAL_API_KEY"} }
+func foreign() []string {
+	return []string{"temporal.toml", "workflow.GetVersion", "TEMPORAL_API_KEY", config.Default().Source.UserAgent}
+}
 
 func readPage(t *testing.T, page string) string {
 	t.Helper()

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // RunFrontend serves redirects until ctx ends.
@@ -23,7 +25,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	setFrontendGC(cfg)
 	near, watcher := s.nearCache(), s.watcher()
 	o := cfg.FrontendOptions()
-	o.Flights, o.Entries, o.Admit = s.flights(near, watcher), near, s.Origin.Admit
+	o.Flights, o.Entries, o.Admit = s.flights(near, watcher), near, s.admit
 	o.Log, o.Registry = log, s.registry
 	runLocator, err := s.locator(ctx, &o)
 	if err != nil {
@@ -49,6 +51,15 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		func(ctx context.Context) error { near.Run(ctx); return nil },
 		func(ctx context.Context) error { runLocator(ctx); return nil },
 	)
+}
+
+// admit is the front end's policy for source URLs.
+func (s *parts) admit(url string) (string, error) {
+	canonical, err := s.Origin.Admit(url)
+	if errors.Is(err, origin.ErrBareEscape) {
+		err = frontend.BadURL(err.Error())
+	}
+	return canonical, err
 }
 
 func (s *parts) flights(near *cache.NearCache, watcher *cache.Watcher) *flight.Group {

@@ -73,7 +73,7 @@ func (s *parts) activities(shared activities.Activities) map[string]*activities.
 			continue
 		}
 		a := shared
-		a.Pool, a.Origin, a.Bucket, a.Copier, a.Cache = p, s.Origin, s.Buckets[i], copiers[i], s.cache
+		a.Pool, a.Bucket, a.Copier, a.Cache = p, s.Buckets[i], copiers[i], s.cache
 		a.Rules, a.Now = s.cfg.Rules(), time.Now
 		all[p.ID()] = &a
 	}

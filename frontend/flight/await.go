@@ -18,6 +18,8 @@ type Outcome struct {
 	FirstLook bool
 	// QueueDown is set if the copy could not be requested.
 	QueueDown bool
+	// InVain is set if the copy failed and the next try is after the end of the wait.
+	InVain bool
 	// TimedOut is set if the wait ran out.
 	TimedOut bool
 	// Full is set if too many clients wait; this one did not wait.
@@ -26,11 +28,28 @@ type Outcome struct {
 	Gone, Stopping bool
 }
 
-// Await joins the object's flight and waits until it has a final entry, at most until deadline.
-// Even a client that does not wait is held until its copy is requested, for 700 ms at most.
+// Wait is how long a client waits: until Until in this request, and then for Chain in the next
+// requests of its chain.
+type Wait struct {
+	Until time.Time
+	Chain time.Duration
+}
+
+// leastCopy is the time that the quickest copy takes. A wait that ends sooner after the start of the
+// next try is in vain.
+const leastCopy = time.Second
+
+// InVain reports whether a wait until a given time can't bring a copy: the last one failed, and the
+// next try is too late.
+func InVain(e cache.Entry, until time.Time) bool {
+	return e.State == cache.Error && e.Deadline.Add(leastCopy).After(until)
+}
+
+// Await joins the object's flight and waits until it has a final entry, or until no wait can bring
+// a copy. Even a client that does not wait is held until its copy is requested, for 700 ms at most.
 //
 // digest is the SHA-256, in hex, of the copy that a new flight requests. Empty accepts any content.
-func (g *Group) Await(ctx context.Context, t *Target, digest string, deadline time.Time) Outcome {
+func (g *Group) Await(ctx context.Context, t *Target, digest string, w Wait) Outcome {
 	out := Outcome{Entry: cache.Entry{State: cache.Pending}}
 	f := g.join(t, digest)
 	if f == nil {
@@ -41,24 +60,40 @@ func (g *Group) Await(ctx context.Context, t *Target, digest string, deadline ti
 	g.metrics.waiting.Inc()
 	defer g.metrics.waiting.Dec()
 
-	timer := time.NewTimer(deadline.Sub(g.now()))
-	defer timer.Stop()
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		out.Gone = true
-	case <-g.stopping:
-		out.Stopping = true
-	case <-timer.C:
-		out.TimedOut = true
-		f.awaitRequest()
-	}
+	f.await(ctx, w, &out)
 	select {
 	case <-f.done:
 		out.Entry, out.QueueDown, out.FirstLook = f.entry, f.queueDown, !f.waited
 	default:
 	}
 	return out
+}
+
+func (f *flight) await(ctx context.Context, w Wait, out *Outcome) {
+	timer := time.NewTimer(w.Until.Sub(f.group.now()))
+	defer timer.Stop()
+	for {
+		failure, changed := f.failure()
+		if InVain(failure, w.Until.Add(w.Chain)) {
+			out.Entry, out.InVain = failure, true
+			return
+		}
+		select {
+		case <-f.done:
+			return
+		case <-changed:
+		case <-ctx.Done():
+			out.Gone = true
+			return
+		case <-f.group.stopping:
+			out.Stopping = true
+			return
+		case <-timer.C:
+			out.TimedOut = true
+			f.awaitRequest()
+			return
+		}
+	}
 }
 
 func (f *flight) awaitRequest() {

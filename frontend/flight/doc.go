@@ -12,6 +12,7 @@
 //     its release. A client that leaves can't prevent that. The lease of a process that dies
 //     expires.
 //   - A waiting client is woken by redis. The flight polls the bucket only while redis is down.
+//   - A client whose wait would end before the next try at a copy that failed is told so at once.
 //   - At most MaxWaiters clients wait, and at most MaxWaitersPerObject of them for one object. The
 //     others are reported as [Outcome].Full at once.
 //   - A dependency that hangs costs its first callers under a second. Then its circuit breaker

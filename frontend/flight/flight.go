@@ -25,6 +25,11 @@ type flight struct {
 	cancel  context.CancelFunc
 	clients int // Guarded by Group.mu.
 
+	// failed is the entry of a copy that failed, while its back-off lasts. changed is closed and
+	// replaced when failed changes. Group.mu guards both.
+	failed  cache.Entry
+	changed chan struct{}
+
 	// requested is closed when the copy is known to be requested, or can't be. No client is
 	// answered before that.
 	requested     chan struct{}
@@ -53,7 +58,7 @@ func (g *Group) join(t *Target, digest string) *flight {
 		ctx, cancel := context.WithCancel(context.Background())
 		f = &flight{
 			group: g, target: t, digest: digest, cancel: cancel,
-			requested: make(chan struct{}), done: make(chan struct{}),
+			requested: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}),
 		}
 		g.flights[t.Key] = f
 		g.running.Go(func() { f.run(ctx) })
@@ -93,6 +98,7 @@ func (f *flight) run(ctx context.Context) {
 		}
 		f.requestedOnce.Do(func() { close(f.requested) })
 		f.waited = true
+		f.note(entry)
 
 		// Redis says when to look again, by a wake-up or by the entry's deadline. Without it, poll.
 		wait := entry.Deadline.Sub(f.group.now())
@@ -111,6 +117,28 @@ func (f *flight) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// note tells the clients whether the copy failed, so that none waits in vain for the next try.
+func (f *flight) note(entry cache.Entry) {
+	if entry.State != cache.Error {
+		entry = cache.Entry{}
+	}
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	if entry != f.failed {
+		f.failed = entry
+		close(f.changed)
+		f.changed = make(chan struct{})
+	}
+}
+
+// failure returns the entry of a copy that failed, if its back-off lasts, and a channel that is
+// closed when that changes.
+func (f *flight) failure() (cache.Entry, <-chan struct{}) {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	return f.failed, f.changed
 }
 
 func (f *flight) finish(entry cache.Entry) {

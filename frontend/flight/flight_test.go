@@ -205,7 +205,7 @@ func pacedFixture(t *testing.T) (f *fixture, leave func(), failed chan error) {
 func TestClientOvertakesAPacedList(t *testing.T) {
 	f, _, _ := pacedFixture(t)
 	start := time.Now()
-	out := f.Await(t.Context(), f.target, "", start)
+	out := f.Await(t.Context(), f.target, "", flight.Wait{Until: start})
 	require.True(t, out.TimedOut)
 	require.Contains(t, f.queue.requests(), put(""), "the client's request waits for the list's turn")
 	require.Less(t, time.Since(start), 5*time.Second)
@@ -305,7 +305,7 @@ func TestAwait(t *testing.T) {
 			if tc.prepare != nil {
 				tc.prepare(t, f)
 			}
-			out := f.Await(t.Context(), f.target, "", time.Now().Add(tc.wait))
+			out := f.Await(t.Context(), f.target, "", flight.Wait{Until: time.Now().Add(tc.wait)})
 			f.Drain()
 			out.Entry = cache.Entry{State: out.Entry.State}
 			tc.want.Entry = cache.Entry{State: tc.want.Entry.State}
@@ -323,11 +323,46 @@ func TestAwaitTurnsAwayTooManyWaiters(t *testing.T) {
 	f := newFixture(t, func(o *flight.Options) { o.MaxWaiters = 1 })
 	ctx, leave := context.WithCancel(t.Context())
 	waiting := make(chan flight.Outcome)
-	go func() { waiting <- f.Await(ctx, f.target, "", time.Now().Add(time.Minute)) }()
+	go func() { waiting <- f.Await(ctx, f.target, "", flight.Wait{Until: time.Now().Add(time.Minute)}) }()
 	require.Eventually(t, func() bool { return f.cache.Waiting(f.target.Key) == 1 }, 5*time.Second, time.Millisecond)
 	other := flight.NewTarget(f.Pools()[0], source+"2")
-	require.True(t, f.Await(t.Context(), other, "", time.Now().Add(time.Minute)).Full)
+	require.True(t, f.Await(t.Context(), other, "", flight.Wait{Until: time.Now().Add(time.Minute)}).Full)
 	leave()
 	require.True(t, (<-waiting).Gone)
-	require.True(t, f.Await(t.Context(), other, "", time.Now()).TimedOut, "the client that left made room")
+	require.True(t, f.Await(t.Context(), other, "", flight.Wait{Until: time.Now()}).TimedOut, "the client that left made room")
+}
+
+// TestNoClientWaitsInVain lets a copy fail while two clients wait. The next try is after the end of
+// the first one's wait, and before the end of the other's.
+func TestNoClientWaitsInVain(t *testing.T) {
+	f := newFixture(t)
+	start := time.Now()
+	await := func(w flight.Wait) <-chan flight.Outcome {
+		ended := make(chan flight.Outcome, 1)
+		go func() { ended <- f.Await(t.Context(), f.target, "", w) }()
+		return ended
+	}
+	short, chained := await(flight.Wait{Until: start.Add(20 * time.Second)}), await(flight.Wait{
+		Until: start.Add(20 * time.Second), Chain: time.Hour,
+	})
+	require.Eventually(t, func() bool { return f.entry(t, f.target).State == cache.Pending }, 5*time.Second, time.Millisecond)
+	failed := cachetest.Rules().Transient(start, 1, cache.Reason{Class: "SourceUnreachable"}) // For 30 s at least
+	require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, failed))
+	out := <-short
+	require.True(t, out.InVain)
+	require.Equal(t, failed.Class, out.Entry.Class)
+	require.Less(t, time.Since(start), 10*time.Second)
+
+	out = f.Await(t.Context(), f.target, "", flight.Wait{Until: start.Add(20 * time.Second)})
+	require.True(t, out.InVain, "a client that joins during the back-off")
+	require.Less(t, time.Since(start), 10*time.Second)
+
+	select {
+	case out := <-chained:
+		require.Fail(t, "a client that waits for the next try was sent away", "%+v", out)
+	default:
+	}
+	present := cachetest.Rules().Present(time.Now(), time.Time{})
+	require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, present))
+	require.Equal(t, cache.Present, (<-chained).Entry.State)
 }

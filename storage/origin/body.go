@@ -15,6 +15,7 @@ import (
 type Body struct {
 	ctx       context.Context // the request's, to tell the caller's cancellation from a broken source
 	host      string
+	meta      Meta
 	src       io.ReadCloser
 	framed    bool
 	size      int64 // -1 if not known
@@ -25,15 +26,13 @@ type Body struct {
 
 var _ io.ReadCloser = (*Body)(nil)
 
-// newBody wraps the body of resp, which must have size bytes and pass verifier. A negative size
-// stands for the length that resp declares, if it does.
-func newBody(ctx context.Context, resp *http.Response, size int64, verifier *Verifier) *Body {
-	if size < 0 {
-		size = resp.ContentLength
-	}
+// newBody wraps the body of resp, a part or all of the object meta, which must have size bytes and
+// pass verifier. A negative size means that only the framing tells the end.
+func newBody(ctx context.Context, resp *http.Response, meta Meta, size int64, verifier *Verifier) *Body {
 	return &Body{
 		ctx:       ctx,
 		host:      resp.Request.URL.Host,
+		meta:      meta,
 		src:       resp.Body,
 		framed:    size >= 0 || slices.Contains(resp.TransferEncoding, "chunked"),
 		size:      size,
@@ -42,10 +41,13 @@ func newBody(ctx context.Context, resp *http.Response, size int64, verifier *Ver
 	}
 }
 
-// Framed reports whether the end of the body can be told from a lost connection. A size from HEAD
-// or from the response itself does that, and so does chunking. Any other body ends with the
-// connection (RFC 9112, section 6.3, rule 8). Its io.EOF says only that the connection is closed,
-// and that the bytes match the digests, if there are any.
+// Meta describes the object.
+func (b *Body) Meta() Meta { return b.meta }
+
+// Framed reports whether the end of the body can be told from a lost connection. A length does
+// that, and so does chunking. Any other body ends with the connection (RFC 9112, section 6.3, rule
+// 8). Its io.EOF says only that the connection is closed, and that the bytes match the digests, if
+// there are any.
 func (b *Body) Framed() bool { return b.framed }
 
 // Size is the length of the whole body in bytes, which Read enforces; -1 if it is not known.

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -13,6 +14,10 @@ const (
 	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4, less the length octets).
 	maxHost = 253
 )
+
+// ErrBareEscape marks the error of a URL that has a % without two hex digits in its path. The URL is
+// not forbidden: browsers and curl send it as it is.
+var ErrBareEscape = errors.New("bare % in a url")
 
 // Canonical parses and normalises the URL of a source, so that all spellings of one request are one
 // string and different requests are different strings:
@@ -31,7 +36,8 @@ const (
 //     '_' and '-'.
 //   - IPv6 addresses with a zone (http://[::1%25x.allowed.example]/ passes allow lists).
 //   - Ports outside 1…65535.
-//   - Broken %-escapes in the path. In a query they are kept: nothing decodes them.
+//   - A % without two hex digits in the path ([ErrBareEscape]). In a query it is kept: nothing
+//     decodes it.
 //   - URLs above 8 KiB.
 //
 // It is idempotent, and net/http sends exactly the bytes that it returns.
@@ -61,7 +67,9 @@ func Canonical(raw string) (string, error) {
 		target = "/" + target
 	}
 	if path, _, _ := strings.Cut(target, "?"); !validEscapes(path) {
-		return "", invalidURL("url has a broken %%-escape in its path")
+		bare := invalidURL("url has a %% without two hex digits in its path: write %%25 for it")
+		bare.cause = ErrBareEscape
+		return "", bare
 	}
 	canonical := scheme + "://" + authority + encodeIllegal(target)
 	if len(canonical) > maxURL {

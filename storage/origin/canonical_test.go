@@ -103,6 +103,33 @@ func TestCanonicalRejects(t *testing.T) {
 	}
 }
 
+// TestBareEscapeIsMarked: only a bare % in the path has the mark, and its text tells the way out.
+func TestBareEscapeIsMarked(t *testing.T) {
+	for _, tt := range []struct {
+		name, raw string
+		bare      bool
+	}{
+		{"a % at the end", "http://h/SECRET%", true},
+		{"a % before one digit", "http://h/SECRET%2", true},
+		{"a % before no hex digits", "http://h/100%SECRET", true},
+		{"a % before another escape", "http://h/%%20SECRET", true},
+		{"a % before the query", "http://h/SECRET%?a", true},
+		{"a % in the host", "http://a%zz/SECRET", false},
+		{"another scheme with a bare %", "ftp://h/SECRET%zz", false},
+		{"userinfo", "http://SECRET@h/", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := origin.Canonical(tt.raw)
+			failure := requireFailure(t, err, origin.ClassInvalidURL, true)
+			assert.Equal(t, tt.bare, errors.Is(err, origin.ErrBareEscape))
+			assert.Equal(t, tt.bare, strings.Contains(failure.Error(), "write %25 for it"), failure.Error())
+			escaped, err := origin.Canonical("http://h/100%25")
+			require.NoError(t, err, "positive control")
+			assert.Equal(t, "http://h/100%25", escaped)
+		})
+	}
+}
+
 func TestRedact(t *testing.T) {
 	assert.Equal(t, "https://h/a", origin.Redact("https://h/a?X-Amz-Signature=1?2"))
 	assert.Equal(t, "https://h/a", origin.Redact("https://h/a?"))

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +18,7 @@ const (
 	defaultRedirectLimit   = 30
 	defaultMaxConnsPerHost = 64
 	defaultTimeout         = 10 * time.Second
+	defaultUserAgent       = "cloud-mirror/1"
 
 	maxIdleConns    = 256
 	idleConnTimeout = 90 * time.Second
@@ -40,9 +42,16 @@ type Config struct {
 	// AllowedNetworks are special-purpose networks (loopback, private, …) that may be dialled
 	// nevertheless.
 	AllowedNetworks []netip.Prefix
-	// MaxConnsPerHost bounds the connections to one host, busy and idle; 64 by default. Further
-	// requests wait.
+	// MaxConnsPerHost bounds the requests to one host that are in flight for ranges and streams of
+	// large objects, and separately those for first requests; 64 each by default. Further requests
+	// wait.
 	MaxConnsPerHost int
+	// UserAgent is the User-Agent of every request; "cloud-mirror/1" by default. It tells the owner
+	// of a source where a request comes from.
+	UserAgent string
+	// Authoritative4xx lists hosts, with their port unless that is the default. Every 4xx of these
+	// hosts is about the object. Of other hosts only 404 and 410 are.
+	Authoritative4xx []string
 	// Timeout bounds, at each hop, each of three steps: connecting (name resolution included), the
 	// TLS handshake, and the wait for the head of the response. It is 10 s by default. Waiting for
 	// one of MaxConnsPerHost does not count.
@@ -56,6 +65,9 @@ type Client struct {
 	ensureSSL     bool
 	redirectLimit int
 	timeout       time.Duration
+	userAgent     string
+	authoritative []string
+	conns         *conns
 	transport     http.RoundTripper
 }
 
@@ -87,6 +99,9 @@ func New(cfg Config) (*Client, error) {
 		ensureSSL:     cfg.EnsureSSL,
 		redirectLimit: cfg.RedirectLimit,
 		timeout:       cfg.Timeout,
+		userAgent:     cmp.Or(cfg.UserAgent, defaultUserAgent),
+		authoritative: cfg.Authoritative4xx,
+		conns:         newConns(cfg.MaxConnsPerHost),
 		transport:     newTransport(cfg, guard),
 	}, nil
 }
@@ -181,8 +196,7 @@ func newTransport(cfg Config, guard *ssrf.Guardian) *http.Transport {
 		ResponseHeaderTimeout:  cfg.Timeout,
 		DisableCompression:     true, // net/http must never request gzip, decode it, and drop the length
 		Protocols:              &protocols,
-		MaxConnsPerHost:        cfg.MaxConnsPerHost,
-		MaxIdleConnsPerHost:    cfg.MaxConnsPerHost,
+		MaxIdleConnsPerHost:    cfg.MaxConnsPerHost, // conns bounds the busy ones
 		MaxIdleConns:           maxIdleConns,
 		IdleConnTimeout:        idleConnTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,

@@ -103,7 +103,7 @@ func TestDialGuard(t *testing.T) {
 					cfg.AllowedNetworks = append(cfg.AllowedNetworks, netip.MustParsePrefix(n))
 				}
 			})
-			_, err = client.Head(testContext(t), url)
+			_, err = describe(t, client, url)
 			if tt.ok {
 				require.NoError(t, err)
 				assert.EqualValues(t, 1, canary.hits.Load())
@@ -128,7 +128,7 @@ func TestDialGuardAgainstUnusualAddresses(t *testing.T) {
 		t.Run(host, func(t *testing.T) {
 			url, err := origin.Canonical("http://" + host + ":" + port + "/?" + secret)
 			require.NoError(t, err)
-			_, err = client.Head(testContext(t), url)
+			_, err = describe(t, client, url)
 			var failure *origin.Error
 			require.ErrorAs(t, err, &failure)
 			assert.Contains(t, []origin.Class{origin.ClassInvalidURL, origin.ClassUnreachable}, failure.Class)
@@ -136,7 +136,7 @@ func TestDialGuardAgainstUnusualAddresses(t *testing.T) {
 		})
 	}
 	assert.Zero(t, canary.hits.Load())
-	_, err := newClient(t, nil).Head(testContext(t), canary.URL+"/")
+	_, err := describe(t, newClient(t, nil), canary.URL+"/")
 	require.NoError(t, err, "positive control")
 	assert.EqualValues(t, 1, canary.hits.Load())
 }
@@ -146,7 +146,7 @@ func TestDialGuardAgainstUnusualAddresses(t *testing.T) {
 func TestEnvironmentProxyIsIgnored(t *testing.T) {
 	const url = "http://192.0.2.1/"
 	client := newClient(t, func(cfg *origin.Config) { cfg.AllowedPatterns = []string{"http://"} })
-	_, err := client.Head(testContext(t), url)
+	_, err := describe(t, client, url)
 	requireFailure(t, err, origin.ClassInvalidURL, true)
 
 	req, err := http.NewRequestWithContext(testContext(t), http.MethodHead, url, nil)
@@ -157,9 +157,11 @@ func TestEnvironmentProxyIsIgnored(t *testing.T) {
 	assert.Equal(t, http.StatusTeapot, resp.StatusCode, "positive control")
 }
 
+// TestUnreachable: a request without a response is tried again. A range without a response is
+// refused.
 func TestUnreachable(t *testing.T) {
 	silent := newSource(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	untrusted := newSource(t, nil)
+	plain := newSource(t, nil)
 	// An open connection holds this port, so no other server gets it and nothing listens on it.
 	taken, err := net.Dial("tcp", silent.Listener.Addr().String())
 	require.NoError(t, err)
@@ -168,19 +170,73 @@ func TestUnreachable(t *testing.T) {
 		{"connection refused", "http://" + taken.LocalAddr().String(), "can't be reached: connection refused"},
 		{"no response in time", silent.URL, "no response from host"},
 		{"a name that does not exist", "http://does-not-exist.invalid", "can't be resolved"},
-		{"a plain http server on https", strings.Replace(untrusted.URL, "http:", "https:", 1), "does not respond in http"},
-		{"a response that echoes the query is not quoted", newRawSource(t, false, "GET /?"+secret+"\r\n\r\n"), "does not respond in http"},
-		{"headers above 64 KiB", newRawSource(t, false, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("SECRET", 20<<10)+"\r\n\r\n"), "does not respond in http"},
+		{"a plain http server on https", strings.Replace(plain.URL, "http:", "https:", 1), "does not respond in http"},
+		{"a reset before any byte", newRawSource(t, true, ""), "can't be reached: connection reset by peer"},
+		{"an empty reply", newRawSource(t, false, ""), "does not respond in http"},
+		{"a head cut short", newRawSource(t, false, "HTTP/1.1 200 OK\r\nA: SECRET"), "does not respond in http"},
+		{"a head that is reset", newRawSource(t, true, "HTTP/1.1 200 OK\r\nA: SECRET\r\n"), "does not respond in http"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			client := newClient(t, func(cfg *origin.Config) {
-				cfg.AllowedPatterns, cfg.Timeout = []string{"https?://"}, time.Second
+		for _, request := range requests {
+			t.Run(tt.name+", "+request.name, func(t *testing.T) {
+				client := newClient(t, func(cfg *origin.Config) {
+					cfg.AllowedPatterns, cfg.Timeout = []string{"https?://"}, time.Second
+				})
+				base, _, _ := strings.Cut(tt.url, "/object")
+				_, err := request.send(testContext(t), client, base+"/?"+secret)
+				class := origin.ClassUnreachable
+				if request.name == "GetRange" {
+					class = origin.ClassRangeRefused
+				}
+				failure := requireFailure(t, err, class, false)
+				assert.Contains(t, failure.Error(), tt.text)
+				assert.False(t, failure.Crowded, "no other request is in flight")
+				assert.Zero(t, failure.Status)
 			})
-			base, _, _ := strings.Cut(tt.url, "/object")
-			_, err := client.Head(testContext(t), base+"/?"+secret)
-			failure := requireFailure(t, err, origin.ClassUnreachable, false)
-			assert.Contains(t, failure.Error(), tt.text)
-		})
+		}
+	}
+}
+
+// TestMalformedResponses: a response that no client can read is tried again, because it may have
+// been cut on its way. In response to a range it says nothing about the object.
+func TestMalformedResponses(t *testing.T) {
+	const long = 20 << 10
+	for _, tt := range []struct {
+		name, answer string
+		ok           bool // readable, as the positive control of a case
+	}{
+		{"a response that echoes the query is not quoted", "GET /?" + secret + "\r\n\r\n", false},
+		{"not http", "SECRET\n", false},
+		{"a status that is no number", "HTTP/1.1 2x0 SECRET\r\nContent-Length: 0\r\n\r\n", false},
+		{"a header line without a colon", "HTTP/1.1 200 OK\r\nSECRET\r\nContent-Length: 0\r\n\r\n", false},
+		{"a head above 64 KiB", "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("SECRET", long) + "\r\n\r\n", false},
+		{"a head above 64 KiB of many lines", "HTTP/1.1 200 OK\r\n" + strings.Repeat("A: SECRET\r\n", long) + "\r\n", false},
+		{"a head of 60 KiB", "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("SECRET", 10<<10) + "\r\nContent-Length: 0\r\n\r\n", true},
+		{"a list of lengths", "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n01234", false},
+		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n01234", false},
+		{"the same length twice", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n01234", true},
+		{"a negative length", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n01234", false},
+		{"an unknown transfer coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: SECRET\r\n\r\n01234", false},
+		{"two lengths of an error", "HTTP/1.1 404 No\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n01234", false},
+	} {
+		for _, request := range requests {
+			t.Run(tt.name+", "+request.name, func(t *testing.T) {
+				body, err := request.send(testContext(t), newClient(t, nil), newRawSource(t, false, tt.answer))
+				switch {
+				case request.name == "GetRange" && tt.ok:
+					assert.Equal(t, 200, requireFailure(t, err, origin.ClassRangeRefused, false).Status)
+				case request.name == "GetRange":
+					failure := requireFailure(t, err, origin.ClassRangeRefused, false)
+					assert.Contains(t, failure.Error(), "is not valid http")
+					assert.False(t, failure.Crowded)
+				case tt.ok:
+					require.NoError(t, err)
+					require.NoError(t, body.Close())
+				default:
+					failure := requireFailure(t, err, origin.ClassMalformed, false)
+					assert.Contains(t, failure.Error(), "is not valid http")
+				}
+			})
+		}
 	}
 }
 
@@ -191,12 +247,39 @@ func TestCertificateMustBeTrusted(t *testing.T) {
 		cfg.AllowedPatterns = []string{"https://"}
 		cfg.AllowedNetworks = append(cfg.AllowedNetworks, netip.MustParsePrefix("::1/128"))
 	})
-	_, err := client.Head(testContext(t), server.URL+"/")
+	_, err := describe(t, client, server.URL+"/")
 	require.NoError(t, err, "positive control")
 
 	// The certificate is for 127.0.0.1, not for localhost.
 	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
-	_, err = client.Head(testContext(t), fmt.Sprintf("https://localhost:%s/?%s", port, secret))
+	url := fmt.Sprintf("https://localhost:%s/?%s", port, secret)
+	_, err = describe(t, client, url)
 	failure := requireFailure(t, err, origin.ClassUnreachable, false)
 	assert.Contains(t, failure.Error(), "certificate")
+	_, err = client.GetRange(testContext(t), url, contentMeta, 2, 3)
+	failure = requireFailure(t, err, origin.ClassRangeRefused, false)
+	assert.Contains(t, failure.Error(), "certificate")
+}
+
+func TestUserAgent(t *testing.T) {
+	for setting, want := range map[string]string{"": "cloud-mirror/1", "Mozilla/5.0 (cloud-mirror)": "Mozilla/5.0 (cloud-mirror)"} {
+		for _, request := range requests {
+			t.Run(request.name+" "+setting, func(t *testing.T) {
+				var seen []string
+				object := newSource(t, func(w http.ResponseWriter, r *http.Request) {
+					seen = append(seen, r.UserAgent())
+					serveContent(w, r)
+				})
+				first := newSource(t, func(w http.ResponseWriter, r *http.Request) {
+					seen = append(seen, r.UserAgent())
+					redirectTo(302, object.URL+"/")(w, r)
+				})
+				client := newClient(t, func(cfg *origin.Config) { cfg.UserAgent = setting })
+				body, err := request.send(testContext(t), client, first.URL+"/")
+				require.NoError(t, err)
+				require.NoError(t, body.Close())
+				assert.Equal(t, []string{want, want}, seen, "at each hop")
+			})
+		}
+	}
 }

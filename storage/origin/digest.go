@@ -19,29 +19,20 @@ type Digest struct {
 	Value []byte `json:"value"`
 }
 
-// digestsOf returns the digests of the whole object that a response carries, at most one per
-// algorithm, the strongest first. The response determines which headers describe the whole object:
-//
-//   - Repr-Digest (RFC 9530) always does.
-//   - Content-MD5 (RFC 1864) and Digest (RFC 3230) do in a 200. In a 206, some servers mean the
-//     part (RFC 7231, appendix B).
-//   - Content-Digest (RFC 9530) does in a 200 to a GET. To a HEAD, it is the digest of no bytes at
-//     all (RFC 9530, appendix B.2).
+// digestsOf returns the digests of the whole object in the 200 to a plain GET, at most one per
+// algorithm, the strongest first. In a 200 they describe the object in each of their headers:
+// Repr-Digest and Content-Digest (RFC 9530), Digest (RFC 3230) and Content-MD5 (RFC 1864).
 //
 // Unknown algorithms and malformed values are ignored: they promise nothing. Two different values
 // for one algorithm are an *Error of ClassUnverifiable.
 func digestsOf(resp *http.Response) ([]Digest, error) {
 	h := resp.Header
 	sent := parseDigests(h.Values("Repr-Digest"), ":")
-	if resp.StatusCode == http.StatusOK {
-		for _, value := range members(h.Values("Content-MD5")) {
-			sent = appendDigest(sent, "md5", value)
-		}
-		sent = append(sent, parseDigests(h.Values("Digest"), "")...)
-		if resp.Request.Method == http.MethodGet {
-			sent = append(sent, parseDigests(h.Values("Content-Digest"), ":")...)
-		}
+	for _, value := range members(h.Values("Content-MD5")) {
+		sent = appendDigest(sent, "md5", value)
 	}
+	sent = append(sent, parseDigests(h.Values("Digest"), "")...)
+	sent = append(sent, parseDigests(h.Values("Content-Digest"), ":")...)
 	return distinct(resp.Request.URL.Host, sent)
 }
 
@@ -98,19 +89,4 @@ func contradicts(digests []Digest, d Digest) bool {
 	return slices.ContainsFunc(digests, func(o Digest) bool {
 		return o.Algorithm == d.Algorithm && !bytes.Equal(o.Value, d.Value)
 	})
-}
-
-// verifierOf returns a Verifier of the digests in want and in the response, which must not
-// contradict each other.
-func verifierOf(resp *http.Response, want []Digest) (*Verifier, error) {
-	all, err := digestsOf(resp)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range want {
-		if contradicts(all, d) {
-			return nil, changed(resp.Request.URL.Host, "its "+d.Algorithm+" digest differs")
-		}
-	}
-	return NewVerifier(append(all, want...)...), nil
 }

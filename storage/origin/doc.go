@@ -9,33 +9,39 @@
 //     …) unless configuration allows it. The guard judges the address after name resolution, when
 //     the socket is made, so no spelling of a host gets around it.
 //   - No proxy, cookie, Referer or credential is ever used: each hop is a fresh request.
-//   - A [Body] from [Client.Get] or [Client.GetRange] ends in io.EOF only when it is whole. It is
-//     then as long as the HEAD said, and framed, so that a lost connection can't pass for its end.
-//     [Body.Framed] reports the only exception.
+//   - A [Body] ends in io.EOF only when it is whole. It is then as long as the response declared,
+//     and framed, so that a lost connection can't pass for its end. [Body.Framed] reports the only
+//     exception.
 //   - Content codings are passed through undecoded.
-//   - The whole object, from [Client.Get], ends in io.EOF only when it matches every digest that
-//     HEAD and GET gave.
-//   - Ranges are of the version that HEAD saw, by its strong ETag. A [Verifier] tells whether they
-//     make up the object that the digests promise.
+//   - The whole object, from [Client.First] or [Client.Get], ends in io.EOF only when it matches
+//     every digest in its response.
+//   - Ranges are of the version that a plain GET described, by its strong ETag, its length and its
+//     content coding. A [Verifier] tells whether they make up the object that the digests promise.
+//   - Only the response to a plain GET says something about the object. A refused range is
+//     ClassRangeRefused, whatever the status.
 //   - No URL query, and no byte of a response body, is in an error's text, in an error that it
 //     wraps, or in [Meta].
 //
-// One lie goes unnoticed: a source that declares too short a length, in HEAD and GET alike, and
-// gives no digest.
+// One lie goes unnoticed: a source that declares too short a length and gives no digest.
 //
 // The caller is responsible for:
 //
 //   - Retries. An [Error] says whether they make sense and how long to wait.
-//   - Concurrency, beyond the limit of connections per host.
+//   - Concurrency, beyond the limits of requests per host. The limit for ranges adapts to the host:
+//     it is halved when the host refuses one while others are in flight, and grows slowly.
 //   - The digest of an object that it fetches in ranges.
 //   - The decision whether to accept an unframed body.
 //   - A body that stalls. Only the caller's context bounds reads.
 //
 // # Decisions
 //
-// 2026-11-23: Content-Digest in the response to a HEAD is ignored. It covers the content of that
-// response, which is empty, as RFC 9530 shows in appendix B.2. Servers that send the GET's value
-// there are trusted at the GET: the header of that response counts.
+// 2026-11-25: no HEAD. About 100 misbehaving sources were tried. A source's response to HEAD often
+// differs from its response to GET, and every difference made an object impossible to copy. Every
+// client sends a plain GET. If the object turns out to be large, the body is closed unread. The
+// kernel has received about 128 KiB of it by then.
+//
+// 2026-11-25: no If-Match and no If-Range. The ETag of each 206 already pins the version, and some
+// sources answer conditional requests wrongly.
 //
 // 2026-11-23: no HTTP/2. Its streams to one host share a connection, and so one TCP window and one
 // cap per connection on the source's side. Parallel ranges would be no faster than one.
@@ -44,10 +50,10 @@
 // from one attempt to the next, and each attempt may cost the whole object. SourceCorrupt is
 // transient: bytes that were damaged on the way may arrive intact next time.
 //
-// 2026-11-22: only a 4xx is the source's own verdict, and so permanent. Any other unexpected
-// response (204, an unasked 206, a 3xx without Location, …) is transient: it usually means that the
-// source is in the middle of a change. The original URL serves the client better than a status that
-// makes no sense to it.
+// 2026-11-25: of the 4xx, only 404 and 410 are about the object. The others may be about us, so
+// clients are better served by the original URL. All 4xx are permanent except 408, 425 and 429. Any
+// other unexpected response (204, an unasked 206, a 3xx without Location, …) is transient: it usually
+// means that the source is in the middle of a change.
 //
 // 2026-11-22: patterns are anchored at their start. Otherwise an allow list of
 // `https://good\.example/` would pass `https://evil.example/?https://good.example/`. The end is

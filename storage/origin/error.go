@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,9 +25,18 @@ const (
 	// ClassInvalidURL is a URL, or a hop of its redirects, that is malformed, is not on the allow
 	// list, or resolves to an address that may not be dialled. Always permanent.
 	ClassInvalidURL Class = "InvalidUrl"
-	// ClassBadHTTPStatus is an unexpected status; Error.Status holds it. A 4xx is permanent, except
-	// for 408, 425 and 429. Everything else is transient.
+	// ClassBadHTTPStatus is an unexpected status of a plain GET; Error.Status holds it. A 4xx is
+	// permanent, except for 408, 425 and 429. Everything else is transient.
 	ClassBadHTTPStatus Class = "BadHTTPStatus"
+	// ClassMalformed is a response that is not HTTP as clients accept it: a head above 64 KiB, two
+	// lengths, a Location that is no URL. Only the last is permanent: any other response may have
+	// been cut on its way.
+	ClassMalformed Class = "SourceMalformed"
+	// ClassRangeRefused is any response to a range request other than the range, or none at all. It
+	// says nothing about the object. Error.Crowded reports whether a later try may succeed.
+	ClassRangeRefused Class = "RangeRefused"
+	// ClassBusy is a host to which all connections for first requests are in use. Always transient.
+	ClassBusy Class = "SourceBusy"
 	// ClassTooManyRedirects is a redirect loop, or a chain longer than Config.RedirectLimit. Always
 	// permanent.
 	ClassTooManyRedirects Class = "TooManyRedirects"
@@ -36,11 +47,8 @@ const (
 	// ClassTruncated is a body that ended early, broke off, or continued past its length. Always
 	// transient.
 	ClassTruncated Class = "SourceTruncated"
-	// ClassChanged is a GET that does not agree with the HEAD before it. Always transient: HEAD
-	// again, then GET.
-	ClassChanged Class = "SourceChanged"
-	// ClassUnverifiable is a response that contradicts itself, in its range or its digests, or an
-	// object that can't be fetched in ranges. Always permanent.
+	// ClassUnverifiable is a response that contradicts itself in its digests, or an object that
+	// can't be fetched in ranges. Always permanent.
 	ClassUnverifiable Class = "SourceUnverifiable"
 	// ClassCorrupt is a body that does not match a digest from the source or from the copy request.
 	// Always transient.
@@ -59,6 +67,13 @@ type Error struct {
 	Class Class
 	// Status is the HTTP status of the source; 0 if the failure has none.
 	Status int
+	// AboutObject is set if Status says something about the object: 404, 410, and other 4xx of the
+	// hosts in Config.Authoritative4xx. Any other 4xx may be about us: our address, our User-Agent,
+	// or a cookie that only the client has.
+	AboutObject bool
+	// Crowded is set if a range was refused while other requests to its host were in flight. The
+	// host's limit is then lower, so that a later try may succeed.
+	Crowded bool
 	// Permanent means that the same request fails the same way: a retry is a waste.
 	Permanent bool
 	// RetryAfter is the delay that the source requested, 0 to 5 minutes; 0 if it requested none.
@@ -86,12 +101,30 @@ func (e *Error) Error() string {
 // a cause is a DNS or system call error, a refusal of the dial guard, or a rejected certificate.
 func (e *Error) Unwrap() error { return e.cause }
 
+// Retry reports whether a refused range may be served later: the source is overloaded, limits
+// requests, or did not respond.
+func (e *Error) Retry() bool {
+	switch e.Status {
+	case 0, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return e.Status >= 500 && e.Status != http.StatusNotImplemented
+}
+
 func invalidURL(format string, args ...any) *Error {
 	return &Error{Class: ClassInvalidURL, Permanent: true, Text: fmt.Sprintf(format, args...)}
 }
 
-func changed(host, what string) *Error {
-	return &Error{Class: ClassChanged, Text: fmt.Sprintf("source %s changed: %s", host, what)}
+func malformed(format string, args ...any) *Error {
+	return &Error{Class: ClassMalformed, Permanent: true, Text: fmt.Sprintf(format, args...)}
+}
+
+// rangeRefused is the error of a response to a range request that is not the range.
+func rangeRefused(resp *http.Response, why string) *Error {
+	return &Error{
+		Class: ClassRangeRefused, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header),
+		Text: fmt.Sprintf("host %s refused a range: %s", resp.Request.URL.Host, why),
+	}
 }
 
 func unverifiable(host, why string) *Error {
@@ -99,9 +132,9 @@ func unverifiable(host, why string) *Error {
 	return &Error{Class: ClassUnverifiable, Permanent: true, Text: text}
 }
 
-// statusError classifies an unexpected status. 408 (RFC 9110), 425 (RFC 8470) and 429 (RFC 6585)
-// are the 4xx that invite a retry.
-func statusError(resp *http.Response) *Error {
+// statusError classifies an unexpected status of a plain GET. 408 (RFC 9110), 425 (RFC 8470) and
+// 429 (RFC 6585) are the 4xx that invite a retry.
+func (c *Client) statusError(resp *http.Response) *Error {
 	status := resp.StatusCode
 	permanent := status >= 400 && status < 500
 	switch status {
@@ -109,12 +142,17 @@ func statusError(resp *http.Response) *Error {
 		permanent = false
 	}
 	return &Error{
-		Class:      ClassBadHTTPStatus,
-		Status:     status,
-		Permanent:  permanent,
-		RetryAfter: retryAfter(resp.Header),
-		Text:       fmt.Sprintf("Unexpected HTTP Status: %d", status),
+		Class:       ClassBadHTTPStatus,
+		Status:      status,
+		AboutObject: permanent && c.aboutObject(resp.Request.URL.Host, status),
+		Permanent:   permanent,
+		RetryAfter:  retryAfter(resp.Header),
+		Text:        fmt.Sprintf("Unexpected HTTP Status: %d", status),
 	}
+}
+
+func (c *Client) aboutObject(host string, status int) bool {
+	return status == http.StatusNotFound || status == http.StatusGone || slices.Contains(c.authoritative, host)
 }
 
 // retryAfter parses a Retry-After header in either of its forms (RFC 9110, section 10.2.3), clamped
@@ -142,10 +180,10 @@ func retryAfter(h http.Header) time.Duration {
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// sendError classifies the failure of a request that got no response. Its text never comes from
-// err: net/http quotes malformed responses in its errors, and a hostile source may echo the query
-// in one.
-func sendError(ctx context.Context, host string, err error, timeout time.Duration) error {
+// sendError classifies the failure of a request that got no response or, if answered is set, a
+// response that can't be read. Its text never comes from err: net/http quotes malformed responses
+// in its errors, and a hostile source may echo the query in one.
+func sendError(ctx context.Context, host string, err error, answered bool, timeout time.Duration) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("request to source %s: %w", host, ctx.Err())
 	}
@@ -170,6 +208,10 @@ func sendError(ctx context.Context, host string, err error, timeout time.Duratio
 		text = fmt.Sprintf("no response from host %s within %s", host, timeout)
 	case errors.As(err, &errno):
 		text = fmt.Sprintf("host %s can't be reached: %s", host, errno.Error())
+	case answered && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		failure := malformed("the response of host %s is not valid http", host)
+		failure.Permanent = false
+		return failure
 	default:
 		text = fmt.Sprintf("host %s does not respond in http", host)
 	}

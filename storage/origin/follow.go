@@ -2,15 +2,15 @@ package origin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
-
-// userAgent tells the owner of a source where a request comes from.
-const userAgent = "cloud-mirror/1"
 
 // Hop is one request of a redirect chain: the requested host, with its port unless that is the
 // default, and the status of its response.
@@ -19,14 +19,15 @@ type Hop struct {
 	Status int    `json:"status,omitempty"`
 }
 
-// follow requests a canonical URL and follows its redirects by hand. Each hop is a fresh request,
+// follow GETs a canonical URL and follows its redirects by hand. Each hop is a fresh request,
 // and the policy judges it before it is sent. net/http's own client would carry the Referer, with
 // any signature in it, from host to host.
 //
 // It returns the first response that is not a redirect, of any status, and all hops including the
-// last. The caller closes the body.
+// last. Each request takes a slot of the budget at its host. The caller closes the body, which
+// releases the slot.
 func (c *Client) follow(
-	ctx context.Context, method, canonical string, header http.Header,
+	ctx context.Context, canonical string, header http.Header, b budget,
 ) (*http.Response, []Hop, error) {
 	if err := c.Check(canonical); err != nil {
 		return nil, nil, err
@@ -35,7 +36,7 @@ func (c *Client) follow(
 	seen := map[string]bool{}
 	for at := canonical; ; {
 		seen[at] = true
-		resp, err := c.send(ctx, method, at, header)
+		resp, err := c.send(ctx, at, header, b)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -60,25 +61,61 @@ func (c *Client) follow(
 }
 
 // send makes one request and follows no redirect. It classifies errors. The caller closes the body.
-func (c *Client) send(ctx context.Context, method, canonical string, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, canonical, nil)
+func (c *Client) send(ctx context.Context, canonical string, header http.Header, b budget) (*http.Response, error) {
+	var answered atomic.Bool
+	trace := &httptrace.ClientTrace{GotFirstResponseByte: func() { answered.Store(true) }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, canonical, nil)
 	if err != nil { // not wrapped: its text would hold the query
 		return nil, invalidURL("url is not valid")
 	}
 	maps.Copy(req.Header, header)
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("Accept-Encoding", "identity")
-	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("User-Agent", c.userAgent)
+	slot, err := c.slot(ctx, req.URL.Host, b)
+	if err != nil {
+		return nil, err
+	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, sendError(ctx, req.URL.Host, err, c.timeout)
+		defer slot.release()
+		err = sendError(ctx, req.URL.Host, err, answered.Load(), c.timeout)
+		if failure, ok := errors.AsType[*Error](err); ok && header != nil && failure.Class == ClassUnreachable {
+			failure.Crowded = slot.refused()
+		}
+		return nil, err
 	}
+	resp.Body = slotBody{resp.Body, slot}
 	return resp, nil
 }
 
+// slot waits for the right to send a request.
+func (c *Client) slot(ctx context.Context, host string, b budget) (*slot, error) {
+	waiting, cancel := ctx, context.CancelFunc(func() {})
+	if b == firsts {
+		waiting, cancel = context.WithTimeout(ctx, firstPatience)
+	}
+	defer cancel()
+	s, err := c.conns.acquire(waiting, host, b)
+	switch {
+	case err == nil:
+		return s, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("request to source %s: %w", host, ctx.Err())
+	default:
+		return nil, &Error{Class: ClassBusy, Text: fmt.Sprintf("all connections to host %s are in use", host)}
+	}
+}
+
+// slotOf returns the slot of a response from send.
+func slotOf(resp *http.Response) *slot {
+	body, _ := resp.Body.(slotBody)
+	return body.slot
+}
+
 // isRedirect excludes 300 and 304, which name no next hop, and 305 and 306, which clients must no
-// longer follow (RFC 9110, section 15.4). For GET and HEAD, the only methods here, the other five
-// mean the same.
+// longer follow (RFC 9110, section 15.4). For GET, the only method here, the other five mean the
+// same.
 func isRedirect(status int) bool {
 	switch status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
@@ -88,12 +125,16 @@ func isRedirect(status int) bool {
 	return false
 }
 
-// nextHop resolves a Location against the hop that sent it, and checks it against the policy. The
-// texts of its errors name only the host: a Location often holds a signature.
+// nextHop resolves a Location against the hop that sent it, and checks it against the policy. A
+// Location that is no URL is a malformed response. The texts of its errors name only the host: a
+// Location often holds a signature.
 func (c *Client) nextHop(at, location string) (string, error) {
 	next, err := resolve(at, location)
+	if refusal, ok := errors.AsType[*Error](err); ok && !errors.Is(err, ErrBareEscape) {
+		return "", invalidURL("redirect is not allowed: %s", refusal)
+	}
 	if err != nil {
-		return "", invalidURL("redirect to an invalid url")
+		return "", malformed("redirect to a url that is not valid")
 	}
 	if err := c.Check(next); err != nil {
 		return "", invalidURL("redirect is not allowed: %s", err)

@@ -23,32 +23,34 @@ func redirectTo(status int, location string) http.HandlerFunc {
 
 func TestRedirectsAreFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		for _, method := range []string{http.MethodHead, http.MethodGet} {
-			t.Run(fmt.Sprintf("%s %d", method, status), func(t *testing.T) {
-				var seen *http.Request
+		for _, request := range requests {
+			t.Run(fmt.Sprintf("%s %d", request.name, status), func(t *testing.T) {
+				var seen []*http.Request
 				object := newSource(t, func(w http.ResponseWriter, r *http.Request) {
-					seen = r
-					w.Header().Set("Content-Length", "0")
+					seen = append(seen, r)
+					serveContent(w, r)
 				})
-				first := newSource(t, func(w http.ResponseWriter, _ *http.Request) {
+				first := newSource(t, func(w http.ResponseWriter, r *http.Request) {
+					seen = append(seen, r)
 					http.SetCookie(w, &http.Cookie{Name: "session", Value: "SECRET"})
-					redirectTo(status, object.URL+"/object?"+secret)(w, nil)
+					redirectTo(status, object.URL+"/object?"+secret)(w, r)
 				})
-				client, url := newClient(t, nil), first.URL+"/start?"+secret
-				if method == http.MethodHead {
-					meta, err := client.Head(testContext(t), url)
-					require.NoError(t, err)
-					want := []origin.Hop{{Host: first.Listener.Addr().String(), Status: status}, {Host: object.Listener.Addr().String(), Status: 200}}
-					assert.Equal(t, want, meta.Addresses)
+				body, err := request.send(testContext(t), newClient(t, nil), first.URL+"/start?"+secret)
+				require.NoError(t, err)
+				require.NoError(t, body.Close())
+				header := http.Header{"Accept": {"*/*"}, "Accept-Encoding": {"identity"}, "User-Agent": {"cloud-mirror/1"}}
+				if request.name == "GetRange" {
+					header.Set("Range", "bytes=2-4")
 				} else {
-					body, err := client.Get(testContext(t), url, origin.Meta{})
-					require.NoError(t, err)
-					require.NoError(t, body.Close())
+					want := []origin.Hop{{Host: first.Listener.Addr().String(), Status: status}, {Host: object.Listener.Addr().String(), Status: 200}}
+					assert.Equal(t, want, body.Meta().Addresses)
 				}
-				assert.Equal(t, method, seen.Method)
-				assert.Equal(t, "/object?"+secret, seen.RequestURI)
-				assert.Equal(t, http.Header{"Accept": {"*/*"}, "Accept-Encoding": {"identity"}, "User-Agent": {"cloud-mirror/1"}}, seen.Header,
-					"neither Referer nor Cookie, and nothing else")
+				require.Len(t, seen, 2)
+				for i, uri := range []string{"/start?" + secret, "/object?" + secret} {
+					assert.Equal(t, http.MethodGet, seen[i].Method)
+					assert.Equal(t, uri, seen[i].RequestURI)
+					assert.Equal(t, header, seen[i].Header, "no Referer, Cookie or precondition, and nothing else")
+				}
 			})
 		}
 	}
@@ -76,7 +78,7 @@ func TestLocationIsResolved(t *testing.T) {
 				}
 				got = r.RequestURI
 			})
-			_, err := newClient(t, nil).Head(testContext(t), server.URL+"/a/b?"+secret)
+			_, err := describe(t, newClient(t, nil), server.URL+"/a/b?"+secret)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
 		})
@@ -84,31 +86,54 @@ func TestLocationIsResolved(t *testing.T) {
 }
 
 func TestDisallowedRedirects(t *testing.T) {
-	canary := newSource(t, func(http.ResponseWriter, *http.Request) {})
-	guarded := newSourceOn(t, "127.0.0.2", func(http.ResponseWriter, *http.Request) {})
-	for _, tt := range []struct{ name, location, text string }{
-		{"a host outside the patterns", canary.URL + "/private?" + secret, "redirect is not allowed: host 127.0.0.1"},
-		{"an address that may not be dialled", guarded.URL + "/public?" + secret, "resolves to an address that is not allowed"},
-		{"another scheme", "file:///public?" + secret, "invalid url"},
-		{"userinfo", strings.Replace(canary.URL, "//", "//user:SECRET@", 1) + "/public", "invalid url"},
-		{"an ipv6 zone", "http://[::1%25x.allowed.example]/public?" + secret, "invalid url"},
-		{"an unparsable url", "http://[::1/public?" + secret, "invalid url"},
+	canary := newSource(t, serveContent)
+	guarded := newSourceOn(t, "127.0.0.2", serveContent)
+	for _, tt := range []struct {
+		name, location string
+		class          origin.Class
+		text           string
+	}{
+		{"a host outside the patterns", canary.URL + "/private?" + secret, origin.ClassInvalidURL, "redirect is not allowed: host 127.0.0.1"},
+		{"an address that may not be dialled", guarded.URL + "/public?" + secret, origin.ClassInvalidURL, "resolves to an address that is not allowed"},
+		{"another scheme", "file:///public?" + secret, origin.ClassInvalidURL, "redirect is not allowed: url is not an absolute http or https url"},
+		{"another scheme with a bare %", "file:///public%zz?" + secret, origin.ClassMalformed, "redirect to a url that is not valid"},
+		{"userinfo", strings.Replace(canary.URL, "//", "//user:SECRET@", 1) + "/public", origin.ClassInvalidURL, "redirect is not allowed: url holds a user name"},
+		{"userinfo without a scheme", "//user:SECRET@h/public", origin.ClassInvalidURL, "redirect is not allowed: url holds a user name"},
+		{"an ipv6 zone", "http://[::1%25x.allowed.example]/public?" + secret, origin.ClassInvalidURL, "redirect is not allowed: url has an ipv6 address"},
+		{"an unparsable url", "http://[::1/public?" + secret, origin.ClassMalformed, "redirect to a url that is not valid"},
+		{"a port that is no number", "http://h:SECRET/public", origin.ClassMalformed, "redirect to a url that is not valid"},
+		{"a bare % in a path", "/public%zz?" + secret, origin.ClassMalformed, "redirect to a url that is not valid"},
+		{"a bare % at the end of a relative path", "public%", origin.ClassMalformed, "redirect to a url that is not valid"},
+		{"a bare % in an absolute url", canary.URL + "/public/100%?" + secret, origin.ClassMalformed, "redirect to a url that is not valid"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			first := newSource(t, redirectTo(302, tt.location))
-			client := newClient(t, func(cfg *origin.Config) { cfg.AllowedPatterns = []string{`http://[^/?]*/public`} })
-			_, err := client.Head(testContext(t), first.URL+"/public?"+secret)
-			failure := requireFailure(t, err, origin.ClassInvalidURL, true)
-			assert.Contains(t, failure.Error(), tt.text)
-			assert.EqualValues(t, 1, first.hits.Load())
-		})
+		for _, request := range requests {
+			t.Run(tt.name+", "+request.name, func(t *testing.T) {
+				first := newSource(t, redirectTo(302, tt.location))
+				client := newClient(t, func(cfg *origin.Config) { cfg.AllowedPatterns = []string{`http://[^/?]*/public`} })
+				_, err := request.send(testContext(t), client, first.URL+"/public?"+secret)
+				class, permanent := tt.class, true
+				if request.name == "GetRange" {
+					class, permanent = origin.ClassRangeRefused, false // The plain GET decides
+				}
+				failure := requireFailure(t, err, class, permanent)
+				assert.Contains(t, failure.Error(), tt.text)
+				require.NotErrorIs(t, err, origin.ErrBareEscape, "the client's own URL has none")
+				assert.EqualValues(t, 1, first.hits.Load())
+			})
+		}
 	}
 	assert.Zero(t, canary.hits.Load())
 	assert.Zero(t, guarded.hits.Load())
 
-	_, err := newClient(t, nil).Head(testContext(t), newSource(t, redirectTo(302, canary.URL+"/private")).URL+"/")
+	_, err := describe(t, newClient(t, nil), newSource(t, redirectTo(302, canary.URL+"/private")).URL+"/")
 	require.NoError(t, err, "positive control")
 	assert.EqualValues(t, 1, canary.hits.Load())
+}
+
+// TestRangesOfADisallowedURLAreNotRefusals: the policy judges the URL itself, before any request.
+func TestRangesOfADisallowedURLAreNotRefusals(t *testing.T) {
+	_, err := newClient(t, nil).GetRange(testContext(t), "http://elsewhere.example/?"+secret, contentMeta, 2, 3)
+	requireFailure(t, err, origin.ClassInvalidURL, true)
 }
 
 func TestEnsureSSLAppliesToEveryHop(t *testing.T) {
@@ -117,7 +142,7 @@ func TestEnsureSSLAppliesToEveryHop(t *testing.T) {
 	for _, ssl := range []bool{true, false} {
 		t.Run(fmt.Sprint(ssl), func(t *testing.T) {
 			client := newClient(t, func(cfg *origin.Config) { cfg.EnsureSSL = ssl })
-			_, err := client.Head(testContext(t), first.URL+"/")
+			_, err := describe(t, client, first.URL+"/")
 			if !ssl {
 				require.NoError(t, err, "positive control")
 				assert.EqualValues(t, 1, canary.hits.Load())
@@ -159,26 +184,32 @@ func TestRedirectLimit(t *testing.T) {
 			loop.hits.Store(0)
 			selfLoop.hits.Store(0)
 			client := newClient(t, func(cfg *origin.Config) { cfg.RedirectLimit = tt.limit })
-			_, err := client.Head(testContext(t), tt.url+"?"+secret)
+			_, err := describe(t, client, tt.url+"?"+secret)
 			if tt.hits == 0 {
 				require.NoError(t, err)
 				return
 			}
 			requireFailure(t, err, origin.ClassTooManyRedirects, true)
 			assert.Equal(t, tt.hits, chain.hits.Load()+loop.hits.Load()+selfLoop.hits.Load())
+			_, err = client.GetRange(testContext(t), tt.url+"?"+secret, contentMeta, 2, 3)
+			requireFailure(t, err, origin.ClassRangeRefused, false)
 		})
 	}
 }
 
 func TestCancelledRequestReturnsTheContextError(t *testing.T) {
-	ctx, cancel := context.WithCancel(testContext(t))
-	silent := newSource(t, func(_ http.ResponseWriter, r *http.Request) {
-		cancel()
-		<-r.Context().Done()
-	})
-	_, err := newClient(t, nil).Head(ctx, silent.URL+"/?"+secret)
-	require.ErrorIs(t, err, context.Canceled)
-	var failure *origin.Error
-	assert.NotErrorAs(t, err, &failure)
-	requireNoSecret(t, err)
+	for _, request := range requests {
+		t.Run(request.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(testContext(t))
+			silent := newSource(t, func(_ http.ResponseWriter, r *http.Request) {
+				cancel()
+				<-r.Context().Done()
+			})
+			_, err := request.send(ctx, newClient(t, nil), silent.URL+"/?"+secret)
+			require.ErrorIs(t, err, context.Canceled)
+			var failure *origin.Error
+			assert.NotErrorAs(t, err, &failure)
+			requireNoSecret(t, err)
+		})
+	}
 }

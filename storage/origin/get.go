@@ -2,128 +2,116 @@ package origin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 )
 
-// Get requests the whole object that Head described as want. The response must be a 200 that agrees
-// with want in length, strong ETag (which is also sent as If-Match), content coding and digests.
+// First requests the whole object by a plain GET, the request that every client makes. Only the
+// response to a plain GET says something about the object; it must be a 200. [Body.Meta] describes
+// the object, and the body may be closed unread.
 //
-// The body has exactly want.Size bytes. If want.Size is negative, the response's own length counts.
-// If the response has none, the body ends with its framing. Without framing ([Body.Framed]) it ends
-// with the connection, and the caller decides whether to accept it. The body matches want.Digests
-// and the digests in the response itself. ctx bounds reading the body as well. The caller closes
-// the body.
+// The body has exactly the length that the response declares. If it declares none, the body ends
+// with its framing. Without framing ([Body.Framed]) it ends with the connection, and the caller
+// decides whether to accept it. The body matches the digests in the response. ctx bounds reading the
+// body as well. The caller closes the body.
+//
+// First waits at most 2 s for one of the connections that are reserved for first requests, and then
+// fails with ClassBusy.
 //
 // Errors, the body's included, are *Error, or the context's error, wrapped, if the caller's context
 // is done.
-func (c *Client) Get(ctx context.Context, canonical string, want Meta) (*Body, error) {
-	resp, err := c.get(ctx, canonical, want, http.StatusOK, "")
+func (c *Client) First(ctx context.Context, canonical string) (*Body, error) {
+	return c.whole(ctx, canonical, firsts)
+}
+
+// Get is [Client.First] for a large object. It takes one of the connections for large objects, and
+// waits for it as long as ctx allows.
+func (c *Client) Get(ctx context.Context, canonical string) (*Body, error) {
+	return c.whole(ctx, canonical, bulk)
+}
+
+func (c *Client) whole(ctx context.Context, canonical string, b budget) (*Body, error) {
+	resp, hops, err := c.follow(ctx, canonical, nil, b)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := checkFull(resp, want)
+	if resp.StatusCode != http.StatusOK {
+		closeUnread(resp)
+		return nil, c.statusError(resp)
+	}
+	meta, err := metaOf(resp, hops)
 	if err != nil {
 		closeUnread(resp)
 		return nil, err
 	}
-	return newBody(ctx, resp, want.Size, verifier), nil
+	return newBody(ctx, resp, meta, resp.ContentLength, NewVerifier(meta.Digests...)), nil
 }
 
-// GetRange requests n bytes from offset off, n > 0, of the object that Head described as want. want
-// must have a Size and a strong ETag: ranges of two versions must never be mixed, and nothing less
-// tells versions apart. The response must be a 206 of exactly these bytes and of exactly that
-// total. It must agree with want in strong ETag and content coding.
+// GetRange requests n bytes from offset off, n > 0, of the object that a plain GET described as
+// want. want must be [Meta.Rangeable]: ranges of two versions must never be mixed, and nothing less
+// than a strong ETag tells versions apart. The response must be a 206 of exactly these bytes and of
+// exactly that total. It must agree with want in ETag and content coding.
 //
 // The body and the errors are as with Get, for n bytes, except that no digest is checked: see
-// [Verifier]. A source that ignores the range gives ClassBadHTTPStatus with Status 200. Use Get for
-// such a source.
+// [Verifier]. Any other response is ClassRangeRefused, and so is every other failure of a request,
+// its redirects included. It says nothing about the object: use Get to learn more. Only a canonical
+// URL that the policy does not allow is ClassInvalidURL.
 func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off, n int64) (*Body, error) {
-	switch {
-	case off < 0 || n <= 0 || n > want.Size-off:
+	if off < 0 || n <= 0 || n > want.Size-off || !want.Rangeable() {
 		return nil, &Error{Class: ClassUnverifiable, Permanent: true,
-			Text: fmt.Sprintf("range of %d bytes at %d is outside the size of %d", n, off, want.Size)}
-	case !isStrong(want.ETag):
-		return nil, &Error{Class: ClassUnverifiable, Permanent: true, Text: "ranges need a strong etag"}
+			Text: fmt.Sprintf("range of %d bytes at %d of %d needs a size and a strong etag", n, off, want.Size)}
+	}
+	if err := c.Check(canonical); err != nil {
+		return nil, err
 	}
 	last := off + n - 1
-	resp, err := c.get(ctx, canonical, want, http.StatusPartialContent, fmt.Sprintf("bytes=%d-%d", off, last))
+	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", off, last)}}
+	resp, _, err := c.follow(ctx, canonical, header, bulk)
+	if failure, ok := errors.AsType[*Error](err); ok {
+		failure.Class, failure.Permanent = ClassRangeRefused, false
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRange(resp, want, off, last); err != nil {
+	slot := slotOf(resp)
+	if why := wrongRange(resp, want, off, last); why != "" {
+		err := rangeRefused(resp, why)
+		if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
+			err.Crowded = slot.refused()
+		}
 		closeUnread(resp)
 		return nil, err
 	}
-	return newBody(ctx, resp, n, NewVerifier()), nil
+	slot.served()
+	return newBody(ctx, resp, want, n, NewVerifier()), nil
 }
 
-// get sends a GET and makes the checks that whole and ranged responses have in common.
-func (c *Client) get(
-	ctx context.Context, canonical string, want Meta, status int, byteRange string,
-) (*http.Response, error) {
-	header := http.Header{}
-	if byteRange != "" {
-		header.Set("Range", byteRange)
-	}
-	if isStrong(want.ETag) {
-		header.Set("If-Match", want.ETag)
-	}
-	resp, _, err := c.follow(ctx, http.MethodGet, canonical, header)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkResponse(resp, want, status, header); err != nil {
-		closeUnread(resp)
-		return nil, err
-	}
-	return resp, nil
-}
-
-func checkResponse(resp *http.Response, want Meta, status int, asked http.Header) error {
-	host := resp.Request.URL.Host
-	switch {
-	case resp.StatusCode == http.StatusPreconditionFailed && asked.Get("If-Match") != "":
-		return changed(host, "its etag differs")
-	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && asked.Get("Range") != "":
-		return changed(host, "it is shorter")
-	case resp.StatusCode != status:
-		return statusError(resp)
-	case isStrong(want.ETag) && resp.Header.Get("ETag") != want.ETag:
-		return changed(host, "its etag differs")
-	case contentEncoding(resp.Header) != want.ContentEncoding:
-		return changed(host, "its content encoding differs")
-	}
-	return nil
-}
-
-// checkFull makes the checks that are specific to a response with the whole object, and returns the
-// Verifier of its bytes.
-func checkFull(resp *http.Response, want Meta) (*Verifier, error) {
-	if resp.ContentLength >= 0 && want.Size >= 0 && resp.ContentLength != want.Size {
-		return nil, changed(resp.Request.URL.Host, "its length differs")
-	}
-	return verifierOf(resp, want.Digests)
-}
-
-func checkRange(resp *http.Response, want Meta, first, last int64) error {
-	host := resp.Request.URL.Host
+// wrongRange returns why a response is not the range from first to last of the object, or nothing
+// if it is.
+func wrongRange(resp *http.Response, want Meta, first, last int64) string {
 	got, ok := parseContentRange(resp.Header.Get("Content-Range"))
 	switch {
-	case !ok || got.first != first || got.last != last || got.total < 0:
-		return unverifiable(host, "wrong Content-Range")
+	case resp.StatusCode != http.StatusPartialContent:
+		return fmt.Sprintf("status %d", resp.StatusCode)
+	case !ok || got.first != first || got.last != last:
+		return "wrong Content-Range"
 	case got.total != want.Size:
-		return changed(host, "its length differs")
+		return "another total length"
 	case resp.ContentLength >= 0 && resp.ContentLength != last-first+1:
-		return unverifiable(host, "Content-Length and Content-Range disagree")
+		return "Content-Length and Content-Range disagree"
+	case resp.Header.Get("ETag") != want.ETag:
+		return "another etag"
+	case contentEncoding(resp.Header) != want.ContentEncoding:
+		return "another content encoding"
 	}
-	return nil
+	return ""
 }
 
 // isStrong reports whether an entity tag promises equal bytes (RFC 9110, section 8.8.3). A tag
-// without quotes promises nothing, and would make a malformed If-Match.
+// without quotes promises nothing.
 func isStrong(etag string) bool {
 	return len(etag) >= 2 && strings.HasPrefix(etag, `"`) && strings.HasSuffix(etag, `"`)
 }

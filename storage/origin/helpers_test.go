@@ -22,6 +22,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
+// contentMeta describes content as serveContent serves it, as far as ranges need.
+var contentMeta = origin.Meta{Size: int64(len(content)), ETag: `"v1"`, AcceptRanges: true}
+
 // secret stands for a signature in a query: no error text may hold it.
 const secret = "X-Amz-Signature=SECRET"
 
@@ -132,6 +135,34 @@ func newRawSource(t *testing.T, reset bool, answer string) string {
 	return "http://" + listener.Addr().String() + "/object?" + secret
 }
 
+// describe returns the Meta of a first request whose body is closed unread.
+func describe(t *testing.T, client *origin.Client, url string) (origin.Meta, error) {
+	t.Helper()
+	body, err := client.First(testContext(t), url)
+	if err != nil {
+		require.Nil(t, body)
+		return origin.Meta{}, err
+	}
+	require.NoError(t, body.Close())
+	return body.Meta(), nil
+}
+
+// requests are the three kinds of requests. A range is bytes 2 to 4 of content.
+var requests = []struct {
+	name string
+	send func(ctx context.Context, client *origin.Client, url string) (*origin.Body, error)
+}{
+	{"First", func(ctx context.Context, client *origin.Client, url string) (*origin.Body, error) {
+		return client.First(ctx, url)
+	}},
+	{"Get", func(ctx context.Context, client *origin.Client, url string) (*origin.Body, error) {
+		return client.Get(ctx, url)
+	}},
+	{"GetRange", func(ctx context.Context, client *origin.Client, url string) (*origin.Body, error) {
+		return client.GetRange(ctx, url, contentMeta, 2, 3)
+	}},
+}
+
 func requireFailure(t *testing.T, err error, class origin.Class, permanent bool) *origin.Error {
 	t.Helper()
 	var failure *origin.Error
@@ -158,7 +189,7 @@ func unwrap(err error) error {
 	return nil
 }
 
-// requireBody reads the body of a GET. With an empty class, the body must be all of want. Otherwise
+// requireBody reads the body of a request. With an empty class, the body must be all of want. Otherwise
 // the GET or the reading must fail, and the bytes read must be a prefix of want. If the size was
 // known, they must be fewer than that, so that counting them shows the failure.
 func requireBody(t *testing.T, body *origin.Body, err error, want string, class origin.Class) {

@@ -132,6 +132,9 @@ func (b *bench) measure(ctx context.Context) (*report.Table, error) {
 		return nil, fmt.Errorf("one stream: %w", err)
 	}
 	sent.add(stream, s)
+	if err := b.single(ctx, t); err != nil {
+		return nil, fmt.Errorf("one connection: %w", err)
+	}
 	killed, err := b.killed(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("kill -9: %w", err)
@@ -139,6 +142,19 @@ func (b *bench) measure(ctx context.Context) (*report.Table, error) {
 	sent.addTo(t)
 	t.Add(killed)
 	return t, nil
+}
+
+// single measures a source that serves one request at a time, and answers 503 to the others.
+func (b *bench) single(ctx context.Context, t *report.Table) error {
+	o := object{size: 160 * mib, runs: 1, slow: true, kind: "single", way: copier.WayRanges, ownOnly: true}
+	s, err := b.object(ctx, o)
+	if err != nil {
+		return err
+	}
+	rate := float64(o.size) / median(s.ours, func(s sample) float64 { return s.Usage.Wall.Seconds() })
+	t.Title(fmt.Sprintf("%s from a source that serves one request at a time, at %g MB/s", report.Size(o.size), connRate/1e6))
+	t.Add(report.Row{Label: "rate, divided by that of its connection", Unit: report.Times, Figure: rate / connRate, Target: report.AtLeast(rateOfSingle)})
+	return nil
 }
 
 // progress prints the start of a measurement.

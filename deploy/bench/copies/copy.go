@@ -23,7 +23,6 @@ import (
 type engine struct {
 	task
 	copier *copier.Copier
-	source *origin.Client
 }
 
 // newEngine also limits the memory of this process, as the worker does.
@@ -34,7 +33,7 @@ func newEngine(ctx context.Context, t task) (*engine, error) {
 	}
 	cfg := t.settings()
 	debug.SetMemoryLimit(cfg.MemoryLimit())
-	return &engine{task: t, copier: ends.Copiers()[0], source: ends.Origin}, nil
+	return &engine{task: t, copier: ends.Copiers()[0]}, nil
 }
 
 // copyAll makes [task.Before], and then all copies at the same time. Its outcome has the way of the
@@ -88,12 +87,15 @@ func (e *engine) copyAtOnce(ctx context.Context, jobs []job) ([]copier.Result, e
 }
 
 func (e *engine) copy(ctx context.Context, j job) (copier.Result, error) {
-	meta, err := e.source.Head(ctx, j.URL)
-	if err != nil {
-		return copier.Result{}, err
+	work := newWork(j)
+	work.First = true
+	result, err := e.copier.Run(ctx, work)
+	if err != nil || result.Large == nil {
+		return result, err
 	}
-	spec := storage.ObjectSpec{Key: j.Key, ContentType: meta.ContentType, Metadata: map[string]string{storage.MetadataCopyID: j.Key}}
-	work := &copier.Job{URL: j.URL, Meta: meta, Spec: spec, Checkpoint: func(copier.State) {}}
+	large := *result.Large
+	work = newWork(j)
+	work.Meta = large
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if e.State != "" {
@@ -106,11 +108,23 @@ func (e *engine) copy(ctx context.Context, j job) (copier.Result, error) {
 			}
 		}
 	}
-	result, err := e.copier.Run(ctx, work)
+	result, err = e.copier.Run(ctx, work)
 	if err != nil {
 		return result, fmt.Errorf("copy %s: %w", j.URL, errors.Join(err, context.Cause(ctx)))
 	}
 	return result, nil
+}
+
+func newWork(j job) *copier.Job {
+	return &copier.Job{
+		URL: j.URL, Meta: origin.Meta{Size: -1}, Checkpoint: func(copier.State) {},
+		Server: func(origin.Meta) *storage.CopySource { return nil },
+		Spec: func(m origin.Meta) storage.ObjectSpec {
+			return storage.ObjectSpec{
+				Key: j.Key, ContentType: m.ContentType, Metadata: map[string]string{storage.MetadataCopyID: j.Key},
+			}
+		},
+	}
 }
 
 // readState returns the zero state if there is no file.

@@ -85,7 +85,10 @@ func serveSources(plainAddress, slowAddress string) error {
 }
 
 // sources serve objects of any size and name. They count the bytes that they send of each name.
-type sources struct{ sent sync.Map }
+type sources struct {
+	sent sync.Map
+	busy sync.Map // The names of /single that are being sent
+}
 
 func (s *sources) count(name string) *atomic.Int64 {
 	n, _ := s.sent.LoadOrStore(name, new(atomic.Int64))
@@ -93,10 +96,20 @@ func (s *sources) count(name string) *atomic.Int64 {
 }
 
 // handler serves /bytes/SIZE/NAME with ranges, /stream/SIZE/NAME without, and /count?name=NAME.
+// /single/SIZE/NAME serves ranges, but one request at a time: it answers 503 to any other.
 func (s *sources) handler(delay time.Duration) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /bytes/{size}/{name}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, delay, true) })
 	mux.HandleFunc("GET /stream/{size}/{name}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, delay, false) })
+	mux.HandleFunc("GET /single/{size}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("name")
+		if _, busy := s.busy.LoadOrStore(name, true); busy {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		defer s.busy.Delete(name)
+		s.serve(w, r, delay, true)
+	})
 	mux.HandleFunc("GET /count", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strconv.FormatInt(s.count(r.URL.Query().Get("name")).Load(), 10))
 	})

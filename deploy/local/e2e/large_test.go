@@ -56,7 +56,7 @@ func TestCancelledCopyLeavesNothing(t *testing.T) {
 	eventually(t, func() bool { return s.open.Load() == 0 }, "no request to the source is in flight")
 	w = waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_CANCELED)
 	require.Less(t, time.Since(start), 10*time.Second) // About a second, unless the machine is busy
-	require.Equal(t, []string{"HeadSource", "StreamCopy", "AbortUpload", "UpdateCache"}, scheduled(t, w))
+	require.Equal(t, []string{"HeadSource", "StreamCopy", "StreamCopy", "AbortUpload", "UpdateCache"}, scheduled(t, w))
 	done := activities(t, w)["StreamCopy"]
 	require.True(t, done.cancelled)
 	require.EqualValues(t, 1, done.attempts)
@@ -66,5 +66,5 @@ func TestCancelledCopyLeavesNothing(t *testing.T) {
 	close(gate)
 	eventually(t, func() bool { return ask(t, west, object, "?max_wait=5s").isCopy() }, "the next request gets the copy")
 	requireCopy(t, s.source, west, ask(t, west, object, ""))
-	require.Equal(t, 2, s.count(http.MethodHead))
+	require.Zero(t, s.count(http.MethodHead))
 }

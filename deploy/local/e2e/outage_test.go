@@ -13,10 +13,11 @@ import (
 type outcome int
 
 const (
-	copied      outcome = iota // The copy
-	original                   // The original URL, at the end of the wait
-	originalNow                // The original URL, at once
-	either                     // The copy, or the original URL by the end of the wait
+	copied       outcome = iota // The copy
+	original                    // The original URL, at the end of the wait
+	originalNow                 // The original URL, at once
+	originalSoon                // The original URL, at the end of the wait or sooner
+	either                      // The copy, or the original URL by the end of the wait
 )
 
 // outage is a failure of one dependency, in one way.
@@ -58,6 +59,8 @@ func TestOutages(t *testing.T) {
 	add("Temporal", s.temporal, outage{wait: wait, fresh: original, madeLater: true}, either)
 	add("S3", s.s3, outage{wait: wait, fresh: either}, either)
 	add("the source", s.origin, outage{wait: wait, fresh: original}, either)
+	// A reply that is cut twice in a row ends the copy.
+	all[len(all)-1].fresh = originalSoon
 	frozen := func(name string, template outage, signal func(syscall.Signal)) {
 		template.name = name
 		var thaw func()
@@ -134,6 +137,8 @@ func (x outage) check(t *testing.T, s *tappedStack, fresh string, a answer) {
 		require.Equal(t, "Cached copy could not be requested", a.body.Msg)
 		require.Less(t, a.took, 1200*time.Millisecond+slack)
 		require.Equal(t, "absent", s.status(fresh), "a pending entry is left behind")
+	case originalSoon:
+		require.True(t, isSource, "%+v", a)
 	case either:
 		require.True(t, isCopy || isSource, "%+v", a)
 	}

@@ -25,7 +25,9 @@ import (
 // workflow may run. To record a version:
 //
 //	cd deploy/local
-//	CM_TEST_RECORD=$PWD/../../workflows/testdata/$(date +%F) go test ./e2e -run TestHistoryShapes
+//	CM_TEST_RECORD=$PWD/../../workflows/testdata/VERSION go test ./e2e -run TestHistoryShapes
+//
+// VERSION is the date and, if there is a folder of that name, a word about the change.
 const recordEnv = "CM_TEST_RECORD"
 
 const (
@@ -50,14 +52,14 @@ func TestHistoryShapes(t *testing.T) {
 		{"completed", completedShape, "HeadSource StreamCopy UpdateCache", false},
 		{"existing", existingShape, "HeadSource UpdateCache", false},
 		{"retried", retriedShape, "HeadSource StreamCopy UpdateCache", false},
-		{"failed", failedShape, "HeadSource UpdateCache", false},
-		{"digest", digestShape, "HeadSource StreamCopy AbortUpload UpdateCache", false},
-		{"large", largeShape, "HeadSource StreamCopy UpdateCache", false},
-		{"resumed", resumedShape, "HeadSource StreamCopy UpdateCache", false},
-		{"rerun", rerunShape, "HeadSource StreamCopy StreamCopy UpdateCache", true},
-		{"changed", changedShape, "HeadSource StreamCopy AbortUpload HeadSource StreamCopy UpdateCache", false},
-		{"cancelled", cancelledShape, "HeadSource StreamCopy AbortUpload UpdateCache", false},
-		{"purged", purgedShape, "HeadSource StreamCopy AbortUpload UpdateCache", false},
+		{"failed", failedShape, "HeadSource StreamCopy UpdateCache", false},
+		{"digest", digestShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
+		{"large", largeShape, "HeadSource StreamCopy StreamCopy UpdateCache", false},
+		{"resumed", resumedShape, "HeadSource StreamCopy StreamCopy UpdateCache", false},
+		{"rerun", rerunShape, "HeadSource StreamCopy StreamCopy StreamCopy UpdateCache", true},
+		{"changed", changedShape, "HeadSource StreamCopy StreamCopy UpdateCache", false},
+		{"cancelled", cancelledShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
+		{"purged", purgedShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
 		{"swept", sweptShape, "SweepUploads", false},
 	} {
 		if s.onlyRecord && dir == "" {
@@ -123,11 +125,11 @@ func copyOf(t *testing.T, s *source) *workflow.WorkflowExecutionInfo {
 	return waitClosed(t, west, object, 1, completedStatus)
 }
 
-// retriedShape has the first two HEADs fail.
+// retriedShape has the first two requests fail.
 func retriedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
 	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
-		if r.Method == http.MethodHead && n <= 2 {
+		if n <= 2 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -158,7 +160,7 @@ func largeShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	return copyOf(t, newRanged(t, 12*mib, nil).source)
 }
 
-// resumedShape has the source refuse one range once, so that the next attempt resumes.
+// resumedShape has the source fail once in the middle of a copy, so that the next attempt resumes.
 func resumedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
 	w := copyOf(t, newRefusing(t, 1))
@@ -168,14 +170,14 @@ func resumedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	return w
 }
 
-// rerunShape has the source refuse one range for all attempts of a StreamCopy, so that the workflow
-// runs StreamCopy again.
+// rerunShape has the source fail for all attempts of a StreamCopy, so that the workflow runs
+// StreamCopy again.
 func rerunShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
 	const attempts = 8 // See workflows.StreamCopyPolicy
 	s := newRefusing(t, attempts)
 	object := s.object()
-	until := time.Now().Add(3 * time.Minute)
+	until := time.Now().Add(8 * time.Minute)
 	for !ask(t, west, object, "").isCopy() {
 		require.True(t, time.Now().Before(until), "no copy")
 	}
@@ -184,13 +186,24 @@ func rerunShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	return w
 }
 
-// newRefusing serves three parts. It refuses the second part the given number of times.
+// newRefusing serves three parts. It refuses the second part, and then the whole object, until it
+// has refused the whole object the given number of times. Each time ends an attempt.
 func newRefusing(t *testing.T, times int64) *source {
 	t.Helper()
-	var refused atomic.Int64
+	var parts, wholes atomic.Int64
 	return newSource(t, 12*mib, func(s *source, w http.ResponseWriter, r *http.Request, _ int) {
-		if strings.HasPrefix(r.Header.Get("Range"), "bytes=5242880-") && refused.Add(1) <= times {
-			w.Header().Set("Retry-After", "1")
+		asked := r.Header.Get("Range")
+		refused := false
+		switch {
+		case wholes.Load() >= times:
+		case strings.HasPrefix(asked, "bytes=5242880-"):
+			parts.Add(1)
+			refused = true
+		case asked == "" && parts.Load() > 0:
+			wholes.Add(1)
+			refused = true
+		}
+		if refused {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -198,11 +211,11 @@ func newRefusing(t *testing.T, times int64) *source {
 	})
 }
 
-// changedShape has the source change between HEAD and GET.
+// changedShape has the source change between the first request and the ranges.
 func changedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
 	s := newSource(t, 12*mib, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
-		if r.Method == http.MethodHead && n == 1 {
+		if n == 1 {
 			serve(w, r, s.body, `"v1"`)
 			return
 		}

@@ -19,8 +19,9 @@ type ranged struct {
 	*source
 	version int // Guarded by source.mu
 
-	sent atomic.Int64 // Bytes of bodies
-	open atomic.Int64 // GETs in flight
+	sent    atomic.Int64 // Bytes of bodies, except for the next field's
+	dropped atomic.Int64 // Bytes sent to first requests for a large object, which are closed unread
+	open    atomic.Int64 // GETs in flight
 }
 
 // newRanged serves size random bytes. If slow is not nil, it returns the gate of a range by the
@@ -37,7 +38,10 @@ func newRanged(t *testing.T, size int, slow func(first int64) <-chan struct{}) *
 		if r.Method == http.MethodGet {
 			s.open.Add(1)
 			defer s.open.Add(-1)
-			counted := &counter{ResponseWriter: w, s: s, ctx: r.Context()}
+			counted := &counter{ResponseWriter: w, count: &s.sent, ctx: r.Context()}
+			if r.Header.Get("Range") == "" && size > 8*mib {
+				counted.count = &s.dropped
+			}
 			if slow != nil {
 				var first int64
 				_, _ = fmt.Sscanf(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "%d-", &first)
@@ -63,9 +67,9 @@ func (s *ranged) change() {
 // counter counts the bytes that it sends. It sends slowly until its gate, if it has one, is closed.
 type counter struct {
 	http.ResponseWriter
-	s    *ranged
-	ctx  context.Context
-	gate <-chan struct{}
+	count *atomic.Int64
+	ctx   context.Context
+	gate  <-chan struct{}
 }
 
 // chunk is the number of bytes that a slow range sends at a time. It keeps the range above
@@ -94,9 +98,9 @@ func (c *counter) Write(p []byte) (sent int, err error) {
 // send counts bytes before it sends them, so that a client that has them finds them counted. It
 // takes back the count of bytes that it could not send.
 func (c *counter) send(p []byte) (int, error) {
-	c.s.sent.Add(int64(len(p)))
+	c.count.Add(int64(len(p)))
 	n, err := c.ResponseWriter.Write(p)
-	c.s.sent.Add(int64(n - len(p)))
+	c.count.Add(int64(n - len(p)))
 	return n, err
 }
 

@@ -83,7 +83,7 @@ func TestStatusShowsProgress(t *testing.T) {
 	s := newRanged(t, 22*mib, after(10*mib, gate))
 	object := s.object()
 	require.Equal(t, "absent", statusOf(t, 0, west, object).Status)
-	require.Zero(t, s.count(http.MethodHead), "the status request caused a copy")
+	require.Zero(t, s.count(http.MethodGet), "the status request caused a copy")
 	ask(t, west, object, "?max_wait=0")
 	eventually(t, func() bool {
 		now := statusOf(t, 1, west, object)

@@ -1,0 +1,90 @@
+package activities
+
+import (
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+)
+
+// Row counts failures in a row: attempts of one StreamCopy that failed, without storing anything
+// more in the meantime. It travels from attempt to attempt in the heartbeat.
+type Row struct {
+	// Class is the class of the last failure, and Count the number of failures of this class at the
+	// row's end.
+	Class string `json:"class,omitempty"`
+	Count int    `json:"count,omitempty"`
+	// Since is the time of the row's first failure, of any class.
+	Since time.Time `json:"since,omitzero"`
+	// Done is the number of bytes in the bucket during the row.
+	Done int64 `json:"done,omitempty"`
+}
+
+const (
+	// maxShape is how often a copy may fail because of how the source answers. That does not change
+	// by itself. A response may be damaged on its way, but hardly twice.
+	maxShape   = 4
+	maxDamaged = 2
+	// firstPatience is how long the first request is repeated while the source fails. The client
+	// may have more luck with the source itself, and the next client starts another copy.
+	firstPatience = 10 * time.Second
+	// maxRetryAfter is the longest delay requested by a source for which a copy without stored parts
+	// waits. It ends with a longer one, and front ends restart it after the delay.
+	maxRetryAfter = 10 * time.Second
+)
+
+// next returns the row after another failure. A handover is no failure of the copy.
+func (r Row) next(class string, done int64, now time.Time) Row {
+	switch {
+	case class == ClassHandover:
+		return r
+	case r.Count == 0 || done > r.Done:
+		return Row{Class: class, Count: 1, Since: now, Done: done}
+	case class != r.Class:
+		r.Class, r.Count = class, 0
+	}
+	r.Count++
+	return r
+}
+
+// over reports whether the copy failed so often in the same way, the last time with f, that another
+// attempt is a waste.
+func (r Row) over(f Failure, first bool, now time.Time) bool {
+	switch {
+	case f.RetryAfter > maxRetryAfter:
+		return r.Done == 0
+	case f.Class == string(origin.ClassCorrupt), f.Class == string(origin.ClassMalformed):
+		return r.Count >= maxDamaged
+	case f.ofShape():
+		return r.Count >= maxShape
+	default:
+		return first && f.ofSource() && now.Sub(r.Since) >= firstPatience
+	}
+}
+
+// needsStream reports whether the next attempt reads the object as one stream, because its ranges
+// keep ending early, or keep stalling. Stored parts are worth the wait for a source that stalls.
+func (r Row) needsStream() bool {
+	return r.Count > 1 && (r.Class == string(origin.ClassTruncated) || r.Class == ClassStalled && r.Done == 0)
+}
+
+// ofShape reports whether the failure comes from how the source answers, rather than from an outage.
+func (f Failure) ofShape() bool {
+	switch origin.Class(f.Class) {
+	case origin.ClassTruncated, origin.ClassUnverifiable, origin.ClassCorrupt, origin.ClassMalformed,
+		origin.ClassTooManyRedirects:
+		return true
+	case origin.ClassBadHTTPStatus:
+		return f.Status < 400
+	default:
+		return false
+	}
+}
+
+// ofSource reports whether the source failed, rather than one of our own parts.
+func (f Failure) ofSource() bool {
+	switch f.Class {
+	case string(origin.ClassUnreachable), string(origin.ClassBadHTTPStatus), ClassStalled:
+		return true
+	}
+	return f.ofShape()
+}
