@@ -22,6 +22,9 @@
 //
 // # Decisions
 //
+// 2026-11-25: the CORS rule allows every origin, or there is none. A list of origins can't work: a
+// browser sends `Origin: null` after a redirect to another origin.
+//
 // 2026-11-23: payloads are not signed. The signed checksum guards them against accidents, and TLS
 // against everything else. A second hash of the payload costs more than the rest of a copy.
 //

@@ -21,6 +21,9 @@ type Pool struct {
 	// Lifespan is how long the bucket's lifecycle rule keeps a copy, in whole days. 0 means for
 	// ever.
 	Lifespan time.Duration
+	// CORS has Setup add a CORS rule by which scripts of every site can read copies. Otherwise Setup
+	// removes that rule.
+	CORS bool
 	// Checksum is the checksum with which the server verifies uploads. Empty means
 	// ChecksumCRC64NVME.
 	Checksum Checksum

@@ -10,13 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Setup creates the bucket if it is missing, and sets its lifecycle rules unless they are as
-// configured. Then it probes whether the server supports the pool's settings. It returns lines for
-// a person that report its changes. With dryRun it changes nothing, and the lines report the
-// changes that it would make.
+// Setup creates the bucket if it is missing, and sets its lifecycle rules and its CORS rule unless
+// they are as configured. Then it probes whether the server supports the pool's settings. It
+// returns lines for a person that report its changes. With dryRun it changes nothing, and the lines
+// report the changes that it would make.
 //
-// A server without lifecycle rules gets a warning and no error: it keeps copies for ever. If the
-// probe fails, the error names the settings that work, if there are any.
+// A server without lifecycle rules or CORS rules gets a warning and no error. Without lifecycle
+// rules it keeps copies for ever. If the probe fails, the error names the settings that work, if
+// there are any.
 func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 	name := "bucket " + b.pool.Bucket
 	_, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.pool.Bucket})
@@ -26,9 +27,11 @@ func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 	case !isStatus(err, http.StatusNotFound):
 		return nil, fmt.Errorf("%s: %w", name, err)
 	case dryRun:
-		return []string{
-			name + ": would create it in " + b.pool.Region, name + ": would set lifecycle rules", b.wouldProbe(name),
-		}, nil
+		lines := []string{name + ": would create it in " + b.pool.Region, name + ": would set lifecycle rules"}
+		if b.pool.CORS {
+			lines = append(lines, name+": would set CORS rules")
+		}
+		return append(lines, b.wouldProbe(name)), nil
 	default:
 		if err := b.create(ctx); err != nil {
 			return nil, fmt.Errorf("create %s: %w", name, err)
@@ -37,6 +40,8 @@ func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 	}
 	rules, err := b.setupLifecycle(ctx, name, dryRun)
 	lines := append([]string{said}, rules...)
+	rules, corsErr := b.setupCORS(ctx, name, dryRun)
+	lines, err = append(lines, rules...), errors.Join(err, corsErr)
 	if dryRun {
 		return append(lines, b.wouldProbe(name)), err
 	}

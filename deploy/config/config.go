@@ -95,6 +95,7 @@ type SQS struct {
 type S3 struct {
 	BucketBase   string        `yaml:"bucket_base" env:"BUCKET_BASE" doc:"buckets are named BUCKET_BASE-REGION unless a pool sets bucket"`
 	LifespanDays int           `yaml:"lifespan_days" env:"LIFESPAN_DAYS" doc:"days after which the bucket deletes a copy (a lifecycle rule that setup creates); 0 keeps copies"`
+	CORS         bool          `yaml:"cors" env:"CORS" doc:"let scripts of every site read copies (a CORS rule that setup creates); false removes only that rule"`
 	PartSize     Size          `yaml:"part_size" env:"PART_SIZE" doc:"size of a part, at least 5MiB. Objects of up to 8MiB are one request; objects of more than 10,000 parts have larger parts"`
 	PresignFor   time.Duration `yaml:"presign_for" env:"PRESIGN_FOR" doc:"longest validity of a redirect to a private bucket; at most 168h, and never longer than the credentials'"`
 }
@@ -158,7 +159,7 @@ func Default() Config {
 			NegativeTTL: 30 * time.Second, UnmirrorableTTL: time.Hour, RetryAfter: 10 * time.Second, RetryMax: 5 * time.Minute,
 		},
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, MaxReceives: 10},
-		S3:  S3{LifespanDays: 30, PartSize: 8 << 20, PresignFor: time.Hour},
+		S3:  S3{LifespanDays: 30, CORS: true, PartSize: 8 << 20, PresignFor: time.Hour},
 		Worker: Worker{
 			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, Memory: 1 << 30, Parts: 6, Bridge: true, Receivers: 4,
 		},

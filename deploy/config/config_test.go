@@ -49,6 +49,11 @@ func TestFileOverridesDefaultsAndEnvironmentOverridesFile(t *testing.T) {
 	require.Equal(t, "mirror-us-west-2", pools[0].Bucket)
 	require.Equal(t, "other", pools[1].Bucket)
 	require.Equal(t, 30*24*time.Hour, pools[1].Lifespan)
+	require.True(t, pools[0].CORS && pools[1].CORS)
+
+	c, err = load(t, minimal, "CLOUD_MIRROR_S3_CORS=false")
+	require.NoError(t, err)
+	require.False(t, c.StoragePools()[0].CORS || c.StoragePools()[1].CORS)
 }
 
 func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {

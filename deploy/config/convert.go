@@ -35,6 +35,7 @@ func (c *Config) StoragePools() []storage.Pool {
 			PublicURL:   p.PublicURL,
 			PresignFor:  c.S3.PresignFor,
 			Lifespan:    time.Duration(c.S3.LifespanDays) * 24 * time.Hour,
+			CORS:        c.S3.CORS,
 			Checksum:    storage.Checksum(p.Checksum),
 			SignPayload: p.SignPayload,
 			Overwrite:   p.Overwrite,

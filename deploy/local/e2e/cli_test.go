@@ -59,7 +59,7 @@ func TestSecondSetupChangesNothing(t *testing.T) {
 		for _, did := range []string{"created", "registered M", "would set", "would create", "would register", ": set"} {
 			require.NotContains(t, out, did)
 		}
-		for _, has := range []string{"bucket cloud-mirror-local-us-west-2", "queue cloud-mirror_dead", "search attributes"} {
+		for _, has := range []string{"bucket cloud-mirror-local-us-west-2: CORS rules are as configured", "queue cloud-mirror_dead", "search attributes"} {
 			require.Contains(t, out, has)
 		}
 	}
