@@ -79,7 +79,9 @@ func TestCORS(t *testing.T) {
 	want := map[string]string{
 		"Access-Control-Allow-Origin": "*", "Access-Control-Max-Age": "900", "Access-Control-Request-Method": "*",
 		"Access-Control-Allow-Methods": "OPTIONS,GET,HEAD,POST,PUT,DELETE,TRACE,CONNECT",
-		"Access-Control-Allow-Headers": "X-Requested-With,Content-Type,Authorization,Accept,Origin,Cache-Control",
+		"Access-Control-Allow-Headers": "X-Requested-With,Content-Type,Authorization,Accept,Origin,Cache-Control,Prefer,Range," +
+			"If-Match,If-Modified-Since,If-None-Match,If-Range,If-Unmodified-Since",
+		"Access-Control-Expose-Headers": "Cache-Status,Cloud-Mirror-Region,Preference-Applied,Retry-After",
 	}
 	for name, tc := range map[string]struct {
 		method, target, origin string
