@@ -43,7 +43,7 @@ unit: ## Run the tests of all packages that need no server, in seconds (the inne
 		while read -r dir; do grep -qsE '$(SERVERS)' "$$dir"/*_test.go || echo "$$dir"; done | xargs -r go test); done
 
 .PHONY: test
-test: redis $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
+test: redis chromium $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
 	@$(LOCAL) exec -- go test -race ./...
 	@cd deploy/local && go test -race -timeout 20m ./...
 	@cd deploy/bench && go test -race ./...
@@ -109,4 +109,8 @@ api-lint: ## Lint the API reference, which needs npx
 
 .PHONY: redis
 redis: # Tests need a real redis
-	@command -v redis-server >/dev/null || ./deploy/install-redis.sh
+	@command -v redis-server >/dev/null || ./deploy/install.sh redis-server
+
+.PHONY: chromium
+chromium: # A test needs a real browser, by one of the names in deploy/local/e2e/browser_test.go
+	@command -v chromium chromium-browser google-chrome >/dev/null || ./deploy/install.sh chromium

@@ -14,6 +14,9 @@
 //
 // # Decisions
 //
+// 2026-11-25: a page in Chromium gets its fetches from the test by HTTP, and sends their results
+// back. A driver such as chromedp would be one more dependency, for one function.
+//
 // 2026-11-25: tests edit the stack's configuration as a YAML tree. Before, Go types repeated the
 // product's configuration.
 //

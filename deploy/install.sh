@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs redis-server or chromium, which the tests need, with the system's package manager. A user
+# other than root only learns what to install.
+set -eu
+program=${1-}
+case $program in
+redis-server) apt=redis-server dnf=redis apk=redis brew=redis ;;
+chromium) apt=chromium dnf=chromium apk=chromium brew="--cask chromium" ;;
+*)
+	echo "usage: install.sh redis-server|chromium" >&2
+	exit 2
+	;;
+esac
+install() {
+	if command -v apt-get >/dev/null; then
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$apt"
+	elif command -v dnf >/dev/null; then
+		dnf install -y -q "$dnf"
+	elif command -v apk >/dev/null; then
+		apk add -q "$apk"
+	else
+		return 1
+	fi
+}
+# Show the package manager's output only if it fails.
+if [ "$(id -u)" = 0 ] && out=$(install 2>&1); then
+	exit 0
+fi
+[ -z "${out:-}" ] || printf '%s\n' "$out" >&2
+echo "$program is missing; install it with your package manager (apt-get install $apt, dnf install $dnf, brew install $brew) and try again" >&2
+exit 1
