@@ -43,7 +43,7 @@ unit: ## Run the tests of all packages that need no server, in seconds (the inne
 		while read -r dir; do grep -qsE '$(SERVERS)' "$$dir"/*_test.go || echo "$$dir"; done | xargs -r go test); done
 
 .PHONY: test
-test: redis chromium $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
+test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
 	@$(LOCAL) exec -- go test -race ./...
 	@cd deploy/local && go test -race -timeout 20m ./...
 	@cd deploy/bench && go test -race ./...
@@ -114,3 +114,8 @@ redis: # Tests need a real redis
 .PHONY: chromium
 chromium: # A test needs a real browser, by one of the names in deploy/local/e2e/browser_test.go
 	@command -v chromium chromium-browser google-chrome >/dev/null || ./deploy/install.sh chromium
+
+.PHONY: clients
+clients: # A test needs real clients
+	@for program in curl wget aria2c rclone pip3 npm; do \
+		command -v $$program >/dev/null || ./deploy/install.sh $$program; done

@@ -1,19 +1,26 @@
 #!/usr/bin/env bash
-# Installs redis-server or chromium, which the tests need, with the system's package manager. A user
-# other than root only learns what to install.
+# Installs a program that the tests need, with the system's package manager. It leaves a program that
+# exists alone, and removes no package. A user other than root only learns what to install.
 set -eu
 program=${1-}
 case $program in
 redis-server) apt=redis-server dnf=redis apk=redis brew=redis ;;
 chromium) apt=chromium dnf=chromium apk=chromium brew="--cask chromium" ;;
+aria2c) apt=aria2 dnf=aria2 apk=aria2 brew=aria2 ;;
+pip3) apt=python3-pip dnf=python3-pip apk=py3-pip brew=python ;;
+npm) apt=npm dnf=npm apk=npm brew=node ;;
+curl | wget | rclone) apt=$program dnf=$program apk=$program brew=$program ;;
 *)
-	echo "usage: install.sh redis-server|chromium" >&2
+	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm" >&2
 	exit 2
 	;;
 esac
+if command -v "$program" >/dev/null; then
+	exit 0
+fi
 install() {
 	if command -v apt-get >/dev/null; then
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$apt"
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove "$apt"
 	elif command -v dnf >/dev/null; then
 		dnf install -y -q "$dnf"
 	elif command -v apk >/dev/null; then

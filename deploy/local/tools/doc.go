@@ -8,6 +8,7 @@
 //   - A half-written program is never visible: a build happens in its own folder, and a rename
 //     publishes the result.
 //   - A build does not depend on the current folder, nor on the user's GOFLAGS, GOOS or workspace.
+//   - make test installs missing programs only, and leaves those that exist alone.
 //   - The user sees the progress of a build: a spinner on a terminal, lines elsewhere.
 //
 // # Decisions
