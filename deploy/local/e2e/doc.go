@@ -14,6 +14,10 @@
 //
 // # Decisions
 //
+// 2026-11-25: real clients request a front end between two recording proxies. Their own logs differ
+// by version, and Go's HTTP client uses no proxy on loopback. apt is not among them: machines
+// without Debian's tools could not run the tests.
+//
 // 2026-11-25: a page in Chromium gets its fetches from the test by HTTP, and sends their results
 // back. A driver such as chromedp would be one more dependency, for one function.
 //
