@@ -10,6 +10,8 @@
 //   - Every change of an entry is one atomic script, so exactly one of any number of callers of
 //     [Redis.Acquire] gets the lease.
 //   - A purge leaves a new generation. A copy that started under an older one can't be published.
+//   - [Redis.Drop] never deletes an entry that changed since it was read. One of any number of
+//     callers of [Redis.Claim] takes the claim.
 //   - An entry never outlives its deadline, no matter when redis deletes the key.
 //   - An undecodable entry is absent, is removed, and is counted.
 //   - A [NearCache] serves an entry from memory for at most 100 ms after it changed in redis. It

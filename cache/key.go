@@ -12,7 +12,7 @@ const channel = "cm:changed"
 // URL. Key is injective because neither a pool id nor a hash has a slash. The key has the hash in
 // base64, which takes a third less memory. The braces are a hash tag
 // (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/): they keep an entry
-// and its generation in one slot of a redis cluster.
+// and its generation, failures and claim in one slot of a redis cluster.
 func Key(pool, hash string) string {
 	if sum, err := hex.DecodeString(hash); err == nil {
 		hash = base64.RawURLEncoding.EncodeToString(sum)
@@ -25,3 +25,5 @@ func Key(pool, hash string) string {
 func failuresKey(key string) string { return key + ":row" }
 
 func generationKey(key string) string { return key + ":generation" }
+
+func claimKey(key string) string { return key + ":verified" }

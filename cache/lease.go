@@ -42,11 +42,8 @@ func (r *Redis) Acquire(ctx context.Context, key, owner string, lease time.Durat
 // Release deletes the lease that [Redis.Acquire] returned, so that the next request can acquire it
 // at once. If the entry has changed since, Release leaves it alone without an error.
 func (r *Redis) Release(ctx context.Context, key string, lease Entry) error {
-	value, err := encode(lease)
-	if err != nil {
-		return err
-	}
-	return r.drop(ctx, key, value)
+	_, err := r.Drop(ctx, key, lease)
+	return err
 }
 
 // Abandon deletes a pending entry regardless of its owner, for a copy that will not be made. It
@@ -59,5 +56,6 @@ func (r *Redis) Abandon(ctx context.Context, key string) error {
 	if entry, err := decode(value); err != nil || entry.State != Pending {
 		return nil //nolint:nilerr // the next read deletes an undecodable value
 	}
-	return r.drop(ctx, key, value)
+	_, err = r.drop(ctx, key, value)
+	return err
 }

@@ -148,6 +148,14 @@ func (n *NearCache) Purge(ctx context.Context, key string) (int64, error) {
 	return generation, err
 }
 
+// Drop is [Redis.Drop]. It also drops the entry from memory, without waiting for redis's
+// invalidation.
+func (n *NearCache) Drop(ctx context.Context, key string, e Entry) (bool, error) {
+	dropped, err := n.Redis.Drop(ctx, key, e)
+	n.forget(key)
+	return dropped, err
+}
+
 // forget drops entries from memory and keeps running reads of them from storing theirs.
 func (n *NearCache) forget(keys ...string) {
 	n.mu.Lock()

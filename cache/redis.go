@@ -122,14 +122,27 @@ func (r *Redis) read(ctx context.Context, key, value string) (Entry, error) {
 	if err != nil {
 		r.undecodable()
 	}
-	return Entry{}, r.drop(ctx, key, value)
+	_, err = r.drop(ctx, key, value)
+	return Entry{}, err
 }
 
-func (r *Redis) drop(ctx context.Context, key, value string) error {
-	if _, err := r.run(ctx, r.scripts.drop, key, value, channel); err != nil {
-		return fmt.Errorf("drop cache entry: %w", err)
+// Drop deletes the entry if it still is e, which was read before. It returns whether it did. Drop
+// wakes the object's waiters.
+func (r *Redis) Drop(ctx context.Context, key string, e Entry) (bool, error) {
+	value, err := encode(e)
+	if err != nil {
+		return false, err
 	}
-	return nil
+	return r.drop(ctx, key, value)
+}
+
+// drop deletes the entry if it still has the value, and returns whether it did.
+func (r *Redis) drop(ctx context.Context, key, value string) (bool, error) {
+	cmd, err := r.run(ctx, r.scripts.drop, key, value, channel)
+	if err != nil {
+		return false, fmt.Errorf("drop cache entry: %w", err)
+	}
+	return cmd.Bool()
 }
 
 // Generation returns the generation of the object's last purge, or 0 if redis remembers none. Redis

@@ -4,9 +4,11 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
@@ -25,6 +27,14 @@ type Cache interface {
 
 	// Release deletes the entry if it still is lease. Otherwise it does nothing and returns nil.
 	Release(ctx context.Context, key string, lease cache.Entry) error
+
+	// Drop deletes the entry if it still is e, and returns whether it did.
+	Drop(ctx context.Context, key string, e cache.Entry) (bool, error)
+
+	// Claim takes the claim on verifying the object for the time of d. It returns 0 to the caller
+	// that took it, and otherwise how long the current claim lasts. Exactly one of any number of
+	// concurrent callers takes it. No claim affects the entry.
+	Claim(ctx context.Context, key string, d time.Duration) (time.Duration, error)
 
 	// Abandon deletes a pending entry of any owner. Otherwise it does nothing and returns nil.
 	Abandon(ctx context.Context, key string) error
@@ -79,6 +89,10 @@ func Run(t *testing.T, c Cache) {
 		"a copy from before a purge can't be published": staleGeneration,
 		"generations grow":                              generationsGrow,
 		"failures are counted until there is a copy":    failures,
+		"an entry is dropped unless it has changed":     dropUnchanged,
+		"one of many callers takes the claim":           oneClaim,
+		"an expired claim can be taken":                 expiredClaim,
+		"a claim does not affect the entry":             claimAside,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c, cache.Key("s3_test", prefix+name)) })
 	}
@@ -235,6 +249,75 @@ func failures(t *testing.T, c Cache, key string) {
 	_, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
 	count("x", 1, 1)
+}
+
+func dropUnchanged(t *testing.T, c Cache, key string) {
+	now := time.Now()
+	older, newer := Rules().Present(now, now.Add(24*time.Hour)), Rules().Present(now.Add(time.Second), now.Add(25*time.Hour))
+	drop := func(e cache.Entry) bool {
+		t.Helper()
+		dropped, err := c.Drop(t.Context(), key, e)
+		require.NoError(t, err)
+		return dropped
+	}
+	require.False(t, drop(older), "there is no entry")
+	require.NoError(t, c.Put(t.Context(), key, 0, older))
+	read := get(t, c, key)
+	require.NoError(t, c.Put(t.Context(), key, 0, newer))
+	require.False(t, drop(read), "the entry has changed")
+	read = get(t, c, key)
+	require.Equal(t, newer.Deadline.UnixMilli(), read.Deadline.UnixMilli())
+	require.True(t, drop(read))
+	require.Equal(t, cache.Absent, get(t, c, key).State)
+	require.False(t, drop(read))
+}
+
+func oneClaim(t *testing.T, c Cache, key string) {
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			left, err := c.Claim(t.Context(), key, time.Minute)
+			switch {
+			case assert.NoError(t, err) && left == 0:
+				taken.Add(1)
+			default:
+				assert.Positive(t, left)
+				assert.LessOrEqual(t, left, time.Minute)
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 1, taken.Load())
+	left, err := c.Claim(t.Context(), key+"2", time.Minute)
+	require.NoError(t, err)
+	require.Zero(t, left, "a claim on one object is a claim on another")
+}
+
+func expiredClaim(t *testing.T, c Cache, key string) {
+	start := time.Now()
+	left, err := c.Claim(t.Context(), key, 50*time.Millisecond)
+	require.NoError(t, err)
+	require.Zero(t, left)
+	require.Eventually(t, func() bool {
+		left, err := c.Claim(t.Context(), key, time.Minute)
+		require.LessOrEqual(t, left, 50*time.Millisecond)
+		return err == nil && left == 0
+	}, 5*time.Second, 5*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(start), 50*time.Millisecond)
+}
+
+func claimAside(t *testing.T, c Cache, key string) {
+	left, err := c.Claim(t.Context(), key, time.Minute)
+	require.NoError(t, err)
+	require.Zero(t, left)
+	require.Equal(t, cache.Absent, get(t, c, key).State)
+	acquire(t, c, key, "a", time.Minute)
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	left, err = c.Claim(t.Context(), key, time.Minute)
+	require.NoError(t, err)
+	require.Positive(t, left, "the entry released the claim")
+	require.Equal(t, cache.Present, get(t, c, key).State)
 }
 
 func get(t *testing.T, c Cache, key string) cache.Entry {

@@ -23,6 +23,7 @@ type Memory struct {
 	entries     map[string]cache.Entry
 	generations map[string]int64
 	failures    map[string]row
+	claims      map[string]time.Time // when they expire
 	waiting     map[string][]chan struct{}
 }
 
@@ -63,7 +64,7 @@ func (m *Memory) lock(ctx context.Context) (func(), error) {
 func (m *Memory) init() {
 	if m.entries == nil {
 		m.entries, m.generations, m.failures = map[string]cache.Entry{}, map[string]int64{}, map[string]row{}
-		m.waiting = map[string][]chan struct{}{}
+		m.waiting, m.claims = map[string][]chan struct{}{}, map[string]time.Time{}
 	}
 }
 
@@ -117,13 +118,35 @@ func (m *Memory) Acquire(
 
 // Release is [cache.Redis.Release].
 func (m *Memory) Release(ctx context.Context, key string, lease cache.Entry) error {
+	_, err := m.Drop(ctx, key, lease)
+	return err
+}
+
+// Drop is [cache.Redis.Drop].
+func (m *Memory) Drop(ctx context.Context, key string, e cache.Entry) (bool, error) {
 	unlock, err := m.lock(ctx)
 	defer unlock()
-	if err == nil && m.entries[key] == lease {
-		delete(m.entries, key)
-		m.wake(key)
+	if current, ok := m.entries[key]; err != nil || !ok || current != e {
+		return false, err
 	}
-	return err
+	delete(m.entries, key)
+	m.wake(key)
+	return true, nil
+}
+
+// Claim is [cache.Redis.Claim].
+func (m *Memory) Claim(ctx context.Context, key string, d time.Duration) (time.Duration, error) {
+	unlock, err := m.lock(ctx)
+	defer unlock()
+	if err != nil {
+		return 0, err
+	}
+	now := time.Now()
+	if left := m.claims[key].Sub(now); left > 0 {
+		return left, nil
+	}
+	m.claims[key] = now.Add(d)
+	return 0, nil
 }
 
 // Abandon is [cache.Redis.Abandon].

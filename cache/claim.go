@@ -1,0 +1,29 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Claim takes the claim on verifying the object for the time of d, at least 1 ms. It returns 0 to
+// the caller that took it, and otherwise how long the current claim lasts. One of any number of
+// callers takes the claim in each d. A claim is independent of the entry, and can't be released.
+func (r *Redis) Claim(ctx context.Context, key string, d time.Duration) (time.Duration, error) {
+	left, err := guarded(ctx, r.breaker, func(ctx context.Context) (time.Duration, error) {
+		name := claimKey(key)
+		err := r.client.SetArgs(ctx, name, "", redis.SetArgs{Mode: "NX", TTL: d}).Err()
+		if !errors.Is(err, redis.Nil) {
+			return 0, err
+		}
+		left, err := r.client.PTTL(ctx, name).Result()
+		return max(left, time.Millisecond), err // it may have expired since
+	})
+	if err != nil {
+		return 0, fmt.Errorf("claim verification: %w", err)
+	}
+	return left, nil
+}
