@@ -14,6 +14,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
 func TestPrefer(t *testing.T) {
@@ -156,6 +157,22 @@ func TestAutoRegion(t *testing.T) {
 	require.Equal(t, "present", f.ask(t, "GET", status, "From", "west").body["status"])
 	require.Equal(t, 404, f.ask(t, "GET", status, "From", "nowhere").status)
 	require.Equal(t, 404, newFixture(t).ask(t, "GET", auto).status, "auto is not configured")
+}
+
+// An auto path is kept for each region, so that its answers are reused.
+func TestAutoPathIsKept(t *testing.T) {
+	s := &signer{Memory: &storagetest.Memory{}, works: time.Hour}
+	f := newFixture(t, func(o *options) {
+		o.flight.Pools[0].Bucket = s
+		o.RegionOf = func(r *http.Request) (string, bool) { return r.Header.Get("From"), true }
+	})
+	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	auto := strings.Replace(path(""), "/us-west-2/", "/auto/", 1)
+	for range 3 {
+		require.Contains(t, f.ask(t, "GET", auto, "From", "us-west-2").location, "/GET/1")
+		require.Equal(t, source, f.ask(t, "GET", auto+"?max_wait=0", "From", "us-east-1").location, "another region")
+	}
+	require.Equal(t, 1, s.made)
 }
 
 func TestStatus(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 )
 
 // known keeps the targets of recent redirects by path. The target of a path never changes, so
-// entries are only evicted for room.
+// entries are only evicted for room. A path with the region auto has a target for each region.
 type known struct {
 	targets *otter.Cache[string, *knownTarget]
 }
@@ -41,6 +41,20 @@ func (k known) get(path string) (*knownTarget, bool) {
 		return nil, false
 	}
 	return k.targets.GetIfPresent(path)
+}
+
+// add returns the kept target of a path that the router resolved, and keeps it if it is new. The
+// target of an auto path is kept for its region. The space keeps clients from requesting that key.
+func (k known) add(path string, target *flight.Target, auto bool) *knownTarget {
+	if auto {
+		path = target.Object.Region + " " + path
+		if t, ok := k.get(path); ok {
+			return t
+		}
+	}
+	t := &knownTarget{Target: target}
+	k.keep(path, t)
+	return t
 }
 
 func (k known) keep(path string, t *knownTarget) {

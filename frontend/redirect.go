@@ -63,12 +63,8 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 		refuse(w, s.metrics, err)
 		return
 	}
-	t := &knownTarget{Target: target}
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if !auto { // Another client's auto is another region.
-		s.known.keep(path, t)
-	}
-	s.serve(w, r, t, path)
+	s.serve(w, r, s.known.add(path, target, auto), path)
 }
 
 // redirectUnlocated redirects a client whose region is unknown to the source.
