@@ -69,6 +69,7 @@ func (q *queueDouble) requests(action queue.Action) (n int) {
 // fixture is a front end with doubles around it.
 type fixture struct {
 	handler http.Handler
+	flights *flight.Group
 	cache   *cachetest.Memory
 	queue   *queueDouble
 	bucket  *storagetest.Memory // of us-west-2
@@ -115,6 +116,7 @@ func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 		e(&o)
 	}
 	o.Flights = flight.NewGroup(o.flight)
+	f.flights = o.Flights
 	f.handler = frontend.New(o.Options)
 	return f
 }

@@ -120,23 +120,37 @@ type remembering struct {
 func (r remembering) Remembered(string, time.Time) (cache.Entry, bool) { return r.entry, true }
 
 func TestHitAllocatesNothing(t *testing.T) {
-	f := newFixture(t, func(o *options) {
-		o.Log = zerolog.Nop()
-		o.Entries = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
-	})
-	r := httptest.NewRequest(http.MethodGet, path(""), nil)
-	w := discard{http.Header{}}
-	f.handler.ServeHTTP(w, r)
-	require.Equal(t, copyURL("GET"), w.header.Get("Location"))
-	require.Zero(t, testing.AllocsPerRun(100, func() { f.handler.ServeHTTP(w, r) }))
+	for name, tc := range map[string]struct {
+		entry cache.Entry
+		heads int64
+	}{
+		"a new copy":               {cachetest.Rules().Present(time.Now(), time.Time{}), 0},
+		"a copy that was verified": {aged(), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bucket := &headedBucket{Memory: &storagetest.Memory{}}
+			f := newFixture(t, verifying(bucket), func(o *options) {
+				o.Log = zerolog.Nop()
+				o.Entries = remembering{entry: tc.entry}
+			})
+			f.put(t, tc.entry)
+			r := httptest.NewRequest(http.MethodGet, path(""), nil)
+			w := discard{http.Header{}}
+			f.handler.ServeHTTP(w, r)
+			require.Equal(t, copyURL("GET"), w.header.Get("Location"))
+			require.Eventually(t, func() bool { return bucket.heads.Load() == tc.heads }, 5*time.Second, time.Millisecond)
+			f.endVerifications() // They allocate.
+			require.Zero(t, testing.AllocsPerRun(100, func() { f.handler.ServeHTTP(w, r) }))
+		})
+	}
 }
 
 // BenchmarkHit compares the handler, with the entry in memory, to a bare router with the same
-// answer.
+// answer. The copy was verified before.
 func BenchmarkHit(b *testing.B) {
-	f := newFixture(b, func(o *options) {
+	f := newFixture(b, verifying(&headedBucket{Memory: &storagetest.Memory{}}), func(o *options) {
 		o.Log = zerolog.Nop()
-		o.Entries = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
+		o.Entries = remembering{entry: aged()}
 	})
 	body := []byte(f.ask(b, "GET", path("")).raw)
 	bare := httprouter.New()

@@ -158,6 +158,7 @@ func (s *redirects) answer(
 		h["Location"], h["Content-Type"], h["Cache-Control"] = copied.location, contentType, noStore
 		w.WriteHeader(d.Status)
 		_, _ = io.WriteString(w, copied.body) // An error means that the client is gone.
+		s.flights.Served(c.Target, e, now)
 	case toSource:
 		h.Set("Location", c.Object.URL)
 		writeJSON(w, d.Status, sourceRedirectBody{URL: c.Object.URL, Msg: why(d.Reason, e, c.total)})

@@ -74,6 +74,7 @@ type Redis struct {
 // Cache configures how long entries are trusted.
 type Cache struct {
 	TTL             time.Duration `yaml:"ttl" env:"TTL" doc:"how long a copy is assumed to exist without another HEAD of the bucket"`
+	VerifyEvery     time.Duration `yaml:"verify_every" env:"VERIFY_EVERY" doc:"how often, at most, front ends HEAD the bucket in the background for a copy that clients are redirected to, to notice one that was deleted there; 0 disables this"`
 	ExpiryMargin    time.Duration `yaml:"expiry_margin" env:"EXPIRY_MARGIN" doc:"stop redirecting to a copy this long before the bucket deletes it"`
 	Lease           time.Duration `yaml:"lease" env:"LEASE" doc:"how long a copy may make no progress before the next request restarts it; at most 60s"`
 	NegativeTTL     time.Duration `yaml:"negative_ttl" env:"NEGATIVE_TTL" doc:"how long a permanent error, such as the source's 404, is answered from the cache"`
@@ -155,7 +156,7 @@ func Default() Config {
 			MaxConnsPerHost: 64, UserAgent: "cloud-mirror/1",
 		},
 		Cache: Cache{
-			TTL: 24 * time.Hour, ExpiryMargin: 3 * time.Hour, Lease: time.Minute,
+			TTL: 24 * time.Hour, VerifyEvery: 10 * time.Minute, ExpiryMargin: 3 * time.Hour, Lease: time.Minute,
 			NegativeTTL: 30 * time.Second, UnmirrorableTTL: time.Hour, RetryAfter: 10 * time.Second, RetryMax: 5 * time.Minute,
 		},
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, MaxReceives: 10},

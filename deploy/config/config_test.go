@@ -87,6 +87,8 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"alias":                     {add("frontend: {purge_token: *hunter2}"), "", "line "},
 		"bad endpoint":              {replace("http://localhost:9000", "localhost:9000"), "", "pools[1].endpoint: is not a URL"},
 		"lease too long":            {add("cache: {lease: 2m}"), "", "cache.lease: 2m0s is not between 1s and 1m0s"},
+		"verified too often":        {nil, "CLOUD_MIRROR_CACHE_VERIFY_EVERY=999ms", "cache.verify_every: 999ms is neither 0 nor between 1s and 168h0m0s"},
+		"verified too rarely":       {nil, "CLOUD_MIRROR_CACHE_VERIFY_EVERY=169h", "cache.verify_every: 169h0m0s is neither 0 nor between 1s and 168h0m0s"},
 		"part too small":            {add("worker: {}\n"), "CLOUD_MIRROR_S3_PART_SIZE=1MiB", "s3.part_size: 1048576 is not between"},
 		"not enough memory":         {nil, "CLOUD_MIRROR_WORKER_MEMORY=31MiB", "worker.memory: 32505856 bytes are too few"},
 		"unknown pool of a worker":  {nil, "CLOUD_MIRROR_WORKER_POOLS=s3_mars-1", `worker.pools: "s3_mars-1" is not the id of a configured pool`},
@@ -116,6 +118,18 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 	}
 	_, err := config.Load("/does/not/exist.yaml", nil)
 	require.ErrorContains(t, err, "/does/not/exist.yaml")
+}
+
+func TestVerificationCanBeDisabled(t *testing.T) {
+	for value, want := range map[string]time.Duration{"": 10 * time.Minute, "0s": 0, "1s": time.Second} {
+		var environ []string
+		if value != "" {
+			environ = append(environ, "CLOUD_MIRROR_CACHE_VERIFY_EVERY="+value)
+		}
+		c, err := load(t, minimal, environ...)
+		require.NoError(t, err)
+		require.Equal(t, want, c.FlightOptions().VerifyEvery)
+	}
 }
 
 func add(line string) func(string) string { return func(s string) string { return s + line } }

@@ -97,6 +97,7 @@ func (c *Config) FlightOptions() flight.Options {
 		MaxWaiters:          c.Frontend.MaxWaiters,
 		MaxWaitersPerObject: c.Frontend.MaxWaitersPerObject,
 		WarmRate:            c.Frontend.WarmRate,
+		VerifyEvery:         c.Cache.VerifyEvery,
 	}
 }
 

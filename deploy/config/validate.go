@@ -21,6 +21,9 @@ const maxLease = time.Minute
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
 const maxPresign = 7 * 24 * time.Hour
 
+// maxVerify is longer than any sensible cache.ttl, from which on nothing is verified.
+const maxVerify = 7 * 24 * time.Hour
+
 // validate returns the first mistake, with its key. A setting that only one subcommand requires is
 // checked by that subcommand.
 func (c *Config) validate() error {
@@ -74,6 +77,9 @@ func (c *Config) validateTimes() error {
 		if t.value < t.min || t.value > t.max {
 			return wrong(t.key, "%s is not between %s and %s", t.value, t.min, t.max)
 		}
+	}
+	if every := c.Cache.VerifyEvery; every != 0 && (every < time.Second || every > maxVerify) {
+		return wrong("cache.verify_every", "%s is neither 0 nor between %s and %s", every, time.Second, maxVerify)
 	}
 	if life := time.Duration(c.S3.LifespanDays) * 24 * time.Hour; life > 0 && c.Cache.ExpiryMargin >= life {
 		return wrong("cache.expiry_margin", "%s is not less than s3.lifespan_days, %d", c.Cache.ExpiryMargin, c.S3.LifespanDays)

@@ -25,9 +25,12 @@ type Options struct {
 	MaxWaiters, MaxWaitersPerObject int
 	// WarmRate bounds the copy requests of lists, per second. Zero is no limit.
 	WarmRate int
-	Breakers *Breakers
-	Log      zerolog.Logger
-	Registry *prometheus.Registry
+	// VerifyEvery is the time between two verifications of one object, at least 1 ms. Zero verifies
+	// none.
+	VerifyEvery time.Duration
+	Breakers    *Breakers
+	Log         zerolog.Logger
+	Registry    *prometheus.Registry
 }
 
 // A Group holds the flights of one process. It is safe for concurrent use.
@@ -56,7 +59,8 @@ type Group struct {
 // limits bound the clients that wait.
 type limits struct{ all, perObject int }
 
-// NewGroup returns a group without flights. It does no I/O.
+// NewGroup returns a group without flights. It does no I/O. With VerifyEvery it starts goroutines,
+// which Stop ends.
 func NewGroup(o Options) *Group {
 	g := &Group{
 		cache:    o.Cache,
@@ -79,14 +83,17 @@ func NewGroup(o Options) *Group {
 		g.pools = append(g.pools, &Pool{Pool: p.Pool, Bucket: guardedBucket{p.Bucket, heads}})
 	}
 	g.metrics = newMetrics(o.Registry, g.pools)
+	if o.VerifyEvery > 0 {
+		g.startVerifiers(o.VerifyEvery)
+	}
 	return g
 }
 
 // Pools returns the pools in the order of configuration. Their buckets are behind circuit breakers.
 func (g *Group) Pools() []*Pool { return g.pools }
 
-// Stop ends all waits with [Outcome].Stopping, and every later one. Lists request nothing more. It
-// returns at once.
+// Stop ends all waits with [Outcome].Stopping, and every later one. Lists request nothing more, and
+// no more copies are verified. It returns at once.
 func (g *Group) Stop() { g.stopOnce.Do(func() { close(g.stopping) }) }
 
 // Stopping reports whether Stop was called.
@@ -99,6 +106,6 @@ func (g *Group) Stopping() bool {
 	}
 }
 
-// Drain waits until all flights have ended. Call it after the clients have left: a flight ends with
-// its last client.
+// Drain waits until all flights and verifications have ended. Call it after Stop, and after the
+// clients have left: a flight ends with its last client.
 func (g *Group) Drain() { g.running.Wait() }

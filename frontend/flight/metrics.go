@@ -8,6 +8,7 @@ import (
 // metrics has no label that holds a client's input: pools are the configured ones.
 type metrics struct {
 	backfills *prometheus.CounterVec // by pool
+	missing   *prometheus.CounterVec // by pool
 	purges    *prometheus.CounterVec // by pool
 	waiting   prometheus.Gauge
 }
@@ -21,6 +22,10 @@ func newMetrics(r *prometheus.Registry, pools []*Pool) metrics {
 			Name: "cloud_mirror_backfills_total",
 			Help: "Copies found in the bucket that redis had lost, by pool.",
 		}, []string{"pool"}),
+		missing: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_missing_copies_total",
+			Help: "Copies that redis knew and the bucket no longer had, by pool.",
+		}, []string{"pool"}),
 		purges: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_purges_total",
 			Help: "Objects purged, by pool.",
@@ -32,6 +37,7 @@ func newMetrics(r *prometheus.Registry, pools []*Pool) metrics {
 	}
 	for _, p := range pools {
 		m.backfills.WithLabelValues(p.ID())
+		m.missing.WithLabelValues(p.ID())
 		m.purges.WithLabelValues(p.ID())
 	}
 	return m

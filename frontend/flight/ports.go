@@ -18,6 +18,11 @@ type Cache interface {
 	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
 	// Release drops a lease that Acquire returned, unless the entry has changed since.
 	Release(ctx context.Context, key string, lease cache.Entry) error
+	// Drop deletes the entry if it still is e, and returns whether it did.
+	Drop(ctx context.Context, key string, e cache.Entry) (bool, error)
+	// Claim takes the claim on verifying the object for the time of d. It returns 0 to the caller
+	// that took it, and otherwise how long the current claim lasts.
+	Claim(ctx context.Context, key string, d time.Duration) (time.Duration, error)
 	// Put stores an entry. It fails with [cache.ErrPurged] if the object was purged since
 	// generation.
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
@@ -53,4 +58,6 @@ type Bucket interface {
 type Pool struct {
 	storage.Pool
 	Bucket Bucket
+
+	verifier *verifier // nil if copies are not verified
 }

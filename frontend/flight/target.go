@@ -1,15 +1,20 @@
 package flight
 
 import (
+	"sync/atomic"
+
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// A Target identifies one object in one pool, with the cache key of its entry.
+// A Target identifies one object in one pool, with the cache key of its entry. It must not be
+// copied.
 type Target struct {
 	Pool   *Pool
 	Object storage.Object
 	Key    string
+
+	due atomic.Int64 // see verifier.offer
 }
 
 // NewTarget returns the target of a canonical source URL; see [storage.Object].

@@ -257,16 +257,23 @@ func waitClosed(t *testing.T, region, object string, runs int, want enums.Workfl
 // metric returns the sum of a metric over all labels and the given processes.
 func metric(t *testing.T, name string, processes ...string) float64 {
 	t.Helper()
-	line := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? (\S+)$`)
 	sum := 0.0
 	for _, p := range processes {
-		_, body, _ := fetch(t, sys.AdminURL(p)+"/metrics")
-		require.NotContains(t, string(body), secret)
-		for _, m := range line.FindAllSubmatch(body, -1) {
-			v, err := strconv.ParseFloat(string(m[1]), 64)
-			require.NoError(t, err)
-			sum += v
-		}
+		sum += metricAt(t, name, sys.AdminURL(p))
+	}
+	return sum
+}
+
+// metricAt returns the sum of a metric over all labels, of the process with an admin listener.
+func metricAt(t *testing.T, name, admin string) (sum float64) {
+	t.Helper()
+	_, body, _ := fetch(t, admin+"/metrics")
+	require.NotContains(t, string(body), secret)
+	line := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? (\S+)$`)
+	for _, m := range line.FindAllSubmatch(body, -1) {
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		require.NoError(t, err)
+		sum += v
 	}
 	return sum
 }

@@ -1,0 +1,148 @@
+package flight
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+const (
+	// verifyRate limits the HEADs that verify copies, per second, pool and process: 12,000 objects
+	// in ten minutes. AWS allows 5,500 per second and prefix:
+	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+	verifyRate = 20
+	// verifyWorkers is the number of concurrent verifications of a pool: enough for verifyRate if a
+	// HEAD takes 100 ms.
+	verifyWorkers = 2
+	// verifyQueue is the number of targets of a pool that wait for a worker: 13 s at verifyRate.
+	verifyQueue = 256
+)
+
+// A verifier holds the targets of one pool whose copies are due for verification.
+type verifier struct {
+	every, ttl time.Duration
+	queue      chan *Target
+	pace       *rate.Limiter
+	started    time.Time
+}
+
+func (g *Group) startVerifiers(every time.Duration) {
+	for _, p := range g.pools {
+		p.verifier = &verifier{
+			every: every, ttl: g.rules.TTL, queue: make(chan *Target, verifyQueue),
+			pace: rate.NewLimiter(verifyRate, 1), started: g.now(),
+		}
+		for range verifyWorkers {
+			g.running.Go(func() { g.runVerifier(p.verifier) })
+		}
+	}
+}
+
+// Served is called when a client is redirected to the target's copy, because of the present entry
+// e. If the copy is due, a HEAD in the background verifies that the bucket still has it. Served
+// does no I/O, never blocks and allocates nothing.
+func (g *Group) Served(t *Target, e cache.Entry, now time.Time) {
+	if v := t.Pool.verifier; v != nil && !v.fresh(e, now) {
+		v.offer(t, now)
+	}
+}
+
+// fresh reports whether e was written less than every ago, when its writer knew that the copy
+// existed. An entry that is bound by the copy's expiry looks older than it is, which costs one
+// HEAD. A deadline far beyond ttl comes from other settings: the age is unknown.
+func (v *verifier) fresh(e cache.Entry, now time.Time) bool {
+	age := v.ttl - e.Deadline.Sub(now)
+	return age.Abs() < v.every
+}
+
+// offer queues the target once it is due, and makes it due again after every. If the queue is full,
+// the target stays due.
+func (v *verifier) offer(t *Target, now time.Time) {
+	since := now.Sub(v.started)
+	due := t.due.Load()
+	if int64(since) < due || !t.due.CompareAndSwap(due, int64(since+v.every)) {
+		return
+	}
+	select {
+	case v.queue <- t:
+	default:
+		t.due.Store(due)
+	}
+}
+
+func (g *Group) runVerifier(v *verifier) {
+	for !g.Stopping() {
+		select {
+		case t := <-v.queue:
+			g.verify(context.Background(), v, t)
+		case <-g.stopping:
+		}
+	}
+}
+
+// verify HEADs the bucket for the copy of a present entry, unless a front end has done so within
+// every. While redis is down it does nothing. It ignores Stop: all its calls have timeouts.
+func (g *Group) verify(ctx context.Context, v *verifier, t *Target) {
+	left, err := g.cache.Claim(ctx, t.Key, v.every)
+	if err != nil {
+		return
+	}
+	if left > 0 { // Another front end has the claim.
+		t.due.Store(int64(g.now().Sub(v.started) + left))
+		return
+	}
+	// Read before the HEAD, so that an entry that changes meanwhile is left alone.
+	before, err := g.cache.Read(ctx, t.Key)
+	if err != nil || before.State != cache.Present || v.pace.Wait(ctx) != nil {
+		return
+	}
+	stored, err := t.Pool.Bucket.Head(ctx, t.Object.Key())
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		if g.drop(ctx, t, before, "copy is missing in the bucket; entry removed") {
+			g.metrics.missing.WithLabelValues(t.Pool.ID()).Inc()
+		}
+	case err != nil:
+		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("copy not verified: bucket HEAD failed")
+	case expiresBefore(stored, before):
+		g.shorten(ctx, t, before, stored)
+	}
+}
+
+// expiresBefore reports whether the bucket deletes the copy before the entry's expiry, in the whole
+// seconds of entries.
+func expiresBefore(stored storage.Stored, e cache.Entry) bool {
+	return !stored.Expires.IsZero() && (e.Expires.IsZero() || stored.Expires.Unix() < e.Expires.Unix())
+}
+
+// shorten replaces the entry of a copy that the bucket deletes earlier than the entry says. Put
+// rejects a copy that was started before a purge.
+func (g *Group) shorten(ctx context.Context, t *Target, before cache.Entry, stored storage.Stored) {
+	entry := g.rules.Present(g.now(), stored.Expires)
+	if entry.State != cache.Present {
+		g.drop(ctx, t, before, "copy is about to expire; entry removed")
+		return
+	}
+	if err := g.cache.Put(ctx, t.Key, stored.Generation, entry); err != nil && !errors.Is(err, cache.ErrPurged) {
+		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("entry not shortened")
+	}
+}
+
+// drop removes the entry unless it has changed since it was read before the HEAD, and returns
+// whether it did. Then the next client requests the copy. A new copy's entry can be equal if the
+// bucket rounds expiries to days. Removing it costs one HEAD, which restores it.
+func (g *Group) drop(ctx context.Context, t *Target, before cache.Entry, msg string) bool {
+	dropped, err := g.cache.Drop(ctx, t.Key, before)
+	if err != nil {
+		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("entry of an unusable copy not removed")
+	}
+	if dropped {
+		g.log.Warn().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Msg(msg)
+	}
+	return dropped
+}
