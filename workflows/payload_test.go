@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -76,8 +77,8 @@ func TestRecordedPayloadsDecode(t *testing.T) {
 	require.Equal(t, head, again)
 }
 
-// TestEveryRecordedMetaDecodes requires a content type of every object that a recorded HeadSource
-// describes, in either spelling.
+// TestEveryRecordedMetaDecodes requires a content type of every object that a recorded activity
+// describes: HeadSource, in either spelling, or the first request of StreamCopy.
 func TestEveryRecordedMetaDecodes(t *testing.T) {
 	found := map[string]int{}
 	for _, file := range histories(t) {
@@ -87,18 +88,38 @@ func TestEveryRecordedMetaDecodes(t *testing.T) {
 				scheduled[e.GetEventId()] = a.GetActivityType().GetName()
 			}
 			a := e.GetActivityTaskCompletedEventAttributes()
-			if a == nil || scheduled[a.GetScheduledEventId()] != "HeadSource" {
+			meta := describedBy(t, scheduled[a.GetScheduledEventId()], a.GetResult())
+			if meta == nil {
 				continue
 			}
-			var head activities.HeadSourceResult
-			require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(a.GetResult(), &head), file)
-			require.NotEmpty(t, head.Meta.ContentType, file)
-			require.True(t, head.Meta.AcceptRanges, file)
+			require.NotEmpty(t, meta.ContentType, file)
+			require.True(t, meta.AcceptRanges, file)
 			found[filepath.Dir(file)]++
 		}
 	}
 	require.Positive(t, found["."], "underscores")
 	require.Positive(t, found["2026-11-25"], "lowerCamelCase")
+	require.Positive(t, found["2026-11-25-plain-get"], "of the first request")
+}
+
+// describedBy returns the object that the result of an activity describes, if it describes one.
+func describedBy(t *testing.T, activity string, result *common.Payloads) *origin.Meta {
+	t.Helper()
+	from := converter.GetDefaultDataConverter()
+	switch activity {
+	case "HeadSource":
+		var head activities.HeadSourceResult
+		require.NoError(t, from.FromPayloads(result, &head))
+		if !head.First {
+			return &head.Meta
+		}
+		require.Equal(t, origin.Meta{Size: -1}, head.Meta)
+	case "StreamCopy":
+		var copied activities.StreamCopyResult
+		require.NoError(t, from.FromPayloads(result, &copied))
+		return copied.Large
+	}
+	return nil
 }
 
 // TestHistoriesHaveOneSpelling requires lowerCamelCase for every key of a history, which keeps its
@@ -107,7 +128,7 @@ func TestHistoriesHaveOneSpelling(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	for _, v := range []any{
 		workflows.CopyObjectInput{}, workflows.CopyObjectResult{}, activities.HeadSourceInput{}, activities.HeadSourceResult{},
-		activities.StreamCopyInput{}, activities.Copy{}, activities.AbortUploadInput{}, activities.SweepInput{},
+		activities.StreamCopyInput{}, activities.StreamCopyResult{}, activities.AbortUploadInput{}, activities.SweepInput{},
 		activities.SweepResult{}, activities.UpdateCacheInput{}, activities.Failure{}, activities.Progress{},
 	} {
 		requireLowerCamelCase(t, reflect.TypeOf(v), seen)
@@ -126,6 +147,10 @@ func requireLowerCamelCase(t *testing.T, typ reflect.Type, seen map[reflect.Type
 	}
 	seen[typ] = true
 	for f := range typ.Fields() {
+		if f.Anonymous { // Its keys are the outer type's
+			requireLowerCamelCase(t, f.Type, seen)
+			continue
+		}
 		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		require.Regexp(t, `^[a-z][a-zA-Z0-9]*$`, key, "%s.%s", typ, f.Name)
 		requireLowerCamelCase(t, f.Type, seen)

@@ -23,6 +23,10 @@ func shapes() []string {
 	}
 }
 
+// versions returns the folders of recorded histories. In the first one, HeadSource describes the
+// source.
+func versions() []string { return []string{"2026-11-25", "2026-11-25-plain-get"} }
+
 // histories returns the files of all recorded histories, relative to testdata. They come from a
 // real server: see TestHistoryShapes in deploy/local/e2e. The two of 2026-11-22 lie in testdata
 // itself, those of later versions in a folder for each.
@@ -74,8 +78,10 @@ func incompatible(r worker.WorkflowReplayer) {
 func TestRecordedHistoriesReplay(t *testing.T) {
 	files := histories(t)
 	require.Subset(t, files, []string{"completed.json", "failed.json"})
-	for _, shape := range shapes() {
-		require.Contains(t, files, "2026-11-25/"+shape+".json")
+	for _, version := range versions() {
+		for _, shape := range shapes() {
+			require.Contains(t, files, version+"/"+shape+".json")
+		}
 	}
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {

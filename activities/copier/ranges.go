@@ -64,9 +64,10 @@ func (g *ranges) missing() (missing []part) {
 	return missing
 }
 
-// copyParts copies the missing parts. It retries none: a failure ends the attempt, no further part
-// starts, and Temporal starts the next attempt (workflows.StreamCopyPolicy), which resumes. It
-// finishes the parts in flight, whose bytes are paid for, unless they are of no use any more.
+// copyParts copies the missing parts. Only openPart asks again for a part. Any other failure ends the
+// attempt: no further part starts, and Temporal starts the next attempt
+// (workflows.StreamCopyPolicy), which resumes. copyParts finishes the parts in flight, whose bytes
+// are paid for, unless they are of no use any more.
 func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
