@@ -11,6 +11,8 @@
 //   - The run fails if the log of any process contains a data race, a panic, or the secret in the
 //     query of the source URLs. A test that reads the secret in a history or a metric also fails.
 //   - A failed run keeps the logs of all processes, and prints their folder.
+//   - TestSources is the table of misbehaving sources. It compares each copy with the real curl -L.
+//     TestSourceDoubles proves with curl that each double misbehaves as its row says.
 //
 // # Decisions
 //
@@ -20,6 +22,13 @@
 //
 // 2026-11-25: a page in Chromium gets its fetches from the test by HTTP, and sends their results
 // back. A driver such as chromedp would be one more dependency, for one function.
+//
+// 2026-11-25: the doubles of TestSources have their ports before the first row runs. A port that
+// served two doubles gave one row the cached answer of another, and workers remember for minutes
+// that a host refused ranges.
+//
+// 2026-11-25: TestSources runs few rows at a time. With all rows at once, clients waited 10 s for
+// Temporal and not for their source.
 //
 // 2026-11-25: tests edit the stack's configuration as a YAML tree. Before, Go types repeated the
 // product's configuration.

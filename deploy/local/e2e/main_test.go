@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,6 +20,8 @@ import (
 type system struct {
 	*stack.Stack
 	temporal client.Client
+	// authority listens at the only host of source.authoritative_4xx.
+	authority *net.TCPListener
 }
 
 var sys system
@@ -49,6 +52,10 @@ func run(m *testing.M) (code int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
+	if sys.authority, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+		return 0, err
+	}
+	defer sys.authority.Close()
 	sys.Stack, err = stack.Start(ctx, stack.Options{
 		Root: root, StateDir: dir, FrontEnds: 2, Race: true, Log: os.Stderr,
 		Env: settings(),
@@ -72,13 +79,15 @@ func run(m *testing.M) (code int, err error) {
 }
 
 // settings returns the differences from the local stack. Tests wait less for a lost message, a lost
-// lease and a back-off. Redis has 1 s instead of 50 ms to answer, because an answer on a busy
-// machine takes 50 ms now and then. Without redis the front end sends a second copy request and a
-// HEAD, and tests count both.
+// lease, a back-off and a source that stalls. Redis has 1 s instead of 50 ms to answer, because an
+// answer on a busy machine takes 50 ms now and then. Without redis the front end sends a second copy
+// request and a HEAD, and tests count both.
 func settings() []string {
 	return []string{
 		"CLOUD_MIRROR_LOG_LEVEL=debug", "CLOUD_MIRROR_CACHE_RETRY_AFTER=2s", "CLOUD_MIRROR_REDIS_TIMEOUT=1s",
 		"CLOUD_MIRROR_SQS_VISIBILITY_TIMEOUT=5s", "CLOUD_MIRROR_CACHE_LEASE=20s",
+		"CLOUD_MIRROR_SOURCE_STALL_TIMEOUT=" + stallTimeout.String(), "CLOUD_MIRROR_SOURCE_USER_AGENT=" + agent,
+		"CLOUD_MIRROR_SOURCE_AUTHORITATIVE_4XX=" + sys.authority.Addr().String(),
 	}
 }
 
