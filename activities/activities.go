@@ -27,9 +27,9 @@ type Cache interface {
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
 	// Abandon deletes a pending entry regardless of its owner.
 	Abandon(ctx context.Context, key string) error
-	// Failures counts a failure. It returns how many there were in a row, and how many of these, the
-	// last ones, have this class. This one is included. ttl ends the row.
-	Failures(ctx context.Context, key, class string, ttl time.Duration) (cache.Row, error)
+	// Failures counts a failure, once for a run of a workflow. It returns how many there were in a
+	// row, and how many of these, the last ones, have this class. ttl ends the row.
+	Failures(ctx context.Context, key, class, run string, ttl time.Duration) (cache.Row, error)
 }
 
 // Observer counts copies for metrics.

@@ -30,8 +30,9 @@
 //
 // 2026-11-25: HeadSource no longer HEADs the source, although its name says so: the name is in every
 // history. The size decides the task queue, and a body can't pass from one activity to the next. So
-// StreamCopy runs twice for a large object. A worker of an earlier build ignores the new field
-// "first", and copies by one stream, whatever the size.
+// StreamCopy runs twice for a large object. While workers of earlier builds run as well, they fail
+// with SourceChanged where they can't know the source's headers (see undescribed), and can't decode
+// a result without a copy (see StreamCopyResult.MarshalJSON). Clients get the source then.
 //
 // 2026-11-25: failures in a row are counted in the heartbeat, because the server counts attempts but
 // does not tell an attempt how the earlier ones failed.

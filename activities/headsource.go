@@ -19,8 +19,8 @@ type HeadSourceInput struct {
 
 // HeadSourceResult is everything that StreamCopy needs to know about the bucket and the cache.
 type HeadSourceResult struct {
-	// Meta has the size -1, which stands for an object that nobody has described: StreamCopy's first
-	// request does that. A result of a build before 2026-11-25 describes the source here.
+	// Meta describes no object: StreamCopy's first request does that. A result of a build before
+	// 2026-11-25 describes the source here.
 	Meta origin.Meta `json:"meta"`
 	// First is set if StreamCopy sends the first request to the source.
 	First bool `json:"first,omitempty"`
@@ -35,6 +35,11 @@ type HeadSourceResult struct {
 	// CopyID identifies this copy, so that a retry recognises an object that it stored itself.
 	CopyID string `json:"copyID,omitempty"`
 }
+
+// undescribed is the Meta of an object before the first request to its source. A worker of a build
+// before 2026-11-25 would store an object of this Meta, without the source's headers. It requires
+// the content coding, which no source sends, and so it stores nothing.
+func undescribed() origin.Meta { return origin.Meta{Size: -1, ContentEncoding: "not-described"} }
 
 // bucketTimeout bounds a HEAD of the bucket. If HeadSource gets no answer, the copy is made again,
 // which does no harm.
@@ -53,7 +58,7 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 	if err != nil {
 		return HeadSourceResult{}, err
 	}
-	out := HeadSourceResult{Meta: origin.Meta{Size: -1}, First: true, CopyID: copyID(ctx)}
+	out := HeadSourceResult{Meta: undescribed(), First: true, CopyID: copyID(ctx)}
 	var stored storage.Stored
 	var bucketErr error
 	var both sync.WaitGroup
@@ -64,6 +69,9 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 		stored, bucketErr = a.Bucket.Head(ctx, object.Key())
 	})
 	both.Wait()
+	if ctx.Err() != nil {
+		return out, ctx.Err()
+	}
 	if bucketErr != nil {
 		return out, nil //nolint:nilerr // Without an answer, the copy is made
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -99,6 +100,17 @@ func (o *observerDouble) Copied(_ string, bytes int64, _ time.Duration) {
 type owners map[string]bool
 
 func (o owners) Running(context.Context, string) (map[string]bool, error) { return o, nil }
+
+// manyRuns is a cache for which each failure is one of another run: the test environment has one run
+// id.
+type manyRuns struct {
+	*cachetest.Memory
+	runs atomic.Int64
+}
+
+func (m *manyRuns) Failures(ctx context.Context, key, class, _ string, ttl time.Duration) (cache.Row, error) {
+	return m.Memory.Failures(ctx, key, class, strconv.FormatInt(m.runs.Add(1), 10), ttl)
+}
 
 const body = "hello"
 

@@ -62,9 +62,11 @@ func (r Row) over(f Failure, first bool, now time.Time) bool {
 }
 
 // needsStream reports whether the next attempt reads the object as one stream, because its ranges
-// keep ending early, or keep stalling. Stored parts are worth the wait for a source that stalls.
+// keep ending early, or keep breaking off or stalling. Stored parts are worth the wait for a source
+// that is down.
 func (r Row) needsStream() bool {
-	return r.Count > 1 && (r.Class == string(origin.ClassTruncated) || r.Class == ClassStalled && r.Done == 0)
+	outage := r.Class == ClassStalled || r.Class == string(origin.ClassUnreachable)
+	return r.Count > 1 && (r.Class == string(origin.ClassTruncated) || outage && r.Done == 0)
 }
 
 // ofShape reports whether the failure comes from how the source answers, rather than from an outage.

@@ -104,13 +104,15 @@ func TestRowNeedsStream(t *testing.T) {
 		row  Row
 		want bool
 	}{
-		"no failure":                      {Row{}, false},
-		"truncated once":                  {Row{Class: "SourceTruncated", Count: 1}, false},
-		"truncated twice":                 {Row{Class: "SourceTruncated", Count: 2}, true},
-		"truncated twice, parts stored":   {Row{Class: "SourceTruncated", Count: 2, Done: 1}, true},
-		"stalled twice":                   {Row{Class: "SourceStalled", Count: 2}, true},
-		"stalled twice, parts stored":     {Row{Class: "SourceStalled", Count: 2, Done: 1}, false},
-		"unreachable, as often as it may": {Row{Class: "SourceUnreachable", Count: 8}, false},
+		"no failure":                    {Row{}, false},
+		"truncated once":                {Row{Class: "SourceTruncated", Count: 1}, false},
+		"truncated twice":               {Row{Class: "SourceTruncated", Count: 2}, true},
+		"truncated twice, parts stored": {Row{Class: "SourceTruncated", Count: 2, Done: 1}, true},
+		"stalled twice":                 {Row{Class: "SourceStalled", Count: 2}, true},
+		"stalled twice, parts stored":   {Row{Class: "SourceStalled", Count: 2, Done: 1}, false},
+		"unreachable twice":             {Row{Class: "SourceUnreachable", Count: 2}, true},
+		"unreachable, parts stored":     {Row{Class: "SourceUnreachable", Count: 8, Done: 1}, false},
+		"busy":                          {Row{Class: "SourceBusy", Count: 8}, false},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, tc.row.needsStream()) })
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -37,6 +38,41 @@ type StreamCopyResult struct {
 	// queue of large objects. Only the first request sets it.
 	Large *origin.Meta `json:"large,omitempty"`
 }
+
+// MarshalJSON gives an object that was not copied a size that is no number. A workflow of a build
+// before 2026-11-25 can't decode that, and fails. It would publish a copy that does not exist.
+func (r StreamCopyResult) MarshalJSON() ([]byte, error) {
+	if r.Large == nil {
+		return json.Marshal(r.Copy)
+	}
+	return json.Marshal(notCopied{Size: "large", Large: r.Large})
+}
+
+// UnmarshalJSON decodes both forms of MarshalJSON.
+func (r *StreamCopyResult) UnmarshalJSON(data []byte) error {
+	var n struct {
+		Large *origin.Meta `json:"large"`
+	}
+	if err := json.Unmarshal(data, &n); err != nil {
+		return err
+	}
+	*r = StreamCopyResult{Large: n.Large}
+	if n.Large != nil {
+		return nil
+	}
+	return json.Unmarshal(data, &r.Copy)
+}
+
+// notCopied is the JSON of a [StreamCopyResult] with Large.
+type notCopied struct {
+	Size  string       `json:"size"`
+	Large *origin.Meta `json:"large"`
+}
+
+var (
+	_ json.Marshaler   = StreamCopyResult{}
+	_ json.Unmarshaler = (*StreamCopyResult)(nil)
+)
 
 // StreamCopy copies the source's bytes into the bucket. It stores exactly the object that one GET of
 // the source returns, or nothing. It resumes an earlier attempt's upload. If it fails, it leaves its

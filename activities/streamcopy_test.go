@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -250,4 +251,27 @@ func TestCopyWithoutRedis(t *testing.T) {
 		Source: b.source, Copy: &activities.Copy{Size: 5},
 	})
 	requireFailure(t, err, activities.ClassCache, false)
+}
+
+// TestEarlierBuildsDoNotPublishALargeObject decodes a result as a build before 2026-11-25 does.
+func TestEarlierBuildsDoNotPublishALargeObject(t *testing.T) {
+	for name, result := range map[string]activities.StreamCopyResult{
+		"copied": {Copy: activities.Copy{Size: 7, Way: "one request"}},
+		"large":  {Large: &origin.Meta{Size: 1 << 30, ETag: `"1"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data, err := json.Marshal(result)
+			require.NoError(t, err)
+			var earlier activities.Copy
+			if err := json.Unmarshal(data, &earlier); result.Large == nil {
+				require.NoError(t, err)
+				require.Equal(t, result.Copy, earlier)
+			} else {
+				require.Error(t, err)
+			}
+			var again activities.StreamCopyResult
+			require.NoError(t, json.Unmarshal(data, &again))
+			require.Equal(t, result, again)
+		})
+	}
 }

@@ -39,6 +39,7 @@ func TestUnmirrorable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAttempts(t)
+			a.Cache = &manyRuns{Memory: a.cache}
 			for n, f := range tc.failures {
 				e := a.publish(t, f)
 				unmirrorable := n+1 == tc.want
@@ -59,9 +60,22 @@ func TestUnmirrorable(t *testing.T) {
 	}
 }
 
+// TestRepeatedUpdateCacheCountsOnce runs UpdateCache again and again for one run of the workflow, as
+// Temporal does if redis or the worker fails before its end.
+func TestRepeatedUpdateCacheCountsOnce(t *testing.T) {
+	a := newAttempts(t)
+	for range 5 {
+		e := a.publish(t, activities.Failure{Class: string(origin.ClassTruncated)})
+		require.False(t, e.Unmirrorable)
+		require.False(t, e.Permanent)
+	}
+	require.Empty(t, a.seen.unmirrorable)
+}
+
 // TestCopyEndsTheRow publishes a copy between failures.
 func TestCopyEndsTheRow(t *testing.T) {
 	a := newAttempts(t)
+	a.Cache = &manyRuns{Memory: a.cache}
 	for range 3 {
 		for range 2 {
 			e := a.publish(t, activities.Failure{Class: string(origin.ClassTruncated)})
@@ -91,6 +105,7 @@ func TestNoClientWaitsForARepeatedFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAttempts(t)
+			a.Cache = &manyRuns{Memory: a.cache}
 			for n, f := range tc.failures {
 				require.Equal(t, tc.want[n], a.publish(t, f).Permanent, "copy %d", n+1)
 			}

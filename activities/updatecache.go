@@ -98,7 +98,7 @@ func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput)
 		return a.Rules.Failed(a.Now(), f.reason())
 	}
 	// Ignore the error: if redis can't count the failure, the Put fails as well.
-	row, _ := a.Cache.Failures(ctx, key, f.Class, a.Rules.FailuresTTL())
+	row, _ := a.Cache.Failures(ctx, key, f.Class, owner(ctx), a.Rules.FailuresTTL())
 	switch {
 	case f.ofShape() && row.Same >= maxWorkflows:
 		return a.Rules.Unmirrorable(a.Now(), f.reason())

@@ -208,10 +208,11 @@ type Row struct {
 	All, Same int64
 }
 
-// Failures counts a failure of the object's copies with a class, and returns the row that it ends. A
-// present copy, a purge, or ttl without a failure ends the row.
-func (r *Redis) Failures(ctx context.Context, key, class string, ttl time.Duration) (Row, error) {
-	cmd, err := r.run(ctx, r.scripts.fail, key, class, ttl.Milliseconds())
+// Failures counts a failure of the object's copies with a class, and returns the row that it ends. It
+// counts a run once, however often it is called for it. A present copy, a purge, or ttl without a
+// failure ends the row.
+func (r *Redis) Failures(ctx context.Context, key, class, run string, ttl time.Duration) (Row, error) {
+	cmd, err := r.run(ctx, r.scripts.fail, key, class, run, ttl.Milliseconds())
 	if err != nil {
 		return Row{}, fmt.Errorf("count failures: %w", err)
 	}

@@ -50,12 +50,16 @@ redis.call('DEL', KEYS[1], KEYS[3])
 redis.call('PUBLISH', ARGV[3], KEYS[1])
 return string.format('%.0f', new)`),
 
-		// fail: ARGV class, ttl in ms. Counts a failure. Returns the failures in a row, and those of
-		// this class at the row's end.
+		// fail: ARGV class, run, ttl in ms. Counts a failure, unless the last one was of the same
+		// run. Returns the failures in a row, and those of this class at the row's end.
 		fail: redis.NewScript(`
-if redis.call('HGET', KEYS[3], 'class') ~= ARGV[1] then redis.call('HSET', KEYS[3], 'class', ARGV[1], 'same', 0) end
-local row = {redis.call('HINCRBY', KEYS[3], 'all', 1), redis.call('HINCRBY', KEYS[3], 'same', 1)}
-redis.call('PEXPIRE', KEYS[3], ARGV[2])
-return row`),
+if redis.call('HGET', KEYS[3], 'run') ~= ARGV[2] then
+  if redis.call('HGET', KEYS[3], 'class') ~= ARGV[1] then redis.call('HSET', KEYS[3], 'class', ARGV[1], 'same', 0) end
+  redis.call('HSET', KEYS[3], 'run', ARGV[2])
+  redis.call('HINCRBY', KEYS[3], 'all', 1)
+  redis.call('HINCRBY', KEYS[3], 'same', 1)
+end
+redis.call('PEXPIRE', KEYS[3], ARGV[3])
+return {tonumber(redis.call('HGET', KEYS[3], 'all')), tonumber(redis.call('HGET', KEYS[3], 'same'))}`),
 	}
 }

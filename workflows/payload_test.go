@@ -113,7 +113,7 @@ func describedBy(t *testing.T, activity string, result *common.Payloads) *origin
 		if !head.First {
 			return &head.Meta
 		}
-		require.Equal(t, origin.Meta{Size: -1}, head.Meta)
+		require.EqualValues(t, -1, head.Meta.Size)
 	case "StreamCopy":
 		var copied activities.StreamCopyResult
 		require.NoError(t, from.FromPayloads(result, &copied))

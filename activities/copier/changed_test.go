@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // version is one version of an object.
@@ -233,4 +235,26 @@ func TestKilledCopyFetchesOnlyPartsInFlightAgain(t *testing.T) {
 	require.Equal(t, copier.WayRanges, out.Way)
 	require.EqualValues(t, stored*partSize, out.Resumed)
 	require.EqualValues(t, (count-stored)*partSize, r.source.sentBytes())
+}
+
+// TestEarlierBuildsDoNotSeeARestartedUpload decodes a state as a build before 2026-11-25 does, which
+// knows no Meta.
+func TestEarlierBuildsDoNotSeeARestartedUpload(t *testing.T) {
+	for name, meta := range map[string]*origin.Meta{"first version": nil, "restarted": {Size: 7, ETag: `"two"`}} {
+		t.Run(name, func(t *testing.T) {
+			state := copier.State{Upload: "u", PartSize: 5, Hashed: 1, Hash: []byte("h"), Meta: meta}
+			data, err := json.Marshal(state)
+			require.NoError(t, err)
+			var earlier struct {
+				Upload   string `json:"upload"`
+				PartSize int64  `json:"partSize"`
+			}
+			require.NoError(t, json.Unmarshal(data, &earlier))
+			require.EqualValues(t, 5, earlier.PartSize)
+			require.Equal(t, meta == nil, earlier.Upload == "u", string(data))
+			var again copier.State
+			require.NoError(t, json.Unmarshal(data, &again))
+			require.Equal(t, state, again)
+		})
+	}
 }

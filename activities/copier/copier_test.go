@@ -63,7 +63,7 @@ func everyWay(t *testing.T, r *fixture) {
 			require.EqualValues(t, size, out.Size)
 			require.EqualValues(t, size, out.Fetched)
 			require.EqualValues(t, size, r.source.sentBytes())
-			if size <= mib || size <= copier.Small && !way.chunked {
+			if size < mib || size <= copier.Small && !way.chunked {
 				way.want = copier.WayRequest
 			}
 			require.Equal(t, way.want, out.Way)

@@ -33,7 +33,7 @@ type lie struct {
 }
 
 func lies() map[string]lie {
-	const truncated, status = origin.ClassTruncated, origin.ClassBadHTTPStatus
+	const truncated, unreachable, status = origin.ClassTruncated, origin.ClassUnreachable, origin.ClassBadHTTPStatus
 	none := storage.ObjectSpec{}
 	return map[string]lie{
 		"ends early": {func(s *source, w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func lies() map[string]lie {
 		}, truncated, truncated, none},
 		"resets the connection": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			s.serveWhole(&breaking{w, 1000}, r)
-		}, truncated, truncated, none},
+		}, unreachable, unreachable, none},
 		"has another etag": {func(s *source, w http.ResponseWriter, r *http.Request) {
 			s.serveWhole(&overriding{w, func(h http.Header) { h.Set("Etag", `"two"`) }}, r)
 		}, "", "", storage.ObjectSpec{Metadata: map[string]string{metadataETag: `"two"`}}},

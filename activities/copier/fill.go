@@ -15,14 +15,17 @@ import (
 // errMore reports a body that is longer than its buffer.
 var errMore = &origin.Error{Class: origin.ClassTruncated, Text: "the source sent more than it declared"}
 
-// fill reads a body into the buffer, which must have the body's size if that is known. Otherwise
-// the body may be shorter. It fails with errMore if the body is longer.
+// fill reads a body into the buffer, which must have the body's size if that is known. It fails with
+// errMore if the body is longer. If the size is unknown, the body must end before the buffer is
+// full: a read of the next byte would not be watched.
 func (r *run) fill(
 	ctx context.Context, cut context.CancelCauseFunc, buf *buffer, src *origin.Body,
 ) (storage.Body, error) {
 	want := buf.size // A short body shrinks the buffer
 	body, err := r.load(ctx, cut, buf, src)
 	switch {
+	case err == nil && src.Size() < 0:
+		err = errMore
 	case err == nil:
 		err = end(ctx, src)
 	case errors.Is(err, io.EOF) && src.Size() < 0:

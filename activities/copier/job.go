@@ -1,6 +1,8 @@
 package copier
 
 import (
+	"cmp"
+	"encoding/json"
 	"sync/atomic"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -40,12 +42,48 @@ type State struct {
 	// Stream is set if the object must be copied by one stream. Such an upload can't be resumed.
 	Stream bool `json:"stream,omitempty"`
 	// Meta describes the version of the upload's parts, if the source changed after the first
-	// request. Parts of two versions must never be mixed.
+	// request. Parts of two versions must never be mixed. In JSON, the upload's id has another key
+	// then: a worker of a build before 2026-11-25 ignores Meta, and must restart.
 	Meta *origin.Meta `json:"meta,omitempty"`
 	// Hashed counts the parts, from the first, that Hash covers. Both are zero unless the copy has
 	// a digest.
 	Hashed int32  `json:"hashed,omitempty"`
 	Hash   []byte `json:"hash,omitempty"`
+}
+
+// state is [State] without its methods.
+type state State
+
+// jsonState is the JSON of a [State].
+type jsonState struct {
+	state
+	// Restarted is Upload, if there is a Meta.
+	Restarted string `json:"restartedUpload,omitempty"`
+}
+
+var (
+	_ json.Marshaler   = State{}
+	_ json.Unmarshaler = (*State)(nil)
+)
+
+// MarshalJSON hides the upload of a restarted copy from earlier builds.
+func (s State) MarshalJSON() ([]byte, error) {
+	j := jsonState{state: state(s)}
+	if s.Meta != nil {
+		j.Restarted, j.Upload = s.Upload, ""
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON decodes what MarshalJSON encodes, and the states of earlier builds.
+func (s *State) UnmarshalJSON(data []byte) error {
+	var j jsonState
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	*s = State(j.state)
+	s.Upload = cmp.Or(s.Upload, j.Restarted)
+	return nil
 }
 
 // Counters shows the progress of a running copy. Fetched, Read and Stored count bytes.

@@ -26,30 +26,31 @@ type limited struct {
 	plain int
 
 	active, served, refused atomic.Int64
-	again                   chan struct{} // Closed when a range is requested again
+	again                   chan struct{} // Closed by overlap
+	overlap                 func()        // Requests do overlap
 }
 
 // limit makes the source of a fixture a limited one.
 func (r *fixture) limit(l *limited) *limited {
 	l.source, l.again = r.source, make(chan struct{})
+	l.overlap = sync.OnceFunc(func() { close(l.again) })
 	r.source.serve = l.serve
-	r.Source = &repeating{Fetcher: r.origin, again: l.again, seen: map[int64]bool{}}
+	r.Source = &repeating{Fetcher: r.origin, repeated: l.overlap, seen: map[int64]bool{}}
 	return l
 }
 
-// repeating closes a channel when a range is requested again.
+// repeating calls repeated when a range is requested again.
 type repeating struct {
 	copier.Fetcher
-	again chan struct{}
-	once  sync.Once
-	mu    sync.Mutex
-	seen  map[int64]bool // By offset
+	repeated func()
+	mu       sync.Mutex
+	seen     map[int64]bool // By offset
 }
 
 func (f *repeating) GetRange(ctx context.Context, url string, want origin.Meta, off, n int64) (*origin.Body, error) {
 	f.mu.Lock()
 	if f.seen[off] {
-		f.once.Do(func() { close(f.again) })
+		f.repeated()
 	}
 	f.seen[off] = true
 	f.mu.Unlock()
@@ -68,6 +69,9 @@ func (l *limited) serve(w http.ResponseWriter, r *http.Request, _ int64) {
 	if l.active.Add(1) > l.limit || l.stops > 0 && l.served.Load() == l.stops {
 		l.active.Add(-1)
 		l.refused.Add(1)
+		if l.status == 404 || l.status == 416 || l.status == 501 {
+			l.overlap() // The copy tries again when it reads nothing else
+		}
 		w.WriteHeader(l.status)
 		return
 	}
@@ -103,7 +107,7 @@ func TestSourceThatLimitsRequestsIsCopiedByRanges(t *testing.T) {
 	t.Parallel()
 	const count = 7
 	for limit := range int64(inFlight - 1) {
-		for _, status := range []int{403, 429, 503} {
+		for _, status := range []int{403, 429, 503, 404, 416, 501} {
 			t.Run(fmt.Sprintf("%d at a time, %d", limit+1, status), func(t *testing.T) {
 				t.Parallel()
 				r := inMemory(t, count*partSize-1)

@@ -10,7 +10,7 @@ import (
 const Small = 8 << 20
 
 // firstBytes is how many bytes of an object of unknown length the first request reads, to find its
-// end. If the object is longer, these bytes are fetched twice.
+// end before them. If there is none, these bytes are fetched twice.
 const firstBytes = 1 << 20
 
 // unknownParts is the factor by which parts are larger if the source declares no length: S3 allows

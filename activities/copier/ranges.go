@@ -23,6 +23,9 @@ type ranges struct {
 	// hashes holds the digests' state after each part that is hashed and stored, by number. Parts
 	// that the upload's state covers are removed.
 	hashes map[int32][]byte
+	// sharing is held for reading by every read of a part, and for writing by a read that must be
+	// the only one.
+	sharing sync.RWMutex
 	// proven is set when the source has served a range, in this try or an earlier one.
 	proven atomic.Bool
 }
@@ -125,8 +128,22 @@ func (g *ranges) fetchPart(
 	return body, hash, err
 }
 
-// readPart reads a part into the buffer.
+// readPart reads a part into the buffer. A source may refuse the part because this copy reads other
+// parts at the same time: then readPart tries again alone. That lowers no limit of the source's host,
+// since the reason may be this object.
 func (g *ranges) readPart(ctx context.Context, p part, buf *buffer) (storage.Body, error) {
+	g.sharing.RLock()
+	body, err := g.readOnce(ctx, p, buf)
+	g.sharing.RUnlock()
+	if refusal, ok := errors.AsType[*origin.Error](err); ok && refusal.Lonely() {
+		g.sharing.Lock()
+		defer g.sharing.Unlock()
+		body, err = g.readOnce(ctx, p, buf)
+	}
+	return body, err
+}
+
+func (g *ranges) readOnce(ctx context.Context, p part, buf *buffer) (storage.Body, error) {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
 	src, err := g.openPart(ctx, p)

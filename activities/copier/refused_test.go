@@ -233,7 +233,7 @@ func TestRefusedRangesStayAStream(t *testing.T) {
 	_, err := r.attempt(t)
 	var failure *origin.Error
 	require.ErrorAs(t, err, &failure)
-	require.Equal(t, origin.ClassTruncated, failure.Class)
+	require.Equal(t, origin.ClassUnreachable, failure.Class)
 	require.Positive(t, r.source.ranges.Load())
 	r.source.change(func() { r.source.serve = nil })
 	r.source.forget()

@@ -55,6 +55,7 @@ func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *o
 	if err != nil {
 		return err
 	}
+	_ = src.Close() // A slow bucket must not keep the source's connections.
 	r.result.Way = WayRequest
 	r.markUnframed(src)
 	return r.put(ctx, body)

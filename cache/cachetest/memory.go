@@ -12,7 +12,7 @@ import (
 // row is a row of failures.
 type row struct {
 	cache.Row
-	class string
+	class, run string
 }
 
 // Memory is an in-memory cache and its own watcher. The zero value is empty and up.
@@ -204,16 +204,20 @@ func (m *Memory) Purge(ctx context.Context, key string) (int64, error) {
 }
 
 // Failures is [cache.Redis.Failures], without a ttl.
-func (m *Memory) Failures(ctx context.Context, key, class string, _ time.Duration) (cache.Row, error) {
+func (m *Memory) Failures(ctx context.Context, key, class, run string, _ time.Duration) (cache.Row, error) {
 	unlock, err := m.lock(ctx)
 	defer unlock()
 	if err != nil {
 		return cache.Row{}, err
 	}
 	r := m.failures[key]
+	if r.run == run {
+		return r.Row, nil
+	}
 	if r.class != class {
 		r.class, r.Same = class, 0
 	}
+	r.run = run
 	r.All++
 	r.Same++
 	m.failures[key] = r

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"syscall"
 )
 
 // Body is the body of a source's response, as sent. It ends in io.EOF only if it is whole, as far
@@ -99,8 +100,8 @@ func (b *Body) end() error {
 	return b.truncated("continues past its length", nil)
 }
 
-// classify turns the error of a read into the caller's. io.EOF stays if the digests match. Every
-// other error, unless the context is done, is an early end.
+// classify turns the error of a read into the caller's. io.EOF stays if the digests match. A lost
+// connection may be any host's fault. Every other error, unless the context is done, is an early end.
 func (b *Body) classify(err error) error {
 	switch {
 	case b.ctx.Err() != nil:
@@ -110,6 +111,10 @@ func (b *Body) classify(err error) error {
 			return err
 		}
 		return io.EOF
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		text := fmt.Sprintf("the connection to host %s broke off: %s", b.host, errno.Error())
+		return &Error{Class: ClassUnreachable, Text: text, cause: safeCause(err)}
 	}
 	return b.truncated("broke off", safeCause(err))
 }

@@ -42,8 +42,8 @@ type Config struct {
 	// AllowedNetworks are special-purpose networks (loopback, private, …) that may be dialled
 	// nevertheless.
 	AllowedNetworks []netip.Prefix
-	// MaxConnsPerHost bounds the requests to one host that are in flight for ranges and streams of
-	// large objects, and separately those for first requests; 64 each by default. Further requests
+	// MaxConnsPerHost bounds the requests to one host that are in flight for ranges, for streams
+	// of large objects, and for first requests; 64 each by default. Further requests
 	// wait.
 	MaxConnsPerHost int
 	// UserAgent is the User-Agent of every request; "cloud-mirror/1" by default. It tells the owner

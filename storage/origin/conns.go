@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// budget is one of the two limits of connections to a host. They are separate so that the parts of
-// large objects never keep a first request waiting.
+// budget is one of the limits of connections to a host. They are separate for two reasons. Large
+// objects never keep a first request waiting. And a stream, which waits for memory while it holds
+// its connection, never keeps a range waiting, which waits for its connection while it holds memory.
 type budget int
 
 const (
-	firsts budget = iota // First requests, which read small objects as well
-	bulk                 // Ranges and streams of large objects
+	firsts  budget = iota // First requests, which read small objects as well
+	streams               // Whole large objects
+	bulk                  // Ranges of large objects
 )
 
 const (

@@ -40,12 +40,11 @@ const (
 	// ClassTooManyRedirects is a redirect loop, or a chain longer than Config.RedirectLimit. Always
 	// permanent.
 	ClassTooManyRedirects Class = "TooManyRedirects"
-	// ClassUnreachable is a source whose name can't be resolved, that can't be connected to, or
-	// that does not respond in HTTP in time. Always transient, even for a name that does not exist:
-	// DNS is eventually consistent.
+	// ClassUnreachable is a source whose name can't be resolved, that can't be connected to, that
+	// does not respond in HTTP in time, or whose connection is reset. Always transient, even for a
+	// name that does not exist: DNS is eventually consistent.
 	ClassUnreachable Class = "SourceUnreachable"
-	// ClassTruncated is a body that ended early, broke off, or continued past its length. Always
-	// transient.
+	// ClassTruncated is a body that ended early or continued past its length. Always transient.
 	ClassTruncated Class = "SourceTruncated"
 	// ClassUnverifiable is a response that contradicts itself in its digests, or an object that
 	// can't be fetched in ranges. Always permanent.
@@ -109,6 +108,13 @@ func (e *Error) Retry() bool {
 		return true
 	}
 	return e.Status >= 500 && e.Status != http.StatusNotImplemented
+}
+
+// Lonely reports whether a range was refused by a status that says nothing about the load of the
+// source. The range may be served if it is the only one.
+func (e *Error) Lonely() bool {
+	ranged := e.Status == http.StatusOK || e.Status == http.StatusPartialContent
+	return e.Class == ClassRangeRefused && !e.Retry() && !ranged
 }
 
 func invalidURL(format string, args ...any) *Error {

@@ -27,10 +27,10 @@ func (c *Client) First(ctx context.Context, canonical string) (*Body, error) {
 	return c.whole(ctx, canonical, firsts)
 }
 
-// Get is [Client.First] for a large object. It takes one of the connections for large objects, and
-// waits for it as long as ctx allows.
+// Get is [Client.First] for a large object. It takes one of the connections for streams, and waits
+// for it as long as ctx allows.
 func (c *Client) Get(ctx context.Context, canonical string) (*Body, error) {
-	return c.whole(ctx, canonical, bulk)
+	return c.whole(ctx, canonical, streams)
 }
 
 func (c *Client) whole(ctx context.Context, canonical string, b budget) (*Body, error) {
@@ -79,7 +79,7 @@ func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off,
 	slot := slotOf(resp)
 	if why := wrongRange(resp, want, off, last); why != "" {
 		err := rangeRefused(resp, why)
-		if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
+		if err.Retry() {
 			err.Crowded = slot.refused()
 		}
 		closeUnread(resp)

@@ -129,10 +129,10 @@ func TestWholeObjectsAreValidated(t *testing.T) {
 
 		{"a body that ends short of its length", false, "200 OK\r\nContent-Length: 10\r\n\r\n012345678", origin.ClassTruncated},
 		{"an over-declared length", false, "200 OK\r\nContent-Length: 11\r\n\r\n0123456789", origin.ClassTruncated},
-		{"neither length nor chunking, reset", true, "200 OK\r\n\r\n01234", origin.ClassTruncated},
-		{"chunks that are reset", true, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n", origin.ClassTruncated},
+		{"neither length nor chunking, reset", true, "200 OK\r\n\r\n01234", origin.ClassUnreachable},
+		{"chunks that are reset", true, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n", origin.ClassUnreachable},
 		{"a connection closed within a chunk", false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n01234", origin.ClassTruncated},
-		{"a body that is reset", true, "200 OK\r\nContent-Length: 10\r\n\r\n012345678", origin.ClassTruncated},
+		{"a body that is reset", true, "200 OK\r\nContent-Length: 10\r\n\r\n012345678", origin.ClassUnreachable},
 		{"chunks that break off", false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n", origin.ClassTruncated},
 		{"chunks without the last one", false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n", origin.ClassTruncated},
 		{"chunks that echo the query", false, "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + secret + "\r\n", origin.ClassTruncated},

@@ -39,13 +39,21 @@ func newFakeClient(t *testing.T, most int, source transport) *Client {
 func TestPatience(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		client := newFakeClient(t, 1, func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("Range") != "" {
+				return respond(r, http.StatusPartialContent, http.Header{"Etag": {`"1"`}, "Content-Range": {"bytes 0-0/10"}}, "0"), nil
+			}
 			return respond(r, http.StatusOK, nil, "0123456789"), nil
 		})
 		const url = "https://h.example/?SECRET"
+		ranged := func(ctx context.Context) (*Body, error) {
+			return client.GetRange(ctx, url, Meta{Size: 10, ETag: `"1"`, AcceptRanges: true}, 0, 1)
+		}
 		first, err := client.First(t.Context(), url)
 		require.NoError(t, err)
 		large, err := client.Get(t.Context(), url)
-		require.NoError(t, err, "of the other budget")
+		require.NoError(t, err, "of another budget")
+		part, err := ranged(t.Context())
+		require.NoError(t, err, "of a third budget")
 
 		started := time.Now()
 		_, err = client.First(t.Context(), url)
@@ -64,11 +72,9 @@ func TestPatience(t *testing.T) {
 		require.NoError(t, again.Close())
 
 		for name, send := range map[string]func(context.Context) (*Body, error){
-			"First": func(ctx context.Context) (*Body, error) { return client.First(ctx, url) },
-			"Get":   func(ctx context.Context) (*Body, error) { return client.Get(ctx, url) },
-			"GetRange": func(ctx context.Context) (*Body, error) {
-				return client.GetRange(ctx, url, Meta{Size: 10, ETag: `"1"`, AcceptRanges: true}, 0, 1)
-			},
+			"First":    func(ctx context.Context) (*Body, error) { return client.First(ctx, url) },
+			"Get":      func(ctx context.Context) (*Body, error) { return client.Get(ctx, url) },
+			"GetRange": ranged,
 		} {
 			busy, err := client.First(t.Context(), url)
 			require.NoError(t, err)
@@ -81,6 +87,7 @@ func TestPatience(t *testing.T) {
 			require.NoError(t, busy.Close())
 		}
 
+		require.NoError(t, part.Close())
 		go func() {
 			pass(time.Hour)
 			_ = large.Close()

@@ -25,7 +25,7 @@ import (
 // workflow may run. To record a version:
 //
 //	cd deploy/local
-//	CM_TEST_RECORD=$PWD/../../workflows/testdata/VERSION go test ./e2e -run TestHistoryShapes
+//	CM_TEST_RECORD=$PWD/../../workflows/testdata/VERSION go test -count=1 ./e2e -run TestHistoryShapes
 //
 // VERSION is the date and, if there is a folder of that name, a word about the change.
 const recordEnv = "CM_TEST_RECORD"

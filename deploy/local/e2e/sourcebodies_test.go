@@ -37,8 +37,8 @@ func sizeRows() []sourceRow {
 		{name: "in chunks", serve: inChunks()},
 		{name: "8 MiB", size: 8 * mib},
 		{name: "8 MiB and 1 byte", size: 8*mib + 1},
+		{name: "1 MiB less 1 byte in chunks", size: mib - 1, serve: inChunks()},
 		{name: "1 MiB in chunks", size: mib, serve: inChunks()},
-		{name: "1 MiB and 1 byte in chunks", size: mib + 1, serve: inChunks()},
 	}
 	rows[4].seen.ranged = exactly(2)
 	rows[6].seen.plain = exactly(2)
@@ -76,22 +76,24 @@ func truncatedRows() []sourceRow {
 	long := func(v *visit) {
 		v.raw(rawHead("HTTP/1.1 200 OK", "Content-Length: "+strconv.Itoa(len(v.d.body))), v.d.body, []byte("and more"))
 	}
+	lost := broken("a body that is reset", curlReceive, func(v *visit) {
+		conn, buffered, err := http.NewResponseController(v.w).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = buffered.Write(rawHead("HTTP/1.1 200 OK", "Content-Length: "+strconv.Itoa(len(v.d.body))))
+		_, _ = buffered.Write(v.d.body[:len(v.d.body)/2])
+		_ = buffered.Flush()
+		reset(conn)
+	})
+	lost.seen.plain, lost.after = between(1, 6), outageDelay // It may be an outage
 	truncated := broken("a truncated body", curlTruncated, short)
 	truncated.later = givenUp
 	rows := []sourceRow{
 		truncated,
 		broken("a truncated body, in chunks", curlTruncated, shortChunks),
-		broken("a body that is reset", curlReceive, func(v *visit) {
-			conn, buffered, err := http.NewResponseController(v.w).Hijack()
-			if err != nil {
-				return
-			}
-			_, _ = buffered.Write(rawHead("HTTP/1.1 200 OK", "Content-Length: "+strconv.Itoa(len(v.d.body))))
-			_, _ = buffered.Write(v.d.body[:len(v.d.body)/2])
-			_ = buffered.Flush()
-			reset(conn)
-		}),
-		broken("a body that is longer than declared", curlOK, long),
+		lost,
+		{name: "a body that is longer than declared", serve: allGets(long)}, // Clients read as much as declared
 		once("a truncated body, once", short),
 		once("a truncated body in chunks, once", shortChunks),
 	}
@@ -144,11 +146,13 @@ func unframedRows() []sourceRow {
 	}
 }
 
-// malformedRows are responses after which nothing more can be expected at once.
+// malformedRows are responses that are requested once more, because they may have been cut, and after
+// which nothing more can be expected.
 func malformedRows() []sourceRow {
 	row := func(name string, exit, status int, answer func(v *visit)) sourceRow {
 		r := sourceRow{name: name, serve: allGets(answer), want: toSource()}
 		r.curl.exit, r.curl.status = exit, status
+		r.seen.plain = exactly(2)
 		return r
 	}
 	whole := func(lines ...string) func(v *visit) {

@@ -189,3 +189,6 @@ func locationRows() []sourceRow {
 
 // shapeDelay is the sum of the delays between four attempts.
 const shapeDelay = 3500 * time.Millisecond
+
+// outageDelay is the time in which the first request is repeated while the source fails.
+const outageDelay = 15500 * time.Millisecond
