@@ -27,8 +27,8 @@ type Cache interface {
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
 	// Abandon deletes a pending entry regardless of its owner.
 	Abandon(ctx context.Context, key string) error
-	// Failures counts a failure, once for a run of a workflow. It returns how many there were in a
-	// row, and how many of these, the last ones, have this class. ttl ends the row.
+	// Failures counts a failure, once for a run of a workflow. It returns the number of failures in a
+	// row, and of those at its end with this class. ttl ends the row.
 	Failures(ctx context.Context, key, class, run string, ttl time.Duration) (cache.Row, error)
 }
 

@@ -35,7 +35,7 @@
 // a result without a copy (see StreamCopyResult.MarshalJSON). Clients get the source then.
 //
 // 2026-11-25: failures in a row are counted in the heartbeat, because the server counts attempts but
-// does not tell an attempt how the earlier ones failed.
+// does not tell an attempt how earlier attempts failed.
 //
 // 2026-11-25: every key in a history is lowerCamelCase, because a history keeps its keys for ever.
 // origin.Meta had underscores (content_type) before. Both spellings decode, so recorded histories

@@ -23,8 +23,8 @@ type Failure struct {
 	// AboutObject is set if Status says something about the object, so that clients get it.
 	AboutObject bool `json:"aboutObject,omitempty"`
 	Permanent   bool `json:"permanent"`
-	// Repeats is set if the attempt before failed in the same way: no client should wait for the
-	// next one.
+	// Repeats is set if the attempt before failed in the same way: no client should wait for another
+	// attempt.
 	Repeats bool `json:"repeats,omitempty"`
 	// RetryAfter is the delay until the next try that the source requested, in nanoseconds.
 	RetryAfter time.Duration `json:"retryAfter,omitempty"`

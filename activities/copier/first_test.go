@@ -13,7 +13,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// TestFirstRequest sends one plain GET, which stores a small object and describes a large one.
+// TestFirstRequest sends one plain GET, which stores a small object and describes a large object.
 func TestFirstRequest(t *testing.T) {
 	const known, chunked, unframed = "with a length", "in chunks", "unframed"
 	for name, tc := range map[string]struct {

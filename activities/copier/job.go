@@ -13,7 +13,7 @@ import (
 type Job struct {
 	URL string // Canonical and allowed
 	// First is set for the first request to the source. It copies a small object at once, and
-	// describes a large one in [Result].Large instead of copying it.
+	// describes a large object in [Result].Large instead of copying it.
 	First bool
 	// Meta describes a large object as the first request saw it. A size of -1 stands for an object
 	// that was not described: it is copied by one stream.

@@ -127,7 +127,7 @@ func TestSourceThatLimitsRequestsIsCopiedByRanges(t *testing.T) {
 }
 
 // TestOverloadedSourceGetsTimeToRecover refuses one range, while no other request is in flight. A
-// source that served ranges before, in this try or an earlier one, is asked again.
+// source that served ranges before, in this try or an earlier try, is asked again.
 func TestOverloadedSourceGetsTimeToRecover(t *testing.T) {
 	t.Parallel()
 	const count = 4

@@ -26,7 +26,7 @@ type ranges struct {
 	// sharing is held for reading by every read of a part, and for writing by a read that must be
 	// the only one.
 	sharing sync.RWMutex
-	// proven is set when the source has served a range, in this try or an earlier one.
+	// proven is set when the source has served a range, in this try or before.
 	proven atomic.Bool
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// copyFirst sends the first request, a plain GET. It copies a small object, and describes a large
-// one.
+// copyFirst sends the first request, a plain GET. It copies a small object, and describes a
+// large object.
 func (r *run) copyFirst(ctx context.Context) error {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
@@ -33,7 +33,7 @@ func (r *run) copyFirst(ctx context.Context) error {
 }
 
 // copySmall stores a small object by one request. An object of unknown length is described as a
-// large one unless it ends soon.
+// large object unless it ends soon.
 func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *origin.Body) error {
 	size := src.Size()
 	if size < 0 {

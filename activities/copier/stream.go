@@ -40,7 +40,7 @@ func (s *stream) close() {
 	s.cut(nil)
 }
 
-// copy copies the object, stores parts in parallel while it reads the next ones, and closes the
+// copy copies the object, stores parts in parallel while it reads the next parts, and closes the
 // stream. Later tries of the job use a stream at once.
 func (s *stream) copy(ctx context.Context) error {
 	defer s.close()
