@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -69,17 +70,20 @@ func (r Row) needsStream() bool {
 	return r.Count > 1 && (r.Class == string(origin.ClassTruncated) || outage && r.Done == 0)
 }
 
+// ShapeClasses returns the classes of failures that come from how a source answers.
+func ShapeClasses() []string {
+	return []string{
+		string(origin.ClassTruncated), string(origin.ClassUnverifiable), string(origin.ClassCorrupt),
+		string(origin.ClassMalformed), string(origin.ClassTooManyRedirects), string(origin.ClassBadHTTPStatus),
+	}
+}
+
 // ofShape reports whether the failure comes from how the source answers, rather than from an outage.
 func (f Failure) ofShape() bool {
-	switch origin.Class(f.Class) {
-	case origin.ClassTruncated, origin.ClassUnverifiable, origin.ClassCorrupt, origin.ClassMalformed,
-		origin.ClassTooManyRedirects:
-		return true
-	case origin.ClassBadHTTPStatus:
+	if f.Class == string(origin.ClassBadHTTPStatus) {
 		return f.Status < 400
-	default:
-		return false
 	}
+	return slices.Contains(ShapeClasses(), f.Class)
 }
 
 // ofSource reports whether the source failed, rather than one of our own parts.

@@ -20,10 +20,11 @@ type Metrics struct {
 
 var _ activities.Observer = (*Metrics)(nil)
 
-// NewMetrics registers the metrics with r.
-func NewMetrics(r *prometheus.Registry) *Metrics {
+// NewMetrics registers the metrics with r. Unmirrorable objects of the pools, by id, are counted from
+// zero: a counter that appears at 1 never shows as an increase.
+func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 	f := promauto.With(r)
-	return &Metrics{
+	m := &Metrics{
 		messages: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_messages_total",
 			Help: "Copy requests received, by pool (empty if not configured) and outcome.",
@@ -46,6 +47,12 @@ func NewMetrics(r *prometheus.Registry) *Metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200},
 		}, []string{"pool"}),
 	}
+	for _, pool := range pools {
+		for _, class := range activities.ShapeClasses() {
+			m.gaveUp.WithLabelValues(pool, class)
+		}
+	}
+	return m
 }
 
 // Failed counts a copy that failed for good, by pool and error class.

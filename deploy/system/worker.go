@@ -35,7 +35,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		return err
 	}
 	setWorkerGC(cfg)
-	metrics := worker.NewMetrics(s.registry)
+	metrics := worker.NewMetrics(s.registry, s.copied())
 	o := worker.Options{
 		Log:       log,
 		Namespace: namespace,
@@ -61,6 +61,16 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, running.Ready) },
 		running.Run,
 	)
+}
+
+// copied returns the ids of the pools that this worker copies into.
+func (s *parts) copied() (ids []string) {
+	for _, p := range s.Pools {
+		if s.cfg.Copies(p.ID()) {
+			ids = append(ids, p.ID())
+		}
+	}
+	return ids
 }
 
 // activities returns the activities of each pool that this worker copies into, by pool id. They
