@@ -11,7 +11,7 @@ type Progress struct {
 	// Resume is the state from which the next attempt resumes.
 	Resume copier.State `json:"resume,omitzero"`
 	// Row is the row of failures that the last attempt ended with.
-	Row Row `json:"row,omitzero"`
+	Row FailureRow `json:"row,omitzero"`
 }
 
 // progress returns how far the copy is.

@@ -12,7 +12,7 @@ func HeadSourcePolicy() *temporal.RetryPolicy {
 }
 
 // FirstCopyPolicy retries soon, because clients wait. The activity ends the series itself if the
-// source keeps failing. Only an outage of the bucket uses all attempts, which take about a minute.
+// source keeps failing: see activities.FailureRow. Only an outage of the bucket uses all attempts, which take about a minute.
 func FirstCopyPolicy() *temporal.RetryPolicy {
 	return doubling(500*time.Millisecond, 30*time.Second, 8)
 }

@@ -67,7 +67,7 @@ func (g *ranges) missing() (missing []part) {
 	return missing
 }
 
-// copyParts copies the missing parts. Only openPart asks again for a part. Any other failure ends the
+// copyParts copies the missing parts. Only readPart asks again for a part. Any other failure ends the
 // attempt: no further part starts, and Temporal starts the next attempt
 // (workflows.StreamCopyPolicy), which resumes. copyParts finishes the parts in flight, whose bytes
 // are paid for, unless they are of no use any more.

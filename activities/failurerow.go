@@ -7,9 +7,10 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// Row counts failures in a row: attempts of one StreamCopy that failed, without storing anything
-// more in the meantime. It travels from attempt to attempt in the heartbeat.
-type Row struct {
+// FailureRow counts failures in a row: attempts of one StreamCopy that failed, without storing
+// anything more in the meantime. It decides when another attempt is a waste. It travels from attempt
+// to attempt in the heartbeat.
+type FailureRow struct {
 	// Class is the class of the last failure, and Count the number of failures of this class at the
 	// row's end.
 	Class string `json:"class,omitempty"`
@@ -34,12 +35,12 @@ const (
 )
 
 // next returns the row after another failure. A handover is no failure of the copy.
-func (r Row) next(class string, done int64, now time.Time) Row {
+func (r FailureRow) next(class string, done int64, now time.Time) FailureRow {
 	switch {
 	case class == ClassHandover:
 		return r
 	case r.Count == 0 || done > r.Done:
-		return Row{Class: class, Count: 1, Since: now, Done: done}
+		return FailureRow{Class: class, Count: 1, Since: now, Done: done}
 	case class != r.Class:
 		r.Class, r.Count = class, 0
 	}
@@ -49,7 +50,7 @@ func (r Row) next(class string, done int64, now time.Time) Row {
 
 // over reports whether the copy failed so often in the same way, the last time with f, that another
 // attempt is a waste.
-func (r Row) over(f Failure, first bool, now time.Time) bool {
+func (r FailureRow) over(f Failure, first bool, now time.Time) bool {
 	switch {
 	case f.RetryAfter > maxRetryAfter:
 		return r.Done == 0
@@ -65,7 +66,7 @@ func (r Row) over(f Failure, first bool, now time.Time) bool {
 // needsStream reports whether the next attempt reads the object as one stream, because its ranges
 // keep ending early, or keep breaking off or stalling. Stored parts are worth the wait for a source
 // that is down.
-func (r Row) needsStream() bool {
+func (r FailureRow) needsStream() bool {
 	outage := r.Class == ClassStalled || r.Class == string(origin.ClassUnreachable)
 	return r.Count > 1 && (r.Class == string(origin.ClassTruncated) || outage && r.Done == 0)
 }

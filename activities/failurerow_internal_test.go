@@ -22,22 +22,22 @@ func TestNextRow(t *testing.T) {
 	now := time.Date(2026, time.November, 25, 12, 0, 0, 0, time.UTC)
 	before := now.Add(-time.Minute)
 	for name, tc := range map[string]struct {
-		row   Row
+		row   FailureRow
 		class string
 		done  int64
-		want  Row
+		want  FailureRow
 	}{
-		"first failure":           {Row{}, truncated, 0, Row{truncated, 1, now, 0}},
-		"first failure, progress": {Row{}, truncated, 7, Row{truncated, 1, now, 7}},
-		"the same again":          {Row{truncated, 1, before, 0}, truncated, 0, Row{truncated, 2, before, 0}},
-		"the same a fourth time":  {Row{truncated, 3, before, 7}, truncated, 7, Row{truncated, 4, before, 7}},
-		"another class":           {Row{truncated, 3, before, 0}, unreachable, 0, Row{unreachable, 1, before, 0}},
-		"more stored":             {Row{truncated, 3, before, 7}, truncated, 8, Row{truncated, 1, now, 8}},
-		"more stored, another":    {Row{truncated, 3, before, 7}, unreachable, 8, Row{unreachable, 1, now, 8}},
-		"less stored":             {Row{truncated, 3, before, 7}, truncated, 0, Row{truncated, 4, before, 7}},
-		"handover":                {Row{truncated, 3, before, 7}, ClassHandover, 7, Row{truncated, 3, before, 7}},
-		"handover, more stored":   {Row{truncated, 3, before, 7}, ClassHandover, 9, Row{truncated, 3, before, 7}},
-		"handover first":          {Row{}, ClassHandover, 9, Row{}},
+		"first failure":           {FailureRow{}, truncated, 0, FailureRow{truncated, 1, now, 0}},
+		"first failure, progress": {FailureRow{}, truncated, 7, FailureRow{truncated, 1, now, 7}},
+		"the same again":          {FailureRow{truncated, 1, before, 0}, truncated, 0, FailureRow{truncated, 2, before, 0}},
+		"the same a fourth time":  {FailureRow{truncated, 3, before, 7}, truncated, 7, FailureRow{truncated, 4, before, 7}},
+		"another class":           {FailureRow{truncated, 3, before, 0}, unreachable, 0, FailureRow{unreachable, 1, before, 0}},
+		"more stored":             {FailureRow{truncated, 3, before, 7}, truncated, 8, FailureRow{truncated, 1, now, 8}},
+		"more stored, another":    {FailureRow{truncated, 3, before, 7}, unreachable, 8, FailureRow{unreachable, 1, now, 8}},
+		"less stored":             {FailureRow{truncated, 3, before, 7}, truncated, 0, FailureRow{truncated, 4, before, 7}},
+		"handover":                {FailureRow{truncated, 3, before, 7}, ClassHandover, 7, FailureRow{truncated, 3, before, 7}},
+		"handover, more stored":   {FailureRow{truncated, 3, before, 7}, ClassHandover, 9, FailureRow{truncated, 3, before, 7}},
+		"handover first":          {FailureRow{}, ClassHandover, 9, FailureRow{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tc.row.next(tc.class, tc.done, now)
@@ -92,7 +92,7 @@ func TestRowIsOver(t *testing.T) {
 		"handed over for an hour":               {Failure{Class: ClassHandover}, 100, 0, time.Hour, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := Row{Class: tc.failure.Class, Count: tc.count, Since: now.Add(-tc.since), Done: tc.done}
+			r := FailureRow{Class: tc.failure.Class, Count: tc.count, Since: now.Add(-tc.since), Done: tc.done}
 			require.Equal(t, tc.first, r.over(tc.failure, true, now), "the first request")
 			require.Equal(t, tc.large, r.over(tc.failure, false, now), "a large object")
 		})
@@ -101,18 +101,18 @@ func TestRowIsOver(t *testing.T) {
 
 func TestRowNeedsStream(t *testing.T) {
 	for name, tc := range map[string]struct {
-		row  Row
+		row  FailureRow
 		want bool
 	}{
-		"no failure":                    {Row{}, false},
-		"truncated once":                {Row{Class: "SourceTruncated", Count: 1}, false},
-		"truncated twice":               {Row{Class: "SourceTruncated", Count: 2}, true},
-		"truncated twice, parts stored": {Row{Class: "SourceTruncated", Count: 2, Done: 1}, true},
-		"stalled twice":                 {Row{Class: "SourceStalled", Count: 2}, true},
-		"stalled twice, parts stored":   {Row{Class: "SourceStalled", Count: 2, Done: 1}, false},
-		"unreachable twice":             {Row{Class: "SourceUnreachable", Count: 2}, true},
-		"unreachable, parts stored":     {Row{Class: "SourceUnreachable", Count: 8, Done: 1}, false},
-		"busy":                          {Row{Class: "SourceBusy", Count: 8}, false},
+		"no failure":                    {FailureRow{}, false},
+		"truncated once":                {FailureRow{Class: "SourceTruncated", Count: 1}, false},
+		"truncated twice":               {FailureRow{Class: "SourceTruncated", Count: 2}, true},
+		"truncated twice, parts stored": {FailureRow{Class: "SourceTruncated", Count: 2, Done: 1}, true},
+		"stalled twice":                 {FailureRow{Class: "SourceStalled", Count: 2}, true},
+		"stalled twice, parts stored":   {FailureRow{Class: "SourceStalled", Count: 2, Done: 1}, false},
+		"unreachable twice":             {FailureRow{Class: "SourceUnreachable", Count: 2}, true},
+		"unreachable, parts stored":     {FailureRow{Class: "SourceUnreachable", Count: 8, Done: 1}, false},
+		"busy":                          {FailureRow{Class: "SourceBusy", Count: 8}, false},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, tc.row.needsStream()) })
 	}

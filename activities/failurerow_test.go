@@ -117,7 +117,7 @@ func TestSeriesEndsWhenTheCopyKeepsFailingInTheSameWay(t *testing.T) {
 				require.Equal(t, string(tc.class), f.Class)
 				require.False(t, f.Permanent, "it may work later")
 				require.Equal(t, n > 1, f.Repeats)
-				require.Equal(t, activities.Row{Class: f.Class, Count: n, Since: a.Now()}, a.last.Row)
+				require.Equal(t, activities.FailureRow{Class: f.Class, Count: n, Since: a.Now()}, a.last.Row)
 				require.Equal(t, n == tc.most, final, "attempt %d", n)
 			}
 			require.EqualValues(t, tc.most, a.origin.requests.Load())
