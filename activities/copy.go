@@ -1,11 +1,17 @@
 package activities
 
-import "time"
+import (
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
 
 // Copy is an object in the bucket, and how it was copied.
 type Copy struct {
 	Size      int64  `json:"size"`
 	CRC64NVME string `json:"crc64nvme,omitempty"`
+	// SHA256 is the digest in lower-case hex, if it is known.
+	SHA256 string `json:"sha256,omitempty"`
 	// Expires is when the bucket deletes the object; absent if it never does.
 	Expires time.Time `json:"expires,omitzero"`
 	// Way is how the object was copied, in words: [WayFound], or a way of package copier.
@@ -18,6 +24,10 @@ type Copy struct {
 	Restarted string `json:"restarted,omitempty"`
 	// Unverified is set if the source's framing can't show whether it sent the whole object.
 	Unverified bool `json:"unverified,omitempty"`
+}
+
+func copyOf(s storage.Stored) Copy {
+	return Copy{Size: s.Size, CRC64NVME: s.CRC64NVME, SHA256: s.SHA256, Expires: s.Expires}
 }
 
 // WayFound is the way of a copy that StreamCopy found in the bucket: an earlier attempt or another

@@ -33,16 +33,16 @@ type Failure struct {
 
 // The error classes that are not an [origin.Class].
 const (
-	ClassChanged   = "SourceChanged"  // The source changed since HeadSource; of builds before 2026-11-25
-	ClassPurged    = "Purged"         // The object was purged while the copy was made
-	ClassStalled   = "SourceStalled"  // The source sent nothing, or too little, for too long
-	ClassDigest    = "DigestMismatch" // The source does not have the digest that the request expects
-	ClassHandover  = "HandedOver"     // The worker stopped or could not heartbeat; another attempt resumes
-	ClassStorage   = "StorageFailed"  // The bucket refused a request or did not answer
-	ClassCache     = "CacheFailed"    // Redis did not answer
-	ClassSealed    = "SealedQuery"    // The worker can't read the URL's query
-	ClassCancelled = "Cancelled"      // An operator or a purge cancelled the copy
-	ClassInternal  = "InternalError"  // Anything else
+	ClassChanged   = "SourceChanged" // The source changed since HeadSource; of builds before 2026-11-25
+	ClassPurged    = "Purged"        // The object was purged while the copy was made
+	ClassStalled   = "SourceStalled" // The source sent nothing, or too little, for too long
+	ClassHandover  = "HandedOver"    // The worker stopped or could not heartbeat; another attempt resumes
+	ClassStorage   = "StorageFailed" // The bucket refused a request or did not answer
+	ClassCache     = "CacheFailed"   // Redis did not answer
+	ClassSealed    = "SealedQuery"   // The worker can't read the URL's query
+	ClassCancelled = "Cancelled"     // An operator cancelled the copy
+	ClassExpired   = "CopyExpires"   // The bucket deletes the copy too soon after it was made
+	ClassInternal  = "InternalError" // Anything else
 )
 
 // maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable,
@@ -76,8 +76,6 @@ func failure(err error) Failure {
 		f.Class, f.Permanent = ClassPurged, true
 	case errors.Is(err, copier.ErrStalled):
 		f.Class = ClassStalled
-	case errors.Is(err, copier.ErrExpected):
-		f.Class = ClassDigest
 	case errors.Is(err, errHandover), errors.Is(err, errHeartbeat):
 		f.Class, f.RetryAfter = ClassHandover, handoverDelay
 	case errors.Is(err, ErrSealed):
@@ -98,12 +96,6 @@ func failure(err error) Failure {
 	return f
 }
 
-// final reports whether no attempt follows the failure. If the source lacks the expected digest, a
-// retry can't help this request, but the failure is not permanent for other requests.
-func (f Failure) final() bool {
-	return f.Permanent || f.Class == ClassDigest
-}
-
 // toTemporal returns an application error of Temporal. Its type is the error class, its details are
 // the failure and more, and the source's Retry-After is the delay of the next retry.
 func (f Failure) toTemporal(final bool, more ...any) error {
@@ -121,7 +113,7 @@ func outcome(ctx context.Context, err error) error {
 		return err
 	}
 	f := failure(err)
-	return f.toTemporal(f.final())
+	return f.toTemporal(f.Permanent)
 }
 
 // ended returns the error that an activity ends with. It returns false for a success and for a

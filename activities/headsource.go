@@ -15,6 +15,8 @@ import (
 // HeadSourceInput is the input of [Activities.HeadSource].
 type HeadSourceInput struct {
 	Source SealedObject `json:"source"`
+	// Low is set if no client waits for the copy.
+	Low bool `json:"low,omitempty"`
 }
 
 // HeadSourceResult is everything that StreamCopy needs to know about the bucket and the cache.
@@ -62,7 +64,7 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 	var stored storage.Stored
 	var bucketErr error
 	var both sync.WaitGroup
-	both.Go(func() { out.Generation = a.start(ctx, object) })
+	both.Go(func() { out.Generation = a.start(ctx, object, in.Low) })
 	both.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
 		defer cancel()
@@ -76,7 +78,8 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 		return out, nil //nolint:nilerr // Without an answer, the copy is made
 	}
 	if out.Replaces = stored.ETag; a.usable(stored, out.Generation) {
-		out.Stored = &Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires}
+		found := copyOf(stored)
+		out.Stored = &found
 	}
 	return out, nil
 }
@@ -91,11 +94,13 @@ func copyID(ctx context.Context) string {
 // start renews the lease and returns the object's purge generation. Without redis it can do
 // neither: the copy then starts under the oldest generation, and is not trusted if the object was
 // ever purged.
-func (a *Activities) start(ctx context.Context, o storage.Object) int64 {
+func (a *Activities) start(ctx context.Context, o storage.Object, low bool) int64 {
 	key := cache.Key(o.PoolID(), o.Hash())
 	generation, err := a.Cache.Generation(ctx, key)
 	if err == nil {
-		err = a.Cache.Put(ctx, key, generation, a.Rules.Pending(a.Now(), owner(ctx), 0, -1))
+		lease := a.Rules.Pending(a.Now(), owner(ctx), 0, -1)
+		lease.Low = low
+		err = a.Cache.Put(ctx, key, generation, lease)
 	}
 	if err != nil && ctx.Err() == nil {
 		activity.GetLogger(ctx).Warn("continuing without the cache", "error", err)
@@ -106,5 +111,5 @@ func (a *Activities) start(ctx context.Context, o storage.Object) int64 {
 // usable reports whether a stored copy may be published: it was started since the last purge, and
 // is not about to expire.
 func (a *Activities) usable(s storage.Stored, generation int64) bool {
-	return s.Generation >= generation && a.Rules.Present(a.Now(), s.Expires).State == cache.Present
+	return s.Generation >= generation && a.Rules.Present(a.Now(), s.Expires, "").State == cache.Present
 }

@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +27,7 @@ func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now tim
 		"cloud-mirror-addresses":               strings.Join(hops, ", "),
 		"cloud-mirror-stored":                  now.UTC().Format(time.RFC3339),
 		"cloud-mirror-workflow-id":             workflowID,
-		"cloud-mirror-sha256":                  sha256Of(in, source),
+		storage.MetadataSHA256:                 source.SHA256(),
 		storage.MetadataCopyID:                 in.CopyID,
 		storage.MetadataGeneration:             strconv.FormatInt(in.Generation, 10),
 	}
@@ -38,16 +37,6 @@ func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now tim
 		}
 	}
 	return m
-}
-
-// sha256Of returns the SHA-256, in hex, that the copy is compared with before it appears.
-func sha256Of(in StreamCopyInput, source origin.Meta) string {
-	for _, d := range source.Digests {
-		if d.Algorithm == "sha-256" && in.SHA256 == "" {
-			return hex.EncodeToString(d.Value)
-		}
-	}
-	return in.SHA256
 }
 
 // maxHeader is more than a source needs for a header, in bytes. S3 allows 8 KB for all headers of a

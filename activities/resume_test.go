@@ -1,6 +1,8 @@
 package activities_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
@@ -179,31 +182,63 @@ func TestCopyThatWouldOverwriteAnObjectIsRetried(t *testing.T) {
 	require.Equal(t, "another", string(stored))
 }
 
+// helloSHA256 is the digest of the body.
+const helloSHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+// TestExpectedSHA256 makes the copy whatever digest the request expects, and computes the true one. A
+// digest belongs to a request, not to the object.
 func TestExpectedSHA256(t *testing.T) {
-	b := newFixture(t)
-	b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
-	in := b.first()
-	in.SHA256 = "0000000000000000000000000000000000000000000000000000000000000000"
-	_, err := b.copyLarge(t, in)
-	var app *temporal.ApplicationError
-	require.ErrorAs(t, err, &app)
-	require.Equal(t, activities.ClassDigest, app.Type())
-	require.True(t, app.NonRetryable())
-	_, ok := b.bucket.Body(b.object.Key())
-	require.False(t, ok)
+	for name, tc := range map[string]struct{ expected, want string }{
+		"none":  {"", ""},
+		"right": {helloSHA256, helloSHA256},
+		"wrong": {strings.Repeat("0", 64), helloSHA256},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newFixture(t)
+			b.origin.get = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
+			in := b.first()
+			in.SHA256 = tc.expected
+			copied, err := b.copyLarge(t, in)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, copied.SHA256)
+			spec, _ := b.bucket.Spec(b.object.Key())
+			require.Equal(t, tc.want, spec.Metadata[storage.MetadataSHA256])
 
-	var f activities.Failure
-	require.NoError(t, app.Details(&f))
-	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Failure: &f})
-	require.NoError(t, err)
-	e := b.entry(t)
-	require.Equal(t, cache.Error, e.State)
-	require.True(t, e.Permanent, "the client waits for a copy that won't come")
-	require.Less(t, time.Until(e.Deadline), b.Rules.NegativeTTL, "other clients can't request a copy")
+			v, err := b.env.ExecuteActivity(b.HeadSource, activities.HeadSourceInput{Source: b.source})
+			require.NoError(t, err)
+			var out activities.HeadSourceResult
+			require.NoError(t, v.Get(&out))
+			require.Equal(t, tc.want, out.Stored.SHA256)
+		})
+	}
+}
 
-	in.SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // The digest of hello
-	_, err = b.copyLarge(t, in)
-	require.NoError(t, err)
+// TestSourceSendsAnotherDigest tells the client before the object is read: the lease carries the
+// digest that the source sent.
+func TestSourceSendsAnotherDigest(t *testing.T) {
+	for name, expected := range map[string]string{"another": strings.Repeat("0", 64), "the same": helloSHA256, "none": ""} {
+		t.Run(name, func(t *testing.T) {
+			b := newFixture(t)
+			during := make(chan cache.Entry, 1)
+			b.origin.get = func(w http.ResponseWriter, _ *http.Request) {
+				sum, _ := hex.DecodeString(helloSHA256)
+				w.Header().Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":")
+				w.Header().Set("Content-Length", "5")
+				w.(http.Flusher).Flush()
+				if expected != "" && expected != helloSHA256 {
+					assert.Eventually(t, func() bool { return b.entry(t).SHA256 != "" }, 5*time.Second, time.Millisecond)
+				}
+				during <- b.entry(t)
+				_, _ = io.WriteString(w, body)
+			}
+			in := b.first()
+			in.SHA256 = expected
+			copied, err := b.copyLarge(t, in)
+			require.NoError(t, err)
+			require.Equal(t, helloSHA256, copied.SHA256)
+			require.Equal(t, name == "another", (<-during).HasOtherDigest(expected))
+		})
+	}
 }
 
 func TestAbortUpload(t *testing.T) {

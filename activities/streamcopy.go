@@ -3,7 +3,6 @@ package activities
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +24,10 @@ type StreamCopyInput struct {
 	Generation int64       `json:"generation"`
 	Replaces   string      `json:"replaces,omitempty"`
 	CopyID     string      `json:"copyID,omitempty"`
-	// SHA256 is the required digest in hex; empty accepts any content.
+	// SHA256 is the digest that the first client expects, in hex. The copy's own is then computed.
 	SHA256 string `json:"sha256,omitempty"`
+	// Low is set if no client waits for the copy.
+	Low bool `json:"low,omitempty"`
 	// Resume is the state of an earlier StreamCopy with the same CopyID.
 	Resume copier.State `json:"resume,omitzero"`
 }
@@ -96,9 +97,7 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (StreamCopyRes
 		return StreamCopyResult{}, err
 	}
 	t.key = cache.Key(object.PoolID(), object.Hash())
-	if err := a.prepare(ctx, t, object); err != nil {
-		return StreamCopyResult{}, err
-	}
+	a.prepare(ctx, t, object)
 	ctx, stop := t.watch(ctx)
 	defer stop()
 	if t.job.Resume.Upload != "" || activity.GetInfo(ctx).Attempt > 1 {
@@ -114,13 +113,13 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (StreamCopyRes
 		return StreamCopyResult{Large: r.Large}, nil
 	}
 	return StreamCopyResult{Copy: Copy{
-		Size: r.Size, CRC64NVME: r.CRC64NVME, Expires: r.Expires,
+		Size: r.Size, CRC64NVME: r.CRC64NVME, SHA256: r.SHA256, Expires: r.Expires,
 		Way: r.Way, Fetched: r.Fetched, Resumed: r.Resumed, Restarted: r.Restarted, Unverified: r.Unverified,
 	}}, nil
 }
 
 // prepare makes the job of the transfer.
-func (a *Activities) prepare(ctx context.Context, t *transfer, object storage.Object) error {
+func (a *Activities) prepare(ctx context.Context, t *transfer, object storage.Object) {
 	in := t.in
 	t.job.URL, t.job.First, t.job.Meta = object.URL, in.First, in.Meta
 	t.job.Resume, t.replaces = t.last.Resume, in.Replaces
@@ -128,7 +127,9 @@ func (a *Activities) prepare(ctx context.Context, t *transfer, object storage.Ob
 		t.job.Resume = copier.State{Stream: true}
 	}
 	t.job.Checkpoint = func(s copier.State) { t.checkpoint(ctx, s) }
+	t.job.SHA256 = in.SHA256 != ""
 	t.job.Spec = func(m origin.Meta) storage.ObjectSpec {
+		t.describe(ctx, m)
 		return storage.ObjectSpec{
 			Key:                object.Key(),
 			ContentType:        cmp.Or(header(m.ContentType), "application/octet-stream"),
@@ -147,14 +148,6 @@ func (a *Activities) prepare(ctx context.Context, t *transfer, object storage.Ob
 		src.ETag, src.Size = m.ETag, m.Size
 		return &src
 	}
-	if in.SHA256 != "" {
-		sum, err := hex.DecodeString(in.SHA256)
-		if err != nil {
-			return fmt.Errorf("expected SHA-256: %w", err)
-		}
-		t.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: sum}}
-	}
-	return nil
 }
 
 // existing HEADs the bucket, since an earlier attempt or another workflow may have stored the
@@ -173,9 +166,10 @@ func (a *Activities) existing(ctx context.Context, t *transfer, key string) (_ C
 		return Copy{}, false, fmt.Errorf("%w: %w", errStorage, err)
 	case stored.Generation > t.in.Generation:
 		return Copy{}, false, cache.ErrPurged
-	case stored.CopyID == t.in.CopyID && stored.CopyID != "",
-		t.in.SHA256 == "" && a.usable(stored, t.in.Generation):
-		return Copy{Size: stored.Size, CRC64NVME: stored.CRC64NVME, Expires: stored.Expires, Way: WayFound}, true, nil
+	case stored.CopyID == t.in.CopyID && stored.CopyID != "", a.usable(stored, t.in.Generation):
+		found := copyOf(stored)
+		found.Way = WayFound
+		return found, true, nil
 	}
 	t.replaces = stored.ETag
 	return Copy{}, false, nil

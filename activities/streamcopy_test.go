@@ -22,6 +22,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
@@ -91,7 +92,8 @@ func TestMetadataStaysWithinTheLimitOfS3(t *testing.T) {
 	b.object.URL = b.origin.served.URL + "/" + strings.Repeat("long", 1000)
 	b.source = b.Sealer.Seal(b.object)
 	in := b.input()
-	in.Source, in.CopyID, in.SHA256, in.Generation = b.source, long, hex.EncodeToString(sum[:]), 1<<62
+	in.Source, in.CopyID, in.Generation = b.source, long, 1<<62
+	in.Meta.Digests = []origin.Digest{{Algorithm: origin.SHA256, Value: sum[:]}}
 	in.Meta.ETag, in.Meta.Addresses = etag, slices.Repeat([]origin.Hop{{Host: long, Status: 302}}, 30)
 	copied, err := b.copyLarge(t, in)
 	require.NoError(t, err)
@@ -105,7 +107,7 @@ func TestMetadataStaysWithinTheLimitOfS3(t *testing.T) {
 	}
 	require.Greater(t, size, 1<<10)
 	require.Less(t, size, 2<<10)
-	require.Equal(t, in.SHA256, spec.Metadata["cloud-mirror-sha256"])
+	require.Equal(t, hex.EncodeToString(sum[:]), spec.Metadata[storage.MetadataSHA256])
 }
 
 func TestShortBodyIsNotStored(t *testing.T) {

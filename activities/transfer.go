@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 const (
@@ -37,6 +38,8 @@ type transfer struct {
 	job *copier.Job
 	// replaces is the ETag of the object that the copy may overwrite.
 	replaces string
+	// sha256 is the digest that the source sent, in hex, nil if it sent none.
+	sha256 atomic.Pointer[string]
 	// last is the progress of earlier attempts.
 	last  Progress
 	state atomic.Pointer[copier.State]
@@ -56,6 +59,19 @@ func newTransfer(ctx context.Context, a *Activities, in StreamCopyInput) *transf
 func (t *transfer) checkpoint(ctx context.Context, s copier.State) {
 	t.state.Store(&s)
 	activity.RecordHeartbeat(ctx, t.progress())
+}
+
+// describe notes the digest that the source sent. If it is not the one that the first client expects,
+// the lease is renewed at once, so that the client need not wait for the copy.
+func (t *transfer) describe(ctx context.Context, m origin.Meta) {
+	sum := m.SHA256()
+	if sum == "" {
+		return
+	}
+	t.sha256.Store(&sum)
+	if t.in.SHA256 != "" && t.in.SHA256 != sum {
+		_ = t.renew(ctx, t.a.Now()) // A purge ends the copy at its next beat.
+	}
 }
 
 // watch returns a context for the copy, and a function that ends the watch. The context's cause is
@@ -138,6 +154,10 @@ func (t *transfer) stalled(cause error, since time.Duration) error {
 // down.
 func (t *transfer) renew(ctx context.Context, now time.Time) error {
 	entry := t.a.Rules.Pending(now, owner(ctx), t.job.Counters.Stored.Load(), t.job.Counters.Size.Load())
+	entry.Low = t.in.Low
+	if sum := t.sha256.Load(); sum != nil {
+		entry.SHA256 = *sum
+	}
 	err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry)
 	if errors.Is(err, cache.ErrPurged) {
 		return err
@@ -159,7 +179,7 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 	p.Row = t.last.Row.next(f.Class, p.Done, t.a.Now())
 	f.Repeats = p.Row.Count > 1
 	activity.RecordHeartbeat(ctx, p)
-	final := f.final() || p.Row.over(f, t.in.First, t.a.Now())
+	final := f.Permanent || p.Row.over(f, t.in.First, t.a.Now())
 	if !final && f.RetryAfter > maxRetryAfter {
 		t.pause(ctx, f)
 	}

@@ -49,9 +49,9 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 			return err
 		}
 	}
-	if purged && in.Failure != nil || entry.State == cache.Absent {
-		// Clients that asked again after the purge, or for a copy that is about to expire, wait for
-		// a copy that won't come. Delete the pending entry, so that they can request another.
+	if purged && in.Failure != nil {
+		// Clients that asked again after the purge wait for a copy that won't come. Delete the
+		// pending entry, so that they can request another.
 		err = a.Cache.Abandon(ctx, key)
 	}
 	switch {
@@ -88,13 +88,13 @@ func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput)
 	f := in.Failure
 	switch {
 	case in.Copy != nil:
-		return a.Rules.Present(a.Now(), in.Copy.Expires)
-	case f.Class == ClassDigest:
-		// It concerns a single request, so others may try soon.
-		e := a.Rules.Transient(a.Now(), 1, f.reason())
-		e.Permanent = true
-		return e
-	case f.Permanent && !f.ofShape():
+		if e := a.Rules.Present(a.Now(), in.Copy.Expires, in.Copy.SHA256); e.State == cache.Present {
+			return e
+		}
+		// Another copy would expire as soon. Clients that wait would make one after the other.
+		return a.Rules.Failed(a.Now(), cache.Reason{Class: ClassExpired, Text: "the bucket deletes the copy within cache.expiry_margin"})
+	case f.Permanent && !f.ofShape(), f.Class == ClassCancelled:
+		// Clients that wait must not restart a copy that an operator cancelled.
 		return a.Rules.Failed(a.Now(), f.reason())
 	}
 	// Ignore the error: if redis can't count the failure, the Put fails as well.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 )
 
 func TestUpdateCachePublishes(t *testing.T) {
@@ -59,15 +60,38 @@ func TestCancelledCopyIsDeletedAfterAPurge(t *testing.T) {
 	require.False(t, ok)
 }
 
+// TestExpiringCopyFreesItsClients sends clients to the source. Otherwise each would request a copy that
+// expires as soon, one after the other.
 func TestExpiringCopyFreesItsClients(t *testing.T) {
 	b := newFixture(t)
-	_, _, err := b.cache.Acquire(t.Context(), b.key(), "me", time.Minute)
+	_, _, err := b.cache.Acquire(t.Context(), b.key(), cachetest.Rules().Pending(time.Now(), "me", 0, -1))
 	require.NoError(t, err)
 	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
 		Source: b.source, Copy: &activities.Copy{Size: 5, Expires: time.Now().Add(time.Second)},
 	})
 	require.NoError(t, err)
-	require.Equal(t, cache.Absent, b.entry(t).State)
+	e := b.entry(t)
+	require.Equal(t, activities.ClassExpired, e.Class)
+	require.True(t, e.Final(), "a client waits")
+}
+
+func TestPublishedDigest(t *testing.T) {
+	b := newFixture(t)
+	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+		Source: b.source, Copy: &activities.Copy{Size: 5, SHA256: helloSHA256},
+	})
+	require.NoError(t, err)
+	require.Equal(t, helloSHA256, b.entry(t).SHA256)
+}
+
+// TestCancelledCopyIsNotRestarted tells waiting clients at once that an operator cancelled the copy.
+func TestCancelledCopyIsNotRestarted(t *testing.T) {
+	b := newFixture(t)
+	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+		Source: b.source, Failure: &activities.Failure{Class: activities.ClassCancelled},
+	})
+	require.NoError(t, err)
+	require.True(t, b.entry(t).Final(), "a client waits for the end of the back-off, and restarts the copy")
 }
 
 func TestRepeatedFailuresBackOffLonger(t *testing.T) {
@@ -119,7 +143,7 @@ func TestUpdateCacheRecordsFailures(t *testing.T) {
 				_, err := b.cache.Purge(t.Context(), b.key())
 				require.NoError(t, err)
 			}
-			_, _, err := b.cache.Acquire(t.Context(), b.key(), "a client that asked again", time.Minute)
+			_, _, err := b.cache.Acquire(t.Context(), b.key(), cachetest.Rules().Pending(time.Now(), "a client that asked again", 0, -1))
 			require.NoError(t, err)
 			_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
 				Source: b.source, Failure: &activities.Failure{Class: tc.class, Status: 404, Permanent: true, Text: "private"},

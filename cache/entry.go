@@ -29,11 +29,16 @@ type Entry struct {
 
 	// Expires is when the bucket deletes a present copy, in whole seconds. Zero is never.
 	Expires time.Time
+	// SHA256 is the digest of the copy, in lower-case hex. It is empty unless a worker computed it, or
+	// the source sent it. A pending entry has only the digest that the source sent.
+	SHA256 string
 
 	// Owner is the lease holder of a pending copy.
 	Owner string
 	// Done and Total are the progress of a pending copy in bytes. Total is -1 while unknown.
 	Done, Total int64
+	// Low is set if a pending copy is behind all copies that clients wait for.
+	Low bool
 
 	// Reason is why the copy failed.
 	Reason
@@ -59,15 +64,23 @@ type Reason struct {
 // should wait for it. Other entries may change while a client waits.
 func (e Entry) Final() bool { return e.State == Present || e.State == Error && e.Permanent }
 
+// HasOtherDigest reports whether the copy is known to have another SHA-256 than want, in lower-case hex.
+// Empty wants any.
+func (e Entry) HasOtherDigest(want string) bool {
+	return want != "" && e.SHA256 != "" && e.SHA256 != want
+}
+
 // body is the JSON part of a stored entry. There are many present ones, so their two times have
 // short names. They keep the value within 44 bytes, the longest that redis stores in one
 // allocation (embstr).
 type body struct {
 	Deadline     int64  `json:"d"`           // Unix milliseconds
 	Expires      int64  `json:"e,omitempty"` // Unix seconds; 0 for never
+	SHA256       string `json:"sha256,omitempty"`
 	Owner        string `json:"owner,omitempty"`
 	Done         int64  `json:"done,omitempty"`
 	Total        int64  `json:"total,omitempty"`
+	Low          bool   `json:"low,omitempty"`
 	Class        string `json:"class,omitempty"`
 	Status       int    `json:"status,omitempty"`
 	AboutObject  bool   `json:"aboutObject,omitempty"`
@@ -82,9 +95,11 @@ func encode(e Entry) (string, error) {
 	data, err := json.Marshal(body{
 		Deadline:     e.Deadline.UnixMilli(),
 		Expires:      toSeconds(e.Expires),
+		SHA256:       e.SHA256,
 		Owner:        e.Owner,
 		Done:         e.Done,
 		Total:        e.Total,
+		Low:          e.Low,
 		Class:        e.Class,
 		Status:       e.Status,
 		AboutObject:  e.AboutObject,
@@ -113,9 +128,11 @@ func decode(value string) (Entry, error) {
 		State:        State(state),
 		Deadline:     time.UnixMilli(b.Deadline),
 		Expires:      fromSeconds(b.Expires),
+		SHA256:       b.SHA256,
 		Owner:        b.Owner,
 		Done:         b.Done,
 		Total:        b.Total,
+		Low:          b.Low,
 		Reason:       Reason{Class: b.Class, Status: b.Status, AboutObject: b.AboutObject, Text: b.Text},
 		Permanent:    b.Permanent,
 		Unmirrorable: b.Unmirrorable,

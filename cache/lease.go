@@ -4,23 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Acquire takes the lease of an object without an entry: it stores a pending one of owner, which
-// expires after lease. It returns the entry in redis, and whether that is the caller's own. If the
-// reply is lost the caller gets an error, and its lease stays until it expires.
-func (r *Redis) Acquire(ctx context.Context, key, owner string, lease time.Duration) (Entry, bool, error) {
-	mine := Entry{State: Pending, Owner: owner, Deadline: r.now().Add(lease), Total: -1}
+// Acquire takes the lease of an object without an entry: it stores the caller's pending entry until
+// its deadline. It returns the entry in redis, and whether that is the caller's own. If the reply is
+// lost the caller gets an error, and its lease stays until it expires.
+func (r *Redis) Acquire(ctx context.Context, key string, mine Entry) (Entry, bool, error) {
 	value, err := encode(mine)
 	if err != nil {
 		return Entry{}, false, err
 	}
 	// The second try is for a key whose value was undecodable or past its deadline.
 	for range 2 {
-		cmd, err := r.run(ctx, r.scripts.acquire, key, value, lease.Milliseconds())
+		cmd, err := r.run(ctx, r.scripts.acquire, key, value, max(mine.Deadline.Sub(r.now()).Milliseconds(), 1))
 		if errors.Is(err, redis.Nil) {
 			return mine, true, nil
 		}
@@ -44,6 +42,24 @@ func (r *Redis) Acquire(ctx context.Context, key, owner string, lease time.Durat
 func (r *Redis) Release(ctx context.Context, key string, lease Entry) error {
 	_, err := r.Drop(ctx, key, lease)
 	return err
+}
+
+// Swap replaces the entry by another of the same deadline if it still is from, which was read before.
+// It returns whether it did. Swap wakes no waiters.
+func (r *Redis) Swap(ctx context.Context, key string, from, to Entry) (bool, error) {
+	before, err := encode(from)
+	if err != nil {
+		return false, err
+	}
+	after, err := encode(to)
+	if err != nil {
+		return false, err
+	}
+	cmd, err := r.run(ctx, r.scripts.swap, key, before, after)
+	if err != nil {
+		return false, fmt.Errorf("swap cache entry: %w", err)
+	}
+	return cmd.Bool()
 }
 
 // Abandon deletes a pending entry regardless of its owner, for a copy that will not be made. It

@@ -68,7 +68,7 @@ func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
 const overhead = 320
 
 func weight(key string, e Entry) uint32 {
-	return uint32(min(overhead+len(key)+len(e.Owner)+len(e.Class)+len(e.Text), 1<<30))
+	return uint32(min(overhead+len(key)+len(e.Owner)+len(e.SHA256)+len(e.Class)+len(e.Text), 1<<30))
 }
 
 // Len returns the approximate number of entries in memory.

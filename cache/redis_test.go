@@ -43,7 +43,7 @@ func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
 
 			// It must not block the lease either.
 			require.NoError(t, r.Set(t.Context(), key, value, time.Minute).Err())
-			_, mine, err := c.Acquire(t.Context(), key, "me", time.Minute)
+			_, mine, err := c.Acquire(t.Context(), key, cachetest.Rules().Pending(time.Now(), "me", 0, -1))
 			require.NoError(t, err)
 			require.True(t, mine)
 		})
@@ -53,7 +53,7 @@ func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
 func TestKeysInRedisExpire(t *testing.T) {
 	c, _ := open(t)
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
-	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
 	ttl := raw(t).PTTL(t.Context(), key).Val()
 	require.Greater(t, ttl, 59*time.Minute)
 	require.LessOrEqual(t, ttl, time.Hour)

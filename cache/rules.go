@@ -27,9 +27,9 @@ type Rules struct {
 	RetryAfter, RetryMax time.Duration
 }
 
-// Present returns the entry of an object that the bucket holds until expires (zero: for ever). The
-// entry is Absent if expires is within ExpiryMargin of now.
-func (r Rules) Present(now, expires time.Time) Entry {
+// Present returns the entry of an object that the bucket holds until expires (zero: for ever), with
+// its SHA-256 in hex if that is known. The entry is Absent if expires is within ExpiryMargin of now.
+func (r Rules) Present(now, expires time.Time, sha256 string) Entry {
 	deadline := now.Add(r.TTL)
 	if !expires.IsZero() {
 		if last := expires.Add(-r.ExpiryMargin); last.Before(deadline) {
@@ -39,7 +39,7 @@ func (r Rules) Present(now, expires time.Time) Entry {
 	if !deadline.After(now) {
 		return Entry{}
 	}
-	return Entry{State: Present, Deadline: deadline, Expires: expires}
+	return Entry{State: Present, Deadline: deadline, Expires: expires, SHA256: sha256}
 }
 
 // Pending returns the entry of an object that owner is copying. Done and total are in bytes; total

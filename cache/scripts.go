@@ -5,7 +5,7 @@ import "github.com/redis/go-redis/v9"
 // scripts holds the atomic changes of an entry. In each, KEYS[1] is the entry, KEYS[2] its
 // generation and KEYS[3] its failures in a row. They compare states by a value's first word.
 type scripts struct {
-	acquire, put, drop, purge, fail *redis.Script
+	acquire, put, swap, drop, purge, fail *redis.Script
 }
 
 func newScripts() scripts {
@@ -17,9 +17,9 @@ if current then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return false`),
 
-		// put: ARGV generation, value, ttl in ms, channel. Only a present entry replaces a present
-		// entry: the bucket holds that copy, even if another copy failed. Returns 1 if stored, 0 if
-		// it kept a present entry, -1 if the object was purged since the generation.
+		// put: ARGV generation, value, ttl in ms, wake (0 or 1), channel. Only a present entry replaces
+		// a present entry: the bucket holds that copy, even if another copy failed. Returns 1 if
+		// stored, 0 if it kept a present entry, -1 if the object was purged since the generation.
 		put: redis.NewScript(`
 local generation = tonumber(redis.call('GET', KEYS[2]) or '0')
 if generation > tonumber(ARGV[1]) then return -1 end
@@ -29,7 +29,14 @@ if string.sub(ARGV[2], 1, 8) ~= 'present ' then
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if string.sub(ARGV[2], 1, 8) == 'present ' then redis.call('DEL', KEYS[3]) end
-if string.sub(ARGV[2], 1, 8) ~= 'pending ' then redis.call('PUBLISH', ARGV[4], KEYS[1]) end
+if ARGV[4] == '1' then redis.call('PUBLISH', ARGV[5], KEYS[1]) end
+return 1`),
+
+		// swap: ARGV value, new value. Replaces the entry if it still has that value, and keeps its ttl.
+		// Returns 1 if it did, 0 otherwise.
+		swap: redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`),
 
 		// drop: ARGV value, channel. Deletes the entry if it still has that value. Returns 1 if it

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestWatcherWakes(t *testing.T) {
 	t.Cleanup(func() { cancel(); <-ended })
 	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
 
-	present := cachetest.Rules().Present(time.Now(), time.Time{})
+	present := cachetest.Rules().Present(time.Now(), time.Time{}, "")
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	changed, stop := w.Wait(key)
 	defer stop()
@@ -60,6 +61,12 @@ func TestWatcherWakes(t *testing.T) {
 	require.NoError(t, err)
 	receive(t, changed)
 	require.Empty(t, other, "woken for another object")
+
+	// A digest tells some waiters that the copy is not theirs.
+	known := cachetest.Rules().Pending(time.Now(), "a", 0, -1)
+	known.SHA256 = strings.Repeat("0a", 32)
+	require.NoError(t, c.Put(ctx, key, cache.AnyGeneration, known))
+	receive(t, changed)
 
 	// A cut connection wakes all waiters, because changes may have been missed. The watcher then
 	// reconnects.

@@ -22,6 +22,7 @@ type reason string
 const (
 	reasonHit     reason = "hit"     // The copy existed.
 	reasonCopied  reason = "copied"  // The copy was made within the wait.
+	reasonDigest  reason = "digest"  // The copy has another digest than the client expects.
 	reasonWait    reason = "wait"    // No answer yet.
 	reasonTimeout reason = "timeout" // The copy was not made within the wait.
 	reasonNoQueue reason = "noqueue" // The copy could not be requested.
@@ -39,7 +40,7 @@ const (
 func reasons() []reason {
 	return []reason{
 		reasonHit, reasonCopied, reasonWait, reasonTimeout, reasonNoQueue, reasonSource, reasonRefused, reasonFailed, reasonStop,
-		reasonGone, reasonFull, reasonAgain, reasonRegion,
+		reasonGone, reasonFull, reasonAgain, reasonRegion, reasonDigest,
 	}
 }
 
@@ -48,6 +49,8 @@ type situation struct {
 	Entry cache.Entry
 	// FirstLook is set while the client has not waited for the entry.
 	FirstLook bool
+	// OtherDigest is set if the copy, or a running copy, has another digest than the client expects.
+	OtherDigest bool
 	// InVain is set if the client's wait would end before the next try at a copy that failed.
 	InVain bool
 	// WaitOver is set when this request's wait has run out, and ComesBack if the next request of
@@ -79,6 +82,8 @@ func decide(s situation) decision {
 	switch e := s.Entry; {
 	case s.Unlocated:
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonRegion}
+	case s.OtherDigest:
+		return decision{Status: http.StatusFound, To: toSource, Reason: reasonDigest}
 	case e.State == cache.Present && s.FirstLook:
 		return decision{Status: http.StatusFound, To: toCopy, Reason: reasonHit}
 	case e.State == cache.Present:

@@ -16,7 +16,7 @@ func TestDecide(t *testing.T) {
 	gone := permanent(cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true})
 	forbidden := permanent(cache.Reason{Class: "BadHTTPStatus", Status: 403})
 	refused := permanent(cache.Reason{Class: "InvalidUrl"})
-	mismatch := permanent(cache.Reason{Class: "DigestMismatch"})
+	truncated := permanent(cache.Reason{Class: "SourceTruncated"})
 	unavailable := permanent(cache.Reason{Class: "BadHTTPStatus", Status: 503})
 	for name, tc := range map[string]struct {
 		situation situation
@@ -27,6 +27,12 @@ func TestDecide(t *testing.T) {
 		"present while the process stops, the queue is down and the wait is over": {
 			situation{Entry: present, QueueDown: true, Stopping: true, Gone: true, Full: true, WaitOver: true},
 			decision{302, toCopy, false, reasonCopied},
+		},
+		"present, with another digest than expected": {
+			situation{Entry: present, FirstLook: true, OtherDigest: true}, decision{302, toSource, false, reasonDigest},
+		},
+		"pending, with another digest than expected": {
+			situation{Entry: pending, FirstLook: true, OtherDigest: true}, decision{302, toSource, false, reasonDigest},
 		},
 		"region unknown":                 {situation{Unlocated: true}, decision{302, toSource, false, reasonRegion}},
 		"absent at the first look":       {situation{FirstLook: true}, decision{0, nowhere, true, reasonWait}},
@@ -47,7 +53,7 @@ func TestDecide(t *testing.T) {
 		"the source's 404":               {situation{Entry: gone, FirstLook: true}, decision{404, nowhere, false, reasonSource}},
 		"the source's 503, permanent":    {situation{Entry: unavailable}, decision{302, toSource, false, reasonFailed}},
 		"a URL that is not allowed":      {situation{Entry: refused, WaitOver: true}, decision{403, nowhere, false, reasonRefused}},
-		"an object that can't be copied": {situation{Entry: mismatch}, decision{302, toSource, false, reasonFailed}},
+		"an object that can't be copied": {situation{Entry: truncated}, decision{302, toSource, false, reasonFailed}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, decide(tc.situation)) })
 	}

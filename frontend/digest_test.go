@@ -36,7 +36,7 @@ func TestDigestOfTheFirstClientCounts(t *testing.T) {
 			rules := cachetest.Rules()
 			rules.RetryAfter = 50 * time.Millisecond
 			f.queue.copy = func(queue.Request) {
-				entry := rules.Present(time.Now(), time.Time{})
+				entry := rules.Present(time.Now(), time.Time{}, "")
 				if f.queue.requests(queue.Put) == 1 {
 					// Another client joins before the copy fails and must be requested again.
 					f.leave(t, "GET", path("?sha256="+later))
@@ -49,4 +49,66 @@ func TestDigestOfTheFirstClientCounts(t *testing.T) {
 			require.Equal(t, []queue.Request{want, want}, f.queue.sent)
 		})
 	}
+}
+
+// TestDigestBelongsToTheRequest sends only those clients to the source who expect another digest than
+// the copy's.
+func TestDigestBelongsToTheRequest(t *testing.T) {
+	const mine, other = "0a", "0b"
+	digest := func(s string) string { return strings.Repeat(s, 32) }
+	for name, tc := range map[string]struct {
+		copied, expected string
+		isCopy           bool
+	}{
+		"the same":       {mine, mine, true},
+		"another":        {mine, other, false},
+		"none expected":  {mine, "", true},
+		"none computed":  {"", other, true},
+		"none of either": {"", "", true},
+	} {
+		for _, waits := range []bool{false, true} {
+			t.Run(name+map[bool]string{false: ", at the first look", true: ", after a wait"}[waits], func(t *testing.T) {
+				f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
+				entry := cachetest.Rules().Present(time.Now(), time.Time{}, digest(tc.copied))
+				if waits {
+					f.queue.copy = func(queue.Request) { _ = f.cache.Put(context.Background(), key(), 0, entry) }
+				} else {
+					require.NoError(t, f.cache.Put(t.Context(), key(), 0, entry))
+				}
+				query := ""
+				if tc.expected != "" {
+					query = "?sha256=" + digest(tc.expected)
+				}
+				a := f.ask(t, "GET", path(query))
+				require.Equal(t, 302, a.status)
+				if tc.isCopy {
+					require.Equal(t, copyURL("GET"), a.location)
+					return
+				}
+				require.Equal(t, source, a.location)
+				require.Equal(t, "Cached copy has another SHA-256 than this request expects", a.body["msg"])
+			})
+		}
+	}
+}
+
+// TestDigestOfARunningCopy ends the wait of a client that expects another digest than the source sent.
+// Others keep waiting for the copy.
+func TestDigestOfARunningCopy(t *testing.T) {
+	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
+	sent, other := strings.Repeat("0a", 32), strings.Repeat("0b", 32)
+	started := make(chan struct{})
+	f.queue.copy = func(queue.Request) {
+		running := cachetest.Rules().Pending(time.Now(), "worker", 0, -1)
+		running.SHA256 = sent
+		_ = f.cache.Put(context.Background(), key(), 0, running)
+		close(started)
+	}
+	waiting := make(chan answer, 1)
+	go func() { waiting <- f.ask(t, "GET", path("?sha256="+sent)) }()
+	<-started
+	require.Equal(t, source, f.ask(t, "GET", path("?sha256="+other)).location)
+	require.NoError(t, f.cache.Put(t.Context(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}, sent)))
+	require.Equal(t, copyURL("GET"), (<-waiting).location)
+	require.Equal(t, 1, f.queue.requests(queue.Put))
 }

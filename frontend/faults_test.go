@@ -36,7 +36,7 @@ func TestDependenciesThatAreDown(t *testing.T) {
 			"Cached copy could not be requested", 0,
 		},
 		"S3, the entry is present": {func(t *testing.T, f *fixture) {
-			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
 			f.bucket.Err = down
 		}, copyURL("GET"), "", 0},
 		"S3, no entry": {
@@ -98,8 +98,8 @@ func TestErrors(t *testing.T) {
 			map[string]any{"msg": "Object could not be copied: TooManyRedirects", "url": source}, source,
 		},
 		"an object with another digest than requested": {
-			r.Failed(now, cache.Reason{Class: "DigestMismatch", Text: "private"}), 302,
-			map[string]any{"msg": "Object could not be copied: DigestMismatch", "url": source}, source,
+			r.Failed(now, cache.Reason{Class: "SourceTruncated", Text: "private"}), 302,
+			map[string]any{"msg": "Object could not be copied: SourceTruncated", "url": source}, source,
 		},
 		"the source's 403 to us": {
 			r.Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 403, Text: "private"}), 302,
@@ -141,7 +141,7 @@ func TestTransientErrorIsRetriedWhileAClientWaits(t *testing.T) {
 	rules.RetryAfter = 50 * time.Millisecond
 	f.put(t, rules.Transient(time.Now(), 1, cache.Reason{Class: "SourceUnreachable"}))
 	f.queue.copy = func(queue.Request) {
-		_ = f.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), time.Time{}))
+		_ = f.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), time.Time{}, ""))
 	}
 	require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
 	require.Equal(t, 1, f.queue.requests(queue.Put))

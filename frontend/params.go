@@ -17,8 +17,7 @@ type params struct {
 	wait, rest, total time.Duration
 	// preferred is set if the header Prefer (RFC 7240) set the wait.
 	preferred bool
-	// digest is the SHA-256, in lower-case hex, of a copy that this request starts. Empty accepts
-	// any content.
+	// digest is the SHA-256 that the client expects, in lower-case hex. Empty accepts any content.
 	digest string
 }
 

@@ -101,7 +101,7 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 	}
 	d := decide(situation{
 		Entry: entry, FirstLook: true, WaitOver: c.wait == 0, InVain: flight.InVain(entry, c.start.Add(c.total)),
-		Stopping: s.flights.Stopping(),
+		OtherDigest: entry.HasOtherDigest(c.digest), Stopping: s.flights.Stopping(),
 	})
 	if remembered {
 		s.answer(r.Context(), w, &c, entry, d, c.start) // No time has passed.
@@ -117,15 +117,16 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 func (s *redirects) await(ctx context.Context, c *redirectRequest) (cache.Entry, decision) {
 	out := s.flights.Await(ctx, c.Target, c.digest, flight.Wait{Until: c.start.Add(c.wait), Chain: c.rest})
 	return out.Entry, decide(situation{
-		Entry:     out.Entry,
-		FirstLook: out.FirstLook,
-		InVain:    out.InVain,
-		WaitOver:  out.TimedOut,
-		ComesBack: c.rest > 0,
-		Full:      out.Full,
-		QueueDown: out.QueueDown,
-		Stopping:  out.Stopping,
-		Gone:      out.Gone,
+		Entry:       out.Entry,
+		OtherDigest: out.Entry.HasOtherDigest(c.digest),
+		FirstLook:   out.FirstLook,
+		InVain:      out.InVain,
+		WaitOver:    out.TimedOut,
+		ComesBack:   c.rest > 0,
+		Full:        out.Full,
+		QueueDown:   out.QueueDown,
+		Stopping:    out.Stopping,
+		Gone:        out.Gone,
 	})
 }
 
@@ -195,6 +196,8 @@ func why(r reason, e cache.Entry, waited time.Duration) string {
 		return "Cached copy could not be requested"
 	case reasonStop:
 		return "This front end is shutting down"
+	case reasonDigest:
+		return "Cached copy has another SHA-256 than this request expects"
 	case reasonFailed:
 		if e.State == cache.Present {
 			return "Cached copy could not be presigned"

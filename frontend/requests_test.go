@@ -71,7 +71,7 @@ func TestRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
 			method, target, _ := strings.Cut(tc.request, " ")
 			a := f.ask(t, method, target)
 			require.Equal(t, tc.status, a.status, a.raw)

@@ -2,11 +2,14 @@ package storage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,6 +39,7 @@ var (
 const (
 	MetadataGeneration = "cloud-mirror-generation" // carries [Stored.Generation]
 	MetadataCopyID     = "cloud-mirror-copy-id"    // carries [Stored.CopyID]
+	MetadataSHA256     = "cloud-mirror-sha256"     // carries [Stored.SHA256]
 )
 
 // Stored describes a copy in a bucket, as a HEAD reports it.
@@ -50,6 +54,9 @@ type Stored struct {
 	// Generation is the purge generation under which the copy started (see cache.Redis.Generation).
 	// It is 0 if the copy has none.
 	Generation int64
+	// SHA256 is the copy's SHA-256 in lower-case hex. It is empty if it was not known when the copy was
+	// started.
+	SHA256 string
 	// CopyID identifies the copy, so that a retry recognises an object it stored itself. It is
 	// empty if the copy has none.
 	CopyID string
@@ -123,6 +130,7 @@ func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 		Expires:    expiry(out.Expiration, aws.ToTime(out.LastModified), b.pool.Lifespan),
 		Generation: Generation(out.Metadata),
 		CopyID:     out.Metadata[MetadataCopyID],
+		SHA256:     SHA256(out.Metadata),
 	}
 	if out.ChecksumType != types.ChecksumTypeComposite {
 		stored.CRC64NVME = aws.ToString(out.ChecksumCRC64NVME)
@@ -138,6 +146,15 @@ func Generation(metadata map[string]string) int64 {
 		return 0
 	}
 	return g
+}
+
+// SHA256 returns the SHA-256 in a copy's user metadata, or nothing if it is malformed.
+func SHA256(metadata map[string]string) string {
+	text := metadata[MetadataSHA256]
+	if sum, err := hex.DecodeString(text); err != nil || len(sum) != sha256.Size {
+		return ""
+	}
+	return strings.ToLower(text)
 }
 
 // Delete deletes the object. A missing object is not an error.

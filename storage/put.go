@@ -50,6 +50,7 @@ func (b *Bucket) Put(ctx context.Context, spec ObjectSpec, body Body) (Stored, e
 			Expires:    expiry(out.Expiration, b.now(), b.pool.Lifespan),
 			Generation: Generation(spec.Metadata),
 			CopyID:     spec.Metadata[MetadataCopyID],
+			SHA256:     SHA256(spec.Metadata),
 		}, nil
 	default:
 		// The server's reply does not show that it verified the checksum: HEAD the object.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -30,13 +32,13 @@ const (
 type Starter interface {
 	// ExecuteWorkflow starts the workflow. It returns once Temporal has durably accepted it.
 	ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, w any, args ...any) (client.WorkflowRun, error)
-	// DescribeWorkflowExecution describes a run; an empty run means the latest. If the workflow
-	// does not exist, it fails with NotFound.
+	// DescribeWorkflowExecution describes a run. If the run does not exist, it fails with NotFound.
 	DescribeWorkflowExecution(
 		ctx context.Context, id, run string,
 	) (*workflowservice.DescribeWorkflowExecutionResponse, error)
-	// CancelWorkflow requests the cancellation of one run.
-	CancelWorkflow(ctx context.Context, workflowID, runID string) error
+	// SignalWorkflow sends a signal to a run; an empty run means the latest. If no such run is open, it
+	// fails with NotFound.
+	SignalWorkflow(ctx context.Context, id, run, signal string, arg any) error
 }
 
 // Bridge turns copy requests into workflows. All fields are required.
@@ -88,52 +90,76 @@ func (b *Bridge) apply(ctx context.Context, r queue.Request, s activities.Sealed
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if r.Action == queue.Cancel {
-		return b.cancelWorkflow(ctx, s, r.Generation)
+		return b.purge(ctx, s, r.Generation)
 	}
-	return b.startWorkflow(ctx, r, s)
+	return b.request(ctx, r, s)
 }
 
-// startWorkflow starts the object's copy unless it is running.
-func (b *Bridge) startWorkflow(ctx context.Context, r queue.Request, s activities.SealedObject) error {
+// request starts the object's copy. If it is running, request signals that very run, which may be about
+// to close: then it copies the object again. If it has closed meanwhile, request starts the copy.
+func (b *Bridge) request(ctx context.Context, r queue.Request, s activities.SealedObject) error {
 	id := workflows.ID(s)
+	for {
+		err := b.start(ctx, id, r, s)
+		running, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
+		if err != nil && !ok {
+			return fmt.Errorf("start workflow %s: %w", id, err)
+		}
+		if err == nil {
+			return nil
+		}
+		err = b.signal(ctx, id, running.RunId, r)
+		if _, closed := errors.AsType[*serviceerror.NotFound](err); !closed {
+			return err
+		}
+	}
+}
+
+func (b *Bridge) start(ctx context.Context, id string, r queue.Request, s activities.SealedObject) error {
 	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                workflows.TaskQueue(s.Pool()),
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		EnableEagerStart:         true,
-		TypedSearchAttributes:    workflows.Attributes(s),
-		StaticSummary:            workflows.Summary(s),
-		Priority:                 workflows.Priority(r.Priority == queue.Low),
-	}, workflows.CopyObject, workflows.CopyObjectInput{Source: s, SHA256: r.SHA256})
-	if err != nil {
-		return fmt.Errorf("start workflow %s: %w", id, err)
+		// Otherwise the client hides the conflict.
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+
+		EnableEagerStart:      true,
+		TypedSearchAttributes: workflows.Attributes(s),
+		StaticSummary:         workflows.Summary(s),
+	}, workflows.CopyObject, workflows.CopyObjectInput{Source: s, SHA256: r.SHA256, Low: r.Priority == queue.Low})
+	return err
+}
+
+// signal passes the request to a running copy.
+func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request) error {
+	request := workflows.Request{SHA256: r.SHA256, Low: r.Priority == queue.Low}
+	if !request.Low {
+		out, err := b.Temporal.DescribeWorkflowExecution(ctx, id, run)
+		if err != nil {
+			return fmt.Errorf("describe workflow %s: %w", id, err)
+		}
+		request.Queued = queued(out)
+	}
+	if err := b.Temporal.SignalWorkflow(ctx, id, run, workflows.RequestSignal, request); err != nil {
+		return fmt.Errorf("signal workflow %s: %w", id, err)
 	}
 	return nil
 }
 
-// cancelWorkflow cancels the object's copy if it started before the purge. A missing copy is not an
-// error.
-func (b *Bridge) cancelWorkflow(ctx context.Context, s activities.SealedObject, generation int64) error {
+// queued reports whether the workflow waits for a worker to start its activity for the first time.
+func queued(out *workflowservice.DescribeWorkflowExecutionResponse) bool {
+	return slices.ContainsFunc(out.GetPendingActivities(), func(a *workflow.PendingActivityInfo) bool {
+		return a.GetState() == enums.PENDING_ACTIVITY_STATE_SCHEDULED && a.GetAttempt() <= 1
+	})
+}
+
+// purge signals the purge to the object's copy. A missing copy is not an error.
+func (b *Bridge) purge(ctx context.Context, s activities.SealedObject, generation int64) error {
 	id := workflows.ID(s)
-	err := b.cancelRun(ctx, id, generation)
+	err := b.Temporal.SignalWorkflow(ctx, id, "", workflows.PurgeSignal, workflows.Purge{Generation: generation})
 	if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
-		return fmt.Errorf("cancel workflow %s: %w", id, err)
+		return fmt.Errorf("signal workflow %s: %w", id, err)
 	}
 	return nil
-}
-
-// cancelRun cancels the workflow's latest run if it started before the purge. Messages arrive late
-// and twice, and a copy that was requested after the purge must stay.
-func (b *Bridge) cancelRun(ctx context.Context, id string, generation int64) error {
-	run, err := b.Temporal.DescribeWorkflowExecution(ctx, id, "")
-	if err != nil {
-		return err
-	}
-	info := run.GetWorkflowExecutionInfo()
-	later := generation > 0 && info.GetStartTime().AsTime().UnixMilli() > generation
-	if later || info.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		return nil
-	}
-	return b.Temporal.CancelWorkflow(ctx, id, info.GetExecution().GetRunId())
 }

@@ -4,18 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
@@ -27,18 +25,19 @@ import (
 // temporalDouble is a Temporal client with failures that a real server can't be made to produce.
 type temporalDouble struct {
 	start   func(o client.StartWorkflowOptions, input workflows.CopyObjectInput) error
-	cancel  func(id, run string) error
+	signal  func(id, run, name string, arg any) error
 	started []client.StartWorkflowOptions
-	running *workflow.WorkflowExecutionInfo // nil means none
+	pending *workflow.PendingActivityInfo // Of the running copy
 }
 
 func (d *temporalDouble) DescribeWorkflowExecution(
 	context.Context, string, string,
 ) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	if d.running == nil {
-		return nil, serviceerror.NewNotFound("no workflow")
+	out := &workflowservice.DescribeWorkflowExecutionResponse{}
+	if d.pending != nil {
+		out.PendingActivities = append(out.PendingActivities, d.pending)
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: d.running}, nil
+	return out, nil
 }
 
 func (d *temporalDouble) ExecuteWorkflow(
@@ -48,8 +47,8 @@ func (d *temporalDouble) ExecuteWorkflow(
 	return nil, d.start(o, args[0].(workflows.CopyObjectInput))
 }
 
-func (d *temporalDouble) CancelWorkflow(_ context.Context, id, run string) error {
-	return d.cancel(id, run)
+func (d *temporalDouble) SignalWorkflow(_ context.Context, id, run, name string, arg any) error {
+	return d.signal(id, run, name, arg)
 }
 
 func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
@@ -87,7 +86,8 @@ func TestPutStartsAWorkflowWithoutSecrets(t *testing.T) {
 	o := d.started[0]
 	require.Equal(t, "copy-s3_us-west-2", o.TaskQueue)
 	require.True(t, strings.HasPrefix(o.ID, "s3_us-west-2/example.com/a.zip/"), o.ID)
-	require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy)
+	require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL, o.WorkflowIDConflictPolicy)
+	require.True(t, o.WorkflowExecutionErrorWhenAlreadyStarted, "the client hides the conflict")
 	require.Equal(t, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, o.WorkflowIDReusePolicy)
 	require.NotContains(t, o.StaticSummary, "secret")
 	host, _ := o.TypedSearchAttributes.GetKeyword(workflows.HostAttribute())
@@ -108,14 +108,70 @@ func TestDigestIsPassedOn(t *testing.T) {
 	}
 }
 
+// TestPriorityIsPassedOn leaves the workflow's own tasks at the default priority: only activities may
+// wait.
 func TestPriorityIsPassedOn(t *testing.T) {
-	for priority, key := range map[queue.Priority]int{"": 0, queue.Low: 5} {
-		d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { return nil }}
+	for priority, low := range map[queue.Priority]bool{"": false, queue.Low: true} {
+		d := &temporalDouble{start: func(_ client.StartWorkflowOptions, in workflows.CopyObjectInput) error {
+			require.Equal(t, low, in.Low)
+			return nil
+		}}
 		b, _ := newBridge(t, d)
 		r := request(queue.Put)
 		r.Priority = priority
 		require.NoError(t, b.Handle(t.Context(), r))
-		require.Equal(t, key, d.started[0].Priority.PriorityKey)
+		require.Zero(t, d.started[0].Priority.PriorityKey)
+	}
+}
+
+// TestRequestOfARunningCopy signals the very run that keeps the workflow from starting. If that run has
+// closed meanwhile, the workflow starts.
+func TestRequestOfARunningCopy(t *testing.T) {
+	const queued, started = enums.PENDING_ACTIVITY_STATE_SCHEDULED, enums.PENDING_ACTIVITY_STATE_STARTED
+	pending := func(state enums.PendingActivityState, attempt int32) *workflow.PendingActivityInfo {
+		return &workflow.PendingActivityInfo{State: state, Attempt: attempt}
+	}
+	digest := strings.Repeat("0a", 32)
+	for name, tc := range map[string]struct {
+		pending *workflow.PendingActivityInfo
+		request queue.Request
+		closes  int // How many runs close before they get the signal
+		want    workflows.Request
+	}{
+		"which is queued":               {pending(queued, 1), queue.Request{}, 0, workflows.Request{Queued: true}},
+		"which is started":              {pending(started, 1), queue.Request{}, 0, workflows.Request{}},
+		"which waits for its retry":     {pending(queued, 2), queue.Request{}, 0, workflows.Request{}},
+		"which waits for nothing":       {nil, queue.Request{}, 0, workflows.Request{}},
+		"by a list":                     {pending(queued, 1), queue.Request{Priority: queue.Low}, 0, workflows.Request{Low: true}},
+		"with a digest":                 {nil, queue.Request{SHA256: digest}, 0, workflows.Request{SHA256: digest}},
+		"which closes":                  {nil, queue.Request{}, 1, workflows.Request{}},
+		"which closes, again and again": {nil, queue.Request{}, 3, workflows.Request{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runs, signals := 0, 0
+			d := &temporalDouble{pending: tc.pending}
+			d.start = func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
+				runs++
+				return serviceerror.NewWorkflowExecutionAlreadyStarted("", "", "run "+strconv.Itoa(runs))
+			}
+			d.signal = func(id, run, signal string, arg any) error {
+				require.True(t, strings.HasPrefix(id, "s3_us-west-2/example.com/a.zip/"))
+				require.Equal(t, "run "+strconv.Itoa(runs), run)
+				require.Equal(t, workflows.RequestSignal, signal)
+				require.Equal(t, tc.want, arg)
+				if signals++; signals <= tc.closes {
+					return serviceerror.NewNotFound("workflow execution already completed")
+				}
+				return nil
+			}
+			b, waited := newBridge(t, d)
+			r := request(queue.Put)
+			r.Priority, r.SHA256 = tc.request.Priority, tc.request.SHA256
+			require.NoError(t, b.Handle(t.Context(), r))
+			require.Equal(t, tc.closes+1, signals)
+			require.Len(t, d.started, tc.closes+1)
+			require.Zero(t, *waited)
+		})
 	}
 }
 
@@ -163,38 +219,27 @@ func TestInvalidRequestsAreRejected(t *testing.T) {
 	}
 }
 
-func TestCancel(t *testing.T) {
-	purged := time.Now()
-	run := func(status enums.WorkflowExecutionStatus, started time.Time) *workflow.WorkflowExecutionInfo {
-		return &workflow.WorkflowExecutionInfo{
-			Status: status, StartTime: timestamppb.New(started), Execution: &common.WorkflowExecution{RunId: "the run"},
-		}
-	}
-	const running, completed = enums.WORKFLOW_EXECUTION_STATUS_RUNNING, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
-	for name, tc := range map[string]struct {
-		run        *workflow.WorkflowExecutionInfo
-		generation int64
-		cancelled  bool
-	}{
-		"a copy that started before it":              {run(running, purged.Add(-time.Second)), purged.UnixMilli(), true},
-		"a copy that started after it":               {run(running, purged.Add(time.Second)), purged.UnixMilli(), false},
-		"any copy, if the message has no generation": {run(running, purged.Add(time.Second)), 0, true},
-		"a completed copy":                           {run(completed, purged.Add(-time.Second)), purged.UnixMilli(), false},
-		"no copy, the usual case":                    {nil, purged.UnixMilli(), false},
+func TestPurge(t *testing.T) {
+	for name, err := range map[string]error{
+		"of a running copy":          nil,
+		"of no copy, the usual case": serviceerror.NewNotFound("no workflow"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			cancelled := false
-			d := &temporalDouble{running: tc.run, cancel: func(id, run string) error {
+			signals := 0
+			d := &temporalDouble{signal: func(id, run, signal string, arg any) error {
 				require.True(t, strings.HasPrefix(id, "s3_us-west-2/example.com/a.zip/"))
-				require.Equal(t, "the run", run)
-				cancelled = true
-				return nil
+				require.Empty(t, run)
+				require.Equal(t, workflows.PurgeSignal, signal)
+				require.Equal(t, workflows.Purge{Generation: 7}, arg)
+				signals++
+				return err
 			}}
 			b, _ := newBridge(t, d)
 			r := request(queue.Cancel)
-			r.Generation = tc.generation
+			r.Generation = 7
 			require.NoError(t, b.Handle(t.Context(), r))
-			require.Equal(t, tc.cancelled, cancelled)
+			require.Equal(t, 1, signals)
+			require.Empty(t, d.started)
 		})
 	}
 }

@@ -15,8 +15,10 @@ import (
 // CopyObjectInput is the input of [CopyObject].
 type CopyObjectInput struct {
 	Source activities.SealedObject `json:"source"`
-	// SHA256 is the required digest in hex; empty accepts any content.
+	// SHA256 is the digest that the first client expects, in hex. The copy's own is then computed.
 	SHA256 string `json:"sha256,omitempty"`
+	// Low is set if no client waits for the copy. Its activities then rank behind others.
+	Low bool `json:"low,omitempty"`
 }
 
 // CopyObjectResult describes the object that the bucket has now.
@@ -29,7 +31,8 @@ type CopyObjectResult struct {
 }
 
 // CopyObject makes one copy. It fails with an application error that has the error class as its
-// type.
+// type. It handles [RequestSignal] and [PurgeSignal]: a run that can no longer fulfil a request copies
+// the object again.
 func CopyObject(ctx workflow.Context, in CopyObjectInput) (CopyObjectResult, error) {
 	return (&copyObject{in: in}).run(ctx)
 }
@@ -44,52 +47,100 @@ func changed(err error) bool {
 	return ok && f.Class == activities.ClassChanged
 }
 
+// maxRounds is the limit of copies in one run, which bounds its history. The next run makes the next
+// copy.
+const maxRounds = 20
+
 // copyObject is one run of the workflow.
 type copyObject struct {
 	in         CopyObjectInput
-	generation int64
+	generation int64                  // Of the copy; 0 until HeadSource has read it
 	parts      bool                   // An incomplete upload may exist
 	activities *activities.Activities // Only for the names of its methods
+
+	requested bool  // A request has arrived that the cache does not answer
+	purged    int64 // The generation of the last purge that was signalled
+	// cancelCopy cancels the running copy, and reschedule its running activity. Both are nil if there is
+	// nothing to cancel.
+	cancelCopy, reschedule workflow.CancelFunc
 }
 
+// run copies the object, and again as long as requests arrive that the last copy does not fulfil. In a
+// run that an operator cancelled, the next round only records the failure again.
 func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
-	result, err := c.copy(ctx)
+	c.receive(ctx)
+	for rounds := 1; ; rounds++ {
+		result, err := c.round(ctx)
+		if c.drain(ctx); !c.requested {
+			return result, err
+		}
+		if rounds == maxRounds {
+			return result, workflow.NewContinueAsNewError(ctx, CopyObject, c.in)
+		}
+	}
+}
+
+// round makes one copy and publishes it, or records why there is none.
+func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
+	c.requested, c.generation, c.parts = false, 0, false
+	copying, cancel := workflow.WithCancel(ctx)
+	c.cancelCopy = cancel
+	result, err := c.copy(copying)
 	for tries := 1; changed(err) && tries < maxTries; tries++ {
-		c.abortUpload(ctx)
-		result, err = c.copy(ctx)
+		c.abortUpload(copying)
+		result, err = c.copy(copying)
+	}
+	c.cancelCopy = nil
+	if err == nil {
+		result.Published, err = c.publish(ctx, result.Copy)
 	}
 	if err != nil {
 		return CopyObjectResult{}, c.fail(ctx, err)
 	}
-	// A complete copy is published, or discarded if the object was purged. A cancellation comes too
-	// late.
-	finish, cancel := workflow.NewDisconnectedContext(ctx)
-	defer cancel()
-	err = c.updateCache(finish, "present", activities.UpdateCacheInput{Copy: &result.Copy})
-	if f, ok := failureOf(err); ok && f.Class == activities.ClassPurged {
-		return CopyObjectResult{}, c.fail(ctx, err)
-	}
-	// Any other failure to update the cache is no failure of the copy.
-	result.Published = err == nil
 	return result, nil
+}
+
+// publish publishes the copy. The cache then answers all requests that arrived before. It fails if the
+// object was purged meanwhile. Any other failure to update the cache is no failure of the copy.
+func (c *copyObject) publish(ctx workflow.Context, made activities.Copy) (published bool, err error) {
+	// A complete copy is published even if the run is cancelled: that comes too late.
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	asked := c.answer(ctx)
+	err = c.updateCache(ctx, "present", activities.UpdateCacheInput{Copy: &made})
+	if f, ok := failureOf(err); ok && f.Class == activities.ClassPurged {
+		c.requested = c.requested || asked
+		return false, err
+	}
+	return err == nil, nil
+}
+
+// answer notes that the entry which is stored next answers all requests so far. It returns whether there
+// was any.
+func (c *copyObject) answer(ctx workflow.Context) (asked bool) {
+	c.drain(ctx)
+	asked, c.requested = c.requested, false
+	return asked
 }
 
 // copy makes one copy of the object, unless HeadSource finds it in the bucket.
 func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	var head activities.HeadSourceResult
 	opts := headSourceOptions("look for " + c.label())
-	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.HeadSource,
-		activities.HeadSourceInput{Source: c.in.Source}).Get(ctx, &head)
+	err := c.execute(ctx, opts, c.activities.HeadSource, func() any {
+		return activities.HeadSourceInput{Source: c.in.Source, Low: c.in.Low}
+	}, &head)
 	if err != nil {
 		return CopyObjectResult{}, err
 	}
-	c.generation = head.Generation
+	// Without redis, HeadSource does not see a purge that was signalled.
+	c.generation = max(head.Generation, c.purged)
 	if head.Stored != nil {
 		return CopyObjectResult{Copy: *head.Stored}, nil
 	}
 
 	copied, err := c.streamCopy(ctx, activities.StreamCopyInput{
-		Source: c.in.Source, First: head.First, Meta: head.Meta, Generation: head.Generation, Replaces: head.Replaces,
+		Source: c.in.Source, First: head.First, Meta: head.Meta, Generation: c.generation, Replaces: head.Replaces,
 		CopyID: head.CopyID, SHA256: c.in.SHA256,
 	})
 	if err == nil && copied.Way == activities.WayFound {
@@ -103,8 +154,7 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyInput) (activities.Copy, error) {
 	if in.First {
 		var out activities.StreamCopyResult
-		opts := firstCopyOptions("GET " + c.label())
-		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.StreamCopy, in).Get(ctx, &out)
+		err := c.execute(ctx, firstCopyOptions("GET "+c.label()), c.activities.StreamCopy, c.withPriority(&in), &out)
 		if err != nil || out.Large == nil {
 			return out.Copy, err
 		}
@@ -124,7 +174,7 @@ func (c *copyObject) rerun(
 	ctx workflow.Context, opts workflow.ActivityOptions, in activities.StreamCopyInput,
 ) (copied activities.Copy, err error) {
 	for done := int64(0); ; {
-		err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.activities.StreamCopy, in).Get(ctx, &copied)
+		err = c.execute(ctx, opts, c.activities.StreamCopy, c.withPriority(&in), &copied)
 		p, ok := progressOf(err)
 		if !ok || p.Resume.Upload == "" || p.Done <= done {
 			return copied, err
@@ -133,6 +183,30 @@ func (c *copyObject) rerun(
 		if err := workflow.Sleep(ctx, pause(err)); err != nil {
 			return copied, err
 		}
+	}
+}
+
+// execute runs an activity of the copy at the workflow's current priority. It schedules the activity
+// again if the priority was raised while the activity was queued.
+func (c *copyObject) execute(ctx workflow.Context, opts workflow.ActivityOptions, activity any, input func() any, out any) error {
+	for {
+		low := c.in.Low
+		opts.Priority = Priority(low)
+		queued, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, opts))
+		c.reschedule = cancel
+		err := workflow.ExecuteActivity(queued, activity, input()).Get(ctx, out)
+		c.reschedule = nil
+		if raised := low && !c.in.Low; !raised || ctx.Err() != nil || !temporal.IsCanceledError(err) {
+			return err
+		}
+	}
+}
+
+// withPriority returns the input of a StreamCopy at the workflow's current priority.
+func (c *copyObject) withPriority(in *activities.StreamCopyInput) func() any {
+	return func() any {
+		in.Low = c.in.Low
+		return *in
 	}
 }
 
@@ -161,19 +235,21 @@ func (c *copyObject) abortUpload(ctx workflow.Context) {
 // fail records the failure in the cache, so that clients get an answer, and returns the workflow's
 // error. It also works after a cancellation.
 func (c *copyObject) fail(ctx workflow.Context, cause error) error {
+	byOperator := ctx.Err() != nil
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 
 	c.abortUpload(ctx)
 	f, ok := failureOf(cause)
-	if temporal.IsCanceledError(cause) {
+	switch {
+	case temporal.IsCanceledError(cause) && byOperator:
 		f = activities.Failure{Class: activities.ClassCancelled, Text: "the copy was cancelled"}
-	} else if !ok {
+	case temporal.IsCanceledError(cause):
+		f = activities.Failure{Class: activities.ClassPurged, Permanent: true, Text: "the object was purged"}
+	case !ok:
 		f = activities.Failure{Class: activities.ClassInternal, Text: "the activity timed out"}
 	}
-	if err := c.updateCache(ctx, "error: "+f.Class, activities.UpdateCacheInput{Failure: &f}); err != nil {
-		workflow.GetLogger(ctx).Warn("failure not recorded", "class", f.Class, "error", err)
-	}
+	c.record(ctx, f)
 	if temporal.IsCanceledError(cause) {
 		return cause
 	}
@@ -182,6 +258,20 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 	}
 	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class,
 		temporal.ApplicationErrorOptions{NonRetryable: true, Cause: cause, Details: []any{f}})
+}
+
+// record records the failure, unless the object was purged and requested since. Nobody may then get the
+// failure of the old copy.
+func (c *copyObject) record(ctx workflow.Context, f activities.Failure) {
+	if c.drain(ctx); f.Class == activities.ClassPurged && c.requested {
+		return
+	}
+	if f.Class != activities.ClassPurged {
+		c.requested = false // The entry answers all requests so far.
+	}
+	if err := c.updateCache(ctx, "error: "+f.Class, activities.UpdateCacheInput{Failure: &f}); err != nil {
+		workflow.GetLogger(ctx).Warn("failure not recorded", "class", f.Class, "error", err)
+	}
 }
 
 func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activities.UpdateCacheInput) error {

@@ -15,11 +15,6 @@ import (
 // ErrStalled reports a source that sends nothing, or too little.
 var ErrStalled = errors.New("the source stalled")
 
-// ErrExpected reports a source that lacks a digest of [Job.Expect]. If the source gives digests of
-// its own, and the object is copied by ranges, a mismatch is reported as the source's error, since
-// either digest may be wrong.
-var ErrExpected = errors.New("the source does not have the digest that the request expects")
-
 // ErrBucket marks errors of the bucket.
 var ErrBucket = errors.New("bucket")
 
@@ -95,10 +90,10 @@ type Copier struct {
 	AllowUnverified bool
 }
 
-// Run makes the copy. Its errors are the source's ([*origin.Error]), [ErrStalled], [ErrExpected],
-// [context.Canceled], or the bucket's, wrapped in [ErrBucket].
+// Run makes the copy. Its errors are the source's ([*origin.Error]), [ErrStalled], [context.Canceled],
+// or the bucket's, wrapped in [ErrBucket].
 func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
-	r := &run{copier: c, job: j, resume: j.Resume, verifier: origin.NewVerifier(j.Expect...)}
+	r := &run{copier: c, job: j, resume: j.Resume, verifier: origin.NewVerifier()}
 	j.Counters.Size.Store(j.Meta.Size)
 	run := r.copyLarge
 	if j.First {
@@ -107,6 +102,6 @@ func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
 	if err := run(ctx); err != nil {
 		return Result{}, err
 	}
-	r.result.Fetched = j.Counters.Fetched.Load()
+	r.result.SHA256, r.result.Fetched = r.sha256(), j.Counters.Fetched.Load()
 	return r.result, nil
 }

@@ -3,6 +3,7 @@ package copier_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"maps"
 	"net/http"
 	"testing"
@@ -134,15 +135,16 @@ func digests(t *testing.T, r *fixture, ranges string) {
 	t.Helper()
 	sum, wrong := sha256.Sum256(r.source.body), sha256.Sum256([]byte("something else"))
 	for name, tc := range map[string]struct {
-		source, request []byte
-		ok              bool
+		source  []byte
+		compute bool
+		ok      bool
 	}{
-		"of the source":                {sum[:], nil, true},
-		"of the request":               {nil, sum[:], true},
-		"of both":                      {sum[:], sum[:], true},
-		"the source's does not match":  {wrong[:], nil, false},
-		"the request's does not match": {nil, wrong[:], false},
-		"only the source's matches":    {sum[:], wrong[:], false},
+		"none":                           {nil, false, true},
+		"computed":                       {nil, true, true},
+		"of the source":                  {sum[:], false, true},
+		"of the source, and computed":    {sum[:], true, true},
+		"wrong one of the source":        {wrong[:], false, false},
+		"wrong one of the source, twice": {wrong[:], true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := http.Header{}
@@ -153,13 +155,20 @@ func digests(t *testing.T, r *fixture, ranges string) {
 				header.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(tc.source)+":")
 			}
 			r.use(t, way{header: header})
-			if tc.request != nil {
-				r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: tc.request}}
-			}
-			_, err := r.attempt(t)
+			r.job.SHA256 = tc.compute
+			out, err := r.attempt(t)
 			if tc.ok {
 				require.NoError(t, err)
 				r.requireExact(t)
+				want := ""
+				if tc.source != nil || tc.compute {
+					want = hex.EncodeToString(sum[:])
+				}
+				require.Equal(t, want, out.SHA256)
+				if out.Way == copier.WayRequest {
+					spec, _ := r.memory.Spec(r.key)
+					require.Equal(t, want, spec.Metadata[storage.MetadataSHA256])
+				}
 				return
 			}
 			var source *origin.Error
@@ -195,10 +204,7 @@ func TestResumeFetchesMissingParts(t *testing.T) {
 	for name, digest := range map[string]bool{"without a digest": false, "with a digest": true} {
 		t.Run("after a reset "+name, func(t *testing.T) {
 			onServers(t, count*partSize, func(t *testing.T, r *fixture) {
-				sum := sha256.Sum256(r.source.body)
-				if digest {
-					r.job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: sum[:]}}
-				}
+				r.job.SHA256 = digest
 				r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
 					if n == count-2 {
 						w = &breaking{w, partSize / 2}

@@ -50,7 +50,8 @@ func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *o
 		return nil
 	}
 	if err == nil {
-		err = r.check(buf)
+		r.verify() // The body itself checks the source's own digests
+		err = buf.copyTo(r.verifier)
 	}
 	if err != nil {
 		return err
@@ -61,19 +62,15 @@ func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *o
 	return r.put(ctx, body)
 }
 
-// check compares a whole object with its digests.
-func (r *run) check(buf *buffer) error {
-	if err := buf.copyTo(r.verifier); err != nil {
-		return err
-	}
-	return r.verify()
-}
-
-// put stores a whole object, with its checksum in the metadata. A multipart copy can't carry its
-// checksum there: it is known only after the metadata is fixed. The server shows it instead.
+// put stores a whole object, with its digests in the metadata. A multipart copy can't carry those that
+// are known only after its metadata is fixed. The server shows its checksum instead, and the cache its
+// SHA-256.
 func (r *run) put(ctx context.Context, body storage.Body) (err error) {
 	bucket := r.copier.Bucket
 	r.mark(metadataChecksum+string(bucket.Checksum()), base64.StdEncoding.EncodeToString(body.Sum))
+	if sum := r.sha256(); sum != "" {
+		r.mark(storage.MetadataSHA256, sum)
+	}
 	r.result.Stored, err = bucket.Put(ctx, r.spec, body)
 	r.job.Counters.Stored.Store(r.result.Size)
 	return bucketError(err)

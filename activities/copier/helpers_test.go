@@ -281,7 +281,7 @@ func (r *fixture) attemptIn(ctx context.Context) (copier.Result, error) {
 // run runs the job once. Its state comes from JSON, like that of a heartbeat.
 func (r *fixture) run(ctx context.Context) (copier.Result, error) {
 	next := &copier.Job{
-		URL: r.job.URL, First: r.job.First, Meta: r.job.Meta, Spec: r.job.Spec, Expect: r.job.Expect, Server: r.job.Server,
+		URL: r.job.URL, First: r.job.First, Meta: r.job.Meta, Spec: r.job.Spec, SHA256: r.job.SHA256, Server: r.job.Server,
 		Checkpoint: func(s copier.State) { r.saved.Store(&s) },
 	}
 	if s := r.saved.Load(); s != nil {

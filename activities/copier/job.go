@@ -21,8 +21,8 @@ type Job struct {
 	// Spec returns everything about the object to store except its bytes. The description is that
 	// of the response whose bytes are stored.
 	Spec func(origin.Meta) storage.ObjectSpec
-	// Expect holds digests that the copy must have, besides the source's own.
-	Expect []origin.Digest
+	// SHA256 is set if the copy's SHA-256 must be computed even if the source does not send it.
+	SHA256 bool
 	// Server returns the source's object if it is in an S3 that the bucket's server can read by
 	// itself, and nil otherwise.
 	Server func(origin.Meta) *storage.CopySource

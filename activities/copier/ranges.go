@@ -3,7 +3,6 @@ package copier
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,7 +33,7 @@ type ranges struct {
 func (r *run) copyRanges(ctx context.Context) error {
 	r.result.Way = WayRanges
 	// Only this verifier sees the whole object: each response is a part of it.
-	r.verifier = origin.NewVerifier(slices.Concat(r.meta.Digests, r.job.Expect)...)
+	r.verify(r.meta.Digests...)
 	u, err := r.startUpload(ctx)
 	if err != nil {
 		return err

@@ -22,6 +22,9 @@ type Result struct {
 	// and the other fields are zero except for Fetched.
 	Large *origin.Meta
 	Way   string
+	// SHA256 is the digest of the copy in lower-case hex. It is empty unless the job or the source made
+	// the copier compute it.
+	SHA256 string
 	// Fetched counts the bytes from the source in this try, Resumed those that the bucket had
 	// before.
 	Fetched, Resumed int64

@@ -1,9 +1,10 @@
 package copier
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"maps"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -108,14 +109,18 @@ func (r *run) markUnframed(src *origin.Body) {
 	}
 }
 
-// verify compares the digests. A mismatch is [ErrExpected] unless a digest of the source may be the
-// wrong one.
-func (r *run) verify() error {
-	err := r.verifier.Check()
-	if err != nil && len(r.job.Expect) > 0 && (r.result.Way != WayRanges || len(r.meta.Digests) == 0) {
-		return fmt.Errorf("%w: %w", ErrExpected, err)
+// verify sets the verifier that the whole object is written to. It compares the given digests, and
+// computes the SHA-256 that the job requires unless the source sent it.
+func (r *run) verify(digests ...origin.Digest) {
+	r.verifier = origin.NewVerifier(digests...)
+	if r.job.SHA256 && r.meta.SHA256() == "" {
+		r.verifier.Compute(origin.SHA256)
 	}
-	return err
+}
+
+// sha256 returns the copy's SHA-256 in hex, if the source sent it or the verifier has computed it.
+func (r *run) sha256() string {
+	return cmp.Or(r.meta.SHA256(), hex.EncodeToString(r.verifier.Sum(origin.SHA256)))
 }
 
 // refusedRange reports whether the source refused a range, which says nothing about the object.

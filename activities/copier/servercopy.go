@@ -8,11 +8,10 @@ import (
 )
 
 // copyByServer asks the bucket's server to make the copy if it may, and reports whether it did. A
-// server-side copy can't be checked against a digest, and can't resume an earlier try.
+// server-side copy can't be hashed, and can't resume an earlier try.
 func (r *run) copyByServer(ctx context.Context) (copied bool, err error) {
 	source := r.job.Server(r.meta)
-	digests := len(r.job.Expect) + len(r.meta.Digests)
-	if source == nil || digests > 0 || r.resume.Upload != "" || r.resume.Stream {
+	if source == nil || r.job.SHA256 || len(r.meta.Digests) > 0 || r.resume.Upload != "" || r.resume.Stream {
 		return false, nil
 	}
 	stored := &r.job.Counters.Stored

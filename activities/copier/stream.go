@@ -47,7 +47,7 @@ func (s *stream) copy(ctx context.Context) error {
 	r := s.run
 	r.result.Way = WayStream
 	r.describe(s.src.Meta())
-	r.verifier = origin.NewVerifier(r.job.Expect...) // The body itself checks the source's own digests
+	r.verify() // The body itself checks the source's own digests
 	r.markUnframed(s.src)
 	size, err := r.copier.partSize(s.src.Size())
 	if err != nil {
@@ -111,9 +111,6 @@ func (s *stream) copyParts(ctx context.Context) error {
 
 // putWhole stores an object that ended within its first part.
 func (s *stream) putWhole(ctx context.Context, body storage.Body) error {
-	if err := s.run.verify(); err != nil {
-		return err
-	}
 	return s.run.put(ctx, body)
 }
 

@@ -110,7 +110,7 @@ func (u *upload) send(ctx context.Context, number int32, body storage.Body) erro
 
 // complete compares the digests, and then makes the object appear.
 func (u *upload) complete(ctx context.Context) (err error) {
-	if err := u.run.verify(); err != nil {
+	if err := u.run.verifier.Check(); err != nil {
 		return u.resetIfLost(ctx, err)
 	}
 	all := make([]storage.Part, 0, len(u.have))

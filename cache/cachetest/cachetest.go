@@ -3,6 +3,7 @@ package cachetest
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,10 +21,14 @@ type Cache interface {
 	// Get returns the entry. It is Absent if there is none or if its deadline has passed.
 	Get(ctx context.Context, key string) (cache.Entry, error)
 
-	// Acquire stores a pending entry of owner for the time of lease if there is no entry. It
-	// returns the current entry and whether that is the caller's own. Exactly one of any number of
-	// concurrent callers gets the lease.
-	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
+	// Acquire stores the caller's pending entry until its deadline if there is no entry. It returns
+	// the current entry and whether that is the caller's own. Exactly one of any number of concurrent
+	// callers gets the lease.
+	Acquire(ctx context.Context, key string, mine cache.Entry) (cache.Entry, bool, error)
+
+	// Swap replaces the entry if it still is from, and returns whether it did. Both have the same
+	// deadline.
+	Swap(ctx context.Context, key string, from, to cache.Entry) (bool, error)
 
 	// Release deletes the entry if it still is lease. Otherwise it does nothing and returns nil.
 	Release(ctx context.Context, key string, lease cache.Entry) error
@@ -85,6 +90,7 @@ func Run(t *testing.T, c Cache) {
 		"abandon deletes only pending entries":          abandonPending,
 		"pending and error do not replace present":      presentKept,
 		"pending replaces error":                        retry,
+		"one of many callers swaps an entry":            oneSwap,
 		"a purge deletes the entry":                     purge,
 		"a copy from before a purge can't be published": staleGeneration,
 		"generations grow":                              generationsGrow,
@@ -111,9 +117,10 @@ func roundTrip(t *testing.T, c Cache, key string) {
 	now := time.Now().Truncate(time.Millisecond)
 	for _, e := range []cache.Entry{
 		Rules().Pending(now, "me", 1, 2),
+		{State: cache.Pending, Deadline: now.Add(time.Minute), Low: true, SHA256: strings.Repeat("0a", 32)},
 		Rules().Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: "private"}),
 		Rules().Unmirrorable(now, cache.Reason{Class: "SourceTruncated", Text: "private"}),
-		Rules().Present(now, now.Add(24*time.Hour).Truncate(time.Second)),
+		Rules().Present(now, now.Add(24*time.Hour).Truncate(time.Second), ""),
 	} {
 		require.NoError(t, c.Put(t.Context(), key, 0, e))
 		require.Equal(t, e, get(t, c, key))
@@ -133,7 +140,7 @@ func oneLease(t *testing.T, c Cache, key string) {
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
-			e, mine, err := c.Acquire(t.Context(), key, strconv.Itoa(i), time.Minute)
+			e, mine, err := c.Acquire(t.Context(), key, lease(strconv.Itoa(i), time.Minute))
 			if err == nil && mine {
 				got.Store(e.Owner, true)
 			}
@@ -158,7 +165,7 @@ func releasedLease(t *testing.T, c Cache, key string) {
 func expiredLease(t *testing.T, c Cache, key string) {
 	acquire(t, c, key, "a", 50*time.Millisecond)
 	require.Eventually(t, func() bool {
-		_, mine, err := c.Acquire(t.Context(), key, "b", time.Minute)
+		_, mine, err := c.Acquire(t.Context(), key, lease("b", time.Minute))
 		return err == nil && mine
 	}, 5*time.Second, 5*time.Millisecond)
 }
@@ -176,13 +183,13 @@ func abandonPending(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Abandon(t.Context(), key))
 	require.Equal(t, cache.Absent, get(t, c, key).State)
 
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
 	require.NoError(t, c.Abandon(t.Context(), key))
 	require.Equal(t, cache.Present, get(t, c, key).State)
 }
 
 func presentKept(t *testing.T, c Cache, key string) {
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), cache.Reason{Class: "x"})))
 	require.Equal(t, cache.Present, get(t, c, key).State)
@@ -195,8 +202,34 @@ func retry(t *testing.T, c Cache, key string) {
 	require.Equal(t, cache.Pending, get(t, c, key).State)
 }
 
+func oneSwap(t *testing.T, c Cache, key string) {
+	from := lease("a", time.Minute)
+	from.Low = true
+	to := from
+	to.Low = false
+	swapped, err := c.Swap(t.Context(), key, from, to)
+	require.NoError(t, err)
+	require.False(t, swapped, "there is no entry")
+
+	_, mine, err := c.Acquire(t.Context(), key, from)
+	require.NoError(t, err)
+	require.True(t, mine)
+	var swaps atomic.Int64
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if swapped, err := c.Swap(t.Context(), key, from, to); assert.NoError(t, err) && swapped {
+				swaps.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 1, swaps.Load())
+	require.Equal(t, to, get(t, c, key))
+}
+
 func purge(t *testing.T, c Cache, key string) {
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
 	_, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, cache.Absent, get(t, c, key).State)
@@ -208,7 +241,7 @@ func staleGeneration(t *testing.T, c Cache, key string) {
 	after, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
 
-	present := Rules().Present(time.Now(), time.Time{})
+	present := Rules().Present(time.Now(), time.Time{}, "")
 	require.ErrorIs(t, c.Put(t.Context(), key, before, present), cache.ErrPurged)
 	require.ErrorIs(t, c.Put(t.Context(), key, after-1, Rules().Pending(time.Now(), "a", 0, -1)), cache.ErrPurged)
 	require.Equal(t, cache.Absent, get(t, c, key).State)
@@ -248,7 +281,7 @@ func failures(t *testing.T, c Cache, key string) {
 	count("y", 3, 1)
 	count("x", 4, 1)
 	count("x", 5, 2)
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
 	count("x", 1, 1)
 	_, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
@@ -257,7 +290,7 @@ func failures(t *testing.T, c Cache, key string) {
 
 func dropUnchanged(t *testing.T, c Cache, key string) {
 	now := time.Now()
-	older, newer := Rules().Present(now, now.Add(24*time.Hour)), Rules().Present(now.Add(time.Second), now.Add(25*time.Hour))
+	older, newer := Rules().Present(now, now.Add(24*time.Hour), ""), Rules().Present(now.Add(time.Second), now.Add(25*time.Hour), "")
 	drop := func(e cache.Entry) bool {
 		t.Helper()
 		dropped, err := c.Drop(t.Context(), key, e)
@@ -317,7 +350,7 @@ func claimAside(t *testing.T, c Cache, key string) {
 	require.Zero(t, left)
 	require.Equal(t, cache.Absent, get(t, c, key).State)
 	acquire(t, c, key, "a", time.Minute)
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{})))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
 	left, err = c.Claim(t.Context(), key, time.Minute)
 	require.NoError(t, err)
 	require.Positive(t, left, "the entry released the claim")
@@ -331,9 +364,14 @@ func get(t *testing.T, c Cache, key string) cache.Entry {
 	return e
 }
 
-func acquire(t *testing.T, c Cache, key, owner string, lease time.Duration) cache.Entry {
+// lease returns a pending entry that expires after d.
+func lease(owner string, d time.Duration) cache.Entry {
+	return cache.Entry{State: cache.Pending, Owner: owner, Deadline: time.Now().Add(d).Truncate(time.Millisecond), Total: -1}
+}
+
+func acquire(t *testing.T, c Cache, key, owner string, d time.Duration) cache.Entry {
 	t.Helper()
-	e, mine, err := c.Acquire(t.Context(), key, owner, lease)
+	e, mine, err := c.Acquire(t.Context(), key, lease(owner, d))
 	require.NoError(t, err)
 	require.True(t, mine, "lease of %s", owner)
 	return e

@@ -101,9 +101,7 @@ func (m *Memory) Get(ctx context.Context, key string) (cache.Entry, error) {
 func (m *Memory) Read(ctx context.Context, key string) (cache.Entry, error) { return m.Get(ctx, key) }
 
 // Acquire is [cache.Redis.Acquire].
-func (m *Memory) Acquire(
-	ctx context.Context, key, owner string, lease time.Duration,
-) (cache.Entry, bool, error) {
+func (m *Memory) Acquire(ctx context.Context, key string, mine cache.Entry) (cache.Entry, bool, error) {
 	unlock, err := m.lock(ctx)
 	defer unlock()
 	if err != nil {
@@ -112,8 +110,19 @@ func (m *Memory) Acquire(
 	if e := m.read(key); e.State != cache.Absent {
 		return e, false, nil
 	}
-	m.entries[key] = cache.Entry{State: cache.Pending, Owner: owner, Deadline: time.Now().Add(lease), Total: -1}
-	return m.entries[key], true, nil
+	m.entries[key] = mine
+	return mine, true, nil
+}
+
+// Swap is [cache.Redis.Swap].
+func (m *Memory) Swap(ctx context.Context, key string, from, to cache.Entry) (bool, error) {
+	unlock, err := m.lock(ctx)
+	defer unlock()
+	if err != nil || m.read(key) != from {
+		return false, err
+	}
+	m.entries[key] = to
+	return true, nil
 }
 
 // Release is [cache.Redis.Release].
@@ -183,7 +192,7 @@ func (m *Memory) Put(ctx context.Context, key string, generation int64, e cache.
 	if e.State == cache.Present {
 		delete(m.failures, key)
 	}
-	if e.State != cache.Pending {
+	if e.State != cache.Pending || e.SHA256 != "" {
 		m.wake(key)
 	}
 	return nil

@@ -15,7 +15,7 @@ var ErrNotRequested = errors.New("copy not requested")
 
 // demand says how a copy is requested.
 type demand struct {
-	// digest is the SHA-256 that the copy must have, in hex; empty accepts any content.
+	// digest is the SHA-256 that the client expects, in hex. The worker then computes the copy's.
 	digest   string
 	priority queue.Priority
 	// turn takes a turn to send, without waiting for it. On an error the message is not sent. Nil
@@ -48,7 +48,9 @@ func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) an
 	var lease cache.Entry
 	leased := false
 	if redisErr == nil {
-		lease, leased, redisErr = g.cache.Acquire(ctx, t.Key, g.owner, g.rules.Lease)
+		mine := g.rules.Pending(g.now(), g.owner, 0, -1)
+		mine.Low = d.priority == queue.Low
+		lease, leased, redisErr = g.cache.Acquire(ctx, t.Key, mine)
 		if redisErr == nil && !leased {
 			return answer{entry: lease}
 		}
@@ -87,6 +89,21 @@ func (g *Group) send(ctx context.Context, t *Target, d demand) error {
 	return nil
 }
 
+// raise requests a copy again that waits at low priority, now for a client. The first client of all
+// front ends does so: it takes the mark off the entry. Without the mark the copy may stay behind
+// others, but it is made all the same, so an error is only logged.
+func (g *Group) raise(ctx context.Context, t *Target, low cache.Entry, d demand) {
+	raised := low
+	raised.Low = false
+	swapped, err := g.cache.Swap(ctx, t.Key, low, raised)
+	if err == nil && swapped && g.send(ctx, t, d) != nil {
+		_, err = g.cache.Swap(ctx, t.Key, raised, low) // The next client tries.
+	}
+	if err != nil {
+		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("priority of a copy not raised")
+	}
+}
+
 func (g *Group) release(ctx context.Context, t *Target, lease cache.Entry) {
 	if err := g.cache.Release(ctx, t.Key, lease); err != nil {
 		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("lease not released; it will expire")
@@ -105,7 +122,7 @@ func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.En
 		}
 		return cache.Entry{}, false
 	}
-	entry := g.rules.Present(g.now(), stored.Expires)
+	entry := g.rules.Present(g.now(), stored.Expires, stored.SHA256)
 	if entry.State != cache.Present {
 		return cache.Entry{}, false
 	}

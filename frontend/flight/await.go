@@ -48,7 +48,8 @@ func InVain(e cache.Entry, until time.Time) bool {
 // Await joins the object's flight and waits until it has a final entry, or until no wait can bring
 // a copy. Even a client that does not wait is held until its copy is requested, for 700 ms at most.
 //
-// digest is the SHA-256, in hex, of the copy that a new flight requests. Empty accepts any content.
+// digest is the SHA-256 that the client expects, in hex. Empty accepts any content. The wait ends with
+// the entry of a running copy that has another digest.
 func (g *Group) Await(ctx context.Context, t *Target, digest string, w Wait) Outcome {
 	out := Outcome{Entry: cache.Entry{State: cache.Pending}}
 	f := g.join(t, digest)
@@ -60,7 +61,7 @@ func (g *Group) Await(ctx context.Context, t *Target, digest string, w Wait) Out
 	g.metrics.waiting.Inc()
 	defer g.metrics.waiting.Dec()
 
-	f.await(ctx, w, &out)
+	f.await(ctx, w, digest, &out)
 	select {
 	case <-f.done:
 		out.Entry, out.QueueDown, out.FirstLook = f.entry, f.queueDown, !f.waited
@@ -69,13 +70,13 @@ func (g *Group) Await(ctx context.Context, t *Target, digest string, w Wait) Out
 	return out
 }
 
-func (f *flight) await(ctx context.Context, w Wait, out *Outcome) {
+func (f *flight) await(ctx context.Context, w Wait, digest string, out *Outcome) {
 	timer := time.NewTimer(w.Until.Sub(f.group.now()))
 	defer timer.Stop()
 	for {
-		failure, changed := f.failure()
-		if InVain(failure, w.Until.Add(w.Chain)) {
-			out.Entry, out.InVain = failure, true
+		seen, changed := f.noted()
+		if out.InVain = InVain(seen, w.Until.Add(w.Chain)); out.InVain || seen.HasOtherDigest(digest) {
+			out.Entry = seen
 			return
 		}
 		select {

@@ -20,14 +20,16 @@ const (
 type flight struct {
 	group  *Group
 	target *Target
-	digest string // The first client's; clients that join later are not consulted.
+	// want is how the flight requests the copy: with the first client's digest. Only run uses it.
+	want demand
 
 	cancel  context.CancelFunc
 	clients int // Guarded by Group.mu.
 
-	// failed is the entry of a copy that failed, while its back-off lasts. changed is closed and
-	// replaced when failed changes. Group.mu guards both.
-	failed  cache.Entry
+	// seen is the last entry that may end a client's wait although it is not final: of a copy that
+	// failed, while its back-off lasts, or of a running copy with a digest. changed is closed and
+	// replaced when seen changes. Group.mu guards both.
+	seen    cache.Entry
 	changed chan struct{}
 
 	// requested is closed when the copy is known to be requested, or can't be. No client is
@@ -40,7 +42,7 @@ type flight struct {
 	queueDown bool // The copy could not be requested.
 	waited    bool // The entry was not final at the first look.
 
-	sent bool // A message was sent; only run uses it.
+	raised bool // The copy was requested at a client's priority; only run uses it.
 }
 
 // join adds a client to its object's flight, and starts the flight if there is none. It returns nil
@@ -57,7 +59,7 @@ func (g *Group) join(t *Target, digest string) *flight {
 		// others.
 		ctx, cancel := context.WithCancel(context.Background())
 		f = &flight{
-			group: g, target: t, digest: digest, cancel: cancel,
+			group: g, target: t, want: demand{digest: digest}, cancel: cancel,
 			requested: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}),
 		}
 		g.flights[t.Key] = f
@@ -119,26 +121,26 @@ func (f *flight) run(ctx context.Context) {
 	}
 }
 
-// note tells the clients whether the copy failed, so that none waits in vain for the next try.
+// note shows the clients a copy that failed, or that is not the one they expect, so that none waits in
+// vain.
 func (f *flight) note(entry cache.Entry) {
-	if entry.State != cache.Error {
+	if entry.State != cache.Error && entry.SHA256 == "" {
 		entry = cache.Entry{}
 	}
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
-	if entry != f.failed {
-		f.failed = entry
+	if entry != f.seen {
+		f.seen = entry
 		close(f.changed)
 		f.changed = make(chan struct{})
 	}
 }
 
-// failure returns the entry of a copy that failed, if its back-off lasts, and a channel that is
-// closed when that changes.
-func (f *flight) failure() (cache.Entry, <-chan struct{}) {
+// noted returns the entry that may end a client's wait, and a channel that is closed when it changes.
+func (f *flight) noted() (cache.Entry, <-chan struct{}) {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
-	return f.failed, f.changed
+	return f.seen, f.changed
 }
 
 func (f *flight) finish(entry cache.Entry) {
@@ -150,15 +152,19 @@ func (f *flight) finish(entry cache.Entry) {
 	close(f.done)
 }
 
-// look reads the object's entry and requests a copy if there is none. It ignores cancellation, as
-// [Group.ask] does. The error is redis's.
+// look reads the object's entry, and requests a copy if there is none, or none at a client's priority.
+// It ignores cancellation, as [Group.ask] does. The error is redis's.
 func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	ctx = context.WithoutCancel(ctx)
 	entry, redisErr := f.group.cache.Read(ctx, f.target.Key)
 	if redisErr == nil && entry.State != cache.Absent {
+		if entry.Low && !f.raised {
+			f.raised = true
+			f.group.raise(ctx, f.target, entry, f.want)
+		}
 		return entry, nil
 	}
-	a := f.group.ask(ctx, f.target, redisErr, demand{digest: f.digest, sent: f.sent})
-	f.queueDown, f.sent = a.queue != nil, f.sent || a.sent
+	a := f.group.ask(ctx, f.target, redisErr, f.want)
+	f.queueDown, f.want.sent = a.queue != nil, f.want.sent || a.sent
 	return a.entry, a.redis
 }

@@ -38,6 +38,13 @@ func (q *queueDouble) Send(_ context.Context, r queue.Request) error {
 	return q.err
 }
 
+// fail makes later requests fail with err.
+func (q *queueDouble) fail(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.err = err
+}
+
 func (q *queueDouble) requests() []queue.Request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -107,7 +114,7 @@ func TestWarm(t *testing.T) {
 		},
 		"leaves another front end's lease alone": {
 			prepare: func(t *testing.T, f *fixture) {
-				_, leased, err := f.cache.Acquire(t.Context(), f.target.Key, "another", time.Minute)
+				_, leased, err := f.cache.Acquire(t.Context(), f.target.Key, cachetest.Rules().Pending(time.Now(), "another", 0, -1))
 				require.NoError(t, err)
 				require.True(t, leased)
 			},
@@ -233,8 +240,8 @@ func TestPacedListHoldsNoLease(t *testing.T) {
 // lostReplies loses the replies to Acquire that report a new lease.
 type lostReplies struct{ *cachetest.Memory }
 
-func (c lostReplies) Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error) {
-	entry, leased, err := c.Memory.Acquire(ctx, key, owner, lease)
+func (c lostReplies) Acquire(ctx context.Context, key string, mine cache.Entry) (cache.Entry, bool, error) {
+	entry, leased, err := c.Memory.Acquire(ctx, key, mine)
 	if leased {
 		return cache.Entry{}, false, errors.New("timeout")
 	}
@@ -271,7 +278,7 @@ func TestPacedListRequestsEveryCopy(t *testing.T) {
 }
 
 func TestAwait(t *testing.T) {
-	present := cachetest.Rules().Present(time.Now(), time.Time{})
+	present := cachetest.Rules().Present(time.Now(), time.Time{}, "")
 	for name, tc := range map[string]struct {
 		prepare func(*testing.T, *fixture)
 		wait    time.Duration
@@ -362,7 +369,7 @@ func TestNoClientWaitsInVain(t *testing.T) {
 		require.Fail(t, "a client that waits for the next try was sent away", "%+v", out)
 	default:
 	}
-	present := cachetest.Rules().Present(time.Now(), time.Time{})
+	present := cachetest.Rules().Present(time.Now(), time.Time{}, "")
 	require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, present))
 	require.Equal(t, cache.Present, (<-chained).Entry.State)
 }

@@ -14,8 +14,12 @@ import (
 type Cache interface {
 	// Read reads redis; it never answers from memory.
 	Read(ctx context.Context, key string) (cache.Entry, error)
-	// Acquire takes the object's lease. It returns false and the object's entry if there is one.
-	Acquire(ctx context.Context, key, owner string, lease time.Duration) (cache.Entry, bool, error)
+	// Acquire takes the object's lease: it stores the pending entry mine. It returns false and the
+	// object's entry if there is one.
+	Acquire(ctx context.Context, key string, mine cache.Entry) (cache.Entry, bool, error)
+	// Swap replaces the entry by another of the same deadline if it still is from, and returns
+	// whether it did.
+	Swap(ctx context.Context, key string, from, to cache.Entry) (bool, error)
 	// Release drops a lease that Acquire returned, unless the entry has changed since.
 	Release(ctx context.Context, key string, lease cache.Entry) error
 	// Drop deletes the entry if it still is e, and returns whether it did.

@@ -19,6 +19,9 @@ type Digest struct {
 	Value []byte `json:"value"`
 }
 
+// SHA256 is the name of SHA-256 in a [Digest].
+const SHA256 = "sha-256"
+
 // digestsOf returns the digests of the whole object in the 200 to a plain GET, at most one per
 // algorithm, the strongest first. In a 200 they describe the object in each of their headers:
 // Repr-Digest and Content-Digest (RFC 9530), Digest (RFC 3230) and Content-MD5 (RFC 1864).

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"unicode"
@@ -42,6 +43,16 @@ type Meta struct {
 // Rangeable reports whether [Client.GetRange] can fetch the object in ranges that are known to be
 // of one version.
 func (m Meta) Rangeable() bool { return m.AcceptRanges && m.Size > 0 && isStrong(m.ETag) }
+
+// SHA256 returns the SHA-256 that the source gave for the object, in lower-case hex, or nothing.
+func (m Meta) SHA256() string {
+	for _, d := range m.Digests {
+		if d.Algorithm == SHA256 {
+			return hex.EncodeToString(d.Value)
+		}
+	}
+	return ""
+}
 
 func metaOf(resp *http.Response, hops []Hop) (Meta, error) {
 	digests, err := digestsOf(resp)

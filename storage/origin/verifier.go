@@ -18,8 +18,9 @@ import (
 // Verifier hashes the bytes written to it, with all algorithms at once, to compare them with
 // digests. Write never fails. A Verifier is not safe for concurrent use.
 type Verifier struct {
-	want   []Digest
-	hashes map[string]hash.Hash // by algorithm, for each known algorithm in want
+	want     []Digest
+	computed []string             // Algorithms without a digest to compare with
+	hashes   map[string]hash.Hash // by algorithm, for each known algorithm in want and computed
 }
 
 var _ io.Writer = (*Verifier)(nil)
@@ -28,14 +29,31 @@ var _ io.Writer = (*Verifier)(nil)
 // costs nothing and always passes. A digest of an algorithm that [Digest] does not list never
 // matches: unverifiable bytes must not pass.
 func NewVerifier(want ...Digest) *Verifier {
-	if len(want) == 0 {
-		return &Verifier{}
-	}
-	return &Verifier{want: slices.Clone(want), hashes: newHashes(want)}
+	v := &Verifier{want: slices.Clone(want)}
+	v.hashes = v.newHashes()
+	return v
 }
 
-// Needed reports whether there is any digest to compare with. Without one, writing is a waste.
-func (v *Verifier) Needed() bool { return len(v.want) > 0 }
+// Compute makes the Verifier compute the digest of an algorithm that it need not compare. Call it
+// before the first Write.
+func (v *Verifier) Compute(algorithm string) {
+	v.computed = append(v.computed, algorithm)
+	v.hashes = v.newHashes()
+}
+
+// Sum returns the digest of the bytes written so far. It returns nil unless the Verifier compares or
+// computes the algorithm.
+func (v *Verifier) Sum(algorithm string) []byte {
+	h, ok := v.hashes[algorithm]
+	if !ok {
+		return nil
+	}
+	return h.Sum(nil)
+}
+
+// Needed reports whether there is any digest to compare or to compute. Without one, writing is a
+// waste.
+func (v *Verifier) Needed() bool { return len(v.want)+len(v.computed) > 0 }
 
 // Write hashes p. It always returns len(p) and no error.
 func (v *Verifier) Write(p []byte) (int, error) {
@@ -90,7 +108,7 @@ func (v *Verifier) Restore(state []byte) error {
 			return fmt.Errorf("origin: restore the state of digests: %w", err)
 		}
 	}
-	hashes := newHashes(v.want)
+	hashes := v.newHashes()
 	if len(states) != len(hashes) {
 		return errors.New("origin: restore the state of digests: algorithms differ")
 	}
@@ -107,12 +125,18 @@ func (v *Verifier) Restore(state []byte) error {
 	return nil
 }
 
-func newHashes(want []Digest) map[string]hash.Hash {
-	hashes := make(map[string]hash.Hash, len(want))
-	for _, d := range want {
-		if h := newHash(d.Algorithm); h != nil {
-			hashes[d.Algorithm] = h
+func (v *Verifier) newHashes() map[string]hash.Hash {
+	hashes := map[string]hash.Hash{}
+	add := func(algorithm string) {
+		if h := newHash(algorithm); h != nil {
+			hashes[algorithm] = h
 		}
+	}
+	for _, d := range v.want {
+		add(d.Algorithm)
+	}
+	for _, algorithm := range v.computed {
+		add(algorithm)
 	}
 	return hashes
 }

@@ -106,6 +106,7 @@ func (m *Memory) store(spec storage.ObjectSpec, data []byte) (storage.Stored, er
 	stored := storage.Stored{
 		Size: int64(len(data)), ETag: fmt.Sprintf(`"%d"`, m.serial), CRC64NVME: base64.StdEncoding.EncodeToString(sum.Sum(nil)),
 		Generation: storage.Generation(spec.Metadata), CopyID: spec.Metadata[storage.MetadataCopyID],
+		SHA256: storage.SHA256(spec.Metadata),
 	}
 	if m.objects == nil {
 		m.objects = map[string]object{}

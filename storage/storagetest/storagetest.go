@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,9 +123,14 @@ func specOf(key, copyID string) storage.ObjectSpec {
 	return storage.ObjectSpec{
 		Key: key, ContentType: "text/x-test", ContentEncoding: "x-test", ContentDisposition: `attachment; filename="a b"`,
 		ContentLanguage: "de, en",
-		Metadata:        map[string]string{storage.MetadataGeneration: "42", storage.MetadataCopyID: copyID},
+		Metadata: map[string]string{
+			storage.MetadataGeneration: "42", storage.MetadataCopyID: copyID, storage.MetadataSHA256: digest,
+		},
 	}
 }
+
+// digest is a SHA-256 in hex, of anything.
+var digest = strings.Repeat("0a", 32)
 
 // requireStored checks that a call's result, Head's and the stored bytes agree.
 func (c *contract) requireStored(t *testing.T, key string, want []byte, said storage.Stored) {
@@ -135,6 +141,7 @@ func (c *contract) requireStored(t *testing.T, key string, want []byte, said sto
 	require.Equal(t, said, head)
 	require.EqualValues(t, len(want), head.Size)
 	require.EqualValues(t, 42, head.Generation)
+	require.Equal(t, digest, head.SHA256)
 	require.NotEmpty(t, head.ETag)
 	require.True(t, bytes.Equal(want, c.Read(t, key)), "stored bytes differ")
 }

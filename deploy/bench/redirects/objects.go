@@ -28,7 +28,7 @@ func target(i int) string { return "/v1/redirect/s3/" + region + "/" + url.Query
 func (f *fixture) put(ctx context.Context, i int) error {
 	cfg, now := config.Default(), time.Now()
 	o := storage.Object{Service: "s3", Region: region, URL: source(i)}
-	return f.cache.Put(ctx, cache.Key(o.PoolID(), o.Hash()), 0, cfg.Rules().Present(now, now.Add(30*24*time.Hour)))
+	return f.cache.Put(ctx, cache.Key(o.PoolID(), o.Hash()), 0, cfg.Rules().Present(now, now.Add(30*24*time.Hour), ""))
 }
 
 // newClient follows no redirect. It can keep an idle connection for each of many waiting clients.

@@ -1,0 +1,271 @@
+package workflows_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+// timeline is a run whose three activities take a minute each, and the signals that it gets.
+// HeadSource finds the copy that an earlier round has published.
+type timeline struct {
+	*run
+	heads, copies int
+	generation    int64 // Of the object in the cache
+	stored        bool
+}
+
+func newTimeline(t *testing.T) *timeline {
+	t.Helper()
+	l := &timeline{run: newRun(t), generation: 3}
+	l.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
+		func(context.Context, activities.HeadSourceInput) (activities.HeadSourceResult, error) {
+			l.heads++
+			out := head()
+			if out.Generation = l.generation; l.stored {
+				out.Stored = &activities.Copy{Size: 5}
+			}
+			return out, nil
+		}).After(time.Minute)
+	l.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+		func(_ context.Context, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+			l.copies++
+			return activities.StreamCopyResult{Copy: activities.Copy{Size: in.Generation}}, nil
+		}).After(time.Minute)
+	l.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(nil)
+	l.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(
+		func(_ context.Context, in activities.UpdateCacheInput) error {
+			l.updates = append(l.updates, in)
+			if in.Copy != nil && in.Generation < l.generation {
+				return failed(activities.ClassPurged, 0, true)
+			}
+			l.stored = in.Copy != nil
+			return nil
+		}).After(time.Minute)
+	return l
+}
+
+// at runs f at a time since the start. HeadSource ends after 1 minute, StreamCopy after 2 and
+// UpdateCache after 3, unless something goes wrong.
+func (l *timeline) at(minutes float64, f func()) {
+	l.RegisterDelayedCallback(f, time.Duration(minutes*float64(time.Minute)))
+}
+
+func (l *timeline) request() { l.SignalWorkflow(workflows.RequestSignal, workflows.Request{}) }
+
+// purge purges the object, and signals it unless the message is late.
+func (l *timeline) purge(generation int64) func() {
+	return func() {
+		l.generation, l.stored = max(l.generation, generation), false
+		l.signalPurge(generation)()
+	}
+}
+
+func (l *timeline) signalPurge(generation int64) func() {
+	return func() { l.SignalWorkflow(workflows.PurgeSignal, workflows.Purge{Generation: generation}) }
+}
+
+func TestRequestsOfARunningCopy(t *testing.T) {
+	for name, tc := range map[string]struct {
+		signal func(l *timeline)
+		heads  int
+		copies int   // Those that a purge cancelled are counted as well
+		made   int64 // The generation of the copy that the run returns; 0 if HeadSource found it
+	}{
+		"none":                            {func(*timeline) {}, 1, 1, 3},
+		"during HeadSource":               {func(l *timeline) { l.at(0.5, l.request) }, 1, 1, 3},
+		"during StreamCopy":               {func(l *timeline) { l.at(1.5, l.request) }, 1, 1, 3},
+		"during UpdateCache":              {func(l *timeline) { l.at(2.5, l.request) }, 2, 1, 5},
+		"twice during UpdateCache":        {func(l *timeline) { l.at(2.5, l.request); l.at(2.6, l.request) }, 2, 1, 5},
+		"in each UpdateCache":             {func(l *timeline) { l.at(2.5, l.request); l.at(4.5, l.request) }, 3, 1, 5},
+		"after a purge during HeadSource": {func(l *timeline) { l.at(0.5, l.purge(4)); l.at(0.6, l.request) }, 2, 1, 4},
+		"after a purge during StreamCopy": {func(l *timeline) { l.at(1.5, l.purge(4)); l.at(1.6, l.request) }, 2, 2, 4},
+		"before the signal of a purge": {
+			func(l *timeline) {
+				l.at(1.4, func() { l.generation = 4 })
+				l.at(1.5, l.request)
+				l.at(1.6, l.signalPurge(4))
+			}, 2, 2, 4,
+		},
+		"after a purge during UpdateCache": {func(l *timeline) { l.at(2.5, l.purge(4)); l.at(2.6, l.request) }, 2, 2, 4},
+		"before a purge during UpdateCache, whose signal is lost": {
+			func(l *timeline) { l.at(1.5, l.request); l.at(2.5, func() { l.generation = 4 }) }, 2, 2, 4,
+		},
+		"after each of two purges": {
+			func(l *timeline) {
+				l.at(1.5, l.purge(4))
+				l.at(1.6, l.request)
+				l.at(4, l.purge(5))
+				l.at(4.1, l.request)
+			}, 3, 3, 5,
+		},
+		"after a purge that is redelivered": {
+			func(l *timeline) {
+				l.at(1.5, l.purge(4))
+				l.at(1.6, l.request)
+				l.at(3, l.signalPurge(4))
+				l.at(4, l.signalPurge(4))
+			}, 2, 2, 4,
+		},
+		"after an older purge":                    {func(l *timeline) { l.at(1.5, l.signalPurge(2)); l.at(1.6, l.request) }, 1, 1, 3},
+		"after a purge of the copy's generation":  {func(l *timeline) { l.at(1.5, l.signalPurge(3)); l.at(1.6, l.request) }, 1, 1, 3},
+		"after a purge of an unknown generation":  {func(l *timeline) { l.at(1.5, l.signalPurge(0)); l.at(1.6, l.request) }, 2, 2, 3},
+		"after a purge that HeadSource can't see": {func(l *timeline) { l.at(0.5, l.signalPurge(9)); l.at(0.6, l.request) }, 2, 1, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newTimeline(t)
+			tc.signal(l)
+			l.ExecuteWorkflow(workflows.CopyObject, input())
+			out := l.result(t)
+			require.True(t, out.Published)
+			require.Equal(t, tc.made, out.Copy.Size)
+			require.Equal(t, tc.heads, l.heads)
+			require.Equal(t, tc.copies, l.copies)
+		})
+	}
+}
+
+// TestPurgeWithoutARequest ends the run as cancelled, and wakes clients that asked again but whose
+// request is still on its way.
+func TestPurgeWithoutARequest(t *testing.T) {
+	for name, minutes := range map[string]float64{"during HeadSource": 0.5, "during StreamCopy": 1.5} {
+		t.Run(name, func(t *testing.T) {
+			l := newTimeline(t)
+			l.at(minutes, l.purge(4))
+			l.ExecuteWorkflow(workflows.CopyObject, input())
+			require.True(t, temporal.IsCanceledError(l.GetWorkflowError()), "%v", l.GetWorkflowError())
+			require.Len(t, l.updates, 1)
+			require.Equal(t, activities.ClassPurged, l.updates[0].Failure.Class)
+		})
+	}
+}
+
+// TestRequestWhileThePurgeIsRecorded copies the object again: the failure of the purged copy is no
+// answer.
+func TestRequestWhileThePurgeIsRecorded(t *testing.T) {
+	l := newTimeline(t)
+	l.at(1.5, l.purge(4))
+	l.at(2, l.request)
+	l.ExecuteWorkflow(workflows.CopyObject, input())
+	require.EqualValues(t, 4, l.result(t).Copy.Size)
+	require.Len(t, l.updates, 2)
+}
+
+// TestCancelledRunStaysCancelled has requests arrive during the cancellation. Each is answered by the
+// recorded failure, and none starts a copy.
+func TestCancelledRunStaysCancelled(t *testing.T) {
+	for name, tc := range map[string]struct {
+		minutes float64
+		records int
+	}{"before the failure is recorded": {1.49, 1}, "while it is recorded": {2, 2}} {
+		t.Run(name, func(t *testing.T) {
+			l := newTimeline(t)
+			l.at(tc.minutes, l.request)
+			l.at(1.5, l.CancelWorkflow)
+			l.ExecuteWorkflow(workflows.CopyObject, input())
+			require.True(t, temporal.IsCanceledError(l.GetWorkflowError()), "%v", l.GetWorkflowError())
+			require.Equal(t, 1, l.heads)
+			require.Equal(t, 1, l.copies, "the cancelled one")
+			require.Len(t, l.updates, tc.records)
+			for _, u := range l.updates {
+				require.Equal(t, activities.ClassCancelled, u.Failure.Class)
+			}
+		})
+	}
+}
+
+// TestRequestAfterAFailure copies the object again only if the request came after the failure was
+// recorded.
+func TestRequestAfterAFailure(t *testing.T) {
+	for minutes, copies := range map[float64]int{1.5: 1, 2.5: 2} {
+		l := newTimeline(t)
+		r := newRun(t)
+		l.run = r
+		r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil).After(time.Minute)
+		made := 0
+		r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+			func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+				if made++; made == 1 {
+					return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
+				}
+				return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
+			}).After(time.Minute)
+		r.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(nil).After(time.Minute)
+		l.at(minutes, l.request)
+		r.ExecuteWorkflow(workflows.CopyObject, input())
+		require.Equal(t, copies, made, minutes)
+		if copies == 1 {
+			r.requireFailed(t, "BadHTTPStatus")
+		} else {
+			require.True(t, r.result(t).Published)
+		}
+	}
+}
+
+// TestRunThatIsRequestedForEver starts the next run, so that no history grows without bound.
+func TestRunThatIsRequestedForEver(t *testing.T) {
+	l := newTimeline(t)
+	for i := range 100 {
+		l.at(2.5+2*float64(i), l.request)
+	}
+	l.ExecuteWorkflow(workflows.CopyObject, input())
+	require.True(t, l.IsWorkflowCompleted())
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, l.GetWorkflowError(), &next)
+	require.Equal(t, 20, l.heads)
+}
+
+// TestPriorityIsRaised has a client request a copy that no client waited for. Only an activity that is
+// still queued is scheduled again.
+func TestPriorityIsRaised(t *testing.T) {
+	raise := func(queued bool) workflows.Request { return workflows.Request{Queued: queued} }
+	for name, tc := range map[string]struct {
+		low       bool
+		signal    workflows.Request
+		copies    []bool // Whether each StreamCopy ranks low
+		cancelled int    // Activities
+	}{
+		"by a client, while queued":           {true, raise(true), []bool{true, false}, 1},
+		"by a client, while running":          {true, raise(false), []bool{true}, 0},
+		"not by another list":                 {true, workflows.Request{Low: true, Queued: true}, []bool{true}, 0},
+		"not of a copy that has the priority": {false, raise(true), []bool{false}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun(t)
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
+				func(ctx context.Context, in activities.HeadSourceInput) (activities.HeadSourceResult, error) {
+					require.Equal(t, tc.low, in.Low)
+					return head(), nil
+				})
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.StreamCopyResult{}, nil).After(time.Minute)
+			var copies []bool
+			cancelled := 0
+			r.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
+				if info.ActivityType.Name == "StreamCopy" {
+					var in activities.StreamCopyInput
+					require.NoError(t, args.Get(&in))
+					copies = append(copies, in.Low)
+				}
+			})
+			r.SetOnActivityCanceledListener(func(*activity.Info) { cancelled++ })
+			r.updateCache(ok)
+			r.RegisterDelayedCallback(func() { r.SignalWorkflow(workflows.RequestSignal, tc.signal) }, 30*time.Second)
+			in := input()
+			in.Low = tc.low
+			r.ExecuteWorkflow(workflows.CopyObject, in)
+			require.True(t, r.result(t).Published)
+			require.Equal(t, tc.copies, copies)
+			require.Equal(t, tc.cancelled, cancelled)
+		})
+	}
+}
