@@ -187,9 +187,10 @@ func (c *copyObject) rerun(
 }
 
 // execute runs an activity of the copy at the workflow's current priority. It schedules the activity
-// again if the priority was raised while the activity was queued.
+// again if a client raised the priority while the activity was queued.
 func (c *copyObject) execute(ctx workflow.Context, opts workflow.ActivityOptions, activity any, input func() any, out any) error {
 	for {
+		c.drain(ctx) // A client may have raised the priority before the workflow's first task.
 		low := c.in.Low
 		opts.Priority = Priority(low)
 		queued, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, opts))

@@ -22,22 +22,31 @@ func TestExpectedSHA256(t *testing.T) {
 				return header.Get("X-Amz-Meta-Cloud-Mirror-Sha256")
 			}
 
+			// One client's wrong digest keeps the copy from nobody else, and costs one download.
+			// The metadata of a copy in parts is fixed before its digest is known.
+			inMetadata := func(sum string) string {
+				if size > 8*mib {
+					return ""
+				}
+				return sum
+			}
 			object := s.object()
 			a := ask(t, east, object, "?sha256="+other)
 			require.Equal(t, 302, a.status)
 			require.Equal(t, object, a.location)
-			require.Equal(t, "Object could not be copied: DigestMismatch", a.body.Msg)
-			w := waitClosed(t, east, object, 1, enums.WORKFLOW_EXECUTION_STATUS_FAILED)
+			require.Equal(t, "Cached copy has another SHA-256 than this request expects", a.body.Msg)
+			for _, query := range []string{"", "?sha256=" + right} {
+				requireCopy(t, s.source, east, ask(t, east, object, query))
+			}
+			require.Equal(t, object, ask(t, east, object, "?sha256="+other).location)
+			w := waitClosed(t, east, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 			require.EqualValues(t, 1, activities(t, w)["StreamCopy"].attempts, "attempts at a copy with the wrong digest")
-			requireNothing(t, east, object)
 			require.EqualValues(t, size, s.sent.Load(), "bytes fetched")
-			// The failure does not affect a request with another digest.
-			eventually(t, func() bool { return ask(t, east, object, "?sha256="+right+"&max_wait=5s").isCopy() }, "the right digest gets the copy")
-			require.Equal(t, right, digest(object))
+			require.Equal(t, inMetadata(right), digest(object))
 
 			object = s.object()
 			requireCopy(t, s.source, east, ask(t, east, object, "?sha256="+strings.ToUpper(right)))
-			require.Equal(t, right, digest(object))
+			require.Equal(t, inMetadata(right), digest(object))
 			w = waitClosed(t, east, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 			require.Equal(t, name, activities(t, w)["StreamCopy"].result.Way)
 

@@ -53,13 +53,15 @@ func TestHistoryShapes(t *testing.T) {
 		{"existing", existingShape, "HeadSource UpdateCache", false},
 		{"retried", retriedShape, "HeadSource StreamCopy UpdateCache", false},
 		{"failed", failedShape, "HeadSource StreamCopy UpdateCache", false},
-		{"digest", digestShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
+		{"digest", digestShape, "HeadSource StreamCopy StreamCopy UpdateCache", false},
 		{"large", largeShape, "HeadSource StreamCopy StreamCopy UpdateCache", false},
 		{"resumed", resumedShape, "HeadSource StreamCopy StreamCopy UpdateCache", false},
 		{"rerun", rerunShape, "HeadSource StreamCopy StreamCopy StreamCopy UpdateCache", true},
 		{"changed", changedShape, "HeadSource StreamCopy StreamCopy UpdateCache", false},
 		{"cancelled", cancelledShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
 		{"purged", purgedShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
+		{"again", againShape, "HeadSource StreamCopy StreamCopy AbortUpload HeadSource StreamCopy StreamCopy UpdateCache", false},
+		{"raised", raisedShape, "HeadSource StreamCopy StreamCopy StreamCopy UpdateCache", false},
 		{"swept", sweptShape, "SweepUploads", false},
 	} {
 		if s.onlyRecord && dir == "" {
@@ -152,7 +154,7 @@ func digestShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	s := newRanged(t, 12*mib, nil)
 	object := s.object()
 	require.False(t, ask(t, west, object, "?sha256="+strings.Repeat("0a", 32)).isCopy())
-	return waitClosed(t, west, object, 1, failedStatus)
+	return waitClosed(t, west, object, 1, completedStatus)
 }
 
 func largeShape(t *testing.T) *workflow.WorkflowExecutionInfo {
@@ -240,6 +242,23 @@ func purgedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	defer close(gate)
 	purge(t, west, object)
 	return waitClosed(t, west, object, 1, canceledStatus)
+}
+
+// againShape purges a copy in parts while a client waits for it.
+func againShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s, object, gate := halfCopied(t, west)
+	answered := make(chan answer, 1)
+	go func() {
+		a, _ := request(http.MethodGet, redirectURL(0, west, object, ""), "")
+		answered <- a
+	}()
+	eventually(t, func() bool { return metric(t, "cloud_mirror_waiting_clients", "frontend-1") >= 1 }, "the client waits")
+	purge(t, west, object)
+	eventually(t, func() bool { return len(scheduled(t, workflows(t, west, object, 1)[0])) > 4 }, "the copy is made again")
+	close(gate)
+	requireCopy(t, s.source, west, <-answered)
+	return waitClosed(t, west, object, 1, completedStatus)
 }
 
 func sweptShape(t *testing.T) *workflow.WorkflowExecutionInfo {
