@@ -28,6 +28,14 @@
 //
 // # Decisions
 //
+// 2026-11-25: a digest that a request expects never fails a copy. Before, a client with a wrong digest
+// kept all others from the object. StreamCopy computes the digest instead, and the front end compares
+// it. A copy in parts has it only in the cache, because the metadata is fixed before the digest is
+// known.
+//
+// 2026-11-25: a copy that the bucket deletes too soon is recorded as a failure. Clients that wait would
+// otherwise request one copy after the other.
+//
 // 2026-11-25: HeadSource no longer HEADs the source, although its name says so: the name is in every
 // history. The size decides the task queue, and a body can't pass from one activity to the next. So
 // StreamCopy runs twice for a large object. While workers of earlier builds run as well, they fail

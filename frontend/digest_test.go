@@ -2,6 +2,8 @@ package frontend_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -104,11 +106,15 @@ func TestDigestOfARunningCopy(t *testing.T) {
 		_ = f.cache.Put(context.Background(), key(), 0, running)
 		close(started)
 	}
-	waiting := make(chan answer, 1)
-	go func() { waiting <- f.ask(t, "GET", path("?sha256="+sent)) }()
-	<-started
-	require.Equal(t, source, f.ask(t, "GET", path("?sha256="+other)).location)
-	require.NoError(t, f.cache.Put(t.Context(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}, sent)))
-	require.Equal(t, copyURL("GET"), (<-waiting).location)
+	elsewhere := make(chan string, 1)
+	go func() {
+		<-started
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path("?sha256="+other), nil))
+		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}, sent))
+		elsewhere <- w.Header().Get("Location")
+	}()
+	require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("?sha256="+sent)).location)
+	require.Equal(t, source, <-elsewhere)
 	require.Equal(t, 1, f.queue.requests(queue.Put))
 }

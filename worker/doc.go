@@ -8,7 +8,8 @@
 //     it is not a copy request.
 //   - While Temporal is unavailable, the bridge keeps its messages. They stay hidden from other
 //     receivers and do not count as failed.
-//   - A request for an object whose copy is running starts no second copy.
+//   - A request for an object whose copy is running starts no second copy. It is signalled to the
+//     running workflow, which fulfils it or copies the object again.
 //   - A worker does not start unless the search attributes are registered. Otherwise its workflows
 //     would block for ever.
 //   - A stopping worker hands its copies over.
@@ -18,9 +19,6 @@
 // 2026-11-25: pollers are autoscaled. 500 cold objects requested by 50 clients had a p99 of 6.5 to
 // 9.9 s with the SDK's two fixed pollers, and 3.4 to 4.1 s autoscaled, at the same rate (three
 // pairs of runs on a busy machine). A higher fixed number did not help.
-//
-// 2026-11-22: a purge cancels only a copy that started before it. Messages arrive late and twice,
-// and a copy that was requested after the purge must stay.
 //
 // 2026-11-22: search attributes are listed by the operator service. The client's own call omits
 // those of a namespace on servers with an SQL visibility store. It is complete where the provider

@@ -261,7 +261,7 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 		temporal.ApplicationErrorOptions{NonRetryable: true, Cause: cause, Details: []any{f}})
 }
 
-// record records the failure, unless the object was purged and requested since. Nobody may then get the
+// record records the failure, unless the object was purged and requested since. No client may then get the
 // failure of the old copy.
 func (c *copyObject) record(ctx workflow.Context, f activities.Failure) {
 	if c.drain(ctx); f.Class == activities.ClassPurged && c.requested {

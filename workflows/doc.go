@@ -6,8 +6,13 @@
 //   - One object has one workflow id, and so one copy at a time.
 //   - A copy ends in one of three ways. Completed: the object is in the bucket. Failed: the cache
 //     holds the failure, unless redis is down, and the error's type is its class. Cancelled:
-//     clients can request the copy again, at once after a purge, and after a back-off if an
+//     clients can request the copy again, at once after a purge, and after cache.negative_ttl if an
 //     operator cancelled it.
+//   - No request is lost. A request that arrives while the workflow runs is answered by the entry that
+//     it stores next, or by a further copy in the same run.
+//   - A purge ends only a copy that started before it, however late and often it is signalled.
+//   - Only the activities of a copy that no client waits for rank low, and only until a client requests
+//     it.
 //   - Stored parts of a copy that is not made are freed before the failure is recorded.
 //     SweepUploads, which a schedule starts, frees the rest.
 //   - A copy in parts does not run out of attempts while it makes progress: a series of attempts is
@@ -16,6 +21,21 @@
 //     request finds it in the bucket.
 //
 // # Decisions
+//
+// 2026-11-25: requests and purges of a running copy are signals. The bridge starts a workflow with
+// conflict policy FAIL and signals the run that is in its way. With USE_EXISTING, which was used
+// before, a request could attach to a run that was about to close: all of its clients then waited
+// out the lease. The server closes no run that has unhandled signals. Rejected: SignalWithStart,
+// which costs each copy an event and the eager start. Workers of earlier builds ignore the signals.
+// Their runs lose a request as before, and end at a purge when they renew the lease. Upgrade all
+// workers. A rollback needs no care, except for runs that copied an object again: they don't replay.
+//
+// 2026-11-25: a purge is a signal rather than a cancellation, so that a run can tell it from an
+// operator's. A run that an operator cancelled makes no further copy.
+//
+// 2026-11-25: low priority is an option of the activities, not of the workflow, because the workflow
+// can change it. The server can't move a queued activity, so it is cancelled and scheduled again. The
+// bridge tells whether it is queued: a workflow does not see its activities start.
 //
 // 2026-11-25: the task queue of large objects is chosen after the first request to the source, whose
 // response tells the size. A history of an earlier build has the size in HeadSource's result, so the

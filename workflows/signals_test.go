@@ -243,7 +243,7 @@ func TestPriorityIsRaised(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t)
 			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
-				func(ctx context.Context, in activities.HeadSourceInput) (activities.HeadSourceResult, error) {
+				func(_ context.Context, in activities.HeadSourceInput) (activities.HeadSourceResult, error) {
 					require.Equal(t, tc.low, in.Low)
 					return head(), nil
 				})

@@ -4,8 +4,8 @@
 // # Guarantees
 //
 //   - The bucket shows exactly the object that one plain GET returned, described by its headers, or
-//     nothing. Its bytes are counted, checksummed, and compared with every digest that the source or
-//     the request gives. If they are fetched in ranges, each range agrees with a plain GET before
+//     nothing. Its bytes are counted, checksummed, and compared with every digest that the source
+//     gives. If they are fetched in ranges, each range agrees with a plain GET before
 //     them in strong ETag, length and content coding.
 //   - A source that refuses ranges is copied all the same: by fewer of them at a time, or by one
 //     stream. Only the response to a plain GET can fail the copy.

@@ -44,7 +44,7 @@ func (f *objectFlags) client() *Client { return &Client{Server: f.Server} }
 // URLCommand prints the redirect URL of an object.
 type URLCommand struct {
 	objectFlags
-	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"SHA-256 of the object. A new copy is stored only if its digest matches. An existing copy is not checked again."`
+	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"SHA-256 of the object. A request is redirected to the source if the copy is known to have another digest."`
 }
 
 // Help returns an example.
@@ -62,7 +62,7 @@ func (u *URLCommand) Run() error {
 type GetCommand struct {
 	objectFlags
 	Output string `short:"o" placeholder:"FILE" help:"File to save the object to, or - for standard output. The default is the file name in the URL."`
-	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"SHA-256 of the object. A new copy is stored, and the object is saved, only if the digest matches."`
+	SHA256 Digest `name:"sha256" placeholder:"HEX" help:"SHA-256 of the object. The object is saved only if the digest matches."`
 }
 
 // Help returns an example.

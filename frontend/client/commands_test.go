@@ -80,7 +80,7 @@ func TestGetCommandVerifiesTheDigest(t *testing.T) {
 		lastQuery = r.URL.RawQuery
 		w.Header().Set("Location", s.URL+"/object")
 		w.WriteHeader(http.StatusFound)
-		_, _ = io.WriteString(w, `{"url":"x","msg":"Object could not be copied: DigestMismatch"}`)
+		_, _ = io.WriteString(w, `{"url":"x","msg":"Cached copy has another SHA-256 than this request expects"}`)
 	}))
 	defer s.Close()
 	mismatch := fmt.Sprintf("the object's SHA-256 is %s, not %s", digestOf("hello"), digestOf("hullo"))

@@ -8,6 +8,8 @@
 //     holder HEADs the bucket and requests the copy. Without redis there are no leases. Then each
 //     process sends one message per flight and per object of a list, and Temporal starts one
 //     workflow for all of them.
+//   - The first client that waits for a copy that only a list requested requests it again, at its own
+//     priority.
 //   - A lease is always followed by a message, by an entry for a copy found in the bucket, or by
 //     its release. A client that leaves can't prevent that. The lease of a process that dies
 //     expires.
