@@ -70,6 +70,12 @@ func TestServer(t *testing.T) {
 	if n, err := s.Resident(); n < 1<<20 || err != nil {
 		t.Errorf("resident memory is %d bytes (%v)", n, err)
 	}
+	if n, err := process.Peak(os.Getpid()); n < 1<<20 || err != nil {
+		t.Errorf("the peak of the resident memory is %d bytes (%v)", n, err)
+	}
+	if n, err := process.Peak(1 << 30); err == nil {
+		t.Errorf("the peak of a process that does not exist is %d bytes", n)
+	}
 	if n, err := s.Sockets(); n < 2 || err != nil { // the listener's and the connection's
 		t.Errorf("%d sockets (%v)", n, err)
 	}

@@ -82,14 +82,20 @@ func CPU() (time.Duration, error) {
 }
 
 // Resident returns the resident memory of the server, in bytes.
-func (s *Server) Resident() (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+func (s *Server) Resident() (int64, error) { return memory(s.cmd.Process.Pid, "VmRSS") }
+
+// Peak returns the peak of a process's resident memory since its start, in bytes.
+func Peak(pid int) (int64, error) { return memory(pid, "VmHWM") }
+
+// memory reads a field of /proc/PID/status that is in kB, and returns it in bytes.
+func memory(pid int, field string) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
+	m := regexp.MustCompile(field + `:\s+(\d+) kB`).FindSubmatch(status)
 	if m == nil {
-		return 0, errors.New("the status of the process has no VmRSS")
+		return 0, fmt.Errorf("the status of the process has no %s", field)
 	}
 	n, err := strconv.ParseInt(string(m[1]), 10, 64)
 	return n << 10, err
