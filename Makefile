@@ -12,7 +12,7 @@ REDOCLY := @redocly/cli@2.55.0
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 .PHONY: $(LOCAL)
 $(LOCAL): # Go's build cache makes this cheap
@@ -64,6 +64,11 @@ bench-copy: redis $(LOCAL) ## Measure copies against rclone and the limit
 bench-redirect: redis build ## Measure redirects against a bare router
 	@cd deploy/bench && go build -o ../../.cache/bin/bench-redirects ./redirects
 	@.cache/bin/bench-redirects $(ARGS)
+
+.PHONY: bench-neighbours
+bench-neighbours: redis build ## Measure the load that one client puts on others
+	@cd deploy/bench && go build -o ../../.cache/bin/bench-neighbours ./neighbours
+	@.cache/bin/bench-neighbours $(ARGS)
 
 .PHONY: check
 check: check-format vet lint check-tidy workflowcheck api-lint test ## What CI runs

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+)
+
+// attack is the misbehaviour of one client or one dependency.
+type attack struct {
+	name  string // for -only
+	title string
+	// run is the client's work, until ctx ends. Nil is a full redis.
+	run func(context.Context, *attacker) error
+}
+
+func (a attack) String() string { return a.name + ": " + a.title }
+
+func attacks() []attack {
+	return []attack{
+		{"bodies", fmt.Sprintf("%d requests whose body never comes", unsentBodies), unsent},
+		{"idle", fmt.Sprintf("%d idle connections", idleConnections), idle},
+		{"unread", fmt.Sprintf("%d pipelines, answers unread", unreadPipelines), unread},
+		{"lines", fmt.Sprintf("%d request lines of 60 KiB a second", linesPerSecond), longLines},
+		{"lists", fmt.Sprintf("%d URLs × %d regions", listURLs, listRegions), products},
+		{"crawl", fmt.Sprintf("%d objects at %d B/s", crawlingObjects, crawlRate), crawl},
+		{"variants", fmt.Sprintf("%d variants of a URL a second", variantsPerSecond), variants},
+		{"redis", "full, no eviction", nil},
+	}
+}
+
+// start starts the attack. The returned function ends it and describes the attacker's requests.
+func (a attack) start(ctx context.Context, sys *system) (end func(context.Context) (string, error), err error) {
+	if a.run == nil {
+		return sys.fillRedis(ctx)
+	}
+	control, err := process.FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	task, err := json.Marshal(attackTask{
+		Attack: a.name, FrontEnd: sys.frontEnd(), Source: sys.sources.Attackers, Hit: sys.sources.hit(0),
+	})
+	if err != nil {
+		return nil, err
+	}
+	program, err := process.Self(runAttacker, control, string(task))
+	if err != nil {
+		return nil, err
+	}
+	server, err := process.Start(ctx, program, control)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (string, error) {
+		defer server.Stop()
+		return effort(ctx, control)
+	}, nil
+}
+
+// effort returns the attacker's tally. An attacker that has sent nothing is an error.
+func effort(ctx context.Context, control string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+control, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("the attack ended early: %w", err)
+	}
+	defer resp.Body.Close()
+	var counts map[string]int
+	if err := json.NewDecoder(resp.Body).Decode(&counts); err != nil {
+		return "", err
+	}
+	if len(counts) == 0 {
+		return "", errors.New("the attack sent nothing")
+	}
+	return describeCounts(counts), nil
+}
+
+// fillRedis lets redis refuse every write that needs memory.
+func (s *system) fillRedis(ctx context.Context) (func(context.Context) (string, error), error) {
+	for setting, value := range map[string]string{"maxmemory-policy": "noeviction", "maxmemory": "1mb"} {
+		if err := s.redis.ConfigSet(ctx, setting, value).Err(); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context) (string, error) {
+		err := s.redis.Set(ctx, "neighbours", strings.Repeat("x", 1<<10), time.Minute).Err()
+		if err == nil || !strings.HasPrefix(err.Error(), "OOM") {
+			return "", fmt.Errorf("redis accepts writes: %w", err)
+		}
+		return "every write: OOM", nil
+	}, nil
+}

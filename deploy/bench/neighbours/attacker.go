@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+)
+
+// attackerAddress is the client's address, and the address of its source.
+const attackerAddress = "127.0.0.66"
+
+// attackTask is the work of the attacker's process.
+type attackTask struct {
+	Attack   string
+	FrontEnd string // host and port
+	Source   string // base URL of the attacker's own source
+	Hit      string // URL of an object with a copy
+}
+
+// attacker is the attacking client.
+type attacker struct {
+	attackTask
+	tally
+}
+
+// serveAttack is the main function of the attacker's process. It attacks until its parent ends it.
+// At the control address it serves its tally.
+func serveAttack(ctx context.Context, control, task string) error {
+	a := &attacker{}
+	if err := json.Unmarshal([]byte(task), &a.attackTask); err != nil {
+		return err
+	}
+	list, err := selected(a.Attack)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return process.UntilOrphaned(
+		func() error { return http.ListenAndServe(control, &a.tally) }, //nolint:gosec // only the parent connects
+		func() error {
+			if err := list[0].run(ctx, a); err != nil {
+				return err
+			}
+			<-ctx.Done() // keeps the tally
+			return ctx.Err()
+		},
+	)
+}
+
+// dial opens a connection to the front end.
+func (a *attacker) dial(ctx context.Context) (net.Conn, error) {
+	conn, err := dialFrom(attackerAddress)(ctx, "tcp", a.FrontEnd)
+	if err != nil {
+		a.count(dialError(err))
+	}
+	return conn, err
+}
+
+// client makes ordinary requests, and keeps its connections.
+func (a *attacker) client(connections int) *http.Client {
+	c := newClient(attackerAddress, time.Minute)
+	c.Transport.(*http.Transport).MaxIdleConnsPerHost = connections
+	return c
+}
+
+// get requests the path and counts the answer.
+func (a *attacker) get(ctx context.Context, c *http.Client, path string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.FrontEnd+path, nil)
+	if err != nil {
+		a.count("invalid request")
+		return
+	}
+	a.send(c, req)
+}
+
+func (a *attacker) send(c *http.Client, req *http.Request) {
+	resp, err := c.Do(req)
+	if err != nil {
+		a.count("no answer")
+		return
+	}
+	defer resp.Body.Close()
+	drain(resp)
+	a.count(resp.Status)
+}
+
+// own is the path of an object of the attacker's source.
+func (a *attacker) own(path string) string { return redirectPath(a.Source + path) }
+
+// redirectPath is the path of an object's redirect.
+func redirectPath(source string) string {
+	return "/v1/redirect/s3/" + region + "/" + url.QueryEscape(source)
+}
+
+// forever runs f in n goroutines, again and again. A pause follows a failed round, so that refused
+// connections make no flood.
+func forever(ctx context.Context, n int, pause time.Duration, f func() error) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			for wait(ctx, time.Duration(i)*time.Millisecond); ctx.Err() == nil; {
+				if f() != nil {
+					wait(ctx, pause)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// wait returns after d, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// tally counts events by name. It serves the counts as JSON.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (t *tally) count(what string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.counts == nil {
+		t.counts = map[string]int{}
+	}
+	t.counts[what]++
+}
+
+func (t *tally) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(t.counts)
+}
+
+// describeCounts lists counts, the largest first.
+func describeCounts(counts map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d × %s", counts[name], name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func dialError(err error) string {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return "no connection"
+	}
+	return "refused connection"
+}

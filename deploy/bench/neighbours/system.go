@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+const (
+	region = "us-west-2"
+	warmUp = 2 * time.Second
+	// maxWaiters is frontend.max_waiters. It is low, so that the waiting places that an attacker
+	// takes and never gives back run out within seconds.
+	maxWaiters = 1000
+	lifespan   = 30 * 24 * time.Hour
+)
+
+// system is the whole system with its sources.
+type system struct {
+	settings
+	dir     string
+	stack   *stack.Stack
+	sources *sourceProcess
+	redis   *redis.Client
+	// nextHit and nextCold are the first objects that no phase has requested.
+	nextHit, nextCold int
+}
+
+func startSystem(ctx context.Context, s settings) (sys *system, err error) {
+	sys = &system{settings: s, nextHit: 1}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, sys.close())
+		}
+	}()
+	if sys.dir, err = os.MkdirTemp("", "cloud-mirror-bench-"); err != nil {
+		return sys, err
+	}
+	if sys.sources, err = startSources(ctx); err != nil {
+		return sys, err
+	}
+	root, err := stack.FindRoot(".")
+	if err != nil {
+		return sys, err
+	}
+	binary, err := sys.wrapper()
+	if err != nil {
+		return sys, err
+	}
+	sys.stack, err = stack.Start(ctx, stack.Options{
+		Root: root, StateDir: filepath.Join(sys.dir, "state"), Binary: binary, Log: os.Stderr,
+		Env: []string{
+			fmt.Sprintf("CLOUD_MIRROR_FRONTEND_MAX_WAITERS=%d", maxWaiters),
+			fmt.Sprintf("CLOUD_MIRROR_FRONTEND_MAX_WAITERS_PER_OBJECT=%d", maxWaiters),
+		},
+	})
+	if err != nil {
+		return sys, err
+	}
+	sys.redis = redis.NewClient(&redis.Options{Addr: sys.stack.RedisAddr()})
+	return sys, sys.makeCopies(ctx)
+}
+
+// wrapper writes a program that runs cloud-mirror. It limits the descriptors of a front end.
+func (s *system) wrapper() (string, error) {
+	path := filepath.Join(s.dir, "cloud-mirror")
+	text := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = frontend ]; then ulimit -n %d; fi\nexec '%s' \"$@\"\n",
+		s.files, strings.ReplaceAll(s.binary, "'", `'\''`))
+	return path, os.WriteFile(path, []byte(text), 0o700) //nolint:gosec // a program
+}
+
+func (s *system) close() error {
+	var err error
+	if s.redis != nil {
+		err = s.redis.Close()
+	}
+	if s.stack != nil {
+		err = errors.Join(err, s.stack.Close())
+	}
+	if s.sources != nil {
+		s.sources.Stop()
+	}
+	return errors.Join(err, os.RemoveAll(s.dir))
+}
+
+// frontEnd is its host and port.
+func (s *system) frontEnd() string { return strings.TrimPrefix(s.stack.FrontEndURLs()[0], "http://") }
+
+// makeCopies puts the copies of all hits into the bucket, and their entries into redis.
+func (s *system) makeCopies(ctx context.Context) error {
+	entries, err := cache.Open(s.stack.RedisURL(), cache.Options{Undecodable: func() {}})
+	if err != nil {
+		return err
+	}
+	endpoint := s.stack.S3Endpoint(region)
+	bucket := s3.New(s3.Options{
+		Region: region, BaseEndpoint: &endpoint, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(stack.AccessKey, stack.SecretKey, ""),
+	})
+	cfg, now := config.Default(), time.Now()
+	copies := 1
+	for _, length := range []time.Duration{warmUp, s.quiet, s.beside} {
+		copies += s.task(length).newHits()
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for i := range copies {
+		group.Go(func() error {
+			o := storage.Object{Service: "s3", Region: region, URL: s.sources.hit(i)}
+			if _, err := bucket.PutObject(ctx, &s3.PutObjectInput{
+				Bucket: aws.String(stack.Bucket + "-" + region), Key: aws.String(o.Key()), Body: strings.NewReader("copy"),
+			}); err != nil {
+				return err
+			}
+			return entries.Put(ctx, cache.Key(o.PoolID(), o.Hash()), 0, cfg.Rules().Present(now, now.Add(lifespan)))
+		})
+	}
+	return group.Wait()
+}
+
+func (s *system) task(length time.Duration) phaseTask {
+	return phaseTask{HitsEvery: s.hitsEvery, ColdEvery: s.coldEvery, Length: length}
+}
+
+// phase lets the clients run.
+func (s *system) phase(ctx context.Context, length time.Duration) (p phase, err error) {
+	t := s.task(length)
+	t.FrontEnd, t.Sources, t.FirstHit, t.FirstCold = s.frontEnd(), s.sources.sources, s.nextHit, s.nextCold
+	s.nextHit += t.newHits()
+	s.nextCold += t.cold()
+	text, err := json.Marshal(t)
+	if err != nil {
+		return p, err
+	}
+	program, err := process.Self(runClients, string(text))
+	if err != nil {
+		return p, err
+	}
+	out, _, err := process.Run(ctx, program)
+	if err != nil {
+		return p, err
+	}
+	return p, json.Unmarshal(out, &p)
+}
+
+// peakMemory is the peak of the front end's resident memory, in bytes.
+func (s *system) peakMemory() (int64, error) { return process.Peak(s.stack.PID(stack.FrontEndName(0))) }
