@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -86,7 +85,9 @@ func TestPurgeLosesNoRequest(t *testing.T) {
 		all.Go(func() {
 			for delay := range work {
 				wait, err := s.purgeWhileAClientWaits(delay)
-				assert.NoError(t, err)
+				if err != nil {
+					t.Error(err)
+				}
 				mu.Lock()
 				waits = append(waits, wait)
 				mu.Unlock()
@@ -123,7 +124,7 @@ func (s *editions) purgeWhileAClientWaits(delay time.Duration) (time.Duration, e
 		}
 		answered <- err
 	}()
-	time.Sleep(delay) // The phase of the copy that the purge meets
+	<-time.After(delay) // The phase of the copy that the purge meets
 	u, err := url.Parse(object)
 	if err != nil {
 		return 0, err

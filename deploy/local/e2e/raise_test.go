@@ -21,7 +21,7 @@ func raisedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	for range 32 {
 		other := s.object()
 		require.False(t, ask(t, central, other, "?max_wait=0").isCopy())
-		eventually(t, func() bool { return len(priorities(t, central, other)) == 3 }, "the copy needs a slot for large objects")
+		eventually(t, func() bool { return len(priorities(t, other)) == 3 }, "the copy needs a slot for large objects")
 	}
 
 	object := s.object()
@@ -32,22 +32,22 @@ func raisedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	eventually(t, func() bool { return isQueued(t, central, object) }, "the list's copy waits for a slot")
-	require.Equal(t, []int32{5, 5, 5}, priorities(t, central, object))
+	eventually(t, func() bool { return isQueued(t, object) }, "the list's copy waits for a slot")
+	require.Equal(t, []int32{5, 5, 5}, priorities(t, object))
 
 	require.False(t, ask(t, central, object, "?max_wait=0s").isCopy())
-	require.Equal(t, []int32{5, 5, 5}, priorities(t, central, object), "a client that does not wait raises nothing")
+	require.Equal(t, []int32{5, 5, 5}, priorities(t, object), "a client that does not wait raises nothing")
 	require.False(t, ask(t, central, object, "?max_wait=1s").isCopy())
-	eventually(t, func() bool { return slices.Equal([]int32{5, 5, 5, 0}, priorities(t, central, object)) }, "the priority is raised")
+	eventually(t, func() bool { return slices.Equal([]int32{5, 5, 5, 0}, priorities(t, object)) }, "the priority is raised")
 	close(gate)
 	requireCopy(t, s.source, central, ask(t, central, object, ""))
 	return waitClosed(t, central, object, 1, completedStatus)
 }
 
 // isQueued reports whether the copy of a large object waits for a slot.
-func isQueued(t *testing.T, region, object string) bool {
+func isQueued(t *testing.T, object string) bool {
 	t.Helper()
-	w := workflows(t, region, object, 1)[0].GetExecution()
+	w := workflows(t, central, object, 1)[0].GetExecution()
 	out, err := sys.temporal.DescribeWorkflowExecution(t.Context(), w.GetWorkflowId(), w.GetRunId())
 	require.NoError(t, err)
 	return len(scheduled(t, out.GetWorkflowExecutionInfo())) == 3 &&
@@ -56,10 +56,10 @@ func isQueued(t *testing.T, region, object string) bool {
 		})
 }
 
-// priorities returns the priorities of a copy's activities in the order of their scheduling.
-func priorities(t *testing.T, region, object string) (keys []int32) {
+// priorities returns the priorities of a copy into central's activities in the order of their scheduling.
+func priorities(t *testing.T, object string) (keys []int32) {
 	t.Helper()
-	for _, e := range events(t, workflows(t, region, object, 1)[0]) {
+	for _, e := range events(t, workflows(t, central, object, 1)[0]) {
 		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
 			keys = append(keys, a.GetPriority().GetPriorityKey())
 		}
