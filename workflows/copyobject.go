@@ -82,6 +82,7 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 
 // round makes one copy and publishes it, or records why there is none.
 func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
+	c.drain(ctx) // Nothing has started that a purge could end.
 	c.requested, c.generation, c.parts = false, 0, false
 	copying, cancel := workflow.WithCancel(ctx)
 	c.cancelCopy = cancel

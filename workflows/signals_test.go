@@ -150,6 +150,16 @@ func TestPurgeWithoutARequest(t *testing.T) {
 	}
 }
 
+// TestPurgeBeforeTheStart runs a copy whose run has a purge from before its start. Temporal gives the
+// signals of a run to the run that a reset starts.
+func TestPurgeBeforeTheStart(t *testing.T) {
+	l := newTimeline(t)
+	l.at(0, l.signalPurge(9))
+	l.ExecuteWorkflow(workflows.CopyObject, input())
+	require.EqualValues(t, 9, l.result(t).Copy.Size)
+	require.Equal(t, 1, l.heads)
+}
+
 // TestRequestWhileThePurgeIsRecorded copies the object again: the failure of the purged copy is no
 // answer.
 func TestRequestWhileThePurgeIsRecorded(t *testing.T) {
