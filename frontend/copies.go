@@ -36,6 +36,7 @@ type lists struct {
 // reported in a line of the answer.
 func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	if !s.token.allows(r) {
+		abandonBody(w)
 		writeError(w, problem(codeUnauthn, "A list of copies needs the bearer token"))
 		return
 	}

@@ -12,6 +12,8 @@
 //   - A path that was redirected lately is served from memory, without the router, without a
 //     signature and without I/O, while its entry is fresh. Such a hit allocates nothing. Only a
 //     presigned URL is signed again, after half its lifetime.
+//   - A request with a body is refused before anything else, except a list of copies. A client that
+//     leaves is therefore noticed. No unread body is parsed as a request, or holds a connection.
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions

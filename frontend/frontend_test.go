@@ -68,7 +68,8 @@ func (q *queueDouble) requests(action queue.Action) (n int) {
 
 // fixture is a front end with doubles around it.
 type fixture struct {
-	handler http.Handler
+	handler *frontend.Server
+	metrics *prometheus.Registry
 	flights *flight.Group
 	cache   *cachetest.Memory
 	queue   *queueDouble
@@ -117,7 +118,7 @@ func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 	}
 	o.Flights = flight.NewGroup(o.flight)
 	f.flights = o.Flights
-	f.handler = frontend.New(o.Options)
+	f.handler, f.metrics = frontend.New(o.Options), o.Registry
 	return f
 }
 

@@ -23,6 +23,8 @@ func newListWriter(w http.ResponseWriter) *listWriter {
 	_ = o.control.EnableFullDuplex()
 	commonHeaders(w.Header())
 	w.Header().Set("Content-Type", "application/x-ndjson")
+	// What is left of the list after a time-out must not be read as another request.
+	w.Header().Set("Connection", "close")
 	w.WriteHeader(http.StatusOK)
 	o.extend()
 	return o

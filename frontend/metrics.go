@@ -13,6 +13,7 @@ import (
 type metrics struct {
 	redirects map[string]map[reason]prometheus.Observer // by pool
 	refusals  *prometheus.CounterVec                    // by code
+	bodies    prometheus.Counter
 }
 
 // noPool labels redirects without a pool: the client's region is unknown.
@@ -30,6 +31,10 @@ func newMetrics(r *prometheus.Registry, pools []string) metrics {
 			Name: "cloud_mirror_refused_requests_total",
 			Help: "Invalid requests refused, by error code.",
 		}, []string{"code"}),
+		bodies: f.NewCounter(prometheus.CounterOpts{
+			Name: "cloud_mirror_refused_bodies_total",
+			Help: "Requests refused because they have a body and their route takes none.",
+		}),
 	}
 	for _, c := range requestCodes() {
 		m.refusals.WithLabelValues(string(c))

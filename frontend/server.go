@@ -93,6 +93,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header["Origin"] != nil {
 		allowOrigin(w.Header())
 	}
+	if r.ContentLength != 0 && !takesBody(r) { // It is -1 for chunks.
+		s.refuseBody(w)
+		return
+	}
 	if !s.redirects.serveKnown(w, r) {
 		s.router.ServeHTTP(w, r)
 	}
@@ -109,7 +113,7 @@ func (s *Server) routes(statuses *statuses, lists *lists, purges *purges) http.H
 		r.Handle(method, "/v1/api-reference", apiReference)
 	}
 	r.DELETE("/v1/purge/:service/:region/*url", purges.serve)
-	r.POST("/v1/copies", lists.serve)
+	r.POST(copiesPath, lists.serve)
 	r.GlobalOPTIONS = http.HandlerFunc(preflight)
 	r.NotFound = fail(codeNotFound, "No such resource, see /v1/api-reference")
 	r.MethodNotAllowed = fail(codeMethod, "Method not allowed here, see the Allow header")
@@ -160,6 +164,8 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		// There is no WriteTimeout, which costs a hit 3 %. Answers fit the socket's buffer, except
 		// those of lists, which set their own deadlines.
 		MaxHeaderBytes: 64 << 10,
+		// net/http's own answer to OPTIONS * reads a body without a deadline.
+		DisableGeneralOptionsHandler: true,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
