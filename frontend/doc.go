@@ -14,6 +14,8 @@
 //     presigned URL is signed again, after half its lifetime.
 //   - A request with a body is refused before anything else, except a list of copies. A client that
 //     leaves is therefore noticed. No unread body is parsed as a request, or holds a connection.
+//   - What is kept stays within CacheMemory: it shares no memory with the request that it came from,
+//     and nothing of an invalid request is kept.
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions

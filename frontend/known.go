@@ -1,6 +1,8 @@
 package frontend
 
 import (
+	"strings"
+
 	"github.com/maypok86/otter/v2"
 
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
@@ -45,6 +47,8 @@ func (k known) get(path string) (*knownTarget, bool) {
 
 // add returns the kept target of a path that the router resolved, and keeps it if it is new. The
 // target of an auto path is kept for its region. The space keeps clients from requesting that key.
+//
+// The path is a part of the request line, which must not be kept as a whole.
 func (k known) add(path string, target *flight.Target, auto bool) *knownTarget {
 	if auto {
 		path = target.Object.Region + " " + path
@@ -59,6 +63,6 @@ func (k known) add(path string, target *flight.Target, auto bool) *knownTarget {
 
 func (k known) keep(path string, t *knownTarget) {
 	if k.targets != nil {
-		k.targets.Set(path, t)
+		k.targets.Set(strings.Clone(path), t)
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// maxQuery is the longest query, in bytes. Valid parameters need a tenth of it.
+const maxQuery = 2 << 10
+
 // params are what a redirect request sets by its query and headers.
 type params struct {
 	// wait is how long this request is held, and rest how long the next one of its chain. total is
@@ -30,6 +33,9 @@ type waits struct{ standard, limit, chain time.Duration }
 func (v waits) params(r *http.Request) (params, error) {
 	var p params
 	var durations, digests []string
+	if len(r.URL.RawQuery) > maxQuery {
+		return params{}, problem(codeInput, "The query is longer than 2 KiB")
+	}
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		durations, digests = query["max_wait"], query["sha256"]

@@ -90,11 +90,15 @@ func (p *paths) source(params httprouter.Params) (string, error) {
 	return p.canonical(raw)
 }
 
-// canonical returns the canonical form of a source URL. It refuses a URL that is not allowed.
+// canonical returns the canonical form of a source URL. It refuses a URL that is not allowed. The
+// result outlives the request, so it shares no memory with it.
 func (p *paths) canonical(raw string) (string, error) {
 	canonical, err := p.admit(raw)
-	if _, ok := errors.AsType[*requestError](err); err == nil || ok {
-		return canonical, err
+	if err == nil {
+		return strings.Clone(canonical), nil
+	}
+	if _, ok := errors.AsType[*requestError](err); ok {
+		return "", err
 	}
 	return "", problem(codeInvalidURL, err.Error())
 }

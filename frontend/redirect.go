@@ -47,7 +47,9 @@ func (s *redirects) serveKnown(w http.ResponseWriter, r *http.Request) bool {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	t, ok := s.known.get(path)
 	if ok {
-		s.serve(w, r, t, path)
+		if params, valid := s.params(w, r); valid {
+			s.serve(w, r, t, path, params)
+		}
 	}
 	return ok
 }
@@ -63,8 +65,19 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 		refuse(w, s.metrics, err)
 		return
 	}
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	s.serve(w, r, s.known.add(path, target, auto), path)
+	if params, valid := s.params(w, r); valid { // Nothing of an invalid request is kept.
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		s.serve(w, r, s.known.add(path, target, auto), path, params)
+	}
+}
+
+// params returns the parameters of a request, or refuses them.
+func (s *redirects) params(w http.ResponseWriter, r *http.Request) (p params, valid bool) {
+	p, err := s.waits.params(r)
+	if err != nil {
+		refuse(w, s.metrics, err)
+	}
+	return p, err == nil
 }
 
 // redirectUnlocated redirects a client whose region is unknown to the source.
@@ -84,13 +97,8 @@ func (s *redirects) redirectUnlocated(w http.ResponseWriter, r *http.Request, p 
 	writeJSON(w, d.Status, sourceRedirectBody{URL: canonical, Msg: errUnlocated.text})
 }
 
-func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget, path string) {
-	c := redirectRequest{knownTarget: t, method: r.Method, path: path, start: s.now()}
-	var err error
-	if c.params, err = s.waits.params(r); err != nil {
-		refuse(w, s.metrics, err)
-		return
-	}
+func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget, path string, p params) {
+	c := redirectRequest{knownTarget: t, params: p, method: r.Method, path: path, start: s.now()}
 	if c.preferred {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(c.wait/time.Second)))
 	}

@@ -1,0 +1,99 @@
+package frontend_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+)
+
+// heap returns the bytes that are reachable.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // The first one only finds what finalizers free.
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// Redirects that are kept stay within the budget, however long the lines of their requests are.
+func TestKeptRedirectsStayWithinTheirMemory(t *testing.T) {
+	const budget, margin, requests = 8 << 20, 4 << 20, 5_000
+	encoded := func(i int) string { return url.QueryEscape(fmt.Sprintf("https://example.com/%d", i)) }
+	long := func(i, n int) string { return fmt.Sprintf("https://example.com/%d/%s", i, strings.Repeat("x", n)) }
+	for name, tc := range map[string]struct {
+		url    func(i int) string // As it is encoded in the path, with a query.
+		status int
+		kept   bool
+	}{
+		"short lines":          {encoded, 302, true},
+		"long valid queries":   {func(i int) string { return encoded(i) + "?max_wait=" + strings.Repeat("0", 2000) }, 302, true},
+		"long invalid queries": {func(i int) string { return encoded(i) + "?" + strings.Repeat("x", 60_000) }, 400, false},
+		"long URLs":            {func(i int) string { return url.QueryEscape(long(i, 8000)) }, 302, true},
+		"padded base64": {func(i int) string {
+			return base64.RawURLEncoding.EncodeToString([]byte(long(i, 10))) + strings.Repeat("=", 60_000)
+		}, 302, true},
+		"short invalid queries": {func(i int) string { return encoded(i) + "?x" }, 400, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			admitted := 0
+			f := newFixture(t, func(o *options) {
+				o.Log, o.CacheEntries, o.CacheMemory = zerolog.Nop(), 100_000, budget
+				o.Entries = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{})}
+				admit := o.Admit
+				o.Admit = func(url string) (string, error) { admitted++; return admit(url) }
+			})
+			request := func(i int) {
+				r := httptest.NewRequest(http.MethodGet, "/v1/redirect/s3/us-west-2/"+tc.url(i), nil)
+				w := httptest.NewRecorder()
+				f.handler.ServeHTTP(w, r)
+				require.Equal(t, tc.status, w.Code)
+			}
+			before := heap()
+			for i := range requests {
+				request(i)
+			}
+			require.Equal(t, requests, admitted)
+			var retained int64
+			within := assert.Eventually(t, func() bool { // The table evicts in the background.
+				retained = heap() - before
+				return retained <= budget+margin
+			}, 5*time.Second, 50*time.Millisecond)
+			require.True(t, within, "%d KiB are retained", retained>>10)
+			// What is kept is served without another look at its URL.
+			for range 3 {
+				request(requests - 1)
+			}
+			if tc.kept {
+				require.Less(t, admitted, requests+3, "nothing is kept")
+				require.Greater(t, retained, int64(budget/8), "little is kept")
+			} else {
+				require.Equal(t, requests+3, admitted, "an invalid request is kept")
+			}
+			runtime.KeepAlive(f)
+		})
+	}
+}
+
+func TestQueryThatIsTooLong(t *testing.T) {
+	f := newFixture(t)
+	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+	query := "?max_wait=" + strings.Repeat("0", 2048-len("max_wait="))
+	require.Equal(t, 302, f.ask(t, "GET", path(query)).status)
+	for range 2 { // The path is new, then known.
+		a := f.ask(t, "GET", path(query+"0"))
+		require.Equal(t, 400, a.status)
+		require.Equal(t, map[string]any{"code": "InputError", "message": "The query is longer than 2 KiB"}, a.body)
+	}
+}
