@@ -30,7 +30,19 @@ type lists struct {
 	entries Entries
 	flights *flight.Group
 	token   bearerToken
+	slots   chan struct{} // As many as lists are served at the same time; nil is no limit.
+	metrics metrics
 }
+
+func newLists(paths paths, o Options, m metrics) *lists {
+	s := &lists{paths: paths, entries: o.Entries, flights: o.Flights, token: bearerToken(o.PurgeToken), metrics: m}
+	if o.MaxLists > 0 {
+		s.slots = make(chan struct{}, o.MaxLists)
+	}
+	return s
+}
+
+var errTooManyLists = problem(codeUnavailable, "Too many lists are served, try again")
 
 // serve streams: both the list and the answer are lines of JSON. An error in a line of the list is
 // reported in a line of the answer.
@@ -40,6 +52,13 @@ func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Param
 		writeError(w, problem(codeUnauthn, "A list of copies needs the bearer token"))
 		return
 	}
+	if !s.take() {
+		s.metrics.lists.Inc()
+		abandonBody(w)
+		writeError(w, errTooManyLists)
+		return
+	}
+	defer s.free()
 	out := newListWriter(w)
 	defer out.end(r.Body)
 	group, ctx := errgroup.WithContext(r.Context())
@@ -52,12 +71,13 @@ func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Param
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		for _, item := range s.paths.items(number, lines.Bytes()) {
-			if objects++; objects > maxCopies {
-				out.write(listAnswer{Line: number, Error: lineError(problem(codeInput, "A list may name at most 10,000 objects"))})
-				_ = group.Wait()
-				return
-			}
+		named, items := s.paths.items(number, lines.Bytes())
+		if objects += named; objects > maxCopies {
+			out.write(listAnswer{Line: number, Error: lineError(errTooMany)})
+			_ = group.Wait()
+			return
+		}
+		for item := range items {
 			group.Go(func() error { out.write(s.warm(ctx, item)); return nil })
 		}
 	}
@@ -66,6 +86,25 @@ func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Param
 		out.write(listAnswer{Line: number + 1, Error: lineError(problem(codeInput, "The line is longer than 4 MiB, nothing was read from here on"))})
 	} else if err != nil {
 		out.write(listAnswer{Line: number + 1, Error: lineError(problem(codeInput, "The list was cut short"))})
+	}
+}
+
+// take takes a slot if one is free.
+func (s *lists) take() bool {
+	if s.slots == nil {
+		return true
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *lists) free() {
+	if s.slots != nil {
+		<-s.slots
 	}
 }
 

@@ -37,7 +37,11 @@ func (f *fixture) warm(t *testing.T, list, token string) (status int, answers ma
 	for lines := bufio.NewScanner(w.Body); lines.Scan(); {
 		var a warmed
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &a))
-		answers[fmt.Sprintf("%d %s %s", a.Line, a.URL, a.Region)] = a
+		name := fmt.Sprintf("%d %s %s", a.Line, a.URL, a.Region)
+		if _, again := answers[name]; again {
+			require.Fail(t, "answered twice", name)
+		}
+		answers[name] = a
 	}
 	return w.Code, answers
 }
@@ -60,6 +64,12 @@ func TestListOfCopies(t *testing.T) {
 		`{"url":"` + failed + `","regions":["us-west-2"]}`,
 		`{"url":"https://example.com/4","service":"gcs","regions":["us-west-2"]}`,
 		`{"url":"https://example.com/last","regions":["us-west-2"]}`,
+		`{"urls":["https://example.com/5","https://example.com/5"],"url":"https://example.com/5","regions":["us-east-1","all","us-east-1"]}`,
+		`{"urls":["` + strings.Repeat("x", 8<<10+1) + `"],"regions":["us-west-2"]}`,
+		`{"url":"` + strings.Repeat("x", 8<<10+1) + `","regions":["us-west-2"]}`,
+		`{"urls":["https://example.com/6",7],"regions":["us-west-2"]}`,
+		`{"urls":null,"url":"https://example.com/6","regions":{}}`,
+		`{"urls":null,"url":"https://example.com/7","regions":["us-west-2"]}`,
 	}, "\n")
 	status, answers := f.warm(t, list, token)
 	require.Equal(t, 200, status)
@@ -90,14 +100,21 @@ func TestListOfCopies(t *testing.T) {
 		"10 https://example.com/gone us-west-2": "error BadHTTPStatus",
 		"11 https://example.com/4 us-west-2":    " ResourceNotFound",
 		"12 https://example.com/last us-west-2": "pending",
+		"13 https://example.com/5 us-east-1":    "pending",
+		"13 https://example.com/5 us-west-2":    "pending",
+		"14  ":                                  " InputError",
+		"15  ":                                  " InputError",
+		"16  ":                                  " InputError",
+		"17  ":                                  " InputError",
+		"18 https://example.com/7 us-west-2":    "pending",
 	}, summary)
-	require.Equal(t, 7, f.queue.requests(queue.Put))
+	require.Equal(t, 10, f.queue.requests(queue.Put))
 	for _, r := range f.queue.sent {
 		require.Equal(t, queue.Low, r.Priority)
 	}
 	// A client's request for one of them joins the same copy.
 	require.Equal(t, 302, f.ask(t, "GET", "/v1/redirect/s3/us-west-2/https%3A%2F%2Fexample.com%2F2?max_wait=0").status)
-	require.Equal(t, 7, f.queue.requests(queue.Put))
+	require.Equal(t, 10, f.queue.requests(queue.Put))
 }
 
 func TestListOfCopiesNeedsTheToken(t *testing.T) {
@@ -199,4 +216,36 @@ func TestListOfCopiesIsStreamed(t *testing.T) {
 	}
 	require.NoError(t, lines.Close())
 	require.False(t, answers.Scan())
+}
+
+func TestListsAtTheSameTimeAreLimited(t *testing.T) {
+	f := newFixture(t, func(o *options) { o.MaxLists = 2 })
+	address := f.serve(t)
+	open := func() *client {
+		c := dial(t, address)
+		c.send(t, request(http.MethodPost, "/v1/copies", "Authorization: Bearer "+token, "Content-Length: 1000"))
+		return c
+	}
+	first, second := open(), open()
+	for _, c := range []*client{first, second} {
+		c.send(t, `{"url":"`+source+`","regions":["us-west-2"]}`+"\n")
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+		response, err := http.ReadResponse(c.answers, nil)
+		require.NoError(t, err)
+		require.Equal(t, 200, response.StatusCode)
+	}
+	refused := open() // It sends nothing.
+	response, body := refused.receive(t, http.MethodPost, time.Second)
+	require.Equal(t, 503, response.StatusCode)
+	require.Equal(t, "5", response.Header.Get("Retry-After"))
+	require.JSONEq(t, `{"code":"ServiceUnavailable","message":"Too many lists are served, try again"}`, body)
+	refused.requireClosed(t, 2*time.Second)
+	require.InDelta(t, 1, f.metric(t, "cloud_mirror_refused_lists_total"), 0)
+
+	// The place of a list whose client leaves is free at once.
+	require.NoError(t, first.Close())
+	require.Eventually(t, func() bool {
+		status, _ := f.warm(t, `{"url":"`+source+`","regions":["us-west-2"]}`, token)
+		return status == 200
+	}, time.Second, 10*time.Millisecond)
 }

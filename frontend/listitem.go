@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"net/url"
+	"slices"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
@@ -13,10 +15,54 @@ import (
 
 // listLine is one line of a list: URLs, and the regions to copy each of them into.
 type listLine struct {
-	URL     string   `json:"url"`
-	URLs    []string `json:"urls"`
-	Service string   `json:"service"`
-	Regions []string `json:"regions"`
+	URL     string `json:"url"`
+	URLs    names  `json:"urls"`
+	Service string `json:"service"`
+	Regions names  `json:"regions"`
+}
+
+// errTooMany refuses a list, or a line of it.
+var errTooMany = problem(codeInput, "A list may name at most 10,000 objects")
+
+// maxName is the longest URL or region in a line, in bytes. Answers repeat it, once for each object.
+const maxName = 8 << 10
+
+var errLongName = problem(codeInput, "A URL or a region is longer than 8 KiB")
+
+// names is a list of strings. It fails with [errTooMany] after maxCopies of them. A short text can
+// hold many: each costs more memory than its text.
+type names []string
+
+// UnmarshalJSON decodes one string after the other.
+func (n *names) UnmarshalJSON(text []byte) error {
+	*n = nil
+	dec := json.NewDecoder(bytes.NewReader(text))
+	if start, err := dec.Token(); err != nil || start != json.Delim('[') {
+		return errNotNames(start == nil)
+	}
+	for dec.More() {
+		if len(*n) == maxCopies {
+			return errTooMany
+		}
+		token, err := dec.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return errNotNames(false)
+		}
+		if len(name) > maxName {
+			return errLongName
+		}
+		*n = append(*n, name)
+	}
+	return nil
+}
+
+// errNotNames is nil for null, as for every list of encoding/json.
+func errNotNames(null bool) error {
+	if null {
+		return nil
+	}
+	return errors.New("not a list of strings")
 }
 
 // listItem is one object of a list, or an error of the line that names it.
@@ -53,25 +99,58 @@ func (i listItem) answer() listAnswer {
 	}
 }
 
-// items returns the objects of a line, each with its own error if it has one.
-func (p *paths) items(number int, text []byte) []listItem {
+// items returns the number of objects of a line, and the objects, each with its own error if it has
+// one. Only as many as the caller takes are in memory.
+func (p *paths) items(number int, text []byte) (objects int, items iter.Seq[listItem]) {
 	line, err := parseLine(text)
 	if err != nil {
-		return []listItem{{line: number, err: err}}
+		return 1, func(yield func(listItem) bool) { yield(listItem{line: number, err: err}) }
 	}
-	var items []listItem
-	for _, source := range line.URLs {
-		for _, region := range line.Regions {
-			pools, err := p.poolsOf(line.Service, region, true)
-			if err != nil {
-				items = append(items, listItem{line: number, url: source, region: region, err: err})
-			}
-			for _, pool := range pools {
-				items = append(items, p.item(number, source, pool))
+	places := p.places(line)
+	return len(line.URLs) * len(places), func(yield func(listItem) bool) {
+		for _, source := range line.URLs {
+			for _, place := range places {
+				if !yield(p.item(number, source, place)) {
+					return
+				}
 			}
 		}
 	}
-	return items
+}
+
+// place is where a line has its objects copied to: a pool, or the error of a region without one.
+type place struct {
+	region string
+	pool   *flight.Pool
+	err    error
+}
+
+// places returns each pool of a line once.
+func (p *paths) places(line listLine) (places []place) {
+	seen := map[*flight.Pool]bool{}
+	for _, region := range line.Regions {
+		pools, err := p.poolsOf(line.Service, region, true)
+		if err != nil {
+			places = append(places, place{region: region, err: err})
+		}
+		for _, pool := range pools {
+			if !seen[pool] {
+				seen[pool] = true
+				places = append(places, place{region: pool.Region, pool: pool})
+			}
+		}
+	}
+	return places
+}
+
+// unique returns the names without those that were named before.
+func unique(all names) names {
+	seen := make(map[string]bool, len(all))
+	return slices.DeleteFunc(all, func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
 }
 
 func parseLine(text []byte) (listLine, error) {
@@ -79,8 +158,14 @@ func parseLine(text []byte) (listLine, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(&line)
+	if refused, ok := errors.AsType[*requestError](err); ok {
+		return line, refused
+	}
 	if _, more := dec.Token(); err != nil || !errors.Is(more, io.EOF) {
 		return line, problem(codeInput, `The line is not JSON such as {"url":"https://…","regions":["us-west-2"]}`)
+	}
+	if len(line.URL) > maxName {
+		return line, errLongName
 	}
 	if line.URL != "" {
 		line.URLs = append(line.URLs, line.URL)
@@ -88,13 +173,17 @@ func parseLine(text []byte) (listLine, error) {
 	if len(line.URLs) == 0 || len(line.Regions) == 0 {
 		return line, problem(codeInput, "The line names no url, or no regions")
 	}
+	line.URLs, line.Regions = unique(line.URLs), unique(line.Regions)
 	return line, nil
 }
 
-func (p *paths) item(number int, source string, pool *flight.Pool) listItem {
+func (p *paths) item(number int, source string, to place) listItem {
+	if to.err != nil {
+		return listItem{line: number, url: source, region: to.region, err: to.err}
+	}
 	canonical, err := p.canonical(source)
 	if err != nil {
-		return listItem{line: number, url: source, region: pool.Region, err: err}
+		return listItem{line: number, url: source, region: to.region, err: err}
 	}
-	return listItem{line: number, target: flight.NewTarget(pool, canonical)}
+	return listItem{line: number, target: flight.NewTarget(to.pool, canonical)}
 }

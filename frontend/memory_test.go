@@ -97,3 +97,64 @@ func TestQueryThatIsTooLong(t *testing.T) {
 		require.Equal(t, map[string]any{"code": "InputError", "message": "The query is longer than 2 KiB"}, a.body)
 	}
 }
+
+// A line that names too many objects costs little more than its text.
+func TestLineOfTooManyObjects(t *testing.T) {
+	names := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	for name, tc := range map[string]struct {
+		line    string
+		answers int
+		error   string
+	}{
+		"3,000 URLs in 3,000 regions": {
+			`{"urls":[` + names(3000, `"https://example.com/%d",`) + `],"regions":[` + names(3000, `"r-%d",`) + `]}`, 1, "10,000 objects",
+		},
+		"3,000 URLs in 3,000 times all regions": {
+			`{"urls":[` + names(3000, `"https://example.com/%d",`) + `],"regions":[` + strings.Repeat(`"all",`, 2999) + `"all"]}`, 6000, "",
+		},
+		"one URL 500,000 times": {`{"urls":[` + strings.Repeat(`"u",`, 500_000) + `"u"],"regions":["all"]}`, 1, "10,000 objects"},
+		"500,000 regions":       {`{"url":"u","regions":[` + strings.Repeat(`"r",`, 500_000) + `"r"]}`, 1, "10,000 objects"},
+		"one long URL in 9,999 regions": {
+			`{"url":"` + strings.Repeat("u", 1<<20) + `","regions":[` + names(9_999, `"r-%d",`) + `]}`, 1, "longer than 8 KiB",
+		},
+		"10,000 objects of one line": {`{"urls":[` + names(5000, `"https://example.com/%d",`) + `],"regions":["all"]}`, 10_000, ""},
+		"10,001 objects of one line": {`{"urls":[` + names(10_001, `"https://example.com/%d",`) + `],"regions":["us-west-2"]}`, 1, "10,000 objects"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, func(o *options) { o.Log = zerolog.Nop() })
+			r := httptest.NewRequest(http.MethodPost, "/v1/copies", strings.NewReader(tc.line))
+			r.Header.Set("Authorization", "Bearer "+token)
+			w := &lineCounter{discard: discard{http.Header{}}}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			f.handler.ServeHTTP(w, r)
+			runtime.ReadMemStats(&after)
+			allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
+			t.Logf("%d MiB allocated for a line of %d KiB, %d answers", allocated, len(tc.line)>>10, w.lines)
+			require.Equal(t, tc.answers, w.lines)
+			require.Contains(t, w.last, tc.error)
+			require.Equal(t, tc.error == "", !strings.Contains(w.last, `"error"`), w.last)
+			// Requests for copies allocate too, in the doubles as well.
+			require.Less(t, allocated, uint64(32+tc.answers*10/1024))
+		})
+	}
+}
+
+// lineCounter counts the lines of an answer.
+type lineCounter struct {
+	discard
+	lines int
+	last  string
+}
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	c.lines++
+	c.last = string(p)
+	return len(p), nil
+}

@@ -14,6 +14,7 @@ type metrics struct {
 	redirects map[string]map[reason]prometheus.Observer // by pool
 	refusals  *prometheus.CounterVec                    // by code
 	bodies    prometheus.Counter
+	lists     prometheus.Counter
 }
 
 // noPool labels redirects without a pool: the client's region is unknown.
@@ -34,6 +35,10 @@ func newMetrics(r *prometheus.Registry, pools []string) metrics {
 		bodies: f.NewCounter(prometheus.CounterOpts{
 			Name: "cloud_mirror_refused_bodies_total",
 			Help: "Requests refused because they have a body and their route takes none.",
+		}),
+		lists: f.NewCounter(prometheus.CounterOpts{
+			Name: "cloud_mirror_refused_lists_total",
+			Help: "Lists of copies refused because too many lists were served.",
 		}),
 	}
 	for _, c := range requestCodes() {

@@ -46,6 +46,8 @@ type Options struct {
 	CacheMemory  int64
 	// PurgeToken is the bearer token for purges and lists of copies. Empty refuses all of them.
 	PurgeToken string
+	// MaxLists is the most lists of copies that are served at the same time. Zero is no limit.
+	MaxLists int
 	// LogSample logs every nth redirect at level info. Zero logs all of them at level debug.
 	LogSample uint32
 	Log       zerolog.Logger
@@ -82,7 +84,7 @@ func New(o Options) *Server {
 	}
 	s.router = s.routes(
 		&statuses{paths: paths, entries: o.Entries, flights: o.Flights, metrics: metrics},
-		&lists{paths: paths, entries: o.Entries, flights: o.Flights, token: token},
+		newLists(paths, o, metrics),
 		&purges{paths: paths, flights: o.Flights, token: token, log: o.Log},
 	)
 	return s

@@ -40,6 +40,7 @@ type Frontend struct {
 	CacheMemory         Size          `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
 	PurgeToken          string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses both"`
 	WarmRate            int           `yaml:"warm_rate" env:"WARM_RATE" doc:"maximum copies requested for lists per second, per process, so that waiting clients do not queue behind them; 0 is no limit"`
+	MaxLists            int           `yaml:"max_lists" env:"MAX_LISTS" doc:"maximum lists of copies served at the same time, per process; others get 503 with Retry-After. A list takes up to 20MiB; 0 is no limit"`
 }
 
 // Region configures how a front end resolves the region auto.
@@ -148,6 +149,7 @@ func Default() Config {
 		Frontend: Frontend{
 			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
 			MaxWaiters: 20_000, MaxWaitersPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
+			MaxLists: 8,
 		},
 		Region: Region{Reload: time.Hour},
 		Redis:  Redis{Timeout: 50 * time.Millisecond},

@@ -86,6 +86,7 @@ func (c *Config) FrontendOptions() frontend.Options {
 		CacheEntries: c.Frontend.CacheEntries,
 		CacheMemory:  int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
 		PurgeToken:   c.Frontend.PurgeToken,
+		MaxLists:     c.Frontend.MaxLists,
 		LogSample:    c.Log.Sample,
 	}
 }

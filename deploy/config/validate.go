@@ -97,6 +97,7 @@ func (c *Config) validateNumbers() error {
 		{"frontend.cache_entries", int64(c.Frontend.CacheEntries), 0, 1 << 30},
 		{"frontend.cache_memory", int64(c.Frontend.CacheMemory), 0, 1 << 40},
 		{"frontend.warm_rate", int64(c.Frontend.WarmRate), 0, 1_000_000},
+		{"frontend.max_lists", int64(c.Frontend.MaxLists), 0, 1_000_000},
 		{"region.trusted_hops", int64(c.Region.TrustedHops), 0, 100},
 		{"source.redirect_limit", int64(c.Source.RedirectLimit), 0, 100},
 		{"source.max_conns_per_host", int64(c.Source.MaxConnsPerHost), 1, 10_000},
