@@ -59,7 +59,7 @@ func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Param
 		return
 	}
 	defer s.free()
-	out := newListWriter(w)
+	out := newListWriter(r.Context(), w)
 	defer out.end(r.Body)
 	group, ctx := errgroup.WithContext(r.Context())
 	group.SetLimit(warmers)

@@ -16,6 +16,8 @@
 //     leaves is therefore noticed. No unread body is parsed as a request, or holds a connection.
 //   - What is kept stays within CacheMemory: it shares no memory with the request that it came from,
 //     and nothing of an invalid request is kept.
+//   - A waiting client that closes or resets its connection frees its place within a second.
+//     Package conns bounds the connections, and closes those that make no progress.
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions

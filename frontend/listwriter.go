@@ -1,10 +1,13 @@
 package frontend
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 )
 
 // lineTimeout is how long a client may take to send a line, or to read an answer.
@@ -15,10 +18,11 @@ type listWriter struct {
 	mu      sync.Mutex
 	w       http.ResponseWriter
 	control *http.ResponseController
+	ctx     context.Context // It names the connection.
 }
 
-func newListWriter(w http.ResponseWriter) *listWriter {
-	o := &listWriter{w: w, control: http.NewResponseController(w)}
+func newListWriter(ctx context.Context, w http.ResponseWriter) *listWriter {
+	o := &listWriter{w: w, ctx: ctx, control: http.NewResponseController(w)}
 	// The first answers are written while the list is still being read.
 	_ = o.control.EnableFullDuplex()
 	commonHeaders(w.Header())
@@ -32,6 +36,7 @@ func newListWriter(w http.ResponseWriter) *listWriter {
 
 // extend gives the client time for another line.
 func (o *listWriter) extend() {
+	conns.Progress(o.ctx)
 	deadline := time.Now().Add(lineTimeout)
 	_ = o.control.SetReadDeadline(deadline)
 	_ = o.control.SetWriteDeadline(deadline)

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
@@ -123,6 +124,8 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 
 // await waits for the copy and decides again.
 func (s *redirects) await(ctx context.Context, c *redirectRequest) (cache.Entry, decision) {
+	ctx, stop := conns.Watch(ctx)
+	defer stop()
 	out := s.flights.Await(ctx, c.Target, c.digest, flight.Wait{Until: c.start.Add(c.wait), Chain: c.rest})
 	return out.Entry, decide(situation{
 		Entry:       out.Entry,

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
@@ -46,6 +47,11 @@ type Options struct {
 	CacheMemory  int64
 	// PurgeToken is the bearer token for purges and lists of copies. Empty refuses all of them.
 	PurgeToken string
+	// MaxConns is the most open connections of clients, MaxConnsPerClient those of one client. Zero
+	// is no limit. ClientTimeout is how long a client may acknowledge or read nothing; zero is the
+	// kernel's default. See [conns.Options].
+	MaxConns, MaxConnsPerClient int
+	ClientTimeout               time.Duration
 	// MaxLists is the most lists of copies that are served at the same time. Zero is no limit.
 	MaxLists int
 	// LogSample logs every nth redirect at level info. Zero logs all of them at level debug.
@@ -59,6 +65,7 @@ type Server struct {
 	flights   *flight.Group
 	redirects *redirects
 	router    http.Handler
+	guard     *conns.Guard
 	started   time.Time
 }
 
@@ -81,6 +88,13 @@ func New(o Options) *Server {
 			sampled: newRedirectLog(o.Log, o.LogSample),
 			now:     time.Now,
 		},
+	}
+	s.guard = conns.New(conns.Options{
+		Max: o.MaxConns, MaxPerClient: o.MaxConnsPerClient, Timeout: o.ClientTimeout,
+		Longest: o.MaxWaitLimit + answerGrace, Registry: o.Registry,
+	})
+	if most := s.guard.Max(); most < o.MaxConns {
+		o.Log.Warn().Int("max_conns", most).Msg("the limit of open files permits fewer connections than configured")
 	}
 	s.router = s.routes(
 		&statuses{paths: paths, entries: o.Entries, flights: o.Flights, metrics: metrics},
@@ -153,6 +167,9 @@ func (s *Server) Ready() error {
 	return nil
 }
 
+// answerGrace is how long a request may take, except for its wait.
+const answerGrace = time.Minute
+
 // shutdownGrace is how long a stopping front end waits for requests in flight.
 const shutdownGrace = 10 * time.Second
 
@@ -163,14 +180,14 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		// There is no WriteTimeout, which costs a hit 3 %. Answers fit the socket's buffer, except
-		// those of lists, which set their own deadlines.
+		// There is no WriteTimeout, which costs a hit 3 %. The guard closes connections that make no
+		// progress. There is no ReadTimeout: only lists have a body, and they set their own deadlines.
 		MaxHeaderBytes: 64 << 10,
 		// net/http's own answer to OPTIONS * reads a body without a deadline.
 		DisableGeneralOptionsHandler: true,
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
+	go func() { ended <- s.guard.Serve(srv, l) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve: %w", err)

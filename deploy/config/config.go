@@ -36,6 +36,9 @@ type Frontend struct {
 	Chain               time.Duration `yaml:"chain" env:"CHAIN" doc:"how long one request is held at most, for load balancers that cut long requests. A client that waits longer is redirected to the front end again for the remainder; 0 disables this"`
 	MaxWaiters          int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"maximum clients waiting for copies, per process; others get 503 with Retry-After"`
 	MaxWaitersPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"maximum clients waiting for one object"`
+	MaxConns            int           `yaml:"max_conns" env:"MAX_CONNS" doc:"maximum connections of clients, per process; a new one takes the place of the longest idle one, and is refused if none is idle. Lowered if the limit of open files is less; keep it above max_waiters; 0 is no limit"`
+	MaxConnsPerClient   int           `yaml:"max_conns_per_client" env:"MAX_CONNS_PER_CLIENT" doc:"maximum connections of one IPv4 address or IPv6 /64; 0 is no limit, and so is region.trusted_hops above 0, since the connections are then those of proxies"`
+	ClientTimeout       time.Duration `yaml:"client_timeout" env:"CLIENT_TIMEOUT" doc:"how long a client may vanish, or read nothing of its answer, before its connection is closed"`
 	CacheEntries        int           `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects held in memory, which redis keeps current; 0 holds none"`
 	CacheMemory         Size          `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
 	PurgeToken          string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses both"`
@@ -149,7 +152,7 @@ func Default() Config {
 		Frontend: Frontend{
 			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
 			MaxWaiters: 20_000, MaxWaitersPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
-			MaxLists: 8,
+			MaxLists: 8, MaxConns: 25_000, MaxConnsPerClient: 10_000, ClientTimeout: 30 * time.Second,
 		},
 		Region: Region{Reload: time.Hour},
 		Redis:  Redis{Timeout: 50 * time.Millisecond},

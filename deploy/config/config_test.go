@@ -97,6 +97,9 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"default without a pool":    {add("region: {ip_ranges: x.json, default: mars-1}"), "", `region: default region: "mars-1" has no pool`},
 		"nearest without a pool":    {add("region: {ip_ranges: x.json}"), "CLOUD_MIRROR_REGION_NEAREST=us-west-1=mars-1", `region: nearest pool of us-west-1: "mars-1" has none`},
 		"waiters of one object":     {add("frontend: {max_waiters: 5}"), "", "frontend.max_waiters_per_object: 10000 is not between 1 and 5"},
+		"no timeout of clients":     {nil, "CLOUD_MIRROR_FRONTEND_CLIENT_TIMEOUT=0s", "frontend.client_timeout: 0s is not between 1s and 1h0m0s"},
+		"negative connections":      {add("frontend: {max_conns: -1}"), "", "frontend.max_conns: -1 is not between 0 and"},
+		"negative lists":            {add("frontend: {max_lists: -1}"), "", "frontend.max_lists: -1 is not between 0 and"},
 		"zero timeout of redis":     {replace("redis: {", "redis: {timeout: 0s, "), "", "redis.timeout: 0s is not between 1ms and 10s"},
 		"bad log level":             {add("log: {level: loud}"), "", `log.level: "loud" is not`},
 		"misspelt variable":         {nil, "CLOUD_MIRROR_FRONTEND_MAX_WIAT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WIAT is not a setting"},
@@ -129,6 +132,15 @@ func TestVerificationCanBeDisabled(t *testing.T) {
 		c, err := load(t, minimal, environ...)
 		require.NoError(t, err)
 		require.Equal(t, want, c.FlightOptions().VerifyEvery)
+	}
+}
+
+func TestProxiesMayHaveAnyNumberOfConnections(t *testing.T) {
+	for hops, want := range map[string]int{"0": 7, "1": 0} {
+		c, err := load(t, minimal, "CLOUD_MIRROR_REGION_TRUSTED_HOPS="+hops, "CLOUD_MIRROR_FRONTEND_MAX_CONNS_PER_CLIENT=7")
+		require.NoError(t, err)
+		require.Equal(t, want, c.FrontendOptions().MaxConnsPerClient)
+		require.Equal(t, 25_000, c.FrontendOptions().MaxConns)
 	}
 }
 

@@ -79,15 +79,22 @@ func (c *Config) NearCache() cache.NearCacheOptions {
 
 // FrontendOptions returns the options that follow from the configuration alone.
 func (c *Config) FrontendOptions() frontend.Options {
+	perClient := c.Frontend.MaxConnsPerClient
+	if c.Region.TrustedHops > 0 {
+		perClient = 0 // The peers are proxies.
+	}
 	return frontend.Options{
-		MaxWait:      c.Frontend.MaxWait,
-		MaxWaitLimit: c.Frontend.MaxWaitLimit,
-		Chain:        c.Frontend.Chain,
-		CacheEntries: c.Frontend.CacheEntries,
-		CacheMemory:  int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
-		PurgeToken:   c.Frontend.PurgeToken,
-		MaxLists:     c.Frontend.MaxLists,
-		LogSample:    c.Log.Sample,
+		MaxConns:          c.Frontend.MaxConns,
+		MaxConnsPerClient: perClient,
+		ClientTimeout:     c.Frontend.ClientTimeout,
+		MaxWait:           c.Frontend.MaxWait,
+		MaxWaitLimit:      c.Frontend.MaxWaitLimit,
+		Chain:             c.Frontend.Chain,
+		CacheEntries:      c.Frontend.CacheEntries,
+		CacheMemory:       int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
+		PurgeToken:        c.Frontend.PurgeToken,
+		MaxLists:          c.Frontend.MaxLists,
+		LogSample:         c.Log.Sample,
 	}
 }
 

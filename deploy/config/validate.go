@@ -57,6 +57,7 @@ func (c *Config) validateTimes() error {
 		value    time.Duration
 		min, max time.Duration
 	}{
+		{"frontend.client_timeout", c.Frontend.ClientTimeout, time.Second, time.Hour},
 		{"frontend.max_wait", c.Frontend.MaxWait, 0, c.Frontend.MaxWaitLimit},
 		{"frontend.max_wait_limit", c.Frontend.MaxWaitLimit, 0, time.Hour},
 		{"frontend.chain", c.Frontend.Chain, 0, time.Hour},
@@ -97,6 +98,8 @@ func (c *Config) validateNumbers() error {
 		{"frontend.cache_entries", int64(c.Frontend.CacheEntries), 0, 1 << 30},
 		{"frontend.cache_memory", int64(c.Frontend.CacheMemory), 0, 1 << 40},
 		{"frontend.warm_rate", int64(c.Frontend.WarmRate), 0, 1_000_000},
+		{"frontend.max_conns", int64(c.Frontend.MaxConns), 0, 10_000_000},
+		{"frontend.max_conns_per_client", int64(c.Frontend.MaxConnsPerClient), 0, 10_000_000},
 		{"frontend.max_lists", int64(c.Frontend.MaxLists), 0, 1_000_000},
 		{"region.trusted_hops", int64(c.Region.TrustedHops), 0, 100},
 		{"source.redirect_limit", int64(c.Source.RedirectLimit), 0, 100},

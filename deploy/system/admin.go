@@ -10,7 +10,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 )
+
+// adminConns is the most connections to an admin listener: scrapes and probes need a few.
+const adminConns = 64
 
 // runAdmin serves /healthz, /readyz and /metrics on l until ctx ends. Operators use it, on a
 // listener separate from the clients'; workers have one too. ready returns the reason why the
@@ -27,14 +32,18 @@ func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	srv := &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		Handler:        mux,
+		ReadTimeout:    5 * time.Second, // Of a body too, although no route takes one.
+		WriteTimeout:   30 * time.Second,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		// net/http's own answer to OPTIONS * reads a body.
+		DisableGeneralOptionsHandler: true,
 	}
+	guard := conns.New(conns.Options{Max: adminConns, Timeout: 30 * time.Second})
 	// Close, not Shutdown: no caller needs the answers that are in flight.
 	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := guard.Serve(srv, l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve admin: %w", err)
 	}
 	return nil

@@ -1,10 +1,13 @@
 package system
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -68,4 +71,38 @@ func TestAdmin(t *testing.T) {
 	require.NoError(t, <-served)
 	_, err = client.Get("http://" + l.Addr().String() + "/healthz")
 	require.Error(t, err, "still serving")
+}
+
+// Neither idle connections nor bodies that never come keep an operator away.
+func TestAdminWithIdleConnections(t *testing.T) {
+	l, err := listen(t.Context(), "frontend.admin_listen", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- runAdmin(ctx, l, newRegistry(), func() error { return nil }) }()
+	t.Cleanup(func() { stop(); require.NoError(t, <-served) })
+
+	ask := func(request string) (answers *bufio.Reader) {
+		c, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { c.Close() })
+		require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+		_, err = io.WriteString(c, request)
+		require.NoError(t, err)
+		return bufio.NewReader(c)
+	}
+	first := ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	line, err := first.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/1.1 200 OK\r\n", line)
+	for range 2 * adminConns {
+		line, err := ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "HTTP/1.1 200 OK\r\n", line)
+	}
+	_, err = io.Copy(io.Discard, first)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the oldest connection is still open")
+
+	_, err = io.Copy(io.Discard, ask("GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"))
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "a body that never comes holds its connection")
 }

@@ -1,0 +1,145 @@
+package conns
+
+import (
+	"cmp"
+	"net"
+	"slices"
+)
+
+// batch is the share of a client's idle connections that makes room, so that not every new
+// connection costs a look at all others.
+const batch = 64
+
+// admit guards a connection, or returns nil if there is no room for it.
+func (g *Guard) admit(tcp *net.TCPConn) *conn {
+	c := &conn{TCPConn: tcp, guard: g, client: clientOf(tcp.RemoteAddr())}
+	c.since.Store(-g.now.Load())
+	c.fd = setUp(tcp, g.options.Timeout)
+	g.mu.Lock()
+	victims, reason, ok := g.makeRoom(c.client)
+	if ok {
+		conns := g.clients[c.client]
+		if conns == nil {
+			conns = map[*conn]struct{}{}
+			g.clients[c.client] = conns
+		}
+		conns[c] = struct{}{}
+		g.open++
+		g.metrics.open.Inc()
+	}
+	g.mu.Unlock()
+	for _, v := range victims {
+		g.metrics.closed[reason].Inc()
+		_ = v.TCPConn.Close()
+	}
+	if !ok {
+		g.metrics.refused[reason].Inc()
+		return nil
+	}
+	return c
+}
+
+// makeRoom forgets idle connections if the limits leave no room for another one of the client. The
+// caller closes them. It returns false if none is idle. The mutex is held.
+func (g *Guard) makeRoom(client clientKey) (victims []*conn, reason limit, ok bool) {
+	if own := g.clients[client]; g.options.MaxPerClient > 0 && len(own) >= g.options.MaxPerClient {
+		victims = g.evict(client, own)
+		return victims, limitClient, len(victims) > 0
+	}
+	if g.options.Max > 0 && g.open >= g.options.Max {
+		victims = g.evictAny()
+		return victims, limitAll, len(victims) > 0
+	}
+	return nil, "", true
+}
+
+// evict forgets the longest idle connections of a client.
+func (g *Guard) evict(client clientKey, conns map[*conn]struct{}) []*conn {
+	if g.isBusy(client) {
+		return nil
+	}
+	idle := idle(conns)
+	if len(idle) == 0 {
+		g.busy[client] = struct{}{}
+		return nil
+	}
+	// The longest idle first: since is negative.
+	slices.SortFunc(idle, func(a, b idleConn) int { return cmp.Compare(b.since, a.since) })
+	var victims []*conn
+	for _, i := range idle[:1+(len(idle)-1)/batch] {
+		if i.conn.since.Load() == i.since { // No request has come meanwhile.
+			g.remove(i.conn)
+			victims = append(victims, i.conn)
+		}
+	}
+	return victims
+}
+
+// evictAny forgets the longest idle connections of the client with the most idle ones.
+func (g *Guard) evictAny() []*conn {
+	anyone := clientKey{}
+	if g.isBusy(anyone) {
+		return nil
+	}
+	var most clientKey
+	found := 0
+	for client, conns := range g.clients {
+		if len(conns) > found {
+			if n := len(idle(conns)); n > found {
+				most, found = client, n
+			}
+		}
+	}
+	if found == 0 {
+		g.busy[anyone] = struct{}{}
+		return nil
+	}
+	return g.evict(most, g.clients[most])
+}
+
+// isBusy reports whether a client was found without an idle connection in this tick. Then it is
+// refused without another look at all of its connections.
+func (g *Guard) isBusy(client clientKey) bool {
+	if now := g.now.Load(); g.busyAt != now {
+		clear(g.busy)
+		g.busyAt = now
+	}
+	_, busy := g.busy[client]
+	return busy
+}
+
+type idleConn struct {
+	conn  *conn
+	since int64
+}
+
+func idle(conns map[*conn]struct{}) (idle []idleConn) {
+	for c := range conns {
+		if since := c.since.Load(); since < 0 {
+			idle = append(idle, idleConn{c, since})
+		}
+	}
+	return idle
+}
+
+// forget forgets a connection that is being closed, if it is not forgotten yet.
+func (g *Guard) forget(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.remove(c)
+}
+
+// remove is forget with the mutex held.
+func (g *Guard) remove(c *conn) {
+	conns := g.clients[c.client]
+	if _, ok := conns[c]; !ok {
+		return
+	}
+	delete(conns, c)
+	if len(conns) == 0 {
+		delete(g.clients, c.client)
+	}
+	delete(g.watched, c)
+	g.open--
+	g.metrics.open.Dec()
+}

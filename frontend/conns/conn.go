@@ -1,0 +1,71 @@
+package conns
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+)
+
+// conn is a guarded connection.
+type conn struct {
+	*net.TCPConn
+	guard  *Guard
+	client clientKey
+	fd     int // For poll only. It is valid until the guard forgets the connection.
+
+	// since is the tick since which a request is served, or the negative tick since which the
+	// connection is idle.
+	since atomic.Int64
+}
+
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
+// Close forgets the connection before it closes it.
+func (c *conn) Close() error {
+	c.guard.forget(c)
+	return c.TCPConn.Close()
+}
+
+// changed is the server's ConnState: it runs twice for each request.
+func changed(nc net.Conn, state http.ConnState) {
+	c, ok := nc.(*conn)
+	if !ok {
+		return
+	}
+	switch state {
+	case http.StateActive:
+		c.since.Store(c.guard.now.Load())
+	case http.StateIdle:
+		c.since.Store(-c.guard.now.Load())
+	default: // A new connection is idle from the start, and Close forgets it.
+	}
+}
+
+// Progress restarts the time that the request of ctx may take; see [Options].Longest.
+func Progress(ctx context.Context) {
+	if c, ok := ctx.Value(connKey{}).(*conn); ok {
+		c.since.Store(c.guard.now.Load())
+	}
+}
+
+// clientKey identifies a client: an IPv4 address, or a /64 of IPv6.
+type clientKey netip.Addr
+
+func clientOf(a net.Addr) clientKey {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return clientKey{}
+	}
+	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
+	if addr.Is6() {
+		// The low half belongs to one subscriber: RFC 4291, section 2.5.4.
+		prefix, err := addr.Prefix(64)
+		if err == nil {
+			addr = prefix.Addr()
+		}
+	}
+	return clientKey(addr)
+}

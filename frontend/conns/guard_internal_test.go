@@ -1,0 +1,202 @@
+package conns
+
+import (
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+)
+
+func TestLimitsFitTheOpenFiles(t *testing.T) {
+	for name, tc := range map[string]struct {
+		most, perClient int
+		files           uint64
+		wantMost, want  int
+	}{
+		"enough files":              {25_000, 10_000, 1 << 20, 25_000, 10_000},
+		"no limit of files":         {25_000, 10_000, math.MaxUint64, 25_000, 10_000},
+		"1,024 files":               {25_000, 10_000, 1024, 896, 448},
+		"1,024 files, small limits": {100, 50, 1024, 100, 50},
+		"few files":                 {25_000, 10_000, 64, 1, 1},
+		"no limit of connections":   {0, 10_000, 1024, 0, 10_000},
+		"no limit of clients":       {25_000, 0, 1024, 896, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			most, perClient := fit(tc.most, tc.perClient, tc.files)
+			require.Equal(t, []int{tc.wantMost, tc.want}, []int{most, perClient})
+		})
+	}
+}
+
+func TestClients(t *testing.T) {
+	client := func(s string) clientKey {
+		a, err := net.ResolveTCPAddr("tcp", s)
+		require.NoError(t, err)
+		return clientOf(a)
+	}
+	for name, tc := range map[string]struct {
+		a, b string
+		same bool
+	}{
+		"another port":               {"192.0.2.1:1", "192.0.2.1:2", true},
+		"another IPv4 address":       {"192.0.2.1:1", "192.0.2.2:1", false},
+		"IPv4, mapped":               {"192.0.2.1:1", "[::ffff:192.0.2.1]:1", true},
+		"another host of a /64":      {"[2001:db8::1]:1", "[2001:db8::ffff:1]:2", true},
+		"another /64":                {"[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false},
+		"a zone":                     {"[fe80::1%lo]:1", "[fe80::1]:1", true},
+		"IPv4 and the /64 of all 0s": {"0.0.0.0:1", "[::]:1", false},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.same, client(tc.a) == client(tc.b)) })
+	}
+}
+
+// served is a server with a guard.
+type served struct {
+	*Guard
+	address string
+	conns   chan net.Conn // As the server sees them.
+}
+
+func serve(t *testing.T, o Options, h http.HandlerFunc) served {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := served{New(o), l.Addr().String(), make(chan net.Conn, 1000)}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.conns <- r.Context().Value(connKey{}).(net.Conn)
+		h(w, r)
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(srv, l) }()
+	t.Cleanup(func() {
+		_ = srv.Close()
+		require.ErrorIs(t, <-ended, http.ErrServerClosed)
+	})
+	return s
+}
+
+func (s served) dial(t *testing.T) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", s.address)
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	require.NoError(t, err)
+	return c
+}
+
+func (s served) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+func TestRequestThatTakesTooLong(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	s := serve(t, Options{Longest: time.Second, Registry: registry}, func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done() // Closing the connection ends the request.
+	})
+	progressing := serve(t, Options{Longest: time.Second}, func(_ http.ResponseWriter, r *http.Request) {
+		for range 40 {
+			Progress(r.Context())
+			select {
+			case <-r.Context().Done():
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
+	s.dial(t)
+	c := progressing.dial(t)
+	<-s.conns
+	require.Eventually(t, func() bool { return s.count() == 0 }, 10*time.Second, 10*time.Millisecond)
+	_, err := c.Read(make([]byte, 1))
+	require.NoError(t, err, "a request that makes progress was cut")
+}
+
+// The guard forgets every connection, and what it knew of its client.
+func TestGuardForgets(t *testing.T) {
+	s := serve(t, Options{Max: 5, MaxPerClient: 3}, func(_ http.ResponseWriter, r *http.Request) {
+		_, stop := Watch(r.Context())
+		stop()
+	})
+	for range 20 {
+		c := s.dial(t)
+		_, err := c.Read(make([]byte, 1))
+		require.NoError(t, err)
+	}
+	require.Equal(t, 3, s.count())
+	for range 20 {
+		_ = (<-s.conns).Close() // Twice for those that are closed.
+	}
+	require.Zero(t, s.count())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.Empty(t, s.clients)
+	require.Empty(t, s.watched)
+}
+
+func TestStateOfAConnectionAllocatesNothing(t *testing.T) {
+	g := New(Options{})
+	c := &conn{guard: g}
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		changed(c, http.StateActive)
+		changed(c, http.StateIdle)
+	}))
+	require.Negative(t, c.since.Load())
+}
+
+func TestMetricsStartAtZero(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	New(Options{Registry: registry})
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	counts := map[string]int{}
+	for _, f := range families {
+		counts[f.GetName()] = len(f.GetMetric())
+	}
+	require.Equal(t, map[string]int{
+		"cloud_mirror_open_connections": 1, "cloud_mirror_refused_connections_total": 2, "cloud_mirror_closed_connections_total": 3,
+	}, counts)
+}
+
+func BenchmarkState(b *testing.B) {
+	c := &conn{guard: New(Options{})}
+	var nc net.Conn = c
+	for b.Loop() {
+		changed(nc, http.StateActive)
+		changed(nc, http.StateIdle)
+	}
+}
+
+// BenchmarkAdmitAtTheLimit shows what a connection costs while 20,000 others are idle.
+func BenchmarkAdmitAtTheLimit(b *testing.B) {
+	g := New(Options{})
+	g.options.Max = 20_000
+	admit := func() {
+		c := &conn{guard: g}
+		c.since.Store(-1)
+		g.mu.Lock()
+		_, _, ok := g.makeRoom(c.client)
+		if g.clients[c.client] == nil {
+			g.clients[c.client] = map[*conn]struct{}{}
+		}
+		g.clients[c.client][c] = struct{}{}
+		g.open++
+		g.mu.Unlock()
+		if !ok {
+			b.Fatal("refused")
+		}
+	}
+	for range 20_000 {
+		admit()
+	}
+	for b.Loop() {
+		admit()
+	}
+}
