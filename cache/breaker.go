@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// openAfter is the number of failed calls in a row that open the breaker. After openFor it
-	// lets one caller try redis.
+	// openAfter is the number of calls in a row without a reply that open the breaker. After openFor
+	// it lets one caller try redis.
 	openAfter = 2
 	openFor   = 500 * time.Millisecond
 )
@@ -30,21 +30,29 @@ type calls struct {
 	cancel context.CancelFunc
 }
 
-// newBreaker returns a closed breaker, which calls onChange when it opens and when it closes.
+// Replied reports whether err is a reply of redis, such as OOM or READONLY, rather than a time-out
+// or an I/O error. Redis may refuse a write and still answer reads.
+func Replied(err error) bool {
+	_, ok := errors.AsType[redis.Error](err)
+	return ok
+}
+
+// newBreaker returns a closed breaker, which calls onChange when it opens and when it closes. A
+// failed trial call is no change.
 func newBreaker(onChange func(open bool)) *breaker {
 	b := &breaker{}
 	b.renew()
 	b.circuit = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Timeout:      openFor,
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= openAfter },
-		IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, redis.Nil) },
-		OnStateChange: func(_ string, _, to gobreaker.State) {
+		IsSuccessful: func(err error) bool { return err == nil || Replied(err) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
 				b.calls.Load().cancel()
 			} else {
 				b.renew()
 			}
-			if to != gobreaker.StateHalfOpen {
+			if from == gobreaker.StateClosed || to == gobreaker.StateClosed {
 				onChange(to == gobreaker.StateOpen)
 			}
 		},

@@ -37,8 +37,8 @@ type Redis struct {
 // Options configures a [Redis].
 type Options struct {
 	// Timeout bounds each step of a call: dial, write and read. If it is zero, the bound is 1 s and
-	// there is no circuit breaker. Otherwise a circuit breaker opens after two failed calls in a
-	// row, and calls other than purges fail at once while it is open.
+	// there is no circuit breaker. Otherwise a circuit breaker opens after two calls in a row
+	// without a reply, and calls other than purges fail at once while it is open.
 	Timeout time.Duration
 	// OnBreaker, if set, is called when the circuit breaker opens and when it closes.
 	OnBreaker func(open bool)
@@ -122,7 +122,9 @@ func (r *Redis) read(ctx context.Context, key, value string) (Entry, error) {
 	if err != nil {
 		r.undecodable()
 	}
-	_, err = r.drop(ctx, key, value)
+	if _, err = r.drop(ctx, key, value); Replied(err) {
+		err = nil // A redis that refuses writes has answered the read.
+	}
 	return Entry{}, err
 }
 

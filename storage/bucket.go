@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -72,6 +73,8 @@ type Bucket struct {
 	now     func() time.Time
 	// copyLimit is maxCopyObject, except in tests.
 	copyLimit int64
+	// forHead changes the client's options for a HEAD.
+	forHead []func(*s3.Options)
 }
 
 // Open returns the pool's bucket. It does no I/O.
@@ -103,6 +106,21 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 	}
 }
 
+// failFastBackoff is the longest pause before the second HEAD of a bucket from FailFast. It is for
+// a stale connection.
+const failFastBackoff = 50 * time.Millisecond
+
+// FailFast returns the same bucket for callers that have a client waiting: [Bucket.Head] makes two
+// attempts at most. The SDK's three attempts and their pauses can outlast the caller's patience. A
+// bucket that replies with errors would then look like one that does not reply.
+func (b *Bucket) FailFast() *Bucket {
+	fast := *b
+	fast.forHead = []func(*s3.Options){func(o *s3.Options) {
+		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = 2, failFastBackoff })
+	}}
+	return &fast
+}
+
 // Checksum returns the pool's checksum, [ChecksumCRC64NVME] by default.
 func (b *Bucket) Checksum() Checksum {
 	if b.pool.Checksum == "" {
@@ -117,7 +135,7 @@ func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 		Bucket:       &b.pool.Bucket,
 		Key:          &key,
 		ChecksumMode: types.ChecksumModeEnabled,
-	})
+	}, b.forHead...)
 	if isStatus(err, http.StatusNotFound) {
 		return Stored{}, ErrNotFound
 	}

@@ -66,7 +66,7 @@ func (s *parts) flights(near *cache.NearCache, watcher *cache.Watcher) *flight.G
 	host, _ := os.Hostname() // Only part of a name.
 	o := s.cfg.FlightOptions()
 	for i, p := range s.Pools {
-		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i]})
+		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i].FailFast()})
 	}
 	o.Cache, o.Watcher, o.Queue, o.Owner = near, watcher, s.queue, fmt.Sprintf("%s/%d", host, os.Getpid())
 	o.Breakers, o.Log, o.Registry = s.breakers, s.log, s.registry

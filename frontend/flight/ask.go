@@ -55,7 +55,7 @@ func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) an
 			return answer{entry: lease}
 		}
 	}
-	if entry, ok := g.Backfill(ctx, t, redisErr == nil); ok {
+	if entry, ok := g.Backfill(ctx, t, redisErr == nil || cache.Replied(redisErr)); ok {
 		return answer{entry: entry, redis: redisErr}
 	}
 	a := answer{redis: redisErr}
@@ -113,7 +113,8 @@ func (g *Group) release(ctx context.Context, t *Target, lease cache.Entry) {
 // Backfill HEADs the bucket for a copy that redis has lost and restores its entry. It returns false
 // if there is no copy that clients may use, or the bucket doesn't answer.
 //
-// While redis is down purges are unknown too: then any copy is accepted, and no entry is restored.
+// While redis is down purges are unknown too: then any copy is accepted, and no entry is restored. A
+// redis that refuses writes still tells of purges.
 func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.Entry, bool) {
 	stored, err := t.Pool.Bucket.Head(ctx, t.Object.Key())
 	if err != nil {

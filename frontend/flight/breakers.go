@@ -61,9 +61,9 @@ func newBreaker[T any](onChange func(open bool)) breaker[T] {
 		Timeout:      openFor,
 		ReadyToTrip:  func(gobreaker.Counts) bool { return true },
 		IsSuccessful: func(err error) bool { return !errors.Is(err, errHung) },
-		OnStateChange: func(_ string, _, to gobreaker.State) {
-			if to != gobreaker.StateHalfOpen {
-				onChange(to == gobreaker.StateOpen)
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			if from == gobreaker.StateClosed || to == gobreaker.StateClosed {
+				onChange(to == gobreaker.StateOpen) // A failed trial call is no change.
 			}
 		},
 	})}
