@@ -52,6 +52,11 @@ func TestRedisRefusesWrites(t *testing.T) {
 			for _, p := range []*process{remembers, reads} {
 				for range 10 {
 					clients.Go(func() {
+						for range 5 {
+							_, _ = get(p, s.object(), "?max_wait=0") // Cold: each is refused a lease.
+						}
+					})
+					clients.Go(func() {
 						for range 50 {
 							if a, err := get(p, cached, "?max_wait=0"); err != nil || !a.isCopy() {
 								failed.Add(1)
@@ -59,11 +64,6 @@ func TestRedisRefusesWrites(t *testing.T) {
 						}
 					})
 				}
-				clients.Go(func() {
-					for range 20 {
-						_, _ = get(p, s.object(), "?max_wait=0") // Cold: each is refused a lease.
-					}
-				})
 			}
 			clients.Wait()
 			require.Zero(t, failed.Load(), "of 1000 requests for a present copy")
