@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
@@ -33,16 +34,17 @@ type Failure struct {
 
 // The error classes that are not an [origin.Class].
 const (
-	ClassChanged   = "SourceChanged" // The source changed since HeadSource; of builds before 2026-11-25
-	ClassPurged    = "Purged"        // The object was purged while the copy was made
-	ClassStalled   = "SourceStalled" // The source sent nothing, or too little, for too long
-	ClassHandover  = "HandedOver"    // The worker stopped or could not heartbeat; another attempt resumes
-	ClassStorage   = "StorageFailed" // The bucket refused a request or did not answer
-	ClassCache     = "CacheFailed"   // Redis did not answer
-	ClassSealed    = "SealedQuery"   // The worker can't read the URL's query
-	ClassCancelled = "Cancelled"     // An operator cancelled the copy
-	ClassExpired   = "CopyExpires"   // The bucket deletes the copy too soon after it was made
-	ClassInternal  = "InternalError" // Anything else
+	ClassChanged   = "SourceChanged"  // The source changed since HeadSource; of builds before 2026-11-25
+	ClassPurged    = "Purged"         // The object was purged while the copy was made
+	ClassStalled   = "SourceStalled"  // The source sent nothing, or too little, for too long
+	ClassHandover  = "HandedOver"     // The worker stopped or could not heartbeat; another attempt resumes
+	ClassStorage   = "StorageFailed"  // The bucket refused a request or did not answer
+	ClassRejected  = "BucketRejected" // The bucket rejected the complete object, or stored another one
+	ClassCache     = "CacheFailed"    // Redis did not answer
+	ClassSealed    = "SealedQuery"    // The worker can't read the URL's query
+	ClassCancelled = "Cancelled"      // An operator cancelled the copy
+	ClassExpired   = "CopyExpires"    // The bucket deletes the copy too soon after it was made
+	ClassInternal  = "InternalError"  // Anything else
 )
 
 // maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable,
@@ -84,6 +86,8 @@ func failure(err error) Failure {
 	case errors.As(err, &source):
 		f.Class, f.Status, f.AboutObject = string(source.Class), source.Status, source.AboutObject
 		f.Permanent, f.RetryAfter, f.Text = source.Permanent, source.RetryAfter, source.Error()
+	case errors.Is(err, storage.ErrRejected), errors.Is(err, storage.ErrMismatch):
+		f.Class = ClassRejected
 	case errors.Is(err, copier.ErrBucket), errors.Is(err, errStorage), errors.Is(err, errBucketStalled):
 		f.Class = ClassStorage
 	case errors.Is(err, errCache):

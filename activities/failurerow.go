@@ -23,7 +23,8 @@ type FailureRow struct {
 
 const (
 	// maxShape is how often a copy may fail because of how the source answers. That does not change
-	// by itself. A response may be damaged on its way, but hardly twice.
+	// by itself. A response may be damaged on its way, but hardly twice. The same is true of an
+	// object on its way to the bucket.
 	maxShape   = 4
 	maxDamaged = 2
 	// firstPatience is how long the first request is repeated while the source fails. The client
@@ -54,7 +55,7 @@ func (r FailureRow) over(f Failure, first bool, now time.Time) bool {
 	switch {
 	case f.RetryAfter > maxRetryAfter:
 		return r.Done == 0
-	case f.Class == string(origin.ClassCorrupt), f.Class == string(origin.ClassMalformed):
+	case f.Class == string(origin.ClassCorrupt), f.Class == string(origin.ClassMalformed), f.Class == ClassRejected:
 		return r.Count >= maxDamaged
 	case f.ofShape():
 		return r.Count >= maxShape
@@ -78,6 +79,9 @@ func ShapeClasses() []string {
 		string(origin.ClassMalformed), string(origin.ClassTooManyRedirects), string(origin.ClassBadHTTPStatus),
 	}
 }
+
+// UnmirrorableClasses returns the classes of failures that can make an object unmirrorable.
+func UnmirrorableClasses() []string { return append(ShapeClasses(), ClassRejected) }
 
 // ofShape reports whether the failure comes from how the source answers, rather than from an outage.
 func (f Failure) ofShape() bool {

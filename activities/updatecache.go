@@ -100,7 +100,7 @@ func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput)
 	// Ignore the error: if redis can't count the failure, the Put fails as well.
 	row, _ := a.Cache.Failures(ctx, key, f.Class, owner(ctx), a.Rules.FailuresTTL())
 	switch {
-	case f.ofShape() && row.Same >= maxWorkflows:
+	case f.ofShape() && row.Same >= maxWorkflows, f.Class == ClassRejected && f.Repeats:
 		return a.Rules.Unmirrorable(a.Now(), f.reason())
 	case f.Permanent:
 		return a.Rules.Failed(a.Now(), f.reason())

@@ -30,10 +30,11 @@ var (
 	ErrNoUpload = errors.New("no such upload in the bucket")
 	// ErrConflict is returned if the bucket holds another object than [ObjectSpec.Replaces] allows.
 	ErrConflict = errors.New("the bucket holds another object")
-	// ErrMismatch is returned if the stored object, or the object that the uploaded parts would
-	// make, differs from the sent one. A stored object is deleted first. If that fails, its error
-	// is joined.
+	// ErrMismatch is returned if the stored object differs from the sent one. The stored object is
+	// deleted first. If that fails, its error is joined.
 	ErrMismatch = errors.New("stored object differs from the sent one")
+	// ErrRejected is returned if the server rejects a complete object, or its parts.
+	ErrRejected = errors.New("the server rejects the object")
 )
 
 // User metadata that this package reads.
@@ -73,6 +74,11 @@ type Bucket struct {
 	now     func() time.Time
 	// copyLimit is maxCopyObject, except in tests.
 	copyLimit int64
+	// fixedTimeout and splitPart are the constants of those names, except in tests.
+	fixedTimeout time.Duration
+	splitPart    int64
+	// unlimited is the client for calls without Pool.HeaderTimeout.
+	unlimited aws.HTTPClient
 	// forHead changes the client's options for a HEAD.
 	forHead []func(*s3.Options)
 }
@@ -80,6 +86,7 @@ type Bucket struct {
 // Open returns the pool's bucket. It does no I/O.
 func Open(cfg aws.Config, pool Pool) *Bucket {
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.HTTPClient = withHeaderTimeout(o.HTTPClient, pool.HeaderTimeout)
 		o.Region = pool.Region
 		o.UsePathStyle = pool.PathStyle
 		if pool.Endpoint != "" {
@@ -103,6 +110,10 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 		creds:     client.Options().Credentials,
 		now:       time.Now,
 		copyLimit: maxCopyObject,
+
+		fixedTimeout: fixedTimeout,
+		unlimited:    withHeaderTimeout(client.Options().HTTPClient, 0),
+		splitPart:    splitPart,
 	}
 }
 

@@ -224,6 +224,9 @@ func faults() map[string]fault {
 				return true
 			}
 		}, err: errAny, holds: ours},
+		"rejected as InvalidRequest":               {inject: rejectAs("InvalidRequest"), err: storage.ErrRejected, holds: nothing, open: true},
+		"rejected as InvalidArgument":              {inject: rejectAs("InvalidArgument"), err: storage.ErrRejected, holds: nothing, open: true},
+		"rejected as MalformedXML":                 {inject: rejectAs("MalformedXML"), err: storage.ErrRejected, holds: nothing, open: true},
 		"another copy exists":                      {inject: withOther(none), err: storage.ErrConflict, holds: others, open: true},
 		"another copy exists, requests are lost":   {inject: withOther(dropRequests), err: errAny, holds: others, open: true},
 		"another copy exists, replies are lost":    {inject: withOther(dropReplies), err: errAny, holds: others, open: true},
@@ -270,6 +273,12 @@ func answerLateError(a *attempt) {
 		w.WriteHeader(http.StatusOK)
 		io.WriteString(w, lateError)
 	})
+}
+
+func rejectAs(code string) func(*attempt) {
+	return func(a *attempt) {
+		a.answerCall(func(w http.ResponseWriter) { refuse(w, http.StatusBadRequest, code) })
+	}
 }
 
 func loseReplyAndFakeHead(a *attempt) {

@@ -120,6 +120,8 @@ func (b *Bucket) UploadPart(ctx context.Context, u Upload, number int32, body Bo
 	} else {
 		in.ChecksumAlgorithm, in.ChecksumCRC64NVME = types.ChecksumAlgorithmCrc64nvme, &sum
 	}
+	ctx, cancel := b.within(ctx, body.Size, uploadRate)
+	defer cancel()
 	out, err := b.client.UploadPart(ctx, in)
 	if err != nil {
 		return Part{}, b.uploadError(fmt.Sprintf("part %d of", number), u, err)
@@ -165,7 +167,7 @@ func sumOfETag(etag string) string {
 // Then CompleteUpload compares the stored object once more, which also settles a lost reply. It
 // fails with
 //   - [ErrNoUpload] or [ErrConflict],
-//   - [ErrMismatch], after which it will always fail with these parts,
+//   - [ErrRejected] or [ErrMismatch], after which it will always fail with these parts,
 //   - or the server's error.
 //
 // The upload may still exist after an error.
@@ -192,11 +194,8 @@ func (b *Bucket) CompleteUpload(ctx context.Context, spec ObjectSpec, u Upload, 
 		complete.ChecksumCRC64NVME, complete.ChecksumType = &want.CRC64NVME, types.ChecksumTypeFullObject
 	}
 	var stored Stored
-	if _, err = b.client.CompleteMultipartUpload(ctx, complete); err != nil {
-		if hasCode(err, unrepairable()...) {
-			err = fmt.Errorf("%w: the server rejects these parts: %w", ErrMismatch, err)
-		}
-		stored, err = b.settle(ctx, spec, want, err)
+	if err = b.complete(ctx, complete); err != nil {
+		stored, err = b.settle(ctx, spec, want, rejection(err))
 	} else {
 		stored, err = b.verify(ctx, spec, want)
 	}
@@ -206,7 +205,24 @@ func (b *Bucket) CompleteUpload(ctx context.Context, spec ObjectSpec, u Upload, 
 	return stored, nil
 }
 
-// unrepairable returns the error codes for parts that can never become the object
+// complete sends the call, for which the server has completeTimeout.
+func (b *Bucket) complete(ctx context.Context, in *s3.CompleteMultipartUploadInput) error {
+	ctx, cancel := context.WithTimeout(ctx, completeTimeout)
+	defer cancel()
+	_, err := b.client.CompleteMultipartUpload(ctx, in, b.patient)
+	return err
+}
+
+// rejection returns the error of a call that makes an object visible. It is [ErrRejected] if the
+// server will never accept the object from these bytes or parts.
+func rejection(err error) error {
+	if hasCode(err, unrepairable()...) {
+		return fmt.Errorf("%w: %w", ErrRejected, err)
+	}
+	return err
+}
+
+// unrepairable returns the error codes for bytes or parts that can never become the object
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 func unrepairable() []string {
 	return []string{

@@ -33,6 +33,9 @@ type Pool struct {
 	// Overwrite turns conditional writes off, for servers without them. A worker that was frozen
 	// for long could then overwrite a newer copy with an older one.
 	Overwrite bool
+	// HeaderTimeout is how long S3 may take to send the head of a response. Copies by the server and
+	// completions have deadlines of their own instead. Zero is no limit.
+	HeaderTimeout time.Duration
 }
 
 // ID names the pool in URLs, messages, task queues and logs, e.g. s3_us-west-2.

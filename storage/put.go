@@ -11,8 +11,8 @@ import (
 )
 
 // Put stores a whole object in one request: completely and verified, or not at all. It settles a
-// lost reply with a HEAD. It fails with [ErrConflict] or [ErrMismatch], or with the server's error.
-// If the HEAD fails too, the object may exist after the error.
+// lost reply with a HEAD. It fails with [ErrConflict], [ErrMismatch] or [ErrRejected], or with the
+// server's error. If the HEAD fails too, the object may exist after the error.
 func (b *Bucket) Put(ctx context.Context, spec ObjectSpec, body Body) (Stored, error) {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return Stored{}, b.wrap("put", spec.Key, err)
@@ -37,10 +37,12 @@ func (b *Bucket) Put(ctx context.Context, spec ObjectSpec, body Body) (Stored, e
 	} else {
 		put.ChecksumCRC64NVME = &sum
 	}
-	out, err := b.client.PutObject(ctx, put)
+	sending, cancel := b.within(ctx, body.Size, uploadRate)
+	defer cancel()
+	out, err := b.client.PutObject(sending, put)
 	switch {
 	case err != nil:
-		stored, err := b.settle(ctx, spec, want, err)
+		stored, err := b.settle(ctx, spec, want, rejection(err))
 		return stored, b.wrapNonNil("put", spec.Key, err)
 	case b.Checksum() == ChecksumCRC64NVME && aws.ToString(out.ChecksumCRC64NVME) == sum:
 		return Stored{

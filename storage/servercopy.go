@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -20,6 +21,9 @@ const (
 	copyPart = 512 << 20
 	// copiesInFlight is the limit of concurrent UploadPartCopy calls of one copy.
 	copiesInFlight = 8
+	// splitPart is the size of an UploadPartCopy, in bytes, after CopyObject failed without an answer.
+	// Smaller objects are streamed instead.
+	splitPart = 64 << 20
 )
 
 // ErrNotCopied is returned if the server can't copy a source by itself: the credentials can't read
@@ -32,6 +36,9 @@ var ErrNotCopied = errors.New("not copied by the server")
 //   - [ErrConflict] if streaming would fail too,
 //   - ctx's error,
 //   - or the server's error if the outcome is unknown, in which case the object may exist.
+//
+// A copy in one call has a time-out that grows with the size. If the call is not answered, CopyFrom
+// copies the object in parts.
 //
 // If the object is copied in parts, CopyFrom calls copied for each, with the bytes of the part. The
 // calls are concurrent.
@@ -57,17 +64,33 @@ func (b *Bucket) copyFrom(ctx context.Context, spec ObjectSpec, src CopySource, 
 	if err != nil {
 		return Stored{}, err
 	}
-	if err = b.admits(ctx, spec); err == nil {
-		if src.Size <= b.copyLimit {
-			err = b.copyObject(ctx, spec, src)
-		} else {
-			err = b.copyParts(ctx, spec, src, copied)
+	if err := b.admits(ctx, spec); err != nil {
+		return b.settle(ctx, spec, want, err)
+	}
+	if src.Size <= b.copyLimit {
+		if err = b.copyObject(ctx, spec, src); err == nil {
+			return b.verify(ctx, spec, want)
+		}
+		stored, err := b.settle(ctx, spec, want, err)
+		if err == nil || src.Size <= b.splitPart || ctx.Err() != nil || !unanswered(err) {
+			return stored, err
 		}
 	}
-	if err != nil {
+	if err = b.copyParts(ctx, spec, src, copied); err != nil {
 		return b.settle(ctx, spec, want, err)
 	}
 	return b.verify(ctx, spec, want)
+}
+
+// unanswered reports whether a server, or a proxy before it, gave up on a copy that took too long.
+// Calls for parts take less time.
+func unanswered(err error) bool {
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrMismatch) || errors.Is(err, errUnsettled) {
+		return false
+	}
+	status := statusOf(err)
+	return status == 0 || status >= 500 && status != http.StatusNotImplemented ||
+		hasCode(err, "InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown")
 }
 
 // admits HEADs the destination to check the preconditions. AWS checks them itself. Versitygw 1.8.0
@@ -131,7 +154,9 @@ func (b *Bucket) copyObject(ctx context.Context, spec ObjectSpec, src CopySource
 		copyIn.ChecksumAlgorithm = types.ChecksumAlgorithmCrc64nvme
 	}
 	copyIn.IfMatch, copyIn.IfNoneMatch = b.conditions(spec)
-	_, err := b.client.CopyObject(ctx, copyIn)
+	ctx, cancel := b.within(ctx, src.Size, copyRate)
+	defer cancel()
+	_, err := b.client.CopyObject(ctx, copyIn, b.patient)
 	return err
 }
 
@@ -162,12 +187,15 @@ func (b *Bucket) copyParts(ctx context.Context, spec ObjectSpec, src CopySource,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	}
 	complete.IfMatch, complete.IfNoneMatch = b.conditions(spec)
-	_, err = b.client.CompleteMultipartUpload(ctx, complete)
-	return err
+	return b.complete(ctx, complete)
 }
 
 func (b *Bucket) copyAll(ctx context.Context, u Upload, src CopySource, copied func(int64)) ([]types.CompletedPart, error) {
-	size, err := PartSize(src.Size, min(copyPart, b.copyLimit))
+	want := b.splitPart
+	if src.Size > b.copyLimit {
+		want = min(copyPart, b.copyLimit)
+	}
+	size, err := PartSize(src.Size, want)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +206,8 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src CopySource, copied f
 		group.Go(func() error {
 			number, first := int32(i)+1, int64(i)*size //nolint:gosec // at most 10,000 parts
 			end := min(first+size, src.Size)
+			ctx, cancel := b.within(ctx, end-first, partCopyRate)
+			defer cancel()
 			out, err := b.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 				Bucket:            &b.pool.Bucket,
 				Key:               &u.Key,
@@ -186,7 +216,7 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src CopySource, copied f
 				CopySource:        aws.String(src.header()),
 				CopySourceIfMatch: &src.ETag,
 				CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, end-1)),
-			})
+			}, b.patient)
 			switch {
 			case err != nil:
 				return fmt.Errorf("part %d: %w", number, err)

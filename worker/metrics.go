@@ -48,7 +48,7 @@ func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 		}, []string{"pool"}),
 	}
 	for _, pool := range pools {
-		for _, class := range activities.ShapeClasses() {
+		for _, class := range activities.UnmirrorableClasses() {
 			m.gaveUp.WithLabelValues(pool, class)
 		}
 	}

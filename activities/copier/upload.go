@@ -126,7 +126,8 @@ func (u *upload) complete(ctx context.Context) (err error) {
 // abort.
 func (u *upload) resetIfLost(ctx context.Context, err error) error {
 	var source *origin.Error
-	corrupt := errors.As(err, &source) && source.Class == origin.ClassCorrupt || errors.Is(err, storage.ErrMismatch)
+	corrupt := errors.As(err, &source) && source.Class == origin.ClassCorrupt ||
+		errors.Is(err, storage.ErrMismatch) || errors.Is(err, storage.ErrRejected)
 	switch {
 	case corrupt:
 		err = errors.Join(err, u.abort(ctx))
