@@ -16,6 +16,8 @@ type Metrics struct {
 	failed   *prometheus.CounterVec
 	gaveUp   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+
+	lastSuccess *prometheus.GaugeVec
 }
 
 var _ activities.Observer = (*Metrics)(nil)
@@ -41,6 +43,10 @@ func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 			Name: "cloud_mirror_unmirrorable_objects_total",
 			Help: "Objects that are not copied for cache.unmirrorable_ttl, because their copies kept failing in the same way, by pool and error class.",
 		}, []string{"pool", "class"}),
+		lastSuccess: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "cloud_mirror_last_success_timestamp_seconds",
+			Help: "When the dependency, temporal or sqs, last answered the worker; 0 if it never has. An empty receive is an answer.",
+		}, []string{"dependency"}),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cloud_mirror_copy_seconds",
 			Help:    "Duration of a successful StreamCopy, by pool.",

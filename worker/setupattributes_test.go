@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
@@ -81,7 +82,7 @@ func TestWorkerDoesNotStartWithoutSearchAttributes(t *testing.T) {
 	c.On("OperatorService").Return(&operatorDouble{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // a worker that did start would stop at once
-	w := worker.New(c, worker.Options{Log: zerolog.Nop(), Namespace: "default"})
+	w := worker.New(c, worker.Options{Metrics: worker.NewMetrics(prometheus.NewRegistry(), nil), Log: zerolog.Nop(), Namespace: "default"})
 	err := w.Run(ctx)
 	require.ErrorIs(t, err, worker.ErrAttributes)
 	require.ErrorContains(t, err, "MirrorErrorClass")

@@ -45,7 +45,10 @@ type Options struct {
 	Queue             *queue.Queue
 	Receivers         int
 	VisibilityTimeout time.Duration
-	Metrics           *Metrics
+	// CheckEvery is how often Temporal is checked. The worker is not ready if Temporal, or every
+	// receive, has failed for three times as long.
+	CheckEvery time.Duration
+	Metrics    *Metrics
 }
 
 // Worker runs the activities and the bridge of one process.
@@ -53,17 +56,50 @@ type Worker struct {
 	client client.Client
 	opts   Options
 	ready  atomic.Bool
+	// temporal and receives are the worker's dependencies.
+	temporal, receives *link
 }
 
 // New returns a worker that does nothing until [Worker.Run].
-func New(c client.Client, o Options) *Worker { return &Worker{client: c, opts: o} }
+func New(c client.Client, o Options) *Worker {
+	patience := misses * o.CheckEvery
+	return &Worker{
+		client: c, opts: o,
+		temporal: newLink("Temporal does not answer", patience, o.Metrics.lastSuccess.WithLabelValues("temporal")),
+		receives: newLink("no message can be received from SQS", patience, o.Metrics.lastSuccess.WithLabelValues("sqs")),
+	}
+}
 
-// Ready returns an error unless the worker accepts tasks and messages.
+// Ready returns an error unless the worker accepts tasks and messages. The error names each
+// dependency that fails.
 func (w *Worker) Ready() error {
 	if !w.ready.Load() {
 		return errors.New("starting or stopping")
 	}
-	return nil
+	now := time.Now()
+	return errors.Join(w.temporal.down(now), w.receives.down(now))
+}
+
+// check asks Temporal for its health every CheckEvery until ctx is done. The pollers can't tell:
+// their polls last a minute, and the SDK repeats those that fail.
+func (w *Worker) check(ctx context.Context) {
+	ticker := time.NewTicker(w.opts.CheckEvery)
+	defer ticker.Stop()
+	for {
+		start := time.Now()
+		call, cancel := context.WithTimeout(ctx, w.opts.CheckEvery)
+		_, err := w.client.CheckHealth(call, &client.CheckHealthRequest{})
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		w.temporal.tried(start, err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // Run works until ctx is done, then stops in order: no new messages, then no new tasks, then the
@@ -85,12 +121,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var receivers sync.WaitGroup
+	var running sync.WaitGroup
 	if w.opts.Bridge != nil {
 		for range w.opts.Receivers {
-			receivers.Go(func() { newReceiver(w.opts).Run(ctx) })
+			running.Go(func() { w.newReceiver().Run(ctx) })
 		}
 	}
+	running.Go(func() { w.check(ctx) })
 	w.ready.Store(true)
 	w.opts.Log.Info().Strs("pools", slices.Sorted(maps.Keys(w.opts.Activities))).Bool("bridge", w.opts.Bridge != nil).
 		Msg("worker accepts tasks")
@@ -101,7 +138,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		cancel()
 	}
 	w.ready.Store(false)
-	receivers.Wait()
+	running.Wait()
 	return err
 }
 
@@ -150,11 +187,13 @@ func autoscaledPollers() worker.PollerBehavior {
 	return worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
 }
 
-func newReceiver(o Options) *queue.Receiver {
+func (w *Worker) newReceiver() *queue.Receiver {
+	o := w.opts
 	return &queue.Receiver{
 		Queue:             o.Queue,
 		VisibilityTimeout: o.VisibilityTimeout,
 		Handle:            o.Bridge.Handle,
+		Received:          w.receives.tried,
 		Report: func(outcome queue.Outcome, r queue.Request, err error) {
 			pool := ""
 			if p, ok := o.Bridge.Pools[r.Pool]; ok {

@@ -93,6 +93,7 @@ type SQS struct {
 	Region            string        `yaml:"region" env:"REGION" doc:"region of the queue; if empty, that of the AWS default chain"`
 	Endpoint          string        `yaml:"endpoint" env:"ENDPOINT" doc:"base URL of a server that is not AWS"`
 	VisibilityTimeout time.Duration `yaml:"visibility_timeout" env:"VISIBILITY_TIMEOUT" doc:"how long a received message stays hidden; a crashed bridge's messages reappear after this"`
+	Timeout           time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"how long SQS may take to answer a call. A receive has 20s more, in which it waits for messages"`
 	MaxReceives       int           `yaml:"max_receives" env:"MAX_RECEIVES" doc:"receives after which a message becomes a dead letter"`
 }
 
@@ -102,21 +103,23 @@ type S3 struct {
 	LifespanDays int           `yaml:"lifespan_days" env:"LIFESPAN_DAYS" doc:"days after which the bucket deletes a copy (a lifecycle rule that setup creates); 0 keeps copies"`
 	CORS         bool          `yaml:"cors" env:"CORS" doc:"let scripts of every site read copies (a CORS rule that setup creates); false removes only that rule"`
 	PartSize     Size          `yaml:"part_size" env:"PART_SIZE" doc:"size of a part, at least 5MiB. Objects of up to 8MiB are one request; objects of more than 10,000 parts have larger parts"`
+	Timeout      time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"how long S3 may take to send the head of a response. Copies by the server and completions of uploads may take minutes"`
 	PresignFor   time.Duration `yaml:"presign_for" env:"PRESIGN_FOR" doc:"longest validity of a redirect to a private bucket; at most 168h, and never longer than the credentials'"`
 }
 
 // Worker configures the copies and the bridge.
 type Worker struct {
-	AdminListen string   `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
-	Copy        bool     `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
-	Pools       []string `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run a worker in each region"`
-	Concurrency int      `yaml:"concurrency" env:"CONCURRENCY" doc:"activities that run at the same time, per pool, besides copies of large objects"`
-	Memory      Size     `yaml:"memory" env:"MEMORY" doc:"memory for the parts of all copies together. A quarter is for objects of up to 8MiB; the rest limits how many larger objects are copied at the same time"`
-	Parts       int      `yaml:"parts" env:"PARTS" doc:"parts of one copy that are read and stored at the same time"`
-	SpoolDir    string   `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; if empty, the system's folder for temporary files"`
-	Bridge      bool     `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
-	Receivers   int      `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
-	QueryKeys   []string `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required by worker**; keys that seal the queries of source URLs in workflow histories. The first key seals, each key opens. Generate one with openssl rand -base64 32"`
+	AdminListen string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
+	Copy        bool          `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
+	Pools       []string      `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run a worker in each region"`
+	Concurrency int           `yaml:"concurrency" env:"CONCURRENCY" doc:"activities that run at the same time, per pool, besides copies of large objects"`
+	Memory      Size          `yaml:"memory" env:"MEMORY" doc:"memory for the parts of all copies together. A quarter is for objects of up to 8MiB; the rest limits how many larger objects are copied at the same time"`
+	Parts       int           `yaml:"parts" env:"PARTS" doc:"parts of one copy that are read and stored at the same time"`
+	SpoolDir    string        `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; if empty, the system's folder for temporary files"`
+	Bridge      bool          `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
+	Receivers   int           `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
+	CheckEvery  time.Duration `yaml:"check_every" env:"CHECK_EVERY" doc:"how often the worker checks that Temporal answers. If Temporal, or every receive from SQS, has failed for three times as long, /readyz answers 503"`
+	QueryKeys   []string      `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required by worker**; keys that seal the queries of source URLs in workflow histories. The first key seals, each key opens. Generate one with openssl rand -base64 32"`
 }
 
 // Pool configures one service in one region.
@@ -164,10 +167,11 @@ func Default() Config {
 			TTL: 24 * time.Hour, VerifyEvery: 10 * time.Minute, ExpiryMargin: 3 * time.Hour, Lease: time.Minute,
 			NegativeTTL: 30 * time.Second, UnmirrorableTTL: time.Hour, RetryAfter: 10 * time.Second, RetryMax: 5 * time.Minute,
 		},
-		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, MaxReceives: 10},
-		S3:  S3{LifespanDays: 30, CORS: true, PartSize: 8 << 20, PresignFor: time.Hour},
+		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, Timeout: 10 * time.Second, MaxReceives: 10},
+		S3:  S3{LifespanDays: 30, CORS: true, PartSize: 8 << 20, Timeout: time.Minute, PresignFor: time.Hour},
 		Worker: Worker{
 			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, Memory: 1 << 30, Parts: 6, Bridge: true, Receivers: 4,
+			CheckEvery: 15 * time.Second,
 		},
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -39,6 +41,8 @@ func (c *Config) StoragePools() []storage.Pool {
 			Checksum:    storage.Checksum(p.Checksum),
 			SignPayload: p.SignPayload,
 			Overwrite:   p.Overwrite,
+
+			HeaderTimeout: c.S3.Timeout,
 		}
 	}
 	return pools
@@ -109,6 +113,10 @@ func (c *Config) FlightOptions() flight.Options {
 	}
 }
 
+// awsConnectTimeout bounds a connection to AWS, and its TLS handshake, each. The SDK's default for
+// a connection is 30 s.
+const awsConnectTimeout = 10 * time.Second
+
 // AWS returns the configuration that the SDK finds in its environment and files.
 func (c *Config) AWS(ctx context.Context, log zerolog.Logger) (aws.Config, error) {
 	return awsconfig.LoadDefaultConfig(ctx,
@@ -117,8 +125,12 @@ func (c *Config) AWS(ctx context.Context, log zerolog.Logger) (aws.Config, error
 		})),
 		// The SDK's default of 10 idle connections to a host is far below the number of copies.
 		// AWS_CA_BUNDLE works only with this type of client.
-		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) {
+			d.Timeout = awsConnectTimeout
+		}).WithTransportOptions(func(t *http.Transport) {
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(c.Worker.Concurrency, c.Worker.Parts*c.LargeSlots())
+			t.TLSHandshakeTimeout = awsConnectTimeout
+			t.ResponseHeaderTimeout = queue.LongPoll + c.SQS.Timeout // S3 has its own.
 		})),
 	)
 }

@@ -73,6 +73,9 @@ func (c *Config) validateTimes() error {
 		{"cache.retry_after", c.Cache.RetryAfter, time.Second, time.Hour},
 		{"cache.retry_max", c.Cache.RetryMax, c.Cache.RetryAfter, time.Hour},
 		{"sqs.visibility_timeout", c.SQS.VisibilityTimeout, 5 * time.Second, 12 * time.Hour},
+		{"sqs.timeout", c.SQS.Timeout, 100 * time.Millisecond, time.Minute},
+		{"s3.timeout", c.S3.Timeout, time.Second, 10 * time.Minute},
+		{"worker.check_every", c.Worker.CheckEvery, time.Second, 10 * time.Minute},
 		{"s3.presign_for", c.S3.PresignFor, time.Second, maxPresign},
 	} {
 		if t.value < t.min || t.value > t.max {

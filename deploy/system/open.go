@@ -50,7 +50,7 @@ func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, lo
 	if s.cache, err = cache.Open(cfg.Redis.URL, o); err != nil {
 		return nil, fmt.Errorf("redis.url: %w", err)
 	}
-	s.queue = queue.Open(aws, cfg.SQS.Region, cfg.SQS.Endpoint, cfg.SQS.Queue)
+	s.queue = queue.Open(aws, cfg.SQS.Region, cfg.SQS.Endpoint, cfg.SQS.Queue, cfg.SQS.Timeout)
 	return s, nil
 }
 

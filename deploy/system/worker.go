@@ -49,6 +49,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		Queue:             s.queue,
 		Receivers:         cfg.Worker.Receivers,
 		VisibilityTimeout: cfg.SQS.VisibilityTimeout,
+		CheckEvery:        cfg.Worker.CheckEvery,
 		Metrics:           metrics,
 	}
 	if cfg.Worker.Bridge {

@@ -20,14 +20,18 @@ const deadSuffix = "_dead"
 type Queue struct {
 	client *sqs.Client
 	name   string
+	// timeout bounds each call, besides longPoll for a receive.
+	timeout  time.Duration
+	longPoll int32 // seconds
 
 	mu   sync.Mutex
 	urls map[string]string // by queue name
 }
 
 // Open returns the queue with the given name. An empty region means cfg's, an empty endpoint means
-// AWS's. It does no I/O.
-func Open(cfg aws.Config, region, endpoint, name string) *Queue {
+// AWS's. timeout bounds each call, attempts of the SDK included. A receive also waits for messages.
+// Open does no I/O.
+func Open(cfg aws.Config, region, endpoint, name string, timeout time.Duration) *Queue {
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		if region != "" {
 			o.Region = region
@@ -36,7 +40,7 @@ func Open(cfg aws.Config, region, endpoint, name string) *Queue {
 			o.BaseEndpoint = aws.String(endpoint)
 		}
 	})
-	return &Queue{client: client, name: name, urls: map[string]string{}}
+	return &Queue{client: client, name: name, timeout: timeout, longPoll: longPoll, urls: map[string]string{}}
 }
 
 // sendBackoff is the longest pause before a sender's second attempt. A client is waiting, and the
@@ -59,6 +63,8 @@ func (q *Queue) Send(ctx context.Context, r Request) error {
 }
 
 func (q *Queue) send(ctx context.Context, name, body string, attrs map[string]types.MessageAttributeValue) error {
+	ctx, cancel := context.WithTimeout(ctx, q.timeout)
+	defer cancel()
 	url, err := q.url(ctx, name)
 	if err != nil {
 		return err

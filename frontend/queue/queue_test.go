@@ -34,7 +34,7 @@ func newFixture(t *testing.T) fixture {
 	require.NoError(t, err)
 	name := strings.ReplaceAll(t.Name(), "/", "-") + strconv.FormatInt(time.Now().UnixNano(), 36)
 	return fixture{
-		Queue: queue.Open(cfg, "us-west-2", endpoint, name), name: name,
+		Queue: queue.Open(cfg, "us-west-2", endpoint, name, 10*time.Second), name: name,
 		client: sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &endpoint }),
 	}
 }
@@ -63,7 +63,7 @@ func (f fixture) startReceiver(t *testing.T, handle func(context.Context, queue.
 	t.Helper()
 	var seen reports
 	r := &queue.Receiver{
-		Queue: f.Queue, VisibilityTimeout: time.Second, Handle: handle, Report: seen.add,
+		Queue: f.Queue, VisibilityTimeout: time.Second, Handle: handle, Report: seen.add, Received: func(time.Time, error) {},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

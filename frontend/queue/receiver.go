@@ -19,6 +19,12 @@ const (
 	longPoll  = 20 // seconds
 )
 
+// LongPoll is how long a receive waits for messages.
+const LongPoll = longPoll * time.Second
+
+// finishTimeout bounds the last step of a message, which a stopping process waits for.
+const finishTimeout = 5 * time.Second
+
 // reasonAttribute is the message attribute that holds a dead letter's reason.
 const reasonAttribute = "reason"
 
@@ -48,6 +54,9 @@ type Receiver struct {
 	// handled at the same time. On an error the message stays in the queue and is redelivered,
 	// unless the error is a [*RejectError].
 	Handle func(context.Context, Request) error
+	// Received is called after each receive, with the time of its start and its error. An empty
+	// receive is a success. A receive that was cancelled is not counted.
+	Received func(start time.Time, err error)
 	// Report receives the outcome of every message, and errors of the queue itself with an empty
 	// outcome. It must be safe for concurrent use.
 	Report func(Outcome, Request, error)
@@ -56,7 +65,11 @@ type Receiver struct {
 // Run receives until ctx is done. It returns after the handlers in flight have returned.
 func (r *Receiver) Run(ctx context.Context) {
 	for ctx.Err() == nil {
+		start := time.Now()
 		messages, err := r.receive(ctx)
+		if ctx.Err() == nil {
+			r.Received(start, err)
+		}
 		if err != nil {
 			if ctx.Err() == nil {
 				r.Report("", Request{}, err)
@@ -72,7 +85,10 @@ func (r *Receiver) Run(ctx context.Context) {
 	}
 }
 
+// receive waits for messages. Its deadline ends a receive that SQS accepted and never answers.
 func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Queue.longPoll)*time.Second+r.Queue.timeout)
+	defer cancel()
 	url, err := r.Queue.url(ctx, r.Queue.name)
 	if err != nil {
 		return nil, err
@@ -80,7 +96,7 @@ func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 	out, err := r.Queue.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:            &url,
 		MaxNumberOfMessages: batchSize,
-		WaitTimeSeconds:     longPoll,
+		WaitTimeSeconds:     r.Queue.longPoll,
 		VisibilityTimeout:   int32(r.VisibilityTimeout.Seconds()),
 	})
 	if err != nil {
@@ -123,9 +139,11 @@ func (r *Receiver) handle(ctx context.Context, m types.Message, req Request) err
 }
 
 func (r *Receiver) extend(ctx context.Context, m types.Message) {
-	url, err := r.Queue.url(ctx, r.Queue.name)
+	call, cancel := context.WithTimeout(ctx, r.Queue.timeout)
+	defer cancel()
+	url, err := r.Queue.url(call, r.Queue.name)
 	if err == nil {
-		_, err = r.Queue.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		_, err = r.Queue.client.ChangeMessageVisibility(call, &sqs.ChangeMessageVisibilityInput{
 			QueueUrl:          &url,
 			ReceiptHandle:     m.ReceiptHandle,
 			VisibilityTimeout: int32(r.VisibilityTimeout.Seconds()),
@@ -138,7 +156,7 @@ func (r *Receiver) extend(ctx context.Context, m types.Message) {
 
 // deadLetter moves the message, with its body unchanged, to the dead-letter queue.
 func (r *Receiver) deadLetter(ctx context.Context, m types.Message, req Request, reason string) {
-	ctx, cancel := withFinishTimeout(ctx)
+	ctx, cancel := r.finish(ctx)
 	defer cancel()
 	err := r.Queue.send(ctx, r.Queue.name+deadSuffix, aws.ToString(m.Body), map[string]types.MessageAttributeValue{
 		reasonAttribute: {DataType: aws.String("String"), StringValue: &reason},
@@ -156,7 +174,7 @@ func (r *Receiver) deadLetter(ctx context.Context, m types.Message, req Request,
 // delete removes the message from the queue. If it fails, the message is redelivered and handled
 // again.
 func (r *Receiver) delete(ctx context.Context, m types.Message) error {
-	ctx, cancel := withFinishTimeout(ctx)
+	ctx, cancel := r.finish(ctx)
 	defer cancel()
 	url, err := r.Queue.url(ctx, r.Queue.name)
 	if err != nil {
@@ -169,11 +187,10 @@ func (r *Receiver) delete(ctx context.Context, m types.Message) error {
 	return nil
 }
 
-// withFinishTimeout returns a context for the last step of a message. It ignores ctx's
-// cancellation: a receiver that stops must not leave the step half done, or the message would be
-// handled again.
-func withFinishTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+// finish returns a context for the last step of a message. It ignores ctx's cancellation: a
+// receiver that stops must not leave the step half done, or the message would be handled again.
+func (r *Receiver) finish(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), min(r.Queue.timeout, finishTimeout))
 }
 
 func sleep(ctx context.Context, d time.Duration) {

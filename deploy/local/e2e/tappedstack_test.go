@@ -78,8 +78,9 @@ type tappedStack struct {
 // because a process that was not scheduled in time still gets an answer that is late.
 const impatience = 50 * time.Millisecond
 
-// startTappedStack starts a tappedStack. Until the test ends, it replaces all workers of the stack.
-func startTappedStack(t *testing.T) *tappedStack {
+// startTappedStack starts a tappedStack, whose worker has these variables as well. Until the test
+// ends, it replaces all workers of the stack.
+func startTappedStack(t *testing.T, variables ...string) *tappedStack {
 	t.Helper()
 	for _, w := range workers() {
 		pause(t, w)
@@ -101,7 +102,8 @@ func startTappedStack(t *testing.T) *tappedStack {
 		c.set(t, "sqs.endpoint", "http://"+s.sqs.Listen)
 		c.setEndpoint(t, west, "http://"+s.s3.Listen)
 	})
-	s.worker = startProcess(t, "tapped-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config), "TEMPORAL_ADDRESS="+s.temporal.Listen)
+	s.worker = startProcess(t, "tapped-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config),
+		append(variables, "TEMPORAL_ADDRESS="+s.temporal.Listen)...)
 	// The near cache would hide an outage of redis, so it holds no entries.
 	args := strings.Fields("frontend --config " + config)
 	s.frontEnd = startProcess(t, "tapped-frontend", sys.Binary(), args, "CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0")

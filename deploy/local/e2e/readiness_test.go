@@ -1,0 +1,42 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestReadinessOfAWorker has SQS or Temporal accept calls and never answer, or refuse them. The
+// worker's readiness names what is missing, until it answers again.
+func TestReadinessOfAWorker(t *testing.T) {
+	s := startTappedStack(t, "CLOUD_MIRROR_WORKER_CHECK_EVERY=1s", "CLOUD_MIRROR_SQS_TIMEOUT=1s")
+	ready := func() (int, string) {
+		status, body, _ := fetch(t, "http://"+s.worker.admin+"/readyz")
+		return status, string(body)
+	}
+	for _, way := range []string{hang, refuse} {
+		for _, d := range []struct {
+			name, missing string
+			proxy         faultyProxy
+		}{
+			{"SQS", "no message can be received from SQS since", s.sqs},
+			{"Temporal", "Temporal does not answer since", s.temporal},
+		} {
+			t.Run(d.name+" "+way, func(t *testing.T) {
+				eventually(t, func() bool { status, _ := ready(); return status == http.StatusOK }, "control: the worker is ready")
+				d.proxy.fail(way)
+				var text string
+				eventually(t, func() bool {
+					status, body := ready()
+					text = body
+					return status == http.StatusServiceUnavailable
+				}, "the worker is ready although "+d.name+" "+way)
+				require.Contains(t, text, d.missing)
+				d.proxy.restore()
+				eventually(t, func() bool { status, _ := ready(); return status == http.StatusOK }, "the worker is ready again")
+				require.Positive(t, metricAt(t, "cloud_mirror_last_success_timestamp_seconds", "http://"+s.worker.admin))
+			})
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package queue_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+)
+
+// silentSQS accepts calls, and never answers those in silent.
+type silentSQS struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	silent   map[string]bool
+	calls    map[string]int
+	messages []string // bodies to deliver
+}
+
+func newSilentSQS(t *testing.T, silent ...string) *silentSQS {
+	t.Helper()
+	s := &silentSQS{silent: map[string]bool{}, calls: map[string]int{}}
+	for _, call := range silent {
+		s.silent[call] = true
+	}
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s
+}
+
+func (s *silentSQS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	_, call, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	s.mu.Lock()
+	s.calls[call]++
+	silent, messages := s.silent[call], s.messages
+	if call == "ReceiveMessage" && !s.silent["DeleteMessage"] {
+		s.messages = nil
+	}
+	s.mu.Unlock()
+	if silent {
+		<-r.Context().Done()
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	switch call {
+	case "GetQueueUrl":
+		_ = json.NewEncoder(w).Encode(map[string]string{"QueueUrl": s.URL + "/queue"})
+	case "ReceiveMessage":
+		var out []map[string]string
+		for _, body := range messages {
+			out = append(out, map[string]string{"MessageId": "1", "ReceiptHandle": "1", "Body": body})
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"Messages": out})
+	default:
+		_, _ = io.WriteString(w, "{}")
+	}
+}
+
+func (s *silentSQS) count(call string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[call]
+}
+
+// TestASilentSQSHangsNoReceiver has SQS accept one kind of call and never answer it. The receiver
+// gives up, reports that, and continues.
+func TestASilentSQSHangsNoReceiver(t *testing.T) {
+	for _, call := range []string{"GetQueueUrl", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"} {
+		t.Run(call, func(t *testing.T) {
+			s := newSilentSQS(t, call)
+			body, err := queue.Encode(put())
+			require.NoError(t, err)
+			s.messages = []string{body}
+			cfg := aws.Config{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+			q := queue.Open(cfg, "us-west-2", s.URL, "queue", 50*time.Millisecond)
+			q.SetLongPoll(0)
+			var errs, received sync.Map
+			r := &queue.Receiver{
+				Queue: q, VisibilityTimeout: time.Second,
+				Handle: func(ctx context.Context, _ queue.Request) error {
+					if call == "ChangeMessageVisibility" {
+						for s.count(call) < 2 && ctx.Err() == nil { // The extension is tried again.
+							select {
+							case <-ctx.Done():
+							case <-time.After(5 * time.Millisecond):
+							}
+						}
+					}
+					return ctx.Err()
+				},
+				Report: func(_ queue.Outcome, _ queue.Request, err error) {
+					if err != nil {
+						errs.Store(err.Error(), err)
+					}
+				},
+				Received: func(_ time.Time, err error) { received.Store(time.Now(), err) },
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); r.Run(ctx) }()
+			t.Cleanup(func() { cancel(); <-done })
+
+			eventually(t, func() bool { return s.count(call) >= 2 }, "the call is made again: it hangs for ever")
+			eventually(t, func() bool {
+				found := false
+				errs.Range(func(_, err any) bool {
+					found = found || errors.Is(err.(error), context.DeadlineExceeded)
+					return true
+				})
+				return found
+			}, "a deadline is reported")
+			failed := false
+			received.Range(func(_, err any) bool { failed = failed || err != nil; return true })
+			require.Equal(t, call == "GetQueueUrl" || call == "ReceiveMessage", failed, "failed receives")
+		})
+	}
+}

@@ -1,0 +1,61 @@
+package worker
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+)
+
+// gaugeDouble notes whether the time of a success was set.
+type gaugeDouble struct {
+	prometheus.Gauge
+	set bool
+}
+
+func (g *gaugeDouble) SetToCurrentTime() { g.set = true }
+
+func TestLink(t *testing.T) {
+	start := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	type call struct {
+		at   time.Duration
+		fail bool
+	}
+	for name, tc := range map[string]struct {
+		calls []call
+		now   time.Duration
+		down  bool
+	}{
+		"nothing tried":                        {nil, time.Hour, false},
+		"an answer an hour ago":                {[]call{{0, false}}, time.Hour, false},
+		"two misses":                           {[]call{{0, true}, {15 * time.Second, true}}, 44 * time.Second, false},
+		"three misses":                         {[]call{{0, true}, {15 * time.Second, true}, {30 * time.Second, true}}, 45 * time.Second, true},
+		"a hang that ended after its deadline": {[]call{{0, true}}, 45 * time.Second, true},
+		"an answer after three misses":         {[]call{{0, true}, {15 * time.Second, true}, {30 * time.Second, true}, {45 * time.Second, false}}, time.Hour, false},
+		"an answer between misses":             {[]call{{0, true}, {15 * time.Second, false}, {30 * time.Second, true}}, 60 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &gaugeDouble{}
+			l := newLink("no answer", misses*15*time.Second, g)
+			answered := false
+			for _, c := range tc.calls {
+				var err error
+				if c.fail {
+					err = errors.New("refused")
+				} else {
+					answered = true
+				}
+				l.tried(start.Add(c.at), err)
+			}
+			err := l.down(start.Add(tc.now))
+			if tc.down {
+				require.EqualError(t, err, "no answer since 2026-11-25T12:00:00Z: refused")
+			} else {
+				require.NoError(t, err)
+			}
+			require.Equal(t, answered, g.set)
+		})
+	}
+}
