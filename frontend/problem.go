@@ -19,10 +19,11 @@ const (
 	codeMethod      code = "MethodNotAllowed"
 	codeUnavailable code = "ServiceUnavailable"
 	codeBadStatus   code = "BadHTTPStatus"
+	codeLoop        code = "LoopDetected"
 )
 
 // requestCodes lists the codes of invalid requests, for a metric that starts at zero.
-func requestCodes() []code { return []code{codeInput, codeInvalidURL, codeNotFound} }
+func requestCodes() []code { return []code{codeInput, codeInvalidURL, codeNotFound, codeLoop} }
 
 // statusOf maps codes to statuses. An error with [codeBadStatus] has the source's own status
 // instead.
@@ -38,6 +39,8 @@ func statusOf(c code) int {
 		return http.StatusNotFound
 	case codeMethod:
 		return http.StatusMethodNotAllowed
+	case codeLoop:
+		return http.StatusLoopDetected
 	default:
 		return http.StatusServiceUnavailable
 	}

@@ -54,6 +54,8 @@ type Options struct {
 	ClientTimeout               time.Duration
 	// MaxLists is the most lists of copies that are served at the same time. Zero is no limit.
 	MaxLists int
+	// LoopID is this deployment's name in CDN-Loop. Empty recognises no loop.
+	LoopID string
 	// LogSample logs every nth redirect at level info. Zero logs all of them at level debug.
 	LogSample uint32
 	Log       zerolog.Logger
@@ -66,6 +68,7 @@ type Server struct {
 	redirects *redirects
 	router    http.Handler
 	guard     *conns.Guard
+	loopID    string
 	started   time.Time
 }
 
@@ -76,6 +79,7 @@ func New(o Options) *Server {
 	token := bearerToken(o.PurgeToken)
 	s := &Server{
 		flights: o.Flights,
+		loopID:  o.LoopID,
 		started: time.Now(),
 		redirects: &redirects{
 			paths:   paths,
@@ -111,6 +115,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.ContentLength != 0 && !takesBody(r) { // It is -1 for chunks.
 		s.refuseBody(w)
+		return
+	}
+	if via := r.Header[loopHeader]; via != nil && loops(via, s.loopID) {
+		s.refuseLoop(w)
 		return
 	}
 	if !s.redirects.serveKnown(w, r) {

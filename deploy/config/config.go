@@ -31,6 +31,8 @@ type Log struct {
 type Frontend struct {
 	Listen              string        `yaml:"listen" env:"LISTEN" doc:"address for clients"`
 	AdminListen         string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
+	PublicNames         []string      `yaml:"public_names" env:"PUBLIC_NAMES" envSeparator:" " doc:"hosts that lead to the front ends, e.g. mirror.example.com or mirror.example.com:8443. A source there, or a hop of its redirects, is refused. Without a port, all ports are. The addresses of listen and admin_listen are refused by themselves"`
+	LoopID              string        `yaml:"loop_id" env:"LOOP_ID" doc:"name of this deployment in the CDN-Loop of requests to sources (RFC 8586). A request that comes back with it is answered 508. If empty, it is derived from the names of the queue and of the first bucket"`
 	MaxWait             time.Duration `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is redirected to the source"`
 	MaxWaitLimit        time.Duration `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"upper limit of a client's ?max_wait="`
 	Chain               time.Duration `yaml:"chain" env:"CHAIN" doc:"how long one request is held at most, for load balancers that cut long requests. A client that waits longer is redirected to the front end again for the remainder; 0 disables this"`

@@ -50,7 +50,11 @@ func (c *Config) StoragePools() []storage.Pool {
 
 // Origin returns the allowed sources and how to reach them.
 func (c *Config) Origin() origin.Config {
+	names, addrs := c.own()
 	return origin.Config{
+		OwnNames:         names,
+		OwnAddrs:         addrs,
+		LoopID:           c.LoopID(),
 		AllowedPatterns:  c.Source.AllowedPatterns,
 		EnsureSSL:        c.Source.EnsureSSL,
 		RedirectLimit:    c.Source.RedirectLimit,
@@ -98,6 +102,7 @@ func (c *Config) FrontendOptions() frontend.Options {
 		CacheMemory:       int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
 		PurgeToken:        c.Frontend.PurgeToken,
 		MaxLists:          c.Frontend.MaxLists,
+		LoopID:            c.LoopID(),
 		LogSample:         c.Log.Sample,
 	}
 }

@@ -63,6 +63,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 	got, err := load(t, all)
 	require.NoError(t, err, all)
 	require.Empty(t, got.Worker.Pools)
-	got.Worker.Pools = nil // The default
+	require.Empty(t, got.Frontend.PublicNames)
+	got.Worker.Pools, got.Frontend.PublicNames = nil, nil // The defaults
 	require.Equal(t, want, got)
 }

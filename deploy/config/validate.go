@@ -142,6 +142,14 @@ func (c *Config) validateSource() error {
 			}
 		}
 	}
+	for _, name := range c.Frontend.PublicNames {
+		if _, err := origin.CanonicalName(name); err != nil {
+			return wrong("frontend.public_names", "%v", err)
+		}
+	}
+	if !regexp.MustCompile(`^[A-Za-z0-9._-]{0,100}$`).MatchString(c.Frontend.LoopID) {
+		return wrong("frontend.loop_id", "%q has other characters than letters, digits, '.', '_' and '-', or more than 100", c.Frontend.LoopID)
+	}
 	if !regexp.MustCompile(`^[!-~]([ -~]*[!-~])?$`).MatchString(c.Source.UserAgent) {
 		return wrong("source.user_agent", "is not printable ASCII")
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"syscall"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -52,6 +53,15 @@ type Config struct {
 	// Authoritative4xx lists hosts, with their port unless that is the default. Every 4xx of these
 	// hosts is about the object. Of other hosts only 404 and 410 are.
 	Authoritative4xx []string
+	// OwnNames are hosts, with or without a port, that lead to this mirror. A URL of theirs, or a hop,
+	// is refused. A host without a port stands for all its ports.
+	OwnNames []string
+	// OwnAddrs are addresses at which this mirror listens. They are refused as well, in a URL and at
+	// dial time. An unspecified address stands for all addresses of this machine.
+	OwnAddrs []netip.AddrPort
+	// LoopID, a token of RFC 9110, is the CDN-Loop of every request (RFC 8586). It tells this mirror
+	// its own requests. Empty sends none.
+	LoopID string
 	// Timeout bounds, at each hop, each of three steps: connecting (name resolution included), the
 	// TLS handshake, and the wait for the head of the response. It is 10 s by default. Waiting for
 	// one of MaxConnsPerHost does not count.
@@ -67,6 +77,8 @@ type Client struct {
 	timeout       time.Duration
 	userAgent     string
 	authoritative []string
+	self          *self
+	loopID        string
 	conns         *conns
 	transport     http.RoundTripper
 }
@@ -94,7 +106,13 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := newSelf(cfg.OwnNames, cfg.OwnAddrs)
+	if err != nil {
+		return nil, err
+	}
 	return &Client{
+		self:          own,
+		loopID:        cfg.LoopID,
 		patterns:      patterns,
 		ensureSSL:     cfg.EnsureSSL,
 		redirectLimit: cfg.RedirectLimit,
@@ -102,7 +120,7 @@ func New(cfg Config) (*Client, error) {
 		userAgent:     cmp.Or(cfg.UserAgent, defaultUserAgent),
 		authoritative: cfg.Authoritative4xx,
 		conns:         newConns(cfg.MaxConnsPerHost),
-		transport:     newTransport(cfg, guard),
+		transport:     newTransport(cfg, own.guard(guard.Safe)),
 	}, nil
 }
 
@@ -121,6 +139,9 @@ func (c *Client) Check(canonical string) error {
 	}
 	if c.ensureSSL && u.Scheme != "https" {
 		return invalidURL("host %s: only https urls are allowed", u.Host)
+	}
+	if c.self.named(u) {
+		return invalidURL("host %s: url leads to this mirror itself", u.Host)
 	}
 	for _, pattern := range c.patterns {
 		if pattern.MatchString(canonical) {
@@ -185,8 +206,8 @@ func newGuard(allowed []netip.Prefix) (*ssrf.Guardian, error) {
 	return ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...)), nil
 }
 
-func newTransport(cfg Config, guard *ssrf.Guardian) *http.Transport {
-	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second, Control: guard.Safe}
+func newTransport(cfg Config, control func(network, address string, c syscall.RawConn) error) *http.Transport {
+	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second, Control: control}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // no HTTP/2: see the package's decisions
 	return &http.Transport{

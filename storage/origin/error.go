@@ -26,7 +26,7 @@ const (
 	// list, or resolves to an address that may not be dialled. Always permanent.
 	ClassInvalidURL Class = "InvalidUrl"
 	// ClassBadHTTPStatus is an unexpected status of a plain GET; Error.Status holds it. A 4xx is
-	// permanent, except for 408, 425 and 429. Everything else is transient.
+	// permanent, except for 408, 425 and 429, and so is 508. Everything else is transient.
 	ClassBadHTTPStatus Class = "BadHTTPStatus"
 	// ClassMalformed is a response that is not HTTP as clients accept it: a head above 64 KiB, two
 	// lengths, a Location that is no URL. Only the last is permanent: any other response may have
@@ -139,10 +139,10 @@ func unverifiable(host, why string) *Error {
 }
 
 // statusError classifies an unexpected status of a plain GET. 408 (RFC 9110), 425 (RFC 8470) and
-// 429 (RFC 6585) are the 4xx that invite a retry.
+// 429 (RFC 6585) are the 4xx that invite a retry. 508 (RFC 5842) is the 5xx that invites none.
 func (c *Client) statusError(resp *http.Response) *Error {
 	status := resp.StatusCode
-	permanent := status >= 400 && status < 500
+	permanent := status >= 400 && status < 500 || status == http.StatusLoopDetected
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		permanent = false
@@ -150,7 +150,7 @@ func (c *Client) statusError(resp *http.Response) *Error {
 	return &Error{
 		Class:       ClassBadHTTPStatus,
 		Status:      status,
-		AboutObject: permanent && c.aboutObject(resp.Request.URL.Host, status),
+		AboutObject: permanent && status < 500 && c.aboutObject(resp.Request.URL.Host, status),
 		Permanent:   permanent,
 		RetryAfter:  retryAfter(resp.Header),
 		Text:        fmt.Sprintf("Unexpected HTTP Status: %d", status),
@@ -192,6 +192,11 @@ func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") =
 func sendError(ctx context.Context, host string, err error, answered bool, timeout time.Duration) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("request to source %s: %w", host, ctx.Err())
+	}
+	if errors.Is(err, errSelf) {
+		refusal := invalidURL("host %s resolves to this mirror itself", host)
+		refusal.cause = errSelf
+		return refusal
 	}
 	if errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) {
 		refusal := invalidURL("host %s resolves to an address that is not allowed", host)

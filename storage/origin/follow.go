@@ -72,6 +72,9 @@ func (c *Client) send(ctx context.Context, canonical string, header http.Header,
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("User-Agent", c.userAgent)
+	if c.loopID != "" {
+		req.Header.Set("CDN-Loop", c.loopID)
+	}
 	slot, err := c.slot(ctx, req.URL.Host, b)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,52 @@
+package config
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// loopPrefix is in front of each deployment's id in CDN-Loop.
+const loopPrefix = "cloud-mirror-"
+
+// LoopID returns the deployment's name in CDN-Loop. All processes of a deployment have the same,
+// because they share its queue and its buckets. Other deployments have other names.
+func (c *Config) LoopID() string {
+	if c.Frontend.LoopID != "" {
+		return loopPrefix + c.Frontend.LoopID
+	}
+	names := []string{c.SQS.Endpoint, c.SQS.Region, c.SQS.Queue}
+	if len(c.Pools) > 0 {
+		names = append(names, c.Pools[0].Endpoint, c.Pools[0].Region, c.Pools[0].Bucket)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
+	return loopPrefix + hex.EncodeToString(sum[:6])
+}
+
+// own returns the names and addresses of the deployment's listeners. Port 0 is unknown to other
+// processes, and left out.
+func (c *Config) own() (names []string, addrs []netip.AddrPort) {
+	names = append(names, c.Frontend.PublicNames...)
+	for _, listen := range []string{c.Frontend.Listen, c.Frontend.AdminListen, c.Worker.AdminListen} {
+		host, service, err := net.SplitHostPort(listen)
+		if err != nil {
+			continue // The listener reports it.
+		}
+		port, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", service)
+		if err != nil || port == 0 {
+			continue
+		}
+		switch addr, err := netip.ParseAddr(host); {
+		case host == "":
+			addrs = append(addrs, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(port))) //nolint:gosec // a port
+		case err == nil:
+			addrs = append(addrs, netip.AddrPortFrom(addr.WithZone(""), uint16(port))) //nolint:gosec // a port
+		default:
+			names = append(names, net.JoinHostPort(host, service))
+		}
+	}
+	return names, addrs
+}
