@@ -1,6 +1,8 @@
 package frontend
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
 // statuses serves /v1/status: the state of a copy. It requests nothing.
@@ -44,13 +47,26 @@ func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 		refuse(w, s.metrics, err)
 		return
 	}
-	entry, err := s.entries.Get(r.Context(), t.Key)
-	if err != nil || entry.State == cache.Absent {
-		if found, ok := s.flights.Backfill(r.Context(), t, err == nil); ok {
-			entry = found
-		}
+	entry, err := s.lookUp(r.Context(), t)
+	if err != nil {
+		writeError(w, problem(codeUnavailable, "The state is unknown: redis or the bucket does not answer, try again"))
+		return
 	}
 	writeJSON(w, http.StatusOK, statusOfEntry(entry))
+}
+
+// lookUp returns the object's entry, or that of a copy that redis has lost. It fails if the object
+// may have a state that it can't see: a copy may be pending while redis is down.
+func (s *statuses) lookUp(ctx context.Context, t *flight.Target) (cache.Entry, error) {
+	entry, redisErr := s.entries.Get(ctx, t.Key)
+	if redisErr == nil && entry.State != cache.Absent {
+		return entry, nil
+	}
+	entry, err := s.flights.Backfill(ctx, t, redisErr == nil || cache.Replied(redisErr))
+	if errors.Is(err, storage.ErrNotFound) {
+		return cache.Entry{}, redisErr
+	}
+	return entry, err
 }
 
 func statusOfEntry(e cache.Entry) statusBody {

@@ -55,7 +55,7 @@ func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) an
 			return answer{entry: lease}
 		}
 	}
-	if entry, ok := g.Backfill(ctx, t, redisErr == nil || cache.Replied(redisErr)); ok {
+	if entry, err := g.Backfill(ctx, t, redisErr == nil || cache.Replied(redisErr)); err == nil {
 		return answer{entry: entry, redis: redisErr}
 	}
 	a := answer{redis: redisErr}
@@ -110,27 +110,27 @@ func (g *Group) release(ctx context.Context, t *Target, lease cache.Entry) {
 	}
 }
 
-// Backfill HEADs the bucket for a copy that redis has lost and restores its entry. It returns false
-// if there is no copy that clients may use, or the bucket doesn't answer.
+// Backfill HEADs the bucket for a copy that redis has lost and restores its entry. It fails with
+// [storage.ErrNotFound] if there is no copy that clients may use, or with the bucket's error.
 //
 // While redis is down purges are unknown too: then any copy is accepted, and no entry is restored. A
 // redis that refuses writes still tells of purges.
-func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.Entry, bool) {
+func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.Entry, error) {
 	stored, err := t.Pool.Bucket.Head(ctx, t.Object.Key())
 	if err != nil {
 		if !errors.Is(err, storage.ErrNotFound) {
 			g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("bucket HEAD failed")
 		}
-		return cache.Entry{}, false
+		return cache.Entry{}, err
 	}
 	entry := g.rules.Present(g.now(), stored.Expires, stored.SHA256)
 	if entry.State != cache.Present {
-		return cache.Entry{}, false
+		return cache.Entry{}, storage.ErrNotFound
 	}
 	// Put rejects a copy that was started before a purge.
 	if redisUp && errors.Is(g.cache.Put(ctx, t.Key, stored.Generation, entry), cache.ErrPurged) {
-		return cache.Entry{}, false
+		return cache.Entry{}, storage.ErrNotFound
 	}
 	g.metrics.backfills.WithLabelValues(t.Pool.ID()).Inc()
-	return entry, true
+	return entry, nil
 }
