@@ -27,3 +27,7 @@ func failuresKey(key string) string { return key + ":row" }
 func generationKey(key string) string { return key + ":generation" }
 
 func claimKey(key string) string { return key + ":verified" }
+
+// backlogKey is the key of a pool's backlog. The hash tag keeps all pools in one slot of a redis
+// cluster. The prefix differs from keyPrefix, so that redis sends no invalidation for it.
+func backlogKey(pool string) string { return "cm:backlog:{pools}:" + pool }
