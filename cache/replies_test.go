@@ -83,7 +83,7 @@ func TestErrorRepliesLeaveTheBreakerClosed(t *testing.T) {
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = c.Close() })
-			entry := cachetest.Rules().Present(time.Now(), time.Time{})
+			entry := cachetest.Rules().Present(time.Now(), time.Time{}, "")
 			require.NoError(t, c.Put(t.Context(), "present", 0, entry))
 
 			tc.refuse(t, server)

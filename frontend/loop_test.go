@@ -32,7 +32,7 @@ func TestLoops(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				f := newFixture(t, func(o *options) { o.LoopID = id })
 				if known { // The path is served without the router.
-					f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}))
+					f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
 					require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
 				}
 				var header []string

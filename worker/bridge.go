@@ -127,6 +127,7 @@ func (b *Bridge) start(ctx context.Context, id string, r queue.Request, s activi
 		EnableEagerStart:      true,
 		TypedSearchAttributes: workflows.Attributes(s),
 		StaticSummary:         workflows.Summary(s),
+		Priority:              workflows.Priority(false, workflows.Host(s)), // Only activities rank low
 	}, workflows.CopyObject, workflows.CopyObjectInput{Source: s, SHA256: r.SHA256, Low: r.Priority == queue.Low})
 	return err
 }

@@ -121,6 +121,7 @@ func TestPriorityIsPassedOn(t *testing.T) {
 		r.Priority = priority
 		require.NoError(t, b.Handle(t.Context(), r))
 		require.Zero(t, d.started[0].Priority.PriorityKey)
+		require.Equal(t, "example.com", d.started[0].Priority.FairnessKey)
 	}
 }
 

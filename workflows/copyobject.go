@@ -193,7 +193,7 @@ func (c *copyObject) execute(ctx workflow.Context, opts workflow.ActivityOptions
 	for {
 		c.drain(ctx) // A client may have raised the priority before the workflow's first task.
 		low := c.in.Low
-		opts.Priority = Priority(low)
+		opts.Priority = Priority(low, Host(c.in.Source))
 		queued, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, opts))
 		c.reschedule = cancel
 		err := workflow.ExecuteActivity(queued, activity, input()).Get(ctx, out)

@@ -1,13 +1,28 @@
 package workflows
 
-import "go.temporal.io/sdk/temporal"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+// maxFairnessKey is the longest fairness key, in bytes
+// (https://docs.temporal.io/develop/task-queue-priority-fairness).
+const maxFairnessKey = 64
 
 // Priority returns the priority of a workflow and all its tasks
 // (https://docs.temporal.io/develop/task-queue-priority-fairness): the lowest if no client waits
-// for the copy, and the default otherwise.
-func Priority(low bool) temporal.Priority {
-	if low {
-		return temporal.Priority{PriorityKey: 5}
+// for the copy, and the default otherwise. Among tasks of one priority, a server with fairness
+// takes turns by the source's host. Other servers ignore the host.
+func Priority(low bool, host string) temporal.Priority {
+	p := temporal.Priority{FairnessKey: host, FairnessWeight: 1}
+	if len(host) > maxFairnessKey {
+		sum := sha256.Sum256([]byte(host))
+		p.FairnessKey = hex.EncodeToString(sum[:maxFairnessKey/2])
 	}
-	return temporal.Priority{}
+	if low {
+		p.PriorityKey = 5
+	}
+	return p
 }
