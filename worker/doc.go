@@ -13,8 +13,18 @@
 //   - A worker does not start unless the search attributes are registered. Otherwise its workflows
 //     would block for ever.
 //   - A stopping worker hands its copies over.
+//   - While the bridge runs, it publishes the backlog of each pool's task queues every 2 s. A value
+//     expires after 10 s. Temporal's own figures are up to 5 s old
+//     (matching.TaskQueueInfoByBuildIdTTL).
 //
 // # Decisions
+//
+// 2026-11-25: the published number of tasks counts all task queues of a pool. The age is that of the
+// queue of new copies only, and only of tasks that clients wait for. A large object may wait for
+// minutes without harm to small ones, and so may a list.
+//
+// 2026-11-25: the source's host is the fairness key. 65 copies of two hosts that waited for a worker
+// were made in turns, instead of in their order. A server without fairness ignores the key.
 //
 // 2026-11-25: pollers are autoscaled. 500 cold objects requested by 50 clients had a p99 of 6.5 to
 // 9.9 s with the SDK's two fixed pollers, and 3.4 to 4.1 s autoscaled, at the same rate (three

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
 // Metrics counts the worker's work. Labels hold only configured pools and our own words.
@@ -18,6 +19,8 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 
 	lastSuccess *prometheus.GaugeVec
+	tasks       *prometheus.GaugeVec
+	age         *prometheus.GaugeVec
 }
 
 var _ activities.Observer = (*Metrics)(nil)
@@ -53,6 +56,14 @@ func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200},
 		}, []string{"pool"}),
 	}
+	m.tasks = f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "cloud_mirror_backlog_tasks",
+		Help: "Tasks that wait for workers in Temporal, by pool; only on a bridge.",
+	}, []string{"pool"})
+	m.age = f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "cloud_mirror_backlog_age_seconds",
+		Help: "Age of the oldest task that a client waits for, except those of large objects, by pool; only on a bridge.",
+	}, []string{"pool"})
 	for _, pool := range pools {
 		for _, class := range activities.UnmirrorableClasses() {
 			m.gaveUp.WithLabelValues(pool, class)
@@ -66,6 +77,12 @@ func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, cl
 
 // Unmirrorable counts an object that is not copied for cache.unmirrorable_ttl.
 func (m *Metrics) Unmirrorable(pool, class string) { m.gaveUp.WithLabelValues(pool, class).Inc() }
+
+// backlog sets the gauges of a pool's backlog.
+func (m *Metrics) backlog(pool string, b cache.Backlog) {
+	m.tasks.WithLabelValues(pool).Set(float64(b.Tasks))
+	m.age.WithLabelValues(pool).Set(b.Age.Seconds())
+}
 
 // Copied counts the bytes of a successful StreamCopy and observes its duration.
 func (m *Metrics) Copied(pool string, bytes int64, took time.Duration) {

@@ -40,6 +40,9 @@ type Options struct {
 	Concurrency, LargeSlots int
 	// Bridge starts workflows for the messages of Queue. Nil means that the process only copies.
 	Bridge *Bridge
+	// Backlogs publishes the backlogs of all pools while the bridge runs. It is required with
+	// Bridge.
+	Backlogs *Backlogs
 	// Queue is the bridge's queue, Receivers the number of its concurrent receivers, and
 	// VisibilityTimeout as in [queue.Receiver].
 	Queue             *queue.Queue
@@ -126,6 +129,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		for range w.opts.Receivers {
 			running.Go(func() { w.newReceiver().Run(ctx) })
 		}
+		running.Go(func() { w.opts.Backlogs.Run(ctx) })
 	}
 	running.Go(func() { w.check(ctx) })
 	w.ready.Store(true)

@@ -54,6 +54,10 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	}
 	if cfg.Worker.Bridge {
 		o.Bridge = s.bridge(temporal, sealer)
+		o.Backlogs = &worker.Backlogs{
+			Temporal: temporal.WorkflowService(), Namespace: namespace, Pools: s.ids(), Publish: s.cache.PutBacklog,
+			Metrics: metrics, Log: log,
+		}
 	}
 	log.Info().Str("version", version).Int("pid", os.Getpid()).Stringer("admin", admin.Addr()).Msg("worker starts")
 	running := worker.New(temporal, o)
@@ -70,6 +74,14 @@ func (s *parts) copied() (ids []string) {
 		if s.cfg.Copies(p.ID()) {
 			ids = append(ids, p.ID())
 		}
+	}
+	return ids
+}
+
+// ids returns the ids of all pools.
+func (s *parts) ids() (ids []string) {
+	for _, p := range s.Pools {
+		ids = append(ids, p.ID())
 	}
 	return ids
 }

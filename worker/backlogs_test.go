@@ -1,0 +1,120 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/worker"
+)
+
+// queues are the statistics of task queues, by name and type.
+type queues map[string]*workflowservice.DescribeTaskQueueResponse
+
+func (q queues) DescribeTaskQueue(
+	_ context.Context, r *workflowservice.DescribeTaskQueueRequest, _ ...grpc.CallOption,
+) (*workflowservice.DescribeTaskQueueResponse, error) {
+	if r.GetNamespace() != "default" || !r.GetReportStats() {
+		return nil, errors.New("wrong request")
+	}
+	reply, ok := q[r.GetTaskQueue().GetName()+" "+r.GetTaskQueueType().String()]
+	if !ok {
+		return nil, errors.New("down")
+	}
+	return reply, nil
+}
+
+func stats(tasks int64, age time.Duration, rate float32) *taskqueue.TaskQueueStats {
+	return &taskqueue.TaskQueueStats{
+		ApproximateBacklogCount: tasks, ApproximateBacklogAge: durationpb.New(age), TasksDispatchRate: rate,
+	}
+}
+
+func described(s *taskqueue.TaskQueueStats, byPriority map[int32]*taskqueue.TaskQueueStats) *workflowservice.DescribeTaskQueueResponse {
+	return &workflowservice.DescribeTaskQueueResponse{Stats: s, StatsByPriorityKey: byPriority}
+}
+
+const (
+	newTasks   = "copy-s3_us-west-2 " + "Workflow"
+	smallTasks = "copy-s3_us-west-2 " + "Activity"
+	largeTasks = "copy-s3_us-west-2-large " + "Activity"
+)
+
+func TestBacklogOfAPool(t *testing.T) {
+	require.Equal(t, "Workflow", enums.TASK_QUEUE_TYPE_WORKFLOW.String())
+	all := queues{
+		newTasks: described(stats(10, time.Hour, 1.5), map[int32]*taskqueue.TaskQueueStats{
+			1: stats(1, time.Second, 0), 3: stats(4, 5*time.Second, 0), 5: stats(5, time.Hour, 0), // 5 are lists.
+		}),
+		smallTasks: described(stats(200, 7*time.Second, 2), nil), // An older server.
+		largeTasks: described(stats(3000, 2*time.Hour, 0.5), nil),
+	}
+	b := &worker.Backlogs{Temporal: all, Namespace: "default"}
+	got, err := b.Measure(t.Context(), "s3_us-west-2")
+	require.NoError(t, err)
+	require.Equal(t, cache.Backlog{Tasks: 3210, Age: 7 * time.Second, Rate: 4}, got)
+
+	all[smallTasks] = described(stats(0, 0, 0), nil)
+	got, err = b.Measure(t.Context(), "s3_us-west-2")
+	require.NoError(t, err)
+	require.Equal(t, 5*time.Second, got.Age)
+
+	delete(all, largeTasks)
+	_, err = b.Measure(t.Context(), "s3_us-west-2")
+	require.EqualError(t, err, "describe task queue copy-s3_us-west-2-large: down")
+}
+
+// TestBacklogsArePublished has one pool whose backlog is known, and one whose backlog is not.
+func TestBacklogsArePublished(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	var mu sync.Mutex
+	published := map[string]cache.Backlog{}
+	b := &worker.Backlogs{
+		Temporal: queues{
+			newTasks: described(stats(1, 3*time.Second, 0), nil), smallTasks: described(stats(2, 0, 0), nil), largeTasks: described(nil, nil),
+		},
+		Namespace: "default", Pools: []string{"s3_us-west-2", "s3_us-east-1"},
+		Publish: func(_ context.Context, pool string, b cache.Backlog, ttl time.Duration) error {
+			mu.Lock()
+			defer mu.Unlock()
+			published[pool] = b
+			require.GreaterOrEqual(t, ttl, 5*time.Second)
+			return nil
+		},
+		Metrics: worker.NewMetrics(registry, nil), Log: zerolog.New(zerolog.NewTestWriter(t)),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); b.Run(ctx) }()
+	require.Eventually(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(published) == 1
+	}, 5*time.Second, time.Millisecond)
+	cancel()
+	<-ended
+	require.Equal(t, map[string]cache.Backlog{"s3_us-west-2": {Tasks: 3, Age: 3 * time.Second}}, published)
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	values := map[string]map[string]float64{}
+	for _, f := range families {
+		values[f.GetName()] = map[string]float64{}
+		for _, m := range f.GetMetric() {
+			values[f.GetName()][m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
+		}
+	}
+	require.Equal(t, map[string]float64{"s3_us-west-2": 3, "s3_us-east-1": 0}, values["cloud_mirror_backlog_tasks"])
+	require.Equal(t, map[string]float64{"s3_us-west-2": 3, "s3_us-east-1": 0}, values["cloud_mirror_backlog_age_seconds"])
+}
