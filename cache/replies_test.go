@@ -89,7 +89,7 @@ func TestErrorRepliesLeaveTheBreakerClosed(t *testing.T) {
 			tc.refuse(t, server)
 			failed, refused := 0, []error{}
 			for range 100 {
-				_, _, err := c.Acquire(t.Context(), "absent", "me", time.Minute)
+				_, _, err := c.Acquire(t.Context(), "absent", cachetest.Rules().Pending(time.Now(), "me", 0, -1))
 				refused = append(refused, err, c.Put(t.Context(), "absent", 0, entry))
 				if got, err := c.Get(t.Context(), "present"); err != nil || got.State != cache.Present {
 					failed++
@@ -105,7 +105,7 @@ func TestErrorRepliesLeaveTheBreakerClosed(t *testing.T) {
 			require.Empty(t, open, "the breaker opened")
 
 			tc.allow(t, server)
-			_, mine, err := c.Acquire(t.Context(), "absent", "me", time.Minute)
+			_, mine, err := c.Acquire(t.Context(), "absent", cachetest.Rules().Pending(time.Now(), "me", 0, -1))
 			require.NoError(t, err)
 			require.True(t, mine)
 		})
@@ -119,7 +119,7 @@ func TestAFullRedisKeepsTheNearCache(t *testing.T) {
 	c, err := cache.Open(url, cache.Options{Timeout: 5 * time.Second, Undecodable: func() {}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
-	entry := cachetest.Rules().Present(time.Now(), time.Time{})
+	entry := cachetest.Rules().Present(time.Now(), time.Time{}, "")
 	keys := []string{cache.Key("s3_test", "remembered"), cache.Key("s3_test", "unread")}
 	for _, key := range keys {
 		require.NoError(t, c.Put(t.Context(), key, 0, entry))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
@@ -231,13 +232,15 @@ func TestStatus(t *testing.T) {
 }
 
 func TestCapsOnWaiters(t *testing.T) {
-	for name, tc := range map[string]struct{ inAll, perObject, fit int }{
-		"in all":     {3, 100, 3},
-		"per object": {100, 2, 2},
+	for name, tc := range map[string]struct{ inAll, perObject, perClient, fit, status int }{
+		"in all":     {3, 100, 100, 3, 503},
+		"per object": {100, 2, 100, 2, 503},
+		"per client": {100, 100, 4, 4, 429},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(o *options) {
-				o.flight.MaxWaiters, o.flight.MaxWaitersPerObject, o.MaxWait = tc.inAll, tc.perObject, time.Minute
+				o.flight.MaxWaiters, o.flight.MaxWaitersPerObject, o.flight.MaxWaitersPerClient = tc.inAll, tc.perObject, tc.perClient
+				o.MaxWait, o.AtLimit = time.Minute, frontend.AtLimitRefuse
 			})
 			answers := make(chan int, 10)
 			var all sync.WaitGroup
@@ -246,13 +249,13 @@ func TestCapsOnWaiters(t *testing.T) {
 					w := httptest.NewRecorder()
 					f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path(""), nil))
 					answers <- w.Code
-					if w.Code == http.StatusServiceUnavailable {
+					if w.Code == tc.status {
 						require.NotEmpty(t, w.Header().Get("Retry-After"))
 					}
 				})
 			}
 			for range cap(answers) - tc.fit {
-				require.Equal(t, 503, <-answers)
+				require.Equal(t, tc.status, <-answers)
 			}
 			require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
 			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))

@@ -118,7 +118,7 @@ func (s *lists) warm(ctx context.Context, item listItem) listAnswer {
 	if entry.State == cache.Absent {
 		var err error
 		if entry, err = s.flights.Warm(ctx, item.target, redisErr); err != nil {
-			a.Error = lineError(s.notRequested(ctx))
+			a.Error = lineError(s.notRequested(ctx, err))
 			return a
 		}
 	}
@@ -129,7 +129,11 @@ func (s *lists) warm(ctx context.Context, item listItem) listAnswer {
 	return a
 }
 
-func (s *lists) notRequested(ctx context.Context) *requestError {
+func (s *lists) notRequested(ctx context.Context, err error) *requestError {
+	if refusal, ok := errors.AsType[*flight.LimitError](err); ok {
+		s.metrics.reachedLimit(refusal.Limit)
+		return limitProblem(http.StatusServiceUnavailable, refusal)
+	}
 	if s.flights.Stopping() || ctx.Err() != nil {
 		return problem(codeUnavailable, "Not requested: the front end is shutting down, or the client left")
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
 // destination is the target of a redirect.
@@ -30,7 +31,7 @@ const (
 	reasonRefused reason = "refused" // The URL, or a hop of its redirects, is not allowed.
 	reasonFailed  reason = "failed"  // The object can't be copied.
 	reasonStop    reason = "stop"    // The front end is shutting down.
-	reasonFull    reason = "full"    // Too many clients wait.
+	reasonLimited reason = "limited" // A limit is reached: of waiting clients, or of copy requests.
 	reasonAgain   reason = "again"   // The next request of the chain waits for the remainder.
 	reasonRegion  reason = "region"  // The client's region is unknown.
 	reasonGone    reason = "gone"    // The client seems to have left.
@@ -40,7 +41,7 @@ const (
 func reasons() []reason {
 	return []reason{
 		reasonHit, reasonCopied, reasonWait, reasonTimeout, reasonNoQueue, reasonSource, reasonRefused, reasonFailed, reasonStop,
-		reasonGone, reasonFull, reasonAgain, reasonRegion, reasonDigest,
+		reasonGone, reasonLimited, reasonAgain, reasonRegion, reasonDigest,
 	}
 }
 
@@ -56,8 +57,10 @@ type situation struct {
 	// WaitOver is set when this request's wait has run out, and ComesBack if the next request of
 	// its chain waits for the remainder.
 	WaitOver, ComesBack bool
-	// Full is set if too many clients wait.
-	Full bool
+	// Limit is the limit that keeps the client from waiting, or its copy from being requested, and
+	// AtLimit the configured answer.
+	Limit   flight.Limit
+	AtLimit AtLimit
 	// Unlocated is set if the client's region matters and is unknown.
 	Unlocated bool
 	// QueueDown is set if the copy could not be requested.
@@ -93,8 +96,8 @@ func decide(s situation) decision {
 	}
 	d := decision{Request: s.Entry.State == cache.Absent && !s.QueueDown, Reason: reasonWait}
 	switch {
-	case s.Full:
-		return decision{Status: http.StatusServiceUnavailable, Reason: reasonFull}
+	case s.Limit != flight.None:
+		return decideLimited(s.Limit, s.AtLimit)
 	case s.QueueDown:
 		d.Reason = reasonNoQueue
 	case s.Stopping:
@@ -110,6 +113,18 @@ func decide(s situation) decision {
 	}
 	d.Status, d.To = http.StatusFound, toSource
 	return d
+}
+
+// decideLimited answers a client at a limit. Nothing is requested for it.
+func decideLimited(l flight.Limit, answer AtLimit) decision {
+	switch {
+	case answer != AtLimitRefuse:
+		return decision{Status: http.StatusFound, To: toSource, Reason: reasonLimited}
+	case l == flight.LimitClient || l == flight.LimitWaitersPerClient:
+		return decision{Status: http.StatusTooManyRequests, Reason: reasonLimited}
+	default:
+		return decision{Status: http.StatusServiceUnavailable, Reason: reasonLimited}
+	}
 }
 
 // decideFailed answers for an object whose copy the client doesn't wait for.

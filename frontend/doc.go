@@ -5,8 +5,9 @@
 //
 //   - Every redirect request gets a usable answer within its wait: the copy, the source's own 404,
 //     a refusal of an invalid request, or the original URL. That holds while any dependency is
-//     down. The exception is a client beyond the limits of waiting clients: it gets 503 with
-//     Retry-After.
+//     down. The exception is a client at a limit of package flight: it gets the original URL at
+//     once, or 429 or 503 with Retry-After if [Options].AtLimit says so.
+//   - Only requests that wait, or that need a new copy, are limited. No hit is.
 //   - No client waits in vain. It is redirected to the source at once if its wait would end before
 //     the next try at a copy that failed, or if the copy failed twice in the same way.
 //   - A path that was redirected lately is served from memory, without the router, without a
@@ -21,6 +22,9 @@
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions
+//
+// 2026-11-25: the answer at a limit is the original URL, not 503. A build that requests more than its
+// share then loses time and not the build. Who pays for the source's traffic can choose 429 and 503.
 //
 // 2026-11-25: a 4xx is passed on only if the worker says that it is about the object. The original
 // passed on all of them. Many are about the mirror: its address, its User-Agent, a missing cookie.

@@ -109,7 +109,7 @@ func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 				{Pool: storage.Pool{Service: "s3", Region: "us-east-1"}, Bucket: f.other},
 			},
 			Cache: f.cache, Watcher: f.cache, Queue: f.queue, Rules: cachetest.Rules(),
-			MaxWaiters: 1000, MaxWaitersPerObject: 1000,
+			MaxWaiters: 1000, MaxWaitersPerObject: 1000, MaxWaitersPerClient: 1000,
 			Breakers: flight.NewBreakers(registry, log), Log: log, Registry: registry, Owner: "test",
 		},
 	}

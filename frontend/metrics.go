@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
 // metrics has no label that holds a client's input: pools are the configured ones, reasons and
@@ -15,6 +17,7 @@ type metrics struct {
 	refusals  *prometheus.CounterVec                    // by code
 	bodies    prometheus.Counter
 	lists     prometheus.Counter
+	limited   *prometheus.CounterVec // by limit
 }
 
 // noPool labels redirects without a pool: the client's region is unknown.
@@ -40,6 +43,13 @@ func newMetrics(r *prometheus.Registry, pools []string) metrics {
 			Name: "cloud_mirror_refused_lists_total",
 			Help: "Lists of copies refused because too many lists were served.",
 		}),
+		limited: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_limited_requests_total",
+			Help: "Redirect requests, and lines of lists, that reached a limit, by limit.",
+		}, []string{"limit"}),
+	}
+	for _, l := range flight.AllLimits() {
+		m.limited.WithLabelValues(string(l))
 	}
 	for _, c := range requestCodes() {
 		m.refusals.WithLabelValues(string(c))
@@ -62,6 +72,9 @@ func observers(vec *prometheus.HistogramVec, pools []string) map[string]map[reas
 func (m metrics) answered(pool string, r reason, took time.Duration) {
 	m.redirects[pool][r].Observe(took.Seconds())
 }
+
+// reachedLimit counts a request that reached a limit.
+func (m metrics) reachedLimit(l flight.Limit) { m.limited.WithLabelValues(string(l)).Inc() }
 
 // refused counts the refusal of an invalid request.
 func (m metrics) refused(err error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // code is an error code that a client's program can act on.
@@ -17,6 +18,7 @@ const (
 	codeInvalidURL  code = "InvalidUrl"
 	codeNotFound    code = "ResourceNotFound"
 	codeMethod      code = "MethodNotAllowed"
+	codeTooMany     code = "TooManyRequests"
 	codeUnavailable code = "ServiceUnavailable"
 	codeBadStatus   code = "BadHTTPStatus"
 	codeLoop        code = "LoopDetected"
@@ -41,6 +43,8 @@ func statusOf(c code) int {
 		return http.StatusMethodNotAllowed
 	case codeLoop:
 		return http.StatusLoopDetected
+	case codeTooMany:
+		return http.StatusTooManyRequests
 	default:
 		return http.StatusServiceUnavailable
 	}
@@ -51,6 +55,8 @@ type requestError struct {
 	code   code
 	status int
 	text   string
+	// retryAfter is when a client may try again. Zero is unknown.
+	retryAfter time.Duration
 }
 
 func (e *requestError) Error() string { return string(e.code) + ": " + e.text }
@@ -92,10 +98,13 @@ func refuse(w http.ResponseWriter, m metrics, err error) {
 // writeError answers with an error.
 func writeError(w http.ResponseWriter, err error) {
 	p := asProblem(err)
-	switch p.status {
-	case http.StatusUnauthorized:
+	switch {
+	case p.status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="cloud-mirror"`)
-	case http.StatusServiceUnavailable:
+	case p.retryAfter > 0:
+		// Whole seconds, rounded up: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+		w.Header()["Retry-After"] = decimal(int((p.retryAfter + time.Second - 1) / time.Second))
+	case p.status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
 	}
 	if p.code == codeInvalidURL || p.code == codeBadStatus {

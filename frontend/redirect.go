@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ import (
 type redirects struct {
 	paths   paths
 	waits   waits
+	limits  limits
 	entries Entries
 	flights *flight.Group
 	known   known
@@ -37,6 +39,14 @@ type redirectRequest struct {
 	method string
 	path   string // As it was sent, without the query.
 	start  time.Time
+	// refused is set if the request reached a limit.
+	refused *flight.LimitError
+}
+
+// limits are the front end's part of the limits: who a client is, and the answer at a limit.
+type limits struct {
+	clientOf func(*http.Request) netip.Addr
+	answer   AtLimit
 }
 
 // serveKnown serves a path that was redirected lately, without the router. It returns false for any
@@ -117,16 +127,21 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 		return
 	}
 	if redisErr != nil || d.Status == 0 || d.Request {
-		entry, d = s.await(r.Context(), &c)
+		entry, d = s.await(r, &c, entry.State == cache.Absent)
 	}
 	s.answer(r.Context(), w, &c, entry, d, s.now())
 }
 
-// await waits for the copy and decides again.
-func (s *redirects) await(ctx context.Context, c *redirectRequest) (cache.Entry, decision) {
-	ctx, stop := conns.Watch(ctx)
+// await waits for the copy and decides again. cold is set if no entry is known.
+func (s *redirects) await(r *http.Request, c *redirectRequest, cold bool) (cache.Entry, decision) {
+	ctx, stop := conns.Watch(r.Context())
 	defer stop()
-	out := s.flights.Await(ctx, c.Target, c.digest, flight.Wait{Until: c.start.Add(c.wait), Chain: c.rest})
+	wait := flight.Wait{Until: c.start.Add(c.wait), Chain: c.rest, Client: s.limits.clientOf(r), Cold: cold}
+	out := s.flights.Await(ctx, c.Target, c.digest, wait)
+	limit := flight.None
+	if c.refused = out.Refused; c.refused != nil {
+		limit = c.refused.Limit
+	}
 	return out.Entry, decide(situation{
 		Entry:       out.Entry,
 		OtherDigest: out.Entry.HasOtherDigest(c.digest),
@@ -134,7 +149,8 @@ func (s *redirects) await(ctx context.Context, c *redirectRequest) (cache.Entry,
 		InVain:      out.InVain,
 		WaitOver:    out.TimedOut,
 		ComesBack:   c.rest > 0,
-		Full:        out.Full,
+		Limit:       limit,
+		AtLimit:     s.limits.answer,
 		QueueDown:   out.QueueDown,
 		Stopping:    out.Stopping,
 		Gone:        out.Gone,
@@ -152,6 +168,9 @@ func (s *redirects) answer(
 			s.log.Error().Err(err).Str("pool", c.Pool.ID()).Msg("presign failed; redirecting to the source")
 			d.To, d.Reason = toSource, reasonFailed
 		}
+	}
+	if d.Reason == reasonLimited {
+		s.metrics.reachedLimit(c.refused.Limit)
 	}
 	took := now.Sub(c.start)
 	s.metrics.answered(c.Pool.ID(), d.Reason, took)
@@ -173,13 +192,13 @@ func (s *redirects) answer(
 		s.flights.Served(c.Target, e, now)
 	case toSource:
 		h.Set("Location", c.Object.URL)
-		writeJSON(w, d.Status, sourceRedirectBody{URL: c.Object.URL, Msg: why(d.Reason, e, c.total)})
+		writeJSON(w, d.Status, sourceRedirectBody{URL: c.Object.URL, Msg: why(d.Reason, e, c)})
 	case toSelf:
 		again := c.path + c.chained()
 		h.Set("Location", again)
 		writeJSON(w, d.Status, sourceRedirectBody{URL: again, Msg: "Cached copy is still being made, ask again"})
 	case nowhere:
-		writeError(w, sourceProblem(d, e))
+		writeError(w, problemOf(d, e, c))
 	}
 }
 
@@ -201,8 +220,10 @@ type (
 )
 
 // why tells a client roughly why it is redirected to the source. The entry's text is for operators.
-func why(r reason, e cache.Entry, waited time.Duration) string {
+func why(r reason, e cache.Entry, c *redirectRequest) string {
 	switch r {
+	case reasonLimited:
+		return limitText(c.refused.Limit)
 	case reasonNoQueue:
 		return "Cached copy could not be requested"
 	case reasonStop:
@@ -218,16 +239,16 @@ func why(r reason, e cache.Entry, waited time.Duration) string {
 		}
 		return "Object could not be copied: " + e.Class
 	default:
-		return "Cached copy did not show up in " + waited.String()
+		return "Cached copy did not show up in " + c.total.String()
 	}
 }
 
-func sourceProblem(d decision, e cache.Entry) error {
+func problemOf(d decision, e cache.Entry, c *redirectRequest) error {
 	switch d.Reason {
 	case reasonRefused:
 		return problem(codeInvalidURL, "The URL, or a hop of its redirects, is not allowed")
-	case reasonFull:
-		return problem(codeUnavailable, "Too many clients wait for copies, try again")
+	case reasonLimited:
+		return limitProblem(d.Status, c.refused)
 	default:
 		return &requestError{code: code(e.Class), status: d.Status, text: "Unexpected HTTP Status: " + strconv.Itoa(e.Status)}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -36,6 +37,11 @@ type Options struct {
 	// RegionOf returns the region that a client calls from, one that has a pool, for requests to
 	// the region auto. Nil disables that region.
 	RegionOf func(*http.Request) (region string, ok bool)
+	// ClientOf returns the address that stands for a request's client in the limits per client. Nil
+	// counts all clients as one.
+	ClientOf func(*http.Request) netip.Addr
+	// AtLimit is the answer at a limit of package flight. Empty is [AtLimitSource].
+	AtLimit AtLimit
 	// MaxWait is a client's wait unless it sets its own, up to MaxWaitLimit.
 	MaxWait, MaxWaitLimit time.Duration
 	// Chain caps how long one request is held. Clients that may wait longer are redirected back
@@ -77,6 +83,9 @@ func New(o Options) *Server {
 	paths := paths{pools: o.Flights.Pools(), admit: o.Admit, regionOf: o.RegionOf}
 	metrics := newMetrics(o.Registry, paths.poolIDs())
 	token := bearerToken(o.PurgeToken)
+	if o.ClientOf == nil {
+		o.ClientOf = func(*http.Request) netip.Addr { return netip.Addr{} }
+	}
 	s := &Server{
 		flights: o.Flights,
 		loopID:  o.LoopID,
@@ -84,6 +93,7 @@ func New(o Options) *Server {
 		redirects: &redirects{
 			paths:   paths,
 			waits:   waits{standard: o.MaxWait, limit: o.MaxWaitLimit, chain: o.Chain},
+			limits:  limits{clientOf: o.ClientOf, answer: o.AtLimit},
 			entries: o.Entries,
 			flights: o.Flights,
 			known:   newKnown(o.CacheEntries, o.CacheMemory),

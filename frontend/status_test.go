@@ -17,11 +17,11 @@ import (
 func TestStatusDuringOutages(t *testing.T) {
 	down := errors.New("down")
 	pending := func(t *testing.T, f *fixture) {
-		_, mine, err := f.cache.Acquire(t.Context(), key(), "another", time.Minute)
+		_, mine, err := f.cache.Acquire(t.Context(), key(), cachetest.Rules().Pending(time.Now(), "another", 0, -1))
 		require.NoError(t, err)
 		require.True(t, mine)
 	}
-	present := func(t *testing.T, f *fixture) { f.put(t, cachetest.Rules().Present(time.Now(), time.Time{})) }
+	present := func(t *testing.T, f *fixture) { f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, "")) }
 	stored := func(t *testing.T, f *fixture) { f.store(t, "0") }
 	for name, tc := range map[string]struct {
 		prepare       func(*testing.T, *fixture)

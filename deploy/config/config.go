@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend"
 )
 
 // Config holds all settings. The doc tags make the table of settings for operators.
@@ -36,8 +38,16 @@ type Frontend struct {
 	MaxWait             time.Duration `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is redirected to the source"`
 	MaxWaitLimit        time.Duration `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"upper limit of a client's ?max_wait="`
 	Chain               time.Duration `yaml:"chain" env:"CHAIN" doc:"how long one request is held at most, for load balancers that cut long requests. A client that waits longer is redirected to the front end again for the remainder; 0 disables this"`
-	MaxWaiters          int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"maximum clients waiting for copies, per process; others get 503 with Retry-After"`
-	MaxWaitersPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"maximum clients waiting for one object"`
+	MaxWaiters          int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"maximum requests waiting for copies, per process"`
+	MaxWaitersPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"maximum requests waiting for one object"`
+	MaxWaitersPerClient int           `yaml:"max_waiters_per_client" env:"MAX_WAITERS_PER_CLIENT" doc:"maximum requests of one client waiting for copies, per process; 0 is a fifth of max_waiters. A client is an IPv4 address or an IPv6 /64: set region.trusted_hops behind a proxy"`
+	ColdRate            int           `yaml:"cold_rate" env:"COLD_RATE" doc:"maximum copies requested per second for one client, per process; 0 is no limit. Requests for objects that have a copy, or whose copy is being made, are never limited"`
+	ColdBurst           int           `yaml:"cold_burst" env:"COLD_BURST" doc:"copies that one client may request at once, before cold_rate applies"`
+	ColdRatePerHost     int           `yaml:"cold_rate_per_host" env:"COLD_RATE_PER_HOST" doc:"maximum copies requested per second from one source host, for all clients, per process; 0 is no limit"`
+	ColdBurstPerHost    int           `yaml:"cold_burst_per_host" env:"COLD_BURST_PER_HOST" doc:"copies from one source host that may be requested at once, before cold_rate_per_host applies"`
+	MaxBacklog          int           `yaml:"max_backlog" env:"MAX_BACKLOG" doc:"maximum tasks of a pool that wait in Temporal; beyond it, front ends request no new copies into the pool; 0 is no limit. Lists of copies stop at half of it"`
+	MaxBacklogAge       time.Duration `yaml:"max_backlog_age" env:"MAX_BACKLOG_AGE" doc:"maximum age of the oldest of these tasks, except those of lists and of large objects, which have a queue of their own; 0 is no limit"`
+	AtLimit             string        `yaml:"at_limit" env:"AT_LIMIT" doc:"what a request gets at one of these limits: source, a redirect to the original URL at once; or refuse, 429 at a limit of one client and 503 at any other, with Retry-After"`
 	MaxConns            int           `yaml:"max_conns" env:"MAX_CONNS" doc:"maximum connections of clients, per process; a new one takes the place of the longest idle one, and is refused if none is idle. Lowered if the limit of open files is less; keep it above max_waiters; 0 is no limit"`
 	MaxConnsPerClient   int           `yaml:"max_conns_per_client" env:"MAX_CONNS_PER_CLIENT" doc:"maximum connections of one IPv4 address or IPv6 /64; 0 is no limit, and so is region.trusted_hops above 0, since the connections are then those of proxies"`
 	ClientTimeout       time.Duration `yaml:"client_timeout" env:"CLIENT_TIMEOUT" doc:"how long a client may vanish, or read nothing of its answer, before its connection is closed"`
@@ -54,7 +64,7 @@ type Region struct {
 	Reload      time.Duration     `yaml:"reload" env:"RELOAD" doc:"how often the list is reloaded"`
 	Nearest     map[string]string `yaml:"nearest" env:"NEAREST" envSeparator:" " envKeyValSeparator:"=" doc:"the region to use for each region without a pool, e.g. us-west-1: us-west-2, or us-west-1=us-west-2 in the environment"`
 	Default     string            `yaml:"default" env:"DEFAULT" doc:"region of clients whose own region is unknown or has no pool; if empty, they are redirected to the source"`
-	TrustedHops int               `yaml:"trusted_hops" env:"TRUSTED_HOPS" doc:"number of proxies in front of the front end whose X-Forwarded-For is trusted"`
+	TrustedHops int               `yaml:"trusted_hops" env:"TRUSTED_HOPS" doc:"number of proxies in front of the front end whose X-Forwarded-For is trusted, for the region auto and for limits per client"`
 }
 
 // Source configures the sources that may be copied, and how to reach them.
@@ -157,6 +167,8 @@ func Default() Config {
 		Frontend: Frontend{
 			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
 			MaxWaiters: 20_000, MaxWaitersPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
+			ColdRate: 50, ColdBurst: 500, ColdRatePerHost: 200, ColdBurstPerHost: 2000, MaxBacklog: 10_000, MaxBacklogAge: 2 * time.Minute,
+			AtLimit:  string(frontend.AtLimitSource),
 			MaxLists: 8, MaxConns: 25_000, MaxConnsPerClient: 10_000, ClientTimeout: 30 * time.Second,
 		},
 		Region: Region{Reload: time.Hour},

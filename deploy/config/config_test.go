@@ -2,6 +2,8 @@ package config_test
 
 import (
 	"flag"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
 )
 
 var update = flag.Bool("update", false, "write the table of settings into deploy/README.md")
@@ -100,6 +103,14 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"no timeout of clients":     {nil, "CLOUD_MIRROR_FRONTEND_CLIENT_TIMEOUT=0s", "frontend.client_timeout: 0s is not between 1s and 1h0m0s"},
 		"negative connections":      {add("frontend: {max_conns: -1}"), "", "frontend.max_conns: -1 is not between 0 and"},
 		"negative lists":            {add("frontend: {max_lists: -1}"), "", "frontend.max_lists: -1 is not between 0 and"},
+		"waiters of one client":     {add("frontend: {max_waiters: 5, max_waiters_per_object: 5, max_waiters_per_client: 6}"), "", "frontend.max_waiters_per_client: 6 is not between 0 and 5"},
+		"cold rate":                 {nil, "CLOUD_MIRROR_FRONTEND_COLD_RATE=-1", "frontend.cold_rate: -1 is not between 0 and 1000000"},
+		"no cold burst":             {nil, "CLOUD_MIRROR_FRONTEND_COLD_BURST=0", "frontend.cold_burst: 0 is not between 1 and 1000000"},
+		"cold rate of a host":       {nil, "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=-1", "frontend.cold_rate_per_host: -1 is not between 0 and 1000000"},
+		"no cold burst of a host":   {nil, "CLOUD_MIRROR_FRONTEND_COLD_BURST_PER_HOST=0", "frontend.cold_burst_per_host: 0 is not between 1 and 1000000"},
+		"backlog":                   {nil, "CLOUD_MIRROR_FRONTEND_MAX_BACKLOG=-1", "frontend.max_backlog: -1 is not between 0 and 1000000000"},
+		"age of the backlog":        {nil, "CLOUD_MIRROR_FRONTEND_MAX_BACKLOG_AGE=10ms", "frontend.max_backlog_age: 10ms is neither 0 nor between 1s and 24h0m0s"},
+		"answer at a limit":         {nil, "CLOUD_MIRROR_FRONTEND_AT_LIMIT=drop", `frontend.at_limit: "drop" is not source or refuse`},
 		"zero timeout of redis":     {replace("redis: {", "redis: {timeout: 0s, "), "", "redis.timeout: 0s is not between 1ms and 10s"},
 		"bad log level":             {add("log: {level: loud}"), "", `log.level: "loud" is not`},
 		"misspelt variable":         {nil, "CLOUD_MIRROR_FRONTEND_MAX_WIAT=hunter2", "environment: CLOUD_MIRROR_FRONTEND_MAX_WIAT is not a setting"},
@@ -187,4 +198,28 @@ func TestMemoryLimitsLargeSlots(t *testing.T) {
 			require.Equal(t, tc.want, c.LargeSlots())
 		})
 	}
+}
+
+func TestClientsBehindTrustedProxies(t *testing.T) {
+	for hops, want := range map[string]string{"0": "192.0.2.1", "1": "198.51.100.7", "2": "203.0.113.9", "3": "192.0.2.1"} {
+		c, err := load(t, minimal, "CLOUD_MIRROR_REGION_TRUSTED_HOPS="+hops)
+		require.NoError(t, err)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = "192.0.2.1:567"
+		r.Header.Set("X-Forwarded-For", "203.0.113.9, 198.51.100.7")
+		require.Equal(t, want, c.FrontendOptions().ClientOf(r).String(), "%s hops", hops)
+	}
+}
+
+func TestDefaultLimits(t *testing.T) {
+	c, err := load(t, minimal)
+	require.NoError(t, err)
+	o := c.FlightOptions()
+	require.Equal(t, []int{50, 500, 200, 2000}, []int{o.ColdRate, o.ColdBurst, o.ColdRatePerHost, o.ColdBurstPerHost})
+	require.Zero(t, o.MaxWaitersPerClient, "a fifth of max_waiters")
+	require.Equal(t, frontend.AtLimitSource, c.FrontendOptions().AtLimit)
+	gate := c.GateOptions()
+	require.Equal(t, 10_000, gate.MaxTasks)
+	require.Equal(t, 2*time.Minute, gate.MaxAge)
+	require.Equal(t, []string{"s3_us-west-2", "s3_us-east-1"}, gate.Pools)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -103,6 +104,8 @@ func (c *Config) FrontendOptions() frontend.Options {
 		PurgeToken:        c.Frontend.PurgeToken,
 		MaxLists:          c.Frontend.MaxLists,
 		LoopID:            c.LoopID(),
+		AtLimit:           frontend.AtLimit(c.Frontend.AtLimit),
+		ClientOf:          func(r *http.Request) netip.Addr { return region.Client(r, c.Region.TrustedHops) },
 		LogSample:         c.Log.Sample,
 	}
 }
@@ -113,6 +116,11 @@ func (c *Config) FlightOptions() flight.Options {
 		Rules:               c.Rules(),
 		MaxWaiters:          c.Frontend.MaxWaiters,
 		MaxWaitersPerObject: c.Frontend.MaxWaitersPerObject,
+		MaxWaitersPerClient: c.Frontend.MaxWaitersPerClient,
+		ColdRate:            c.Frontend.ColdRate,
+		ColdBurst:           c.Frontend.ColdBurst,
+		ColdRatePerHost:     c.Frontend.ColdRatePerHost,
+		ColdBurstPerHost:    c.Frontend.ColdBurstPerHost,
 		WarmRate:            c.Frontend.WarmRate,
 		VerifyEvery:         c.Cache.VerifyEvery,
 	}
@@ -121,6 +129,15 @@ func (c *Config) FlightOptions() flight.Options {
 // awsConnectTimeout bounds a connection to AWS, and its TLS handshake, each. The SDK's default for
 // a connection is 30 s.
 const awsConnectTimeout = 10 * time.Second
+
+// GateOptions returns the options that follow from the configuration alone.
+func (c *Config) GateOptions() flight.GateOptions {
+	o := flight.GateOptions{MaxTasks: c.Frontend.MaxBacklog, MaxAge: c.Frontend.MaxBacklogAge}
+	for _, p := range c.Pools {
+		o.Pools = append(o.Pools, storage.PoolID(p.Service, p.Region))
+	}
+	return o
+}
 
 // AWS returns the configuration that the SDK finds in its environment and files.
 func (c *Config) AWS(ctx context.Context, log zerolog.Logger) (aws.Config, error) {

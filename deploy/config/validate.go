@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
@@ -28,7 +29,7 @@ const maxVerify = 7 * 24 * time.Hour
 // checked by that subcommand.
 func (c *Config) validate() error {
 	for _, check := range []func() error{
-		c.validateLog, c.validateTimes, c.validateNumbers, c.validateSource, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
+		c.validateLog, c.validateTimes, c.validateNumbers, c.validateLimits, c.validateSource, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -118,6 +119,32 @@ func (c *Config) validateNumbers() error {
 		if n.value < n.min || n.value > n.max {
 			return wrong(n.key, "%d is not between %d and %d", n.value, n.min, n.max)
 		}
+	}
+	return nil
+}
+
+func (c *Config) validateLimits() error {
+	f := &c.Frontend
+	for _, n := range []struct {
+		key             string
+		value, min, max int64
+	}{
+		{"frontend.max_waiters_per_client", int64(f.MaxWaitersPerClient), 0, int64(f.MaxWaiters)},
+		{"frontend.cold_rate", int64(f.ColdRate), 0, 1_000_000},
+		{"frontend.cold_burst", int64(f.ColdBurst), 1, 1_000_000},
+		{"frontend.cold_rate_per_host", int64(f.ColdRatePerHost), 0, 1_000_000},
+		{"frontend.cold_burst_per_host", int64(f.ColdBurstPerHost), 1, 1_000_000},
+		{"frontend.max_backlog", int64(f.MaxBacklog), 0, 1_000_000_000},
+	} {
+		if n.value < n.min || n.value > n.max {
+			return wrong(n.key, "%d is not between %d and %d", n.value, n.min, n.max)
+		}
+	}
+	if age := f.MaxBacklogAge; age != 0 && (age < time.Second || age > 24*time.Hour) {
+		return wrong("frontend.max_backlog_age", "%s is neither 0 nor between %s and %s", age, time.Second, 24*time.Hour)
+	}
+	if a := frontend.AtLimit(f.AtLimit); a != frontend.AtLimitSource && a != frontend.AtLimitRefuse {
+		return wrong("frontend.at_limit", "%q is not source or refuse", f.AtLimit)
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	setFrontendGC(cfg)
 	near, watcher := s.nearCache(), s.watcher()
 	o := cfg.FrontendOptions()
-	o.Flights, o.Entries, o.Admit = s.flights(near, watcher), near, s.admit
+	gate := s.gate()
+	o.Flights, o.Entries, o.Admit = s.flights(near, watcher, gate), near, s.admit
 	o.Log, o.Registry = log, s.registry
 	runLocator, err := s.locator(ctx, &o)
 	if err != nil {
@@ -49,6 +50,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		func(ctx context.Context) error { return server.Run(ctx, clients) },
 		func(ctx context.Context) error { watcher.Run(ctx, s.cache); return nil },
 		func(ctx context.Context) error { near.Run(ctx); return nil },
+		func(ctx context.Context) error { gate.Run(ctx); return nil },
 		func(ctx context.Context) error { runLocator(ctx); return nil },
 	)
 }
@@ -62,14 +64,20 @@ func (s *parts) admit(url string) (string, error) {
 	return canonical, err
 }
 
-func (s *parts) flights(near *cache.NearCache, watcher *cache.Watcher) *flight.Group {
+func (s *parts) gate() *flight.Gate {
+	o := s.cfg.GateOptions()
+	o.Backlogs, o.Log = s.cache, s.log
+	return flight.NewGate(o)
+}
+
+func (s *parts) flights(near *cache.NearCache, watcher *cache.Watcher, gate *flight.Gate) *flight.Group {
 	host, _ := os.Hostname() // Only part of a name.
 	o := s.cfg.FlightOptions()
 	for i, p := range s.Pools {
 		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i].FailFast()})
 	}
 	o.Cache, o.Watcher, o.Queue, o.Owner = near, watcher, s.queue, fmt.Sprintf("%s/%d", host, os.Getpid())
-	o.Breakers, o.Log, o.Registry = s.breakers, s.log, s.registry
+	o.Gate, o.Breakers, o.Log, o.Registry = gate, s.breakers, s.log, s.registry
 	return flight.NewGroup(o)
 }
 

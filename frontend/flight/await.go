@@ -2,6 +2,7 @@ package flight
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
@@ -14,7 +15,8 @@ const requestGrace = 700 * time.Millisecond
 type Outcome struct {
 	// Entry is the object's entry. It is pending if the wait ended before the flight.
 	Entry cache.Entry
-	// FirstLook is set if the flight ended without waiting, with a final entry or QueueDown.
+	// FirstLook is set if the flight ended without waiting, with a final entry, QueueDown or
+	// Refused.
 	FirstLook bool
 	// QueueDown is set if the copy could not be requested.
 	QueueDown bool
@@ -22,17 +24,20 @@ type Outcome struct {
 	InVain bool
 	// TimedOut is set if the wait ran out.
 	TimedOut bool
-	// Full is set if too many clients wait; this one did not wait.
-	Full bool
+	// Refused is set if a limit kept the client from waiting, or its copy from being requested.
+	Refused *LimitError
 	// Gone is set if the client's context was cancelled, Stopping if the group is stopping.
 	Gone, Stopping bool
 }
 
 // Wait is how long a client waits: until Until in this request, and then for Chain in the next
-// requests of its chain.
+// requests of its chain. Client stands for the client in the limits per client. Cold is set if the
+// object has no entry, as far as the caller knows.
 type Wait struct {
-	Until time.Time
-	Chain time.Duration
+	Until  time.Time
+	Chain  time.Duration
+	Client netip.Addr
+	Cold   bool
 }
 
 // leastCopy is the time that the quickest copy takes. A wait that ends sooner after the start of the
@@ -52,19 +57,20 @@ func InVain(e cache.Entry, until time.Time) bool {
 // the entry of a running copy that has another digest.
 func (g *Group) Await(ctx context.Context, t *Target, digest string, w Wait) Outcome {
 	out := Outcome{Entry: cache.Entry{State: cache.Pending}}
-	f := g.join(t, digest)
-	if f == nil {
-		out.Full = true
+	f, refused := g.join(t, digest, w)
+	if refused != nil {
+		out.Refused = refused
 		return out
 	}
-	defer f.leave()
+	joined := g.now()
+	defer func() { f.leave(w.Client, g.now().Sub(joined)) }()
 	g.metrics.waiting.Inc()
 	defer g.metrics.waiting.Dec()
 
 	f.await(ctx, w, digest, &out)
 	select {
 	case <-f.done:
-		out.Entry, out.QueueDown, out.FirstLook = f.entry, f.queueDown, !f.waited
+		out.Entry, out.QueueDown, out.Refused, out.FirstLook = f.entry, f.queueDown, f.refused, !f.waited
 	default:
 	}
 	return out

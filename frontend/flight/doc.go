@@ -15,8 +15,16 @@
 //     expires.
 //   - A waiting client is woken by redis. The flight polls the bucket only while redis is down.
 //   - A client whose wait would end before the next try at a copy that failed is told so at once.
-//   - At most MaxWaiters clients wait, and at most MaxWaitersPerObject of them for one object. The
-//     others are reported as [Outcome].Full at once.
+//   - At most MaxWaiters requests wait, at most MaxWaitersPerObject of them for one object, and at
+//     most MaxWaitersPerClient of one client. The others are [Outcome].Refused at once.
+//   - A copy request costs a token of a client and a token of the source host. Without one, or while
+//     the pool's [Gate] is closed, nothing is requested, and the flight's clients are Refused.
+//   - Nothing else costs a token: not a present copy, a copy found in the bucket, a running copy,
+//     nor a copy that another process requests. A client never takes a token of a host that it can't
+//     pay for itself.
+//   - A client at its limit stops no other client: any client of a flight can pay, and a client that
+//     comes after the refusal starts another flight.
+//   - A Gate opens while the backlog is unknown, for example while redis or Temporal is down.
 //   - A dependency that hangs costs its first callers under a second. Then its circuit breaker
 //     opens and later callers skip it.
 //   - A copy that was deleted in the bucket is noticed by a HEAD after it was served. All front
@@ -28,6 +36,22 @@
 //     not found in the bucket.
 //
 // # Decisions
+//
+// 2026-11-25: the limits are asked between the HEAD of the bucket and the message, by the lease
+// holder. The gate and the host's limit therefore never hide a copy that redis has lost. The client's
+// bucket is asked before any I/O as well, without taking a token: a flood beyond the limit costs one
+// read of redis per request. Rejected: to take the token at the start of the flight. Each front end
+// would spend one for the same copy, and a flushed redis would use up all of them.
+//
+// 2026-11-25: 200 copies a second per host, with a burst of 2,000, is four clients at their limit. One
+// two-core worker makes 40 to 65 copies a second, so few deployments make more from one host. Many
+// addresses together take 40 s at least to fill the backlog of 10,000 tasks.
+//
+// 2026-11-25: a gate closes at 10,000 tasks, which a few workers take in a minute or two, or at an
+// age of 2 minutes, several times the default wait: whoever asks then gets the source anyway. It
+// opens at 80 % of that. For lists it closes at half, so that a list can't close it for clients.
+//
+// 2026-11-25: a flight pays once. A copy that is lost with its worker is requested again for free.
 //
 // 2026-11-25: copies are verified when they are served, by the age that their entry's deadline
 // shows. A process that has just started, or a target that was evicted, therefore needs no clock.

@@ -2,6 +2,9 @@ package flight
 
 import (
 	"context"
+	"errors"
+	"iter"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -23,8 +26,14 @@ type flight struct {
 	// want is how the flight requests the copy: with the first client's digest. Only run uses it.
 	want demand
 
-	cancel  context.CancelFunc
-	clients int // Guarded by Group.mu.
+	cancel context.CancelFunc
+
+	// starter is the client that started the flight, and pays for its copy request even after it
+	// has left. joined counts the waiting requests of other clients. Group.mu guards clients and
+	// joined.
+	starter netip.Addr
+	clients int
+	joined  map[netip.Addr]int
 
 	// seen is the last entry that may end a client's wait although it is not final: of a copy that
 	// failed, while its back-off lasts, or of a running copy with a digest. changed is closed and
@@ -40,26 +49,36 @@ type flight struct {
 	done      chan struct{}
 	entry     cache.Entry
 	queueDown bool // The copy could not be requested.
+	refused   *LimitError
 	waited    bool // The entry was not final at the first look.
 
 	raised bool // The copy was requested at a client's priority; only run uses it.
 }
 
-// join adds a client to its object's flight, and starts the flight if there is none. It returns nil
-// if too many clients wait. The caller calls leave once.
-func (g *Group) join(t *Target, digest string) *flight {
+// join adds a client to its object's flight, and starts the flight if there is none. It returns a
+// [LimitError] instead if too many clients wait, or if the client can't pay for the copy request of a
+// new flight. Otherwise the caller calls leave once.
+func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
+	client := w.Client
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f := g.flights[t.Key]
-	if g.clients >= g.limits.all || f != nil && f.clients >= g.limits.perObject {
-		return nil
+	if l := g.full(f, client); l != None {
+		return nil, refuse(l, g.meanWait)
+	}
+	if f == nil && w.Cold {
+		// A client at its limit can't pay, so its request does no I/O. The limit of a host, and the
+		// gate, are asked after the HEAD of the bucket: they must not hide copies that redis lost.
+		if wait := g.admission.clients.wait(client, g.admission.now()); wait > 0 {
+			return nil, refuse(LimitClient, wait)
+		}
 	}
 	if f == nil {
 		// The flight has a context of its own: the first client's leaving must not disturb the
 		// others.
 		ctx, cancel := context.WithCancel(context.Background())
 		f = &flight{
-			group: g, target: t, want: demand{digest: digest}, cancel: cancel,
+			group: g, target: t, want: demand{digest: digest}, cancel: cancel, starter: client,
 			requested: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}),
 		}
 		g.flights[t.Key] = f
@@ -67,13 +86,48 @@ func (g *Group) join(t *Target, digest string) *flight {
 	}
 	f.clients++
 	g.clients++
-	return f
+	count(&g.waiting, client, 1)
+	if client != f.starter {
+		count(&f.joined, client, 1)
+	}
+	return f, nil
 }
 
-func (f *flight) leave() {
+// full returns the limit of waiting clients that keeps a client from a flight. f is nil if the
+// flight does not exist yet. Group.mu is held.
+func (g *Group) full(f *flight, client netip.Addr) Limit {
+	switch {
+	case g.waiting[client] >= g.limits.perClient:
+		return LimitWaitersPerClient
+	case f != nil && f.clients >= g.limits.perObject:
+		return LimitWaitersPerObject
+	case g.clients >= g.limits.all:
+		return LimitWaiters
+	default:
+		return None
+	}
+}
+
+// count changes a client's number of waiting requests. A client without any takes no memory.
+func count(all *map[netip.Addr]int, client netip.Addr, by int) {
+	if *all == nil {
+		*all = map[netip.Addr]int{}
+	}
+	if (*all)[client] += by; (*all)[client] == 0 {
+		delete(*all, client)
+	}
+}
+
+// leave removes a client that has waited for the given time.
+func (f *flight) leave(client netip.Addr, waited time.Duration) {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
+	f.group.meanWait += (waited - f.group.meanWait) / meanWaitOver
 	f.group.clients--
+	count(&f.group.waiting, client, -1)
+	if client != f.starter {
+		count(&f.joined, client, -1)
+	}
 	if f.clients--; f.clients == 0 {
 		f.cancel()
 		f.remove()
@@ -94,7 +148,7 @@ func (f *flight) run(ctx context.Context) {
 	poll := firstPoll
 	for {
 		entry, redisErr := f.look(ctx)
-		if entry.Final() || f.queueDown {
+		if entry.Final() || f.queueDown || f.refused != nil {
 			f.finish(entry)
 			return
 		}
@@ -164,7 +218,39 @@ func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 		}
 		return entry, nil
 	}
-	a := f.group.ask(ctx, f.target, redisErr, f.want)
-	f.queueDown, f.want.sent = a.queue != nil, f.want.sent || a.sent
+	d := f.want
+	if !d.sent { // A flight pays once, however often its copy is lost.
+		d.turn = f.pay
+	}
+	a := f.group.ask(ctx, f.target, redisErr, d)
+	f.refused, _ = errors.AsType[*LimitError](a.queue)
+	f.queueDown, f.want.sent = a.queue != nil && f.refused == nil, f.want.sent || a.sent
 	return a.entry, a.redis
+}
+
+// pay pays for the flight's copy request. It fails with a [*LimitError] if the limits allow none of
+// the flight's clients to request it. Then the flight takes no more clients: a client that comes
+// later starts a flight that it can pay for.
+func (f *flight) pay() error {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	err := f.group.admission.request(f.target, f.payers())
+	if err != nil {
+		f.remove()
+	}
+	return err
+}
+
+// payers returns the clients that can pay for the copy request. Group.mu is held.
+func (f *flight) payers() iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		if !yield(f.starter) {
+			return
+		}
+		for client := range f.joined {
+			if !yield(client) {
+				return
+			}
+		}
+	}
 }

@@ -67,7 +67,7 @@ func newFixture(t *testing.T, edit ...func(*flight.Options)) *fixture {
 	o := flight.Options{
 		Pools: []*flight.Pool{{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket}},
 		Cache: f.cache, Watcher: f.cache, Queue: f.queue, Rules: cachetest.Rules(), Owner: "test",
-		MaxWaiters: 10, MaxWaitersPerObject: 10,
+		MaxWaiters: 10, MaxWaitersPerObject: 10, MaxWaitersPerClient: 10,
 		Breakers: flight.NewBreakers(registry, log), Log: log, Registry: registry,
 	}
 	for _, e := range edit {
@@ -333,7 +333,8 @@ func TestAwaitTurnsAwayTooManyWaiters(t *testing.T) {
 	go func() { waiting <- f.Await(ctx, f.target, "", flight.Wait{Until: time.Now().Add(time.Minute)}) }()
 	require.Eventually(t, func() bool { return f.cache.Waiting(f.target.Key) == 1 }, 5*time.Second, time.Millisecond)
 	other := flight.NewTarget(f.Pools()[0], source+"2")
-	require.True(t, f.Await(t.Context(), other, "", flight.Wait{Until: time.Now().Add(time.Minute)}).Full)
+	refused := f.Await(t.Context(), other, "", flight.Wait{Until: time.Now().Add(time.Minute)}).Refused
+	require.Equal(t, &flight.LimitError{Limit: flight.LimitWaiters, RetryAfter: time.Second}, refused)
 	leave()
 	require.True(t, (<-waiting).Gone)
 	require.True(t, f.Await(t.Context(), other, "", flight.Wait{Until: time.Now()}).TimedOut, "the client that left made room")

@@ -1,6 +1,8 @@
 package flight
 
 import (
+	"cmp"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -21,8 +23,18 @@ type Options struct {
 	Rules   cache.Rules
 	// Owner names this process as the owner of leases. It must differ from other processes' names.
 	Owner string
-	// MaxWaiters bounds the waiting clients, MaxWaitersPerObject those that wait for one object.
-	MaxWaiters, MaxWaitersPerObject int
+	// MaxWaiters bounds the waiting requests, MaxWaitersPerObject those that wait for one object,
+	// and MaxWaitersPerClient those of one client. Zero MaxWaitersPerClient is a fifth of
+	// MaxWaiters.
+	MaxWaiters, MaxWaitersPerObject, MaxWaitersPerClient int
+	// ColdRate bounds the copies that one client requests, per second, and ColdBurst those that it
+	// requests at once. ColdRatePerHost and ColdBurstPerHost bound the copies from one source host
+	// in the same way. A zero rate is no limit.
+	ColdRate, ColdBurst, ColdRatePerHost, ColdBurstPerHost int
+	// Gate keeps new copies from pools whose workers are far behind. Nil is always open.
+	Gate *Gate
+	// Now is the clock of the cold rates. Nil is [time.Now].
+	Now func() time.Time
 	// WarmRate bounds the copy requests of lists, per second. Zero is no limit.
 	WarmRate int
 	// VerifyEvery is the time between two verifications of one object, at least 1 ms. Zero verifies
@@ -47,9 +59,12 @@ type Group struct {
 	log     zerolog.Logger
 	now     func() time.Time
 
-	mu      sync.Mutex
-	flights map[string]*flight // by cache key
-	clients int                // of all flights
+	mu        sync.Mutex
+	flights   map[string]*flight // by cache key
+	clients   int                // of all flights
+	waiting   map[netip.Addr]int // their requests, by client
+	meanWait  time.Duration      // of the clients that left lately
+	admission admission
 
 	running  sync.WaitGroup
 	stopping chan struct{} // closed by Stop
@@ -57,23 +72,41 @@ type Group struct {
 }
 
 // limits bound the clients that wait.
-type limits struct{ all, perObject int }
+type limits struct{ all, perObject, perClient int }
+
+// defaultPerClient is the part of the waiting places that one client can take by default.
+const defaultPerClient = 5
+
+// meanWaitOver is how many clients Group.meanWait is the mean of, roughly.
+const meanWaitOver = 16
 
 // NewGroup returns a group without flights. It does no I/O. With VerifyEvery it starts goroutines,
 // which Stop ends.
 func NewGroup(o Options) *Group {
 	g := &Group{
-		cache:    o.Cache,
-		watcher:  o.Watcher,
-		queue:    guardedQueue{o.Queue, newBreaker[struct{}](o.Breakers.Changed("sqs"))},
-		rules:    o.Rules,
-		owner:    o.Owner,
-		pace:     rate.NewLimiter(rate.Inf, 1),
-		limits:   limits{o.MaxWaiters, o.MaxWaitersPerObject},
+		cache:   o.Cache,
+		watcher: o.Watcher,
+		queue:   guardedQueue{o.Queue, newBreaker[struct{}](o.Breakers.Changed("sqs"))},
+		rules:   o.Rules,
+		owner:   o.Owner,
+		pace:    rate.NewLimiter(rate.Inf, 1),
+		limits: limits{
+			all: o.MaxWaiters, perObject: o.MaxWaitersPerObject,
+			perClient: cmp.Or(o.MaxWaitersPerClient, max(1, o.MaxWaiters/defaultPerClient)),
+		},
+		admission: admission{
+			gate:    o.Gate,
+			clients: newBuckets[netip.Addr](o.ColdRate, o.ColdBurst, clientBuckets),
+			hosts:   newBuckets[string](o.ColdRatePerHost, o.ColdBurstPerHost, hostBuckets),
+			now:     o.Now,
+		},
 		log:      o.Log,
 		now:      time.Now,
 		flights:  map[string]*flight{},
 		stopping: make(chan struct{}),
+	}
+	if o.Now == nil {
+		g.admission.now = time.Now
 	}
 	if o.WarmRate > 0 {
 		g.pace.SetLimit(rate.Limit(o.WarmRate))

@@ -19,12 +19,19 @@ var (
 
 // Warm requests a copy that no client is waiting for: paced by WarmRate, and at low priority. Call
 // it if the object's entry is absent, or unknown because of redisErr. It returns the object's
-// entry, or [ErrNotRequested] if the group is stopping, ctx has ended, or the queue failed.
+// entry, or [ErrNotRequested] if the group is stopping, ctx has ended, or the queue failed. The
+// error is a [*LimitError] as well if the pool's gate is closed for lists.
 //
 // It holds no lease while it waits for its turn. A client of the object then requests the copy
 // itself, at once and at its own priority.
 func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entry, error) {
-	turn := func() error { return g.takeTurn(ctx) }
+	pass := func() error { return g.admission.gate.pass(t.Pool.ID(), forLists) }
+	turn := func() error {
+		if err := pass(); err != nil {
+			return err
+		}
+		return g.takeTurn(ctx)
+	}
 	a := g.ask(ctx, t, redisErr, demand{priority: queue.Low, turn: turn})
 	if errors.Is(a.queue, errNotYet) {
 		if err := g.waitTurn(ctx); err != nil {
@@ -32,7 +39,7 @@ func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entr
 		}
 		// The copy may have been requested or made meanwhile. After an error of redis, ask without
 		// a lease: the reply to Acquire may have been lost, and the lease would then be our own.
-		a = g.ask(ctx, t, a.redis, demand{priority: queue.Low})
+		a = g.ask(ctx, t, a.redis, demand{priority: queue.Low, turn: pass})
 	}
 	if a.queue != nil {
 		return cache.Entry{}, a.queue

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,6 +26,24 @@ func ClientAddr(remoteAddr string, forwardedFor []string, trustedHops int) (neti
 		return netip.Addr{}, false
 	}
 	return parseAddr(entry)
+}
+
+// ipv6Client is the length of the prefix that stands for an IPv6 client: one network has a /64, and
+// its hosts choose their addresses in it (https://www.rfc-editor.org/rfc/rfc4291#section-2.5.4).
+const ipv6Client = 64
+
+// Client returns the address that stands for a request's client in limits: its IPv4 address, or the
+// first address of its IPv6 /64. If [ClientAddr] does not know the address, Client returns that of
+// the connection's peer. It returns the zero address if that is no IP address.
+func Client(r *http.Request, trustedHops int) netip.Addr {
+	a, ok := ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"], trustedHops)
+	if !ok {
+		a, _ = ClientAddr(r.RemoteAddr, nil, 0)
+	}
+	if a.Is6() {
+		a = netip.PrefixFrom(a, ipv6Client).Masked().Addr()
+	}
+	return a
 }
 
 // nthFromRight returns the nth entry from the right, counted from 1, of the comma-separated entries

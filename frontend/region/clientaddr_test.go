@@ -1,6 +1,8 @@
 package region_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,6 +59,39 @@ func TestClientAddr(t *testing.T) {
 			if ok {
 				require.Equal(t, tc.want, got.String())
 			}
+		})
+	}
+}
+
+func TestClient(t *testing.T) {
+	for name, tc := range map[string]struct {
+		peer      string
+		forwarded []string
+		hops      int
+		want      string
+	}{
+		"peer":                             {"192.0.2.1:567", nil, 0, "192.0.2.1"},
+		"peer, and the client's own claim": {"192.0.2.1:567", []string{"198.51.100.7"}, 0, "192.0.2.1"},
+		"one proxy":                        {"192.0.2.1:567", []string{"198.51.100.7"}, 1, "198.51.100.7"},
+		"one proxy, and a claim":           {"192.0.2.1:567", []string{"203.0.113.9, 198.51.100.7"}, 1, "198.51.100.7"},
+		"two proxies":                      {"192.0.2.1:567", []string{"203.0.113.9, 198.51.100.7", "192.0.2.2"}, 2, "198.51.100.7"},
+		"fewer entries than proxies":       {"192.0.2.1:567", []string{"198.51.100.7"}, 2, "192.0.2.1"},
+		"an entry that is no address":      {"192.0.2.1:567", []string{"unknown"}, 1, "192.0.2.1"},
+		"no entry":                         {"192.0.2.1:567", nil, 1, "192.0.2.1"},
+		"IPv6: its /64":                    {"[2001:db8:1:2:3:4:5:6]:567", nil, 0, "2001:db8:1:2::"},
+		"the same /64":                     {"[2001:db8:1:2:ffff::1%eth0]:567", nil, 0, "2001:db8:1:2::"},
+		"another /64":                      {"[2001:db8:1:3::1]:567", nil, 0, "2001:db8:1:3::"},
+		"IPv4 in IPv6":                     {"[::ffff:192.0.2.1]:567", nil, 0, "192.0.2.1"},
+		"IPv6 behind a proxy":              {"192.0.2.1:567", []string{"2001:db8:1:2:3:4:5:6"}, 1, "2001:db8:1:2::"},
+		"no IP address":                    {"@", nil, 0, "invalid IP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.RemoteAddr = tc.peer
+			for _, line := range tc.forwarded {
+				r.Header.Add("X-Forwarded-For", line)
+			}
+			require.Equal(t, tc.want, region.Client(r, tc.hops).String())
 		})
 	}
 }

@@ -1,0 +1,66 @@
+package flight
+
+import (
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/time/rate"
+)
+
+// Sizes of the tables of buckets. A bucket takes about 190 bytes. A client or host whose bucket was
+// evicted gets a fresh one.
+const (
+	clientBuckets = 1 << 16
+	hostBuckets   = 1 << 13
+)
+
+// buckets holds a token bucket for each recent key. A token is one copy request. The caller
+// serializes the calls.
+type buckets[K comparable] struct {
+	rate  rate.Limit
+	burst int
+	table *otter.Cache[K, *rate.Limiter] // nil if there is no limit
+}
+
+// newBuckets returns full buckets of burst tokens that gain perSecond tokens a second. Zero
+// perSecond is no limit.
+func newBuckets[K comparable](perSecond, burst, size int) buckets[K] {
+	if perSecond == 0 {
+		return buckets[K]{}
+	}
+	return buckets[K]{
+		rate: rate.Limit(perSecond), burst: max(burst, 1),
+		table: otter.Must(&otter.Options[K, *rate.Limiter]{
+			MaximumSize: size,
+			Executor:    func(evict func()) { evict() }, // The table is within its bound after each call.
+		}),
+	}
+}
+
+// wait returns the time until take can take a token.
+func (b buckets[K]) wait(key K, now time.Time) time.Duration {
+	undo, wait := b.take(key, now)
+	if wait == 0 {
+		undo()
+	}
+	return wait
+}
+
+// take takes a token. If there is none, it takes nothing and returns the time until the next one.
+// undo returns the token at the time now.
+func (b buckets[K]) take(key K, now time.Time) (undo func(), wait time.Duration) {
+	if b.table == nil {
+		return func() {}, 0
+	}
+	bucket, ok := b.table.GetIfPresent(key)
+	if !ok {
+		bucket = rate.NewLimiter(b.rate, b.burst)
+		b.table.Set(key, bucket)
+	}
+	token := bucket.ReserveN(now, 1)
+	undo = func() { token.CancelAt(now) }
+	if wait = token.DelayFrom(now); wait > 0 {
+		undo()
+	}
+	return undo, wait
+}

@@ -1,0 +1,148 @@
+package flight
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+func address(n int) netip.Addr {
+	var a [4]byte
+	binary.BigEndian.PutUint32(a[:], uint32(n))
+	return netip.AddrFrom4(a)
+}
+
+// clock is a clock that stands still until it is set.
+type clock struct{ now time.Time }
+
+func (c *clock) sleep(d time.Duration) { c.now = c.now.Add(d) }
+
+func TestBuckets(t *testing.T) {
+	c := clock{time.Now()}
+	b := newBuckets[netip.Addr](50, 500, 100)
+	take := func(n int) time.Duration { _, wait := b.take(address(n), c.now); return wait }
+	for range 500 {
+		require.Zero(t, take(1), "the burst")
+	}
+	for range 3 { // What is refused costs nothing.
+		require.Equal(t, 20*time.Millisecond, take(1))
+	}
+	require.Zero(t, take(2), "another client has a bucket of its own")
+	c.sleep(5 * time.Millisecond)
+	require.Equal(t, 15*time.Millisecond, take(1))
+	c.sleep(15 * time.Millisecond)
+	require.Zero(t, take(1))
+	require.Positive(t, take(1))
+	c.sleep(time.Hour)
+	for range 500 {
+		require.Zero(t, take(1), "the bucket is full again, and no fuller than the burst")
+	}
+	require.Positive(t, take(1))
+
+	unlimited := newBuckets[netip.Addr](0, 1, 100)
+	for range 10_000 {
+		_, wait := unlimited.take(address(1), c.now)
+		require.Zero(t, wait)
+	}
+}
+
+// TestTableOfBucketsIsBounded takes tokens of a million clients, or of 200,000 with the race detector,
+// which makes each 20 times as slow.
+func TestTableOfBucketsIsBounded(t *testing.T) {
+	const bound = 16 << 20
+	retained := func(size, clients int) (bytes int64, entries int) {
+		b := newBuckets[netip.Addr](50, 500, size)
+		now := time.Now()
+		before := heap()
+		for i := range clients {
+			b.take(address(i), now)
+		}
+		b.table.CleanUp()
+		bytes = heap() - before
+		return bytes, b.table.EstimatedSize()
+	}
+	bytes, entries := retained(clientBuckets, manyClients)
+	t.Logf("%d bytes, %d entries", bytes, entries)
+	require.LessOrEqual(t, entries, clientBuckets)
+	require.Positive(t, entries)
+	require.Less(t, bytes, int64(bound))
+	bytes, _ = retained(1<<20, 120_000)
+	t.Logf("control: %d bytes", bytes)
+	require.Greater(t, bytes, int64(bound), "control: the measurement sees a table that is not bounded")
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestAdmission spends tokens of clients (a, b) and of hosts.
+func TestAdmission(t *testing.T) {
+	a, b := address(1), address(2)
+	pool := &Pool{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}}
+	for name, tc := range map[string]struct {
+		perClient, perHost int // Bursts.
+		requests           []struct {
+			payers []netip.Addr
+			url    string
+			want   Limit
+		}
+	}{
+		"a client at its limit takes no token of a host": {1, 2, []struct {
+			payers []netip.Addr
+			url    string
+			want   Limit
+		}{
+			{[]netip.Addr{a}, "https://one/1", None},
+			{[]netip.Addr{a}, "https://one/2", LimitClient},
+			{[]netip.Addr{a}, "https://one/3", LimitClient},
+			{[]netip.Addr{b}, "https://one/4", None},
+		}},
+		"a request that a host's limit refuses costs its client nothing": {2, 1, []struct {
+			payers []netip.Addr
+			url    string
+			want   Limit
+		}{
+			{[]netip.Addr{a}, "https://one/1", None},
+			{[]netip.Addr{a}, "https://one/2", LimitHost},
+			{[]netip.Addr{a}, "https://one:444/3", LimitHost}, // Ports are no way out.
+			{[]netip.Addr{a}, "https://two/1", None},
+			{[]netip.Addr{a}, "https://three/1", LimitClient},
+		}},
+		"any client of a flight pays": {1, 10, []struct {
+			payers []netip.Addr
+			url    string
+			want   Limit
+		}{
+			{[]netip.Addr{a}, "https://one/1", None},
+			{[]netip.Addr{a, b}, "https://one/2", None},
+			{[]netip.Addr{a, b}, "https://one/3", LimitClient},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := clock{time.Now()}
+			all := admission{
+				clients: newBuckets[netip.Addr](1, tc.perClient, 100), hosts: newBuckets[string](1, tc.perHost, 100),
+				now: func() time.Time { return c.now },
+			}
+			for _, r := range tc.requests {
+				err := all.request(NewTarget(pool, r.url), slices.Values(r.payers))
+				if r.want == None {
+					require.NoError(t, err, r.url)
+					continue
+				}
+				require.Equal(t, &LimitError{Limit: r.want, RetryAfter: time.Second}, err, r.url)
+			}
+		})
+	}
+}

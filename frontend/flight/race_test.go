@@ -1,0 +1,5 @@
+//go:build race
+
+package flight
+
+const manyClients = 200_000

@@ -1,0 +1,416 @@
+package frontend_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
+)
+
+// Addresses of clients.
+const (
+	alice = "192.0.2.1"
+	bob   = "192.0.2.2"
+)
+
+// fromHeader makes the header From the client's address.
+func fromHeader(o *options) {
+	o.ClientOf = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("From")) }
+}
+
+// frozen stops the clock of the cold rates.
+func frozen(o *options) {
+	now := time.Now()
+	o.flight.Now = func() time.Time { return now }
+}
+
+// cold returns the nth of many sources, and its path.
+func cold(n int) (source, path string) {
+	source = "https://example.com/cold/" + strconv.Itoa(n)
+	return source, "/v1/redirect/s3/us-west-2/" + url.QueryEscape(source)
+}
+
+func keyOf(url string) string {
+	return cache.Key("s3_us-west-2", storage.Object{Service: "s3", Region: "us-west-2", URL: url}.Hash())
+}
+
+// limited returns the values of cloud_mirror_limited_requests_total that are not zero, by limit. It
+// wants all limits.
+func limited(t *testing.T, r *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := r.Gather()
+	require.NoError(t, err)
+	found, nonzero := 0, map[string]float64{}
+	for _, f := range families {
+		if f.GetName() != "cloud_mirror_limited_requests_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			found++
+			if v := m.GetCounter().GetValue(); v > 0 {
+				nonzero[m.GetLabel()[0].GetValue()] = v
+			}
+		}
+	}
+	require.Equal(t, len(flight.AllLimits()), found, "limits that start at zero")
+	return nonzero
+}
+
+// fixedBacklog is the backlog of us-west-2.
+type fixedBacklog struct {
+	cache.Backlog
+	reads chan struct{}
+}
+
+func (b fixedBacklog) Backlogs(ctx context.Context, _ []string) (map[string]cache.Backlog, error) {
+	select {
+	case b.reads <- struct{}{}:
+	case <-ctx.Done():
+	}
+	return map[string]cache.Backlog{"s3_us-west-2": b.Backlog}, nil
+}
+
+// gate closes the pool us-west-2 for clients, or only for lists.
+func gate(t *testing.T, b cache.Backlog) func(o *options) {
+	t.Helper()
+	return func(o *options) {
+		reads := make(chan struct{})
+		o.flight.Gate = flight.NewGate(flight.GateOptions{
+			Backlogs: fixedBacklog{b, reads}, Pools: []string{"s3_us-west-2", "s3_us-east-1"}, MaxTasks: 1000, Log: zerolog.Nop(),
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		t.Cleanup(cancel)
+		go o.flight.Gate.Run(ctx)
+		for range 2 { // The second read begins after the first has closed the gate.
+			<-reads
+		}
+	}
+}
+
+// wait has a client wait for an object until the test ends.
+func (f *fixture) wait(t *testing.T, target, client string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	t.Cleanup(func() { cancel(); <-ended })
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, target+"?max_wait=1m", nil)
+	r.Header.Set("From", client)
+	go func() {
+		defer close(ended)
+		f.handler.ServeHTTP(httptest.NewRecorder(), r)
+	}()
+}
+
+func TestLimits(t *testing.T) {
+	_, first := cold(1)
+	_, second := cold(2)
+	type prepare func(*testing.T, *fixture)
+	ask := func(client string, targets ...string) prepare {
+		return func(t *testing.T, f *fixture) {
+			for _, target := range targets {
+				require.Equal(t, "Cached copy did not show up in 0s", f.ask(t, "GET", target+"?max_wait=0", "From", client).body["msg"], "control")
+			}
+		}
+	}
+	wait := func(client string, targets ...string) prepare {
+		return func(t *testing.T, f *fixture) {
+			for i, target := range targets {
+				f.wait(t, target, client)
+				require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == min(i+1, 2) }, 5*time.Second, time.Millisecond)
+			}
+		}
+	}
+	for name, tc := range map[string]struct {
+		edit       func(*options)
+		prepare    prepare
+		again      string // The path of the request, by alice; a new one if it is empty.
+		limit      string
+		status     int
+		retryAfter string
+		code, text string
+	}{
+		"copies of a client": {
+			edit:    func(o *options) { o.flight.ColdRate, o.flight.ColdBurst = 1, 2 },
+			prepare: ask(alice, first, second),
+			limit:   "client", status: 429, retryAfter: "1", code: "TooManyRequests", text: "This client requests new copies too fast",
+		},
+		"copies from a host": {
+			edit:    func(o *options) { o.flight.ColdRatePerHost, o.flight.ColdBurstPerHost = 1, 2 },
+			prepare: ask(bob, first, second),
+			limit:   "host", status: 503, retryAfter: "1", code: "ServiceUnavailable", text: "New copies from this host are requested too fast",
+		},
+		"backlog": {
+			edit:  gate(t, cache.Backlog{Tasks: 2000, Rate: 100}),
+			limit: "backlog", status: 503, retryAfter: "12", code: "ServiceUnavailable", text: "Too many copies wait to be made",
+		},
+		"waiters": {
+			edit:    func(o *options) { o.flight.MaxWaiters, o.flight.MaxWaitersPerObject = 2, 2 },
+			prepare: wait(bob, first, second),
+			limit:   "waiters", status: 503, retryAfter: "1", code: "ServiceUnavailable", text: "Too many clients wait for copies",
+		},
+		"waiters of a client": {
+			edit:    func(o *options) { o.flight.MaxWaitersPerClient = 2 },
+			prepare: wait(alice, first, second),
+			limit:   "waiters_per_client", status: 429, retryAfter: "1", code: "TooManyRequests", text: "Too many requests of this client wait for copies",
+		},
+		"waiters for an object": {
+			edit:    func(o *options) { o.flight.MaxWaitersPerObject = 1 },
+			prepare: wait(bob, first),
+			again:   first,
+			limit:   "waiters_per_object", status: 503, retryAfter: "1", code: "ServiceUnavailable", text: "Too many clients wait for this copy",
+		},
+	} {
+		for _, at := range []frontend.AtLimit{"", frontend.AtLimitSource, frontend.AtLimitRefuse} {
+			t.Run(name+", "+string(at), func(t *testing.T) {
+				var registry *prometheus.Registry
+				f := newFixture(t, fromHeader, frozen, tc.edit, func(o *options) {
+					o.MaxWait, o.AtLimit = time.Minute, at
+					registry = o.Registry
+				})
+				if tc.prepare != nil {
+					tc.prepare(t, f)
+				}
+				require.Empty(t, limited(t, registry))
+				puts := f.queue.requests(queue.Put)
+				wanted, target := cold(3)
+				if tc.again != "" {
+					wanted, target = cold(1)
+				}
+				for i := range 2 {
+					start := time.Now()
+					a := f.ask(t, "GET", target, "From", alice)
+					require.Less(t, time.Since(start), 10*time.Second, "the answer is not at once")
+					require.Equal(t, "cloud-mirror; fwd=miss", a.header.Get("Cache-Status"))
+					if at == frontend.AtLimitRefuse {
+						require.Equal(t, tc.status, a.status)
+						require.Equal(t, tc.retryAfter, a.header.Get("Retry-After"))
+						require.Equal(t, map[string]any{"code": tc.code, "message": tc.text + ", try again"}, a.body)
+						require.Empty(t, a.location)
+					} else {
+						require.Equal(t, 302, a.status)
+						require.Equal(t, wanted, a.location)
+						require.Equal(t, map[string]any{"url": wanted, "msg": tc.text}, a.body)
+					}
+					require.Equal(t, map[string]float64{tc.limit: float64(i + 1)}, limited(t, registry))
+				}
+				require.Equal(t, puts, f.queue.requests(queue.Put), "requested")
+				if tc.again == "" {
+					e, err := f.cache.Get(t.Context(), keyOf(wanted))
+					require.NoError(t, err)
+					require.Equal(t, cache.Absent, e.State, "a lease is left behind")
+				}
+			})
+		}
+	}
+}
+
+// TestNoLimitButOfNewCopies lets a client that is at its limit, whose host is at its limit and whose
+// pool's gate is closed request everything that needs no new copy.
+func TestNoLimitButOfNewCopies(t *testing.T) {
+	r := cachetest.Rules()
+	for name, edit := range map[string]func(*options){
+		"client":  func(o *options) { o.flight.ColdRate, o.flight.ColdBurst = 1, 1 },
+		"host":    func(o *options) { o.flight.ColdRatePerHost, o.flight.ColdBurstPerHost = 1, 1 },
+		"backlog": gate(t, cache.Backlog{Tasks: 2000}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, fromHeader, frozen, edit)
+			running, first := cold(1)
+			if name != "backlog" {
+				f.ask(t, "GET", first+"?max_wait=0", "From", alice) // Spends the token.
+			} else {
+				f.put(t, cache.Entry{}) // Nothing to spend.
+				_, _, err := f.cache.Acquire(t.Context(), keyOf(running), cachetest.Rules().Pending(time.Now(), "another", 0, -1))
+				require.NoError(t, err)
+			}
+			refused := func() {
+				t.Helper()
+				_, target := cold(2)
+				a := f.ask(t, "GET", target, "From", alice)
+				require.NotContains(t, a.body["msg"], "did not show up", "control: a new copy is limited")
+			}
+			refused()
+			for range 20 {
+				f.put(t, r.Present(time.Now(), time.Time{}, ""))
+				require.Equal(t, copyURL("GET"), f.ask(t, "GET", path(""), "From", alice).location, "a hit")
+			}
+			require.Equal(t, "Cached copy did not show up in 0s", f.ask(t, "GET", first+"?max_wait=0", "From", alice).body["msg"], "a copy that is being made")
+			_, err := f.cache.Purge(t.Context(), key())
+			require.NoError(t, err)
+			f.put(t, r.Failed(time.Now(), cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true}))
+			require.Equal(t, 404, f.ask(t, "GET", path(""), "From", alice).status, "an error that is known")
+			refused()
+		})
+	}
+}
+
+// A copy that redis has lost is no new copy: a gate and a host's limit must not hide it.
+func TestLostEntriesAreNotLimited(t *testing.T) {
+	for name, edit := range map[string]func(*options){
+		"host":    func(o *options) { o.flight.ColdRatePerHost, o.flight.ColdBurstPerHost = 1, 1 },
+		"backlog": gate(t, cache.Backlog{Tasks: 2000}),
+		"client":  func(o *options) { o.flight.ColdRate, o.flight.ColdBurst = 1, 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, fromHeader, frozen, edit)
+			f.store(t, "0")
+			if name == "host" {
+				_, target := cold(1)
+				f.ask(t, "GET", target+"?max_wait=0", "From", alice)
+			}
+			for range 3 { // No backfill costs a token.
+				require.Equal(t, copyURL("GET"), f.ask(t, "GET", path(""), "From", alice).location)
+				_, err := f.cache.Drop(t.Context(), key(), mustGet(t, f))
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+func mustGet(t *testing.T, f *fixture) cache.Entry {
+	t.Helper()
+	e, err := f.cache.Get(t.Context(), key())
+	require.NoError(t, err)
+	require.Equal(t, cache.Present, e.State)
+	return e
+}
+
+// heldBucket blocks HEADs of one object until free is closed.
+type heldBucket struct {
+	*storagetest.Memory
+	free chan struct{}
+}
+
+func (b heldBucket) Head(ctx context.Context, key string) (storage.Stored, error) {
+	if key == object().Key() {
+		<-b.free
+	}
+	return b.Memory.Head(ctx, key)
+}
+
+// A client at its limit must not send others to the source who want the same object: any of them
+// pays.
+func TestClientAtItsLimitStopsNoOther(t *testing.T) {
+	for name, joined := range map[string]bool{"another client joins": true, "control: alone": false} {
+		t.Run(name, func(t *testing.T) {
+			free := make(chan struct{})
+			var registry *prometheus.Registry
+			f := newFixture(t, fromHeader, frozen, func(o *options) {
+				o.flight.ColdRate, o.flight.ColdBurst, o.MaxWait = 1, 1, time.Minute
+				o.flight.Pools[0].Bucket = heldBucket{&storagetest.Memory{}, free}
+				registry = o.Registry
+			})
+			f.queue.copy = func(r queue.Request) {
+				_ = f.cache.Put(context.Background(), keyOf(r.URL), 0, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+			}
+			locations := make(chan string, 2)
+			get := func(client string, waiting float64) {
+				r := httptest.NewRequest(http.MethodGet, path(""), nil)
+				r.Header.Set("From", client)
+				go func() {
+					w := httptest.NewRecorder()
+					f.handler.ServeHTTP(w, r)
+					locations <- w.Header().Get("Location")
+				}()
+				require.Eventually(t, func() bool { return gauge(t, registry, "cloud_mirror_waiting_clients") == waiting }, 5*time.Second, time.Millisecond)
+			}
+			// Alice has a token when her flight starts, and none when its copy would be requested.
+			get(alice, 1)
+			_, other := cold(1)
+			require.NotContains(t, f.ask(t, "GET", other, "From", alice).raw, "msg")
+			if joined {
+				get(bob, 2)
+			}
+			close(free)
+			if !joined {
+				require.Equal(t, source, <-locations)
+				require.Equal(t, 1, f.queue.requests(queue.Put))
+				return
+			}
+			require.Equal(t, copyURL("GET"), <-locations)
+			require.Equal(t, copyURL("GET"), <-locations)
+			_, another := cold(2)
+			require.Equal(t, "This client requests new copies too fast", f.ask(t, "GET", another, "From", bob).body["msg"], "bob has paid")
+		})
+	}
+}
+
+func gauge(t *testing.T, r *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	require.Fail(t, "no such metric", name)
+	return 0
+}
+
+// Only the process that requests the copy spends a token.
+func TestCopyRequestOfAnotherFrontEndCostsNothing(t *testing.T) {
+	limit := func(o *options) { o.flight.ColdRate, o.flight.ColdBurst = 1, 1 }
+	first := newFixture(t, fromHeader, frozen, limit)
+	second := newFixture(t, fromHeader, frozen, limit, func(o *options) { o.share(first) })
+	const timeout = "Cached copy did not show up in 0s"
+	_, one := cold(1)
+	_, two := cold(2)
+	_, three := cold(3)
+	require.Equal(t, timeout, first.ask(t, "GET", one+"?max_wait=0", "From", alice).body["msg"])
+	require.Equal(t, timeout, second.ask(t, "GET", one+"?max_wait=0", "From", alice).body["msg"])
+	require.Equal(t, timeout, second.ask(t, "GET", two+"?max_wait=0", "From", alice).body["msg"], "the token is still there")
+	require.NotEqual(t, timeout, second.ask(t, "GET", three+"?max_wait=0", "From", alice).body["msg"], "control: it is spent now")
+}
+
+// A client that leaves at once pays nevertheless.
+func TestClientThatLeavesPays(t *testing.T) {
+	f := newFixture(t, frozen, func(o *options) { o.flight.ColdRate, o.flight.ColdBurst, o.MaxWait = 1, 1, time.Minute })
+	f.leave(t, "GET", path(""))
+	require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
+	source, target := cold(1)
+	require.Equal(t, source, f.ask(t, "GET", target).location)
+	require.Equal(t, 1, f.queue.requests(queue.Put))
+}
+
+// A list is not limited by client or host, but by the gate, which closes for it at half the limit.
+func TestLimitsOfLists(t *testing.T) {
+	const list = `{"urls":["https://example.com/1","https://example.com/2","https://example.com/3"],"regions":["us-west-2"]}`
+	post := func(f *fixture) string {
+		r := httptest.NewRequest(http.MethodPost, "/v1/copies", strings.NewReader(list))
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		return w.Body.String()
+	}
+	f := newFixture(t, frozen, func(o *options) {
+		o.flight.ColdRate, o.flight.ColdBurst, o.flight.ColdRatePerHost, o.flight.ColdBurstPerHost = 1, 1, 1, 1
+	})
+	require.Equal(t, 3, strings.Count(post(f), `"status":"pending"`))
+	require.Equal(t, 3, f.queue.requests(queue.Put))
+
+	var registry *prometheus.Registry
+	f = newFixture(t, fromHeader, gate(t, cache.Backlog{Tasks: 600}), func(o *options) { registry = o.Registry })
+	_, target := cold(1)
+	require.Equal(t, "Cached copy did not show up in 0s", f.ask(t, "GET", target+"?max_wait=0", "From", alice).body["msg"], "open for clients")
+	require.Equal(t, 3, strings.Count(post(f), `"code":"ServiceUnavailable","message":"Too many copies wait to be made, try again"`))
+	require.Equal(t, 1, f.queue.requests(queue.Put))
+	require.Equal(t, map[string]float64{"backlog": 3}, limited(t, registry))
+}
