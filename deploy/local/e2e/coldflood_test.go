@@ -1,0 +1,166 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+// clientAt returns a client with an address, such as 127.0.0.2. It follows no redirects.
+func clientAt(t *testing.T, address string) *http.Client {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 100}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+}
+
+// plainBinary builds the product without the race detector, for tests that measure time.
+func plainBinary(t *testing.T) string {
+	t.Helper()
+	root, err := stack.FindRoot(".")
+	require.NoError(t, err)
+	binary := filepath.Join(t.TempDir(), "cloud-mirror")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return binary
+}
+
+// latencies are the times of cold requests that led to a copy, and the number of those that did
+// not.
+type latencies struct {
+	mu     sync.Mutex
+	took   []time.Duration
+	failed int
+}
+
+func (l *latencies) add(took time.Duration, isCopy bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !isCopy {
+		l.failed++
+	}
+	l.took = append(l.took, took)
+}
+
+func (l *latencies) max() time.Duration { return slices.Max(l.took) }
+
+func (l *latencies) String() string {
+	slices.Sort(l.took)
+	return fmt.Sprintf("%d requests, p50 %s, max %s, %d without a copy", len(l.took), l.took[len(l.took)/2], l.max(), l.failed)
+}
+
+// requestEvery requests new objects of s at the front end, one in each period, and waits for all
+// answers.
+func requestEvery(t *testing.T, c *http.Client, frontEnd string, s *source, period time.Duration, n int) *latencies {
+	t.Helper()
+	var all sync.WaitGroup
+	l := &latencies{}
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for range n {
+		<-ticker.C
+		all.Go(func() {
+			target := "http://" + frontEnd + "/v1/redirect/s3/" + west + "/" + url.QueryEscape(s.object())
+			start := time.Now()
+			resp, err := c.Get(target)
+			if err != nil {
+				l.add(time.Since(start), false)
+				return
+			}
+			resp.Body.Close()
+			l.add(time.Since(start), strings.HasPrefix(resp.Header.Get("Location"), sys.S3Endpoint(west)))
+		})
+	}
+	all.Wait()
+	return l
+}
+
+// TestColdFloodOfOneClient has one client request 5,000 variants of one URL in 20 s. Another client
+// requests new objects meanwhile, and must get their copies as if it was alone.
+func TestColdFloodOfOneClient(t *testing.T) {
+	const (
+		variants = 5000
+		during   = 20 * time.Second
+		// A part of the 40 copies a second that this stack can make. The defaults suit larger ones.
+		rate, burst = 10, 20
+	)
+	for _, w := range workers() {
+		pause(t, w)
+	}
+	binary := plainBinary(t)
+	config := editedConfig(t, func(settingsTree) {})
+	quietLog := "CLOUD_MIRROR_LOG_LEVEL=info"
+	worker := startProcess(t, "flooded-worker", binary, strings.Fields("worker --pool s3_"+west+" --config "+config), quietLog)
+	frontEnd := startProcess(t, "flooded-frontend", binary, strings.Fields("frontend --config "+config), quietLog,
+		fmt.Sprintf("CLOUD_MIRROR_FRONTEND_COLD_RATE=%d", rate), fmt.Sprintf("CLOUD_MIRROR_FRONTEND_COLD_BURST=%d", burst))
+	flooded, other := newSource(t, 1000, nil), newSource(t, 1000, nil)
+	flooder, neighbour := clientAt(t, "127.0.0.2"), clientAt(t, "127.0.0.3")
+
+	alone := requestEvery(t, neighbour, frontEnd.listen, other, 250*time.Millisecond, 20)
+	t.Logf("alone: %s", alone)
+	require.Zero(t, alone.failed)
+
+	ctx, cancel := context.WithTimeout(t.Context(), during+deadline)
+	defer cancel()
+	var flood sync.WaitGroup
+	var errors, number atomic.Int64
+	object := flooded.object()
+	start := time.Now()
+	for range 50 {
+		flood.Go(func() {
+			period := time.NewTicker(during / (variants / 50))
+			defer period.Stop()
+			for range variants / 50 {
+				<-period.C
+				n := number.Add(1)
+				target := "http://" + frontEnd.listen + "/v1/redirect/s3/" + west + "/" + url.QueryEscape(fmt.Sprintf("%s&n=%d", object, n)) + "?max_wait=0"
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+				if err != nil {
+					errors.Add(1)
+					return
+				}
+				resp, err := flooder.Do(req)
+				if err != nil {
+					errors.Add(1)
+					continue
+				}
+				resp.Body.Close()
+			}
+		})
+	}
+	beside := requestEvery(t, neighbour, frontEnd.listen, other, 500*time.Millisecond, 40)
+	flood.Wait()
+	took := time.Since(start)
+	limited := metricAt(t, "cloud_mirror_limited_requests_total", "http://"+frontEnd.admin)
+	t.Logf("beside the flood of %s: %s; %v of %d variants limited, %d errors", took, beside, limited, variants, errors.Load())
+	require.Zero(t, beside.failed, "the other client did not get its copies")
+	require.LessOrEqual(t, beside.max(), 2*alone.max()+time.Second)
+	require.Zero(t, errors.Load())
+	require.Positive(t, limited)
+	eventually(t, func() bool {
+		handled := metricAt(t, "cloud_mirror_messages_total", "http://"+worker.admin)
+		return handled == float64(flooded.count(http.MethodGet)+other.count(http.MethodGet))
+	}, "all that is requested is copied")
+	copies := float64(flooded.count(http.MethodGet))
+	require.LessOrEqual(t, copies, burst+rate*took.Seconds()+1)
+	require.GreaterOrEqual(t, copies, float64(burst), "control: requests within the limit are copied")
+}

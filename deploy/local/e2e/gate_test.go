@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestGateOnTheBacklog stops all copying while the bridge runs. Once more tasks wait in Temporal than
+// the front end allows, new objects lead to the source within a second. When a worker runs again,
+// new objects are copied again.
+func TestGateOnTheBacklog(t *testing.T) {
+	const tooMany = 20
+	s := newSource(t, 1000, nil)
+	cached := s.object()
+	requireCopy(t, s, west, ask(t, west, cached, ""))
+	for _, w := range workers() {
+		pause(t, w)
+	}
+	config := editedConfig(t, func(settingsTree) {})
+	bridge := startProcess(t, "gate-bridge", sys.Binary(), strings.Fields("worker --no-copy --config "+config))
+	frontEnd := startProcess(t, "gate-frontend", sys.Binary(), strings.Fields("frontend --config "+config),
+		fmt.Sprintf("CLOUD_MIRROR_FRONTEND_MAX_BACKLOG=%d", tooMany))
+	request := func(object, query string) answer {
+		return do(t, http.MethodGet, "http://"+frontEnd.listen+"/v1/redirect/s3/"+west+"/"+url.QueryEscape(object)+query, "")
+	}
+	const limited = "Too many copies wait to be made"
+
+	waiting, last := 0, ""
+	start := time.Now()
+	eventually(t, func() bool {
+		last = s.object()
+		a := request(last, "?max_wait=0")
+		require.Equal(t, last, a.location)
+		if a.body.Msg == limited {
+			return true
+		}
+		require.Equal(t, "Cached copy did not show up in 0s", a.body.Msg, "control: the gate is open")
+		waiting++
+		return false
+	}, "a new object leads to the source")
+	t.Logf("the gate closed after %d requests and %s", waiting, time.Since(start))
+	require.Greater(t, waiting, tooMany)
+	require.Greater(t, metricAt(t, "cloud_mirror_backlog_tasks", "http://"+bridge.admin), float64(tooMany))
+	before := metricAt(t, "cloud_mirror_limited_requests_total", "http://"+frontEnd.admin)
+	for range 5 {
+		object := s.object()
+		a := request(object, "")
+		require.Equal(t, object, a.location)
+		require.Equal(t, limited, a.body.Msg)
+		require.Less(t, a.took, time.Second)
+	}
+	require.InDelta(t, 5, metricAt(t, "cloud_mirror_limited_requests_total", "http://"+frontEnd.admin)-before, 0)
+	requireCopy(t, s, west, request(cached, ""))
+
+	copies := 1 + waiting
+	require.Equal(t, 1, s.count(http.MethodGet))
+	startProcess(t, "gate-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --no-bridge --config "+config))
+	eventually(t, func() bool { return s.count(http.MethodGet) >= copies }, "the copies that wait are made")
+	eventually(t, func() bool { return request(s.object(), "").isCopy() }, "new objects are copied again")
+	status := sys.FrontEndURLs()[0] + "/v1/status/s3/" + west + "/" + url.QueryEscape(last)
+	require.Equal(t, "absent", do(t, http.MethodGet, status, "").body.Status, "nothing was requested while the gate was closed")
+}
