@@ -46,7 +46,7 @@ func TestBreakerClosesWhenRedisAnswers(t *testing.T) {
 	f := newFreezer(t, raw(t).Options().Addr)
 	open := make(chan bool, 100)
 	c, err := cache.Open("redis://"+f.Addr().String(), cache.Options{
-		Timeout: 50 * time.Millisecond, OnBreaker: func(isOpen bool) { open <- isOpen }, Undecodable: func() {},
+		Timeout: 500 * time.Millisecond, OnBreaker: func(isOpen bool) { open <- isOpen }, Undecodable: func() {},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
