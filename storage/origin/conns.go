@@ -2,6 +2,7 @@ package origin
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -22,6 +23,9 @@ const (
 const (
 	// firstPatience is how long a first request waits for a connection.
 	firstPatience = 2 * time.Second
+	// congestedAfter is how long the first request in a queue has waited if the host is congested.
+	// Then at most a quarter of the limit waits for connections for first requests.
+	congestedAfter = time.Second
 	// growAfter is how many ranges a host must serve, for each connection that it is allowed,
 	// before it is tried with one more.
 	growAfter = 16
@@ -53,7 +57,14 @@ type gate struct {
 	drops           int // How often the limit was lowered
 	served          int // Ranges served since the limit changed
 	refusedAt       time.Time
-	waiting         []chan struct{} // The first enters next
+	waiting         []*turn // The first enters next
+}
+
+// turn is a request that waits.
+type turn struct {
+	enter    chan struct{} // Closed when the request may enter
+	since    time.Time
+	inFlight int // The gate's, when the request entered; set before enter is closed
 }
 
 // slot is the right to have one request in flight. Nil is a slot without limits.
@@ -62,6 +73,7 @@ type slot struct {
 	key            gateKey
 	gate           *gate
 	started, drops int // The gate's, when the request started
+	inFlight       int // The gate's, when the request started; the request is one of them
 	crowded        bool
 	once           sync.Once
 }
@@ -70,23 +82,32 @@ func newConns(most int) *conns {
 	return &conns{most: most, now: time.Now, gates: map[gateKey]*gate{}}
 }
 
-// acquire waits for a slot, in the order of the calls. It fails with ctx's error.
+// errCongested is the error of a first request to a host at which many wait in vain already.
+var errCongested = errors.New("too many requests wait for the host")
+
+// acquire waits for a slot, in the order of the calls. It fails with ctx's error, or with
+// errCongested.
 func (c *conns) acquire(ctx context.Context, host string, b budget) (*slot, error) {
 	key := gateKey{host, b}
 	c.mu.Lock()
 	g := c.gate(key)
+	var entry *turn
 	if g.inFlight >= g.limit || len(g.waiting) > 0 {
-		turn := make(chan struct{})
-		g.waiting = append(g.waiting, turn)
+		if b == firsts && c.congested(g) {
+			c.mu.Unlock()
+			return nil, errCongested
+		}
+		entry = &turn{enter: make(chan struct{}), since: c.now()}
+		g.waiting = append(g.waiting, entry)
 		c.admit(key, g) // The limit may just have been forgotten
 		c.mu.Unlock()
 		select {
-		case <-turn:
+		case <-entry.enter:
 			c.mu.Lock()
 		case <-ctx.Done():
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if i := slices.Index(g.waiting, turn); i >= 0 {
+			if i := slices.Index(g.waiting, entry); i >= 0 {
 				g.waiting = slices.Delete(g.waiting, i, i+1)
 			} else {
 				g.inFlight-- // It was admitted meanwhile
@@ -96,10 +117,20 @@ func (c *conns) acquire(ctx context.Context, host string, b budget) (*slot, erro
 		}
 	} else {
 		g.inFlight++
+		entry = &turn{inFlight: g.inFlight}
 	}
 	defer c.mu.Unlock()
 	g.started++
-	return &slot{conns: c, key: key, gate: g, started: g.started, drops: g.drops, crowded: g.inFlight > 1}, nil
+	return &slot{
+		conns: c, key: key, gate: g, started: g.started, drops: g.drops, inFlight: entry.inFlight, crowded: g.inFlight > 1,
+	}, nil
+}
+
+// congested reports whether a further request would wait in vain, and keep others out of the worker.
+// c.mu is held.
+func (c *conns) congested(g *gate) bool {
+	n := len(g.waiting)
+	return n > 0 && n >= c.most/4 && c.now().Sub(g.waiting[0].since) >= congestedAfter
 }
 
 // gate returns the gate of a key. c.mu is held.
@@ -131,9 +162,10 @@ func (c *conns) sweep() {
 // admit lets waiting requests in, and forgets a gate without any use. c.mu is held.
 func (c *conns) admit(key gateKey, g *gate) {
 	for g.inFlight < g.limit && len(g.waiting) > 0 {
-		close(g.waiting[0])
-		g.waiting = g.waiting[1:]
 		g.inFlight++
+		g.waiting[0].inFlight = g.inFlight
+		close(g.waiting[0].enter)
+		g.waiting = g.waiting[1:]
 	}
 	if g.inFlight == 0 && len(g.waiting) == 0 && g.limit == c.most {
 		delete(c.gates, key)
@@ -153,16 +185,18 @@ func (s *slot) release() {
 	})
 }
 
-// refused halves the host's limit, because the host refused this request. It reports whether other
-// requests were in flight, so that a later try may succeed. Requests that started before the limit
-// was lowered last don't lower it again. Call it before release.
+// refused lowers the host's limit, because the host refused this request, to half of the requests
+// that were in flight with it. These are those at its start or those of now, whichever are more: the
+// others of its round may have ended meanwhile. It reports whether there were others, so that a
+// later try may succeed. Requests that started before the limit was lowered last don't lower it
+// again. Call it before release.
 func (s *slot) refused() (crowded bool) {
 	c, g := s.conns, s.gate
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	crowded = s.crowded || g.inFlight > 1 || g.started != s.started || g.drops != s.drops
 	if crowded && g.drops == s.drops {
-		g.limit = max(1, min(g.limit, g.inFlight)/2)
+		g.limit = max(1, min(g.limit, max(s.inFlight, g.inFlight))/2)
 		g.drops++
 	}
 	g.served, g.refusedAt = 0, c.now()

@@ -151,6 +151,33 @@ func TestBudgetsAndHostsAreIndependent(t *testing.T) {
 	})
 }
 
+// TestCongestedHost: while first requests wait in vain, only a few of them wait.
+func TestCongestedHost(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newConns(8)
+		var all []*caller
+		for range 8 + 3 {
+			all = append(all, call(t, c, host, firsts))
+		}
+		require.Len(t, admitted(all), 8)
+		pass(congestedAfter)
+		late := call(t, c, host, firsts)
+		require.ErrorIs(t, late.err, errCongested)
+		for _, ok := range []*caller{call(t, c, "other.example", firsts), call(t, c, host, bulk)} { // Positive control
+			require.NoError(t, ok.err)
+			ok.slot.release()
+		}
+		release(all[:2])
+		require.Len(t, admitted(all), 10)
+		again := call(t, c, host, firsts) // Fewer than a quarter of the limit wait
+		release(all[2:10])
+		release(all[10:])
+		require.Len(t, admitted([]*caller{again}), 1)
+		release([]*caller{again})
+		requireIdle(t, c)
+	})
+}
+
 func TestCancelledWaiterLeavesTheQueue(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := newConns(1)

@@ -63,6 +63,20 @@ func TestRefusals(t *testing.T) {
 			require.True(t, wave[7].slot.refused())
 			release(wave)
 		}, 4},
+		{"the last of a wave, after the others", func(t *testing.T, c *conns) {
+			wave := calls(t, c, 8)
+			release(wave[:7])
+			require.True(t, wave[7].slot.refused(), "eight were in flight when it started")
+			release(wave[7:])
+		}, 4},
+		{"two of a wave are left", func(t *testing.T, c *conns) {
+			wave := calls(t, c, 8)
+			release(wave[2:])
+			late := calls(t, c, 1)
+			require.True(t, wave[0].slot.refused(), "it started alone")
+			require.True(t, late[0].slot.refused(), "of the same round")
+			release(append(late, wave[:2]...))
+		}, 1},
 		{"a wave below the limit", func(t *testing.T, c *conns) {
 			lower(t, c, 6)
 		}, 3},
@@ -89,9 +103,9 @@ func TestRefusals(t *testing.T) {
 			require.True(t, wave[7].slot.refused(), "of the old wave")
 			release(wave[5:])
 			require.Equal(t, 4, c.gates[gateKey{host, bulk}].limit)
-			require.True(t, next[0].slot.refused(), "of the new wave")
+			require.True(t, next[0].slot.refused(), "of the new wave, which started beside three of the old one")
 			release(next)
-		}, 1},
+		}, 2},
 		{"requests that waited are of the next wave", func(t *testing.T, c *conns) {
 			wave := calls(t, c, 12)
 			for _, r := range wave[:8] {

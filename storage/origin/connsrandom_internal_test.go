@@ -43,6 +43,7 @@ func compareWithModel(t *testing.T, random *rand.Rand) {
 	limit, served := most, 0        // The model's
 	var in, queue []*caller         // In flight and waiting, the first in the order of their calls
 	wave := map[*caller]int{}       // The number of drops at admission
+	with := map[*caller]int{}       // How many were in flight with it at its admission
 	var drops int                   // So far
 	refused := time.Now()           // The last refusal
 	alone := map[*caller]struct{}{} // No other request was in flight at any time
@@ -56,6 +57,7 @@ func compareWithModel(t *testing.T, random *rand.Rand) {
 			}
 			wave[r] = drops
 			in = append(in, r)
+			with[r] = len(in)
 		}
 	}
 	for range 300 {
@@ -78,7 +80,7 @@ func compareWithModel(t *testing.T, random *rand.Rand) {
 			_, lonely := alone[r]
 			require.Equal(t, !lonely, r.slot.refused())
 			if !lonely && wave[r] == drops {
-				limit = max(1, min(limit, len(in))/2)
+				limit = max(1, min(limit, max(with[r], len(in)))/2)
 				drops++
 			}
 			served, refused = 0, time.Now()

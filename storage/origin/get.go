@@ -19,7 +19,7 @@ import (
 // body as well. The caller closes the body.
 //
 // First waits at most 2 s for one of the connections that are reserved for first requests, and then
-// fails with ClassBusy.
+// fails with ClassBusy. It does so at once while many first requests to the host wait in vain.
 //
 // Errors, the body's included, are *Error, or the context's error, wrapped, if the caller's context
 // is done.
