@@ -36,6 +36,8 @@ type Cache interface {
 type Observer interface {
 	Copied(pool string, bytes int64, took time.Duration)
 	Failed(pool, class string)
+	// HandedBack counts an attempt that ended because the copy has to wait for its turn.
+	HandedBack(pool string)
 	// Unmirrorable counts an object that is not copied for a while, because its copies failed in the
 	// same way again and again.
 	Unmirrorable(pool, class string)

@@ -23,6 +23,8 @@
 //     AbortUpload.
 //   - On servers with conditional writes, a copy never overwrites a newer copy, nor an object that
 //     it has not seen.
+//   - An attempt that was handed over, that an operator paused, or that waited for its turn uses up
+//     none of the attempts of its copy. An attempt whose worker died does.
 //   - No copy fails because redis is down. Only UpdateCache fails then, and the next client's
 //     request HEADs the bucket.
 //
@@ -35,6 +37,19 @@
 //
 // 2026-11-25: a copy that the bucket deletes too soon is recorded as a failure. Clients that wait would
 // otherwise request one copy after the other.
+//
+// 2026-11-25: the activity counts its attempts, not the server. StreamCopy's retry policies have no
+// limit, and [Progress].Free counts the attempts that used up none. So the activity knows how many
+// failed: all attempts less the free ones. It ends its series after [MaxAttempts] by a non-retryable
+// error with [Failure].Exhausted, which the workflow takes like a series that the server ended. The
+// alternative was that the workflow schedules StreamCopy again after each wait. It costs six events of
+// the history each time, and a copy may wait for hours. Recorded histories replay, since a policy is
+// no command. An activity that an earlier build scheduled keeps its limit of eight. Workers of earlier
+// builds never end a series without a limit, so a rollback needs the open runs terminated.
+//
+// 2026-11-25: a copy that waits for its turn hands its task back after 2 s. A slot supplier of
+// Temporal knows nothing of a task's source, so a worker accepts four times as many tasks as copies
+// may run, and [copier.Budget] decides which of them run.
 //
 // 2026-11-25: HeadSource no longer HEADs the source, although its name says so: the name is in every
 // history. The size decides the task queue, and a body can't pass from one activity to the next. So

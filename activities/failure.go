@@ -27,9 +27,13 @@ type Failure struct {
 	// Repeats is set if the attempt before failed in the same way: no client should wait for another
 	// attempt.
 	Repeats bool `json:"repeats,omitempty"`
-	// RetryAfter is the delay until the next try that the source requested, in nanoseconds.
+	// RetryAfter is the delay until the next try, in nanoseconds: the delay that the source requested,
+	// or the pause of a copy that waits for its turn.
 	RetryAfter time.Duration `json:"retryAfter,omitempty"`
-	Text       string        `json:"text"`
+	// Exhausted is set if the series of attempts ends because it has used them all up. The error is
+	// non-retryable then, but a series that stored more than the one before is worth another one.
+	Exhausted bool   `json:"exhausted,omitempty"`
+	Text      string `json:"text"`
 }
 
 // The error classes that are not an [origin.Class].
@@ -37,7 +41,9 @@ const (
 	ClassChanged   = "SourceChanged"  // The source changed since HeadSource; of builds before 2026-11-25
 	ClassPurged    = "Purged"         // The object was purged while the copy was made
 	ClassStalled   = "SourceStalled"  // The source sent nothing, or too little, for too long
+	ClassTooSlow   = "SourceTooSlow"  // The source stays below the minimum average rate
 	ClassHandover  = "HandedOver"     // The worker stopped or could not heartbeat; another attempt resumes
+	ClassTurn      = "WaitsForTurn"   // The copy waited in vain for memory, disk or a slot, or gave one back
 	ClassStorage   = "StorageFailed"  // The bucket refused a request or did not answer
 	ClassRejected  = "BucketRejected" // The bucket rejected the complete object, or stored another one
 	ClassCache     = "CacheFailed"    // Redis did not answer
@@ -76,6 +82,10 @@ func failure(err error) Failure {
 	switch {
 	case errors.Is(err, cache.ErrPurged):
 		f.Class, f.Permanent = ClassPurged, true
+	case errors.Is(err, copier.ErrTurn):
+		f.Class = ClassTurn
+	case errors.Is(err, copier.ErrTooSlow):
+		f.Class = ClassTooSlow
 	case errors.Is(err, copier.ErrStalled):
 		f.Class = ClassStalled
 	case errors.Is(err, errHandover), errors.Is(err, errHeartbeat):
@@ -98,6 +108,21 @@ func failure(err error) Failure {
 		f.Text = strings.ToValidUTF8(f.Text[:maxErrorText], "")
 	}
 	return f
+}
+
+// final reports whether no attempt follows the failure. A slow source would only hold a slot again.
+func (f Failure) final() bool {
+	return f.Permanent || f.Class == ClassTooSlow
+}
+
+// free reports whether the attempt used up none of the attempts of its series: the copy itself did
+// not fail.
+func (f Failure) free() bool {
+	switch f.Class {
+	case ClassHandover, ClassTurn, string(origin.ClassBusy):
+		return true
+	}
+	return false
 }
 
 // toTemporal returns an application error of Temporal. Its type is the error class, its details are

@@ -2,11 +2,13 @@ package activities
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
@@ -38,9 +40,11 @@ func TestNextRow(t *testing.T) {
 		"handover":                {FailureRow{truncated, 3, before, 7}, ClassHandover, 7, FailureRow{truncated, 3, before, 7}},
 		"handover, more stored":   {FailureRow{truncated, 3, before, 7}, ClassHandover, 9, FailureRow{truncated, 3, before, 7}},
 		"handover first":          {FailureRow{}, ClassHandover, 9, FailureRow{}},
+		"waits for its turn":      {FailureRow{truncated, 3, before, 7}, ClassTurn, 7, FailureRow{truncated, 3, before, 7}},
+		"busy":                    {FailureRow{truncated, 3, before, 7}, string(origin.ClassBusy), 7, FailureRow{truncated, 3, before, 7}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := tc.row.next(tc.class, tc.done, now)
+			got := tc.row.next(Failure{Class: tc.class}, tc.done, now)
 			require.Equal(t, tc.want, got)
 
 			data, err := json.Marshal(Progress{Row: got})
@@ -116,4 +120,31 @@ func TestRowNeedsStream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, tc.row.needsStream()) })
 	}
+}
+
+// TestSlowSourceEndsItsSeries: another attempt would only hold a slot again. No other request is
+// refused because of it.
+func TestSlowSourceEndsItsSeries(t *testing.T) {
+	f := failure(fmt.Errorf("%w: 5 bytes", copier.ErrTooSlow))
+	require.Equal(t, Failure{Class: ClassTooSlow, Text: "the source is too slow: 5 bytes"}, f)
+	require.True(t, f.final())
+	require.True(t, f.ofShape())
+	require.False(t, f.free())
+	stalled := failure(copier.ErrStalled) // Positive control
+	require.False(t, stalled.final())
+}
+
+func TestPauses(t *testing.T) {
+	for free, most := range map[int32]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 6: 30 * time.Second, 1000: 30 * time.Second} {
+		for range 100 {
+			pause := turnPause(free)
+			require.GreaterOrEqual(t, pause, most/2)
+			require.Less(t, pause, most)
+		}
+	}
+	require.Equal(t, 500*time.Millisecond, retryPause(1, true))
+	require.Equal(t, 8*time.Second, retryPause(5, true))
+	require.Equal(t, 30*time.Second, retryPause(100, true))
+	require.Equal(t, time.Second, retryPause(1, false))
+	require.Equal(t, time.Minute, retryPause(100, false))
 }

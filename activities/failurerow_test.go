@@ -180,7 +180,6 @@ func TestFirstRequestIsRepeatedFor10Seconds(t *testing.T) {
 		"unreachable":         {func(a *attempts) { a.origin.served.Close() }, false, true},
 		"503, a large object": {func(a *attempts) { a.origin.answer(503, nil) }, true, false},
 		"the bucket is down":  {func(a *attempts) { a.bucket.Err = errors.New("down") }, false, false},
-		"busy":                {func(a *attempts) { a.origin.err = &origin.Error{Class: origin.ClassBusy} }, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAttempts(t)

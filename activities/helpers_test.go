@@ -74,6 +74,7 @@ type observerDouble struct {
 	copied       int
 	bytes        int64
 	failed       string
+	handedBack   int
 	unmirrorable []string // The classes, in order
 }
 
@@ -81,6 +82,12 @@ func (o *observerDouble) Unmirrorable(_, class string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.unmirrorable = append(o.unmirrorable, class)
+}
+
+func (o *observerDouble) HandedBack(string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.handedBack++
 }
 
 func (o *observerDouble) Failed(_, class string) {

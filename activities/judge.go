@@ -14,6 +14,7 @@ const (
 	renewLease            // Renew the lease, and proceed unless judgeRenewal objects
 	sourceStalled         // End the copy: the source sends nothing
 	bucketStalled         // End the copy: the bucket accepts nothing
+	sourceTooSlow         // End the copy: the source stays below the minimum average rate
 	copyPurged            // End the copy: its object was purged
 )
 
@@ -26,16 +27,33 @@ type snapshot struct {
 	Waiting bool
 	// Reading is set while a read of the source is in flight.
 	Reading bool
+	// Fetched counts the bytes from the source, Connected the time in which the copy read them, and
+	// Receiving is set while it reads some.
+	Fetched   int64
+	Connected time.Duration
+	Receiving bool
 }
 
 // snapshotOf reads the counters of a running copy.
 func snapshotOf(c *copier.Counters) snapshot {
-	return snapshot{
+	s := snapshot{
 		Moved:   c.Fetched.Load() + c.Read.Load() + c.Stored.Load(),
 		Waiting: c.Waiting.Load() > 0 && c.Held.Load() == 0,
 		Reading: c.Reading.Load() > 0,
 	}
+	s.Connected, s.Receiving = c.Connected()
+	s.Fetched = c.Fetched.Load()
+	return s
 }
+
+// tooSlow reports whether the copy has received less on average than the limit. Only bodies count,
+// so waiting for a turn, a connection or the bucket is no fault of the source.
+func (s snapshot) tooSlow(l limits) bool {
+	return s.Receiving && s.Connected >= averageGrace && float64(s.Fetched) < s.Connected.Seconds()*float64(l.AverageRate)
+}
+
+// averageGrace is how long a copy receives bytes before its average rate counts.
+const averageGrace = time.Minute
 
 // record carries facts from one judgement to the next.
 type record struct {
@@ -50,6 +68,8 @@ type limits struct {
 	Stall time.Duration // A copy may move nothing for this long
 	Renew time.Duration // The lease is renewed this often
 	Grace time.Duration // A purge gets this long to cancel the workflow itself
+	// AverageRate is the least average rate of a copy, in bytes a second; 0 is no limit.
+	AverageRate int64
 }
 
 // judge decides what to do with a running copy, from its snapshot and the record of earlier
@@ -58,6 +78,9 @@ type limits struct {
 // A copy stalls if no byte moves for the stall limit. If a read of the source is in flight, the
 // source is at its limit of connections and the copy waits for one: the copier itself cuts a source
 // that sends too little. Otherwise the bucket accepts nothing.
+//
+// A copy that receives bytes below the average rate ends after a grace, so that it holds its slot for
+// a time that its size bounds.
 //
 // The lease is renewed every Renew if a byte moved since the last renewal, or if no read of the
 // source is in flight. In the latter case the copy waits for the bucket, which may take minutes to
@@ -71,6 +94,8 @@ func judge(now time.Time, s snapshot, r record, l limits) (verdict, record) {
 		return sourceStalled, r
 	case now.Sub(r.MovedAt) > l.Stall:
 		return bucketStalled, r
+	case s.tooSlow(l):
+		return sourceTooSlow, r
 	case now.Sub(r.RenewedAt) < l.Renew:
 		return proceed, r
 	case r.MovedAt.Before(r.RenewedAt) && s.Reading:

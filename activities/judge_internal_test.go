@@ -93,7 +93,7 @@ func TestJudgeRenewal(t *testing.T) {
 // TestJudgements follows copies from their start, judged once a second.
 func TestJudgements(t *testing.T) {
 	start := time.Date(2026, time.November, 25, 12, 0, 0, 0, time.UTC)
-	l := limits{Stall: 10 * time.Second, Renew: 2 * time.Second, Grace: 3 * time.Second}
+	l := limits{Stall: 10 * time.Second, Renew: 2 * time.Second, Grace: 3 * time.Second, AverageRate: 100}
 	for name, tc := range map[string]struct {
 		at       func(second int64) snapshot
 		refused  bool
@@ -101,12 +101,21 @@ func TestJudgements(t *testing.T) {
 		want     verdict
 		seconds  int64 // Until the end; 0 if the copy is still running after a minute
 	}{
-		"moves":               {func(n int64) snapshot { return snapshot{Moved: n, Reading: true} }, false, 30, proceed, 0},
-		"completes for long":  {func(int64) snapshot { return snapshot{} }, false, 5, bucketStalled, 11},
-		"waits for its turn":  {func(int64) snapshot { return snapshot{Waiting: true} }, false, 30, proceed, 0},
-		"moves for 5 s":       {func(n int64) snapshot { return snapshot{Moved: min(n, 5), Reading: true} }, false, 3, sourceStalled, 16},
-		"reads nothing":       {func(int64) snapshot { return snapshot{Reading: true} }, false, 1, sourceStalled, 11},
-		"moves and is purged": {func(n int64) snapshot { return snapshot{Moved: n, Reading: true} }, true, 3, copyPurged, 6},
+		"moves":              {func(n int64) snapshot { return snapshot{Moved: n, Reading: true} }, false, 30, proceed, 0},
+		"completes for long": {func(int64) snapshot { return snapshot{} }, false, 5, bucketStalled, 11},
+		"waits for its turn": {func(int64) snapshot { return snapshot{Waiting: true} }, false, 30, proceed, 0},
+		"moves for 5 s":      {func(n int64) snapshot { return snapshot{Moved: min(n, 5), Reading: true} }, false, 3, sourceStalled, 16},
+		"reads nothing":      {func(int64) snapshot { return snapshot{Reading: true} }, false, 1, sourceStalled, 11},
+		"too slow":           {func(n int64) snapshot { return receiving(n, 99*n) }, false, 29, sourceTooSlow, 60},
+		"just fast enough":   {func(n int64) snapshot { return receiving(n, 100*n) }, false, 30, proceed, 0},
+		"too slow, is storing": {func(n int64) snapshot {
+			s := receiving(n, 99*n)
+			s.Receiving = false
+			return s
+		}, false, 30, proceed, 0},
+		"too slow, but waited for its turn": {func(n int64) snapshot { return receiving(n-1, 99*n) }, false, 30, proceed, 0},
+		"a burst at the start":              {func(n int64) snapshot { return receiving(n, 6000+n) }, false, 30, proceed, 0},
+		"moves and is purged":               {func(n int64) snapshot { return snapshot{Moved: n, Reading: true} }, true, 3, copyPurged, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := record{MovedAt: start, RenewedAt: start}
@@ -131,13 +140,27 @@ func TestJudgements(t *testing.T) {
 	}
 }
 
+// receiving is a copy that has received bytes for some seconds.
+func receiving(seconds, bytes int64) snapshot {
+	return snapshot{
+		Moved: bytes, Reading: true, Receiving: true, Fetched: bytes, Connected: time.Duration(seconds) * time.Second,
+	}
+}
+
+// TestNoAverageRate: without a limit, no copy is too slow.
+func TestNoAverageRate(t *testing.T) {
+	require.True(t, receiving(60, 1).tooSlow(limits{AverageRate: 1}))
+	require.False(t, receiving(3600, 0).tooSlow(limits{}))
+	require.Equal(t, time.Minute, averageGrace)
+}
+
 func TestSnapshotOfCounters(t *testing.T) {
 	for name, tc := range map[string]struct {
 		set  func(c *copier.Counters)
 		want snapshot
 	}{
 		"nothing":                     {func(*copier.Counters) {}, snapshot{}},
-		"fetched":                     {func(c *copier.Counters) { c.Fetched.Store(1) }, snapshot{Moved: 1}},
+		"fetched":                     {func(c *copier.Counters) { c.Fetched.Store(1) }, snapshot{Moved: 1, Fetched: 1}},
 		"read":                        {func(c *copier.Counters) { c.Read.Store(2) }, snapshot{Moved: 2}},
 		"stored":                      {func(c *copier.Counters) { c.Stored.Store(3) }, snapshot{Moved: 3}},
 		"reading":                     {func(c *copier.Counters) { c.Reading.Store(1) }, snapshot{Reading: true}},

@@ -12,12 +12,15 @@ type Progress struct {
 	Resume copier.State `json:"resume,omitzero"`
 	// Row is the row of failures that the last attempt ended with.
 	Row FailureRow `json:"row,omitzero"`
+	// Free counts the attempts of this series that used up none: the copy was handed over, or waited
+	// for its turn.
+	Free int32 `json:"free,omitempty"`
 }
 
 // progress returns how far the copy is.
 func (t *transfer) progress() Progress {
 	counters := &t.job.Counters
-	p := Progress{Done: counters.Stored.Load(), Total: counters.Size.Load(), Resume: t.last.Resume, Row: t.last.Row}
+	p := Progress{Done: counters.Stored.Load(), Total: counters.Size.Load(), Resume: t.last.Resume, Row: t.last.Row, Free: t.last.Free}
 	if s := t.state.Load(); s != nil {
 		p.Resume = *s
 	}

@@ -81,6 +81,9 @@ var (
 func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (StreamCopyResult, error) {
 	start := a.Now()
 	t := newTransfer(ctx, a, in)
+	if t.failed(ctx) >= MaxAttempts {
+		return StreamCopyResult{}, t.fail(ctx, errLost)
+	}
 	out, err := a.streamCopy(ctx, t)
 	if err != nil {
 		return StreamCopyResult{}, t.fail(ctx, err)

@@ -52,7 +52,15 @@ func newTransfer(ctx context.Context, a *Activities, in StreamCopyInput) *transf
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
 		t.last = last
 	}
+	// An operator who resets the activity restarts the server's count.
+	t.last.Free = min(t.last.Free, activity.GetInfo(ctx).Attempt-1)
 	return t
+}
+
+// failed counts the earlier attempts of this series that failed. An attempt whose worker died is one
+// of them, so an object that kills workers ends its series.
+func (t *transfer) failed(ctx context.Context) int32 {
+	return activity.GetInfo(ctx).Attempt - 1 - t.last.Free
 }
 
 // checkpoint heartbeats with the state. The SDK sends the first heartbeat of an attempt at once.
@@ -120,8 +128,12 @@ func (t *transfer) run(ctx context.Context, heartbeat func()) error {
 // check judges the copy once, and renews the lease if that is the verdict. Its error ends the copy.
 func (t *transfer) check(ctx context.Context, r record) (record, error) {
 	now, l := t.a.Now(), t.limits()
-	v, r := judge(now, snapshotOf(&t.job.Counters), r, l)
+	s := snapshotOf(&t.job.Counters)
+	v, r := judge(now, s, r, l)
 	switch v {
+	case sourceTooSlow:
+		return r, fmt.Errorf("%w: it sent %d bytes in %s, and source.min_average_rate is %d bytes a second",
+			copier.ErrTooSlow, s.Fetched, s.Connected.Round(time.Second), l.AverageRate)
 	case sourceStalled:
 		return r, t.stalled(copier.ErrStalled, now.Sub(r.MovedAt))
 	case bucketStalled:
@@ -138,7 +150,7 @@ func (t *transfer) check(ctx context.Context, r record) (record, error) {
 
 func (t *transfer) limits() limits {
 	third := t.a.Rules.Lease / 3
-	return limits{Stall: bucketPatience * t.a.Copier.StallTimeout, Renew: min(news, third), Grace: third}
+	return limits{Stall: bucketPatience * t.a.Copier.StallTimeout, Renew: min(news, third), Grace: third, AverageRate: t.a.Copier.MinAverageRate}
 }
 
 // stalled returns the error of a copy that moved no byte for a time.
@@ -176,15 +188,42 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 		return err
 	}
 	f, p := failure(err), t.progress()
-	p.Row = t.last.Row.next(f.Class, p.Done, t.a.Now())
-	f.Repeats = p.Row.Count > 1
+	if f.free() {
+		return t.handBack(ctx, f, p)
+	}
+	p.Row = t.last.Row.next(f, p.Done, t.a.Now())
+	f.Repeats = p.Row.Count > 1 || f.Class == ClassTooSlow
 	activity.RecordHeartbeat(ctx, p)
-	final := f.Permanent || p.Row.over(f, t.in.First, t.a.Now())
+	attempts := t.failed(ctx) + 1
+	final := f.final() || p.Row.over(f, t.in.First, t.a.Now())
+	f.Exhausted = !final && attempts >= MaxAttempts
 	if !final && f.RetryAfter > maxRetryAfter {
 		t.pause(ctx, f)
 	}
-	return f.toTemporal(final, p)
+	if !final && !f.Exhausted && p.Free > 0 {
+		f.RetryAfter = max(f.RetryAfter, retryPause(attempts, t.in.First))
+	}
+	return f.toTemporal(final || f.Exhausted, p)
 }
+
+// handBack returns the error of an attempt that used up none: another attempt follows in any case. It
+// renews the lease of a copy that waits for its turn, since a request for another copy changes
+// nothing.
+func (t *transfer) handBack(ctx context.Context, f Failure, p Progress) error {
+	p.Free++
+	if f.Class != ClassHandover {
+		if err := t.renew(ctx, t.a.Now()); err != nil {
+			return failure(err).toTemporal(true, p)
+		}
+		f.RetryAfter = turnPause(p.Free)
+		t.a.Observer.HandedBack(t.in.Source.Pool())
+	}
+	activity.RecordHeartbeat(ctx, p)
+	return f.toTemporal(false, p)
+}
+
+// errLost is the error of a series whose attempts ended without a report.
+var errLost = errors.New("the workers of all attempts were lost")
 
 // pause tells the front ends when the next attempt is, so that no client waits for it in vain. A
 // failure to do so is no failure of the copy.

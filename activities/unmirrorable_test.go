@@ -18,6 +18,8 @@ func TestUnmirrorable(t *testing.T) {
 	redirects := activities.Failure{Class: string(origin.ClassTooManyRedirects), Permanent: true}
 	missing := activities.Failure{Class: string(origin.ClassBadHTTPStatus), Status: 404, Permanent: true}
 	partial := activities.Failure{Class: string(origin.ClassBadHTTPStatus), Status: 206}
+	slow := activities.Failure{Class: activities.ClassTooSlow}
+	large := activities.Failure{Class: string(origin.ClassTooLarge), Permanent: true}
 	busy := activities.Failure{Class: string(origin.ClassBadHTTPStatus), Status: 503}
 	for name, tc := range map[string]struct {
 		failures []activities.Failure
@@ -28,6 +30,8 @@ func TestUnmirrorable(t *testing.T) {
 		"corrupt three times":           {[]activities.Failure{corrupt, corrupt, corrupt}, 3},
 		"redirected three times":        {[]activities.Failure{redirects, redirects, redirects}, 3},
 		"206 three times":               {[]activities.Failure{partial, partial, partial}, 3},
+		"too slow three times":          {[]activities.Failure{slow, slow, slow}, 3},
+		"too large three times":         {[]activities.Failure{large, large, large}, 3},
 		"an outage after two":           {[]activities.Failure{shape, shape, outage}, 0},
 		"an outage between":             {[]activities.Failure{shape, shape, outage, shape, shape}, 0},
 		"an outage, then three":         {[]activities.Failure{outage, shape, shape, shape}, 4},

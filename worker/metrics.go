@@ -7,7 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // Metrics counts the worker's work. Labels hold only configured pools and our own words.
@@ -21,6 +23,8 @@ type Metrics struct {
 	lastSuccess *prometheus.GaugeVec
 	tasks       *prometheus.GaugeVec
 	age         *prometheus.GaugeVec
+	returned    *prometheus.CounterVec
+	factory     promauto.Factory
 }
 
 var _ activities.Observer = (*Metrics)(nil)
@@ -30,6 +34,7 @@ var _ activities.Observer = (*Metrics)(nil)
 func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 	f := promauto.With(r)
 	m := &Metrics{
+		factory: f,
 		messages: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_messages_total",
 			Help: "Copy requests received, by pool (empty if not configured) and outcome.",
@@ -64,13 +69,42 @@ func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 		Name: "cloud_mirror_backlog_age_seconds",
 		Help: "Age of the oldest task that a client waits for, except those of large objects, by pool; only on a bridge.",
 	}, []string{"pool"})
+	m.returned = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "cloud_mirror_returned_tasks_total",
+		Help: "Copies that a worker handed back after they waited in vain for a connection, memory, disk or a slot, by pool. Another attempt waits again.",
+	}, []string{"pool"})
 	for _, pool := range pools {
+		m.returned.WithLabelValues(pool)
+		for _, class := range []string{string(origin.ClassTooLarge), activities.ClassTooSlow} {
+			m.failed.WithLabelValues(pool, class)
+		}
 		for _, class := range activities.UnmirrorableClasses() {
 			m.gaveUp.WithLabelValues(pool, class)
 		}
 	}
 	return m
 }
+
+// Watch shows how much of a pool's slots is in use, and how many copies wait for one. The size is
+// small or large, for the objects that these slots are for.
+func (m *Metrics) Watch(pool, size string, slots *copier.Budget) {
+	labels := prometheus.Labels{"pool": pool, "size": size}
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cloud_mirror_copy_slots_in_use", Help: "Copies that run, by pool and size (small or large objects).", ConstLabels: labels,
+	}, func() float64 {
+		used, _ := slots.Use()
+		return float64(used)
+	})
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cloud_mirror_copies_waiting", Help: "Copies that wait for a slot, by pool and size (small or large objects).", ConstLabels: labels,
+	}, func() float64 {
+		_, waiting := slots.Use()
+		return float64(waiting)
+	})
+}
+
+// HandedBack counts a copy that a worker handed back, because it has to wait for its turn.
+func (m *Metrics) HandedBack(pool string) { m.returned.WithLabelValues(pool).Inc() }
 
 // Failed counts a copy that failed for good, by pool and error class.
 func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, class).Inc() }

@@ -25,6 +25,10 @@ const (
 	stopTimeout = 10 * time.Second
 	// heartbeatThrottle is short enough that a copy learns of its cancellation within seconds.
 	heartbeatThrottle = time.Second
+	// tasksPerSlot is how many tasks a worker accepts for each copy that may run. The others wait for
+	// memory, for a connection or for a slot. A slot of Temporal knows nothing of a task's source, so
+	// with fewer of them, waiting copies from one source would keep out all others.
+	tasksPerSlot = 4
 )
 
 // Options configures a worker process.
@@ -35,8 +39,9 @@ type Options struct {
 	// Activities are the activities of the pools that this process copies into, by pool id. An
 	// empty map means that the process only bridges.
 	Activities map[string]*activities.Activities
-	// Concurrency is the most activities that run at the same time in each pool. LargeSlots is the
-	// most copies of large objects in each pool; they come in addition.
+	// Concurrency is the most copies of small objects that run at the same time in each pool.
+	// LargeSlots is the most copies of large objects in each pool; they come in addition. Package
+	// copier enforces both, and the Temporal workers accept more tasks: see tasksPerSlot.
 	Concurrency, LargeSlots int
 	// Bridge starts workflows for the messages of Queue. Nil means that the process only copies.
 	Bridge *Bridge
@@ -160,7 +165,7 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 	for pool, a := range o.Activities {
 		onFatal := func(err error) { fatal <- fmt.Errorf("worker of pool %s: %w", pool, err) }
 		options := worker.Options{
-			MaxConcurrentActivityExecutionSize: o.Concurrency,
+			MaxConcurrentActivityExecutionSize: tasksPerSlot * o.Concurrency,
 			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 			WorkflowTaskPollerBehavior:         autoscaledPollers(),
@@ -171,7 +176,7 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		small := worker.New(c, workflows.TaskQueue(pool), options)
 		small.RegisterWorkflow(workflows.CopyObject)
 		small.RegisterWorkflow(workflows.SweepUploads)
-		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = o.LargeSlots, true
+		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = tasksPerSlot*o.LargeSlots, true
 		large := worker.New(c, workflows.LargeTaskQueue(pool), options)
 		for _, w := range []worker.Worker{small, large} {
 			w.RegisterActivity(a)

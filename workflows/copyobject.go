@@ -300,8 +300,11 @@ func failureOf(err error) (activities.Failure, bool) {
 func progressOf(err error) (p activities.Progress, ok bool) {
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		var f activities.Failure
-		// A non-retryable error ended the series before its attempts ran out.
-		return p, !app.NonRetryable() && app.Details(&f, &p) == nil
+		if app.Details(&f, &p) != nil {
+			return p, false
+		}
+		// Any other non-retryable error ended the series before its attempts ran out.
+		return p, !app.NonRetryable() || f.Exhausted
 	}
 	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok && timeout.HasLastHeartbeatDetails() {
 		return p, timeout.LastHeartbeatDetails(&p) == nil

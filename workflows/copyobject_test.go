@@ -56,6 +56,48 @@ func failed(class string, status int, permanent bool) error {
 
 func ok(int) error { return nil }
 
+// retryable is an error with which StreamCopy ends an attempt. The attempt that uses up the series
+// says so.
+func retryable(ctx context.Context, class string, after time.Duration, details ...any) error {
+	last := activity.GetInfo(ctx).Attempt == activities.MaxAttempts
+	f := activities.Failure{Class: class, Text: class, Exhausted: last, RetryAfter: after}
+	return temporal.NewApplicationErrorWithOptions(class, class, temporal.ApplicationErrorOptions{
+		NonRetryable: last, NextRetryDelay: after, Details: append([]any{f}, details...),
+	})
+}
+
+// unlimited is how often the test environment runs an activity whose policy has no limit.
+const unlimited = 10
+
+// TestAttemptsHaveNoLimitOfTheServer: only the activity knows which attempts failed.
+func TestAttemptsHaveNoLimitOfTheServer(t *testing.T) {
+	for name, p := range map[string]*temporal.RetryPolicy{"first": workflows.FirstCopyPolicy(), "large": workflows.StreamCopyPolicy()} {
+		require.Zero(t, p.MaximumAttempts, name)
+	}
+	for name, tc := range map[string]struct {
+		class string
+		waits int32
+	}{"waits for its turn": {activities.ClassTurn, unlimited - 1}, "handed over": {activities.ClassHandover, unlimited - 1}} {
+		t.Run(name, func(t *testing.T) {
+			require.Greater(t, tc.waits, int32(activities.MaxAttempts))
+			r := newRun(t)
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+			attempts := int32(0)
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+				func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+					if attempts++; attempts <= tc.waits {
+						return activities.StreamCopyResult{}, failed(tc.class, 0, false)
+					}
+					return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
+				})
+			r.updateCache(ok)
+			r.ExecuteWorkflow(workflows.CopyObject, input())
+			require.True(t, r.result(t).Published)
+			require.Equal(t, tc.waits+1, attempts)
+		})
+	}
+}
+
 func head() activities.HeadSourceResult {
 	return activities.HeadSourceResult{Meta: origin.Meta{Size: -1}, First: true, Generation: 3}
 }
@@ -192,8 +234,10 @@ func TestSourceThatRecovers(t *testing.T) {
 func TestRetriesRunOut(t *testing.T) {
 	r := newRun(t)
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(described(100<<20), nil)
-	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).
-		Return(activities.StreamCopyResult{}, failed("SourceTruncated", 0, false)).Times(int(workflows.StreamCopyPolicy().MaximumAttempts))
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+		func(ctx context.Context, _ activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+			return activities.StreamCopyResult{}, retryable(ctx, "SourceTruncated", 0)
+		}).Times(activities.MaxAttempts)
 	r.updateCache(ok)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	r.requireFailed(t, "SourceTruncated")
@@ -310,36 +354,34 @@ func TestAttemptsThatMadeProgress(t *testing.T) {
 		}}
 	}
 	type progress = []activities.Progress
-	retryable := func(p ...any) error {
-		return temporal.NewApplicationErrorWithOptions("reset", "SourceTruncated", temporal.ApplicationErrorOptions{
-			Details: append([]any{activities.Failure{Class: "SourceTruncated"}}, p...),
-		})
-	}
-	permanent := func(p ...any) error {
+	runsOut := func(ctx context.Context, p ...any) error { return retryable(ctx, "SourceTruncated", 0, p...) }
+	permanent := func(_ context.Context, p ...any) error {
 		return temporal.NewApplicationErrorWithOptions("gone", "BadHTTPStatus", temporal.ApplicationErrorOptions{
 			NonRetryable: true, Details: append([]any{activities.Failure{Class: "BadHTTPStatus", Permanent: true}}, p...),
 		})
 	}
-	silent := func(...any) error { return temporal.NewHeartbeatTimeoutError() }
-	all := int(workflows.StreamCopyPolicy().MaximumAttempts)
+	// The server itself ends a series only in runs whose policy had a limit.
+	lost := func(_ context.Context, p ...any) error { return temporal.NewHeartbeatTimeoutError(p...) }
+	silent := func(context.Context, ...any) error { return temporal.NewHeartbeatTimeoutError() }
+	const all = activities.MaxAttempts
 	for name, tc := range map[string]struct {
-		fails    func(p ...any) error
+		fails    func(ctx context.Context, p ...any) error
 		progress progress // At the end of each failed series of attempts; the next series succeeds
 		series   int      // Number of series
 		attempts int      // In each failed series
 		class    string   // The error class of the workflow; empty if it succeeds
 	}{
-		"more in each series":        {retryable, progress{at("a", 1), at("a", 2), at("a", 9)}, 4, all, ""},
-		"more of another upload":     {retryable, progress{at("a", 1), at("b", 2)}, 3, all, ""},
-		"no more in a series":        {retryable, progress{at("a", 1), at("a", 2), at("a", 2), at("a", 3)}, 3, all, "SourceTruncated"},
-		"less in a series":           {retryable, progress{at("a", 2), at("b", 1), at("b", 3)}, 2, all, "SourceTruncated"},
-		"nothing stored":             {retryable, progress{at("a", 0), at("a", 1)}, 1, all, "SourceTruncated"},
-		"nothing to resume from":     {retryable, progress{at("", 5), at("", 6)}, 1, all, "SourceTruncated"},
+		"more in each series":        {runsOut, progress{at("a", 1), at("a", 2), at("a", 9)}, 4, all, ""},
+		"more of another upload":     {runsOut, progress{at("a", 1), at("b", 2)}, 3, all, ""},
+		"no more in a series":        {runsOut, progress{at("a", 1), at("a", 2), at("a", 2), at("a", 3)}, 3, all, "SourceTruncated"},
+		"less in a series":           {runsOut, progress{at("a", 2), at("b", 1), at("b", 3)}, 2, all, "SourceTruncated"},
+		"nothing stored":             {runsOut, progress{at("a", 0), at("a", 1)}, 1, all, "SourceTruncated"},
+		"nothing to resume from":     {runsOut, progress{at("", 5), at("", 6)}, 1, all, "SourceTruncated"},
 		"non-retryable":              {permanent, progress{at("a", 1), at("a", 2)}, 1, 1, "BadHTTPStatus"},
-		"workers lost":               {temporal.NewHeartbeatTimeoutError, progress{at("a", 1), at("a", 2)}, 3, all, ""},
-		"workers lost, no progress":  {temporal.NewHeartbeatTimeoutError, progress{at("a", 1), at("a", 1), at("a", 2)}, 2, all, activities.ClassInternal},
-		"workers lost, no upload":    {temporal.NewHeartbeatTimeoutError, progress{at("", 0), at("a", 1)}, 1, all, activities.ClassInternal},
-		"workers lost, no heartbeat": {silent, progress{at("a", 1), at("a", 2)}, 1, all, activities.ClassInternal},
+		"workers lost":               {lost, progress{at("a", 1), at("a", 2)}, 3, unlimited, ""},
+		"workers lost, no progress":  {lost, progress{at("a", 1), at("a", 1), at("a", 2)}, 2, unlimited, activities.ClassInternal},
+		"workers lost, no upload":    {lost, progress{at("", 0), at("a", 1)}, 1, unlimited, activities.ClassInternal},
+		"workers lost, no heartbeat": {silent, progress{at("a", 1), at("a", 2)}, 1, unlimited, activities.ClassInternal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t)
@@ -347,10 +389,10 @@ func TestAttemptsThatMadeProgress(t *testing.T) {
 			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(large, nil).Once()
 			var resumed []copier.State
 			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
-				func(_ context.Context, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+				func(ctx context.Context, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
 					resumed = append(resumed, in.Resume)
 					if series := (len(resumed) - 1) / tc.attempts; series < len(tc.progress) {
-						return activities.StreamCopyResult{}, tc.fails(tc.progress[series])
+						return activities.StreamCopyResult{}, tc.fails(ctx, tc.progress[series])
 					}
 					return activities.StreamCopyResult{Copy: activities.Copy{Size: large.Meta.Size}}, nil
 				})
@@ -410,15 +452,11 @@ func TestPauseBetweenSeriesOfAttempts(t *testing.T) {
 	r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(large, nil).Once()
 	var at []time.Time
 	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
-		func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+		func(ctx context.Context, _ activities.StreamCopyInput) (activities.StreamCopyResult, error) {
 			at = append(at, r.Now())
-			if len(at) <= int(workflows.StreamCopyPolicy().MaximumAttempts) {
-				return activities.StreamCopyResult{}, temporal.NewApplicationErrorWithOptions("busy", "BadHTTPStatus", temporal.ApplicationErrorOptions{
-					NextRetryDelay: 300 * time.Second,
-					Details: []any{
-						activities.Failure{Class: "BadHTTPStatus"}, activities.Progress{Done: 1, Resume: copier.State{Upload: "a"}},
-					},
-				})
+			if len(at) <= activities.MaxAttempts {
+				return activities.StreamCopyResult{}, retryable(ctx, "BadHTTPStatus", 300*time.Second,
+					activities.Progress{Done: 1, Resume: copier.State{Upload: "a"}})
 			}
 			return activities.StreamCopyResult{}, nil
 		})

@@ -11,17 +11,21 @@ func HeadSourcePolicy() *temporal.RetryPolicy {
 	return doubling(500*time.Millisecond, 10*time.Second, 6)
 }
 
-// FirstCopyPolicy retries soon, because clients wait. The activity ends the series itself if the
-// source keeps failing: see activities.FailureRow. Only an outage of the bucket uses all attempts, which take about a minute.
+// FirstCopyPolicy retries soon, because clients wait. It has no limit of attempts: the activity itself
+// ends the series, after activities.MaxAttempts failures or earlier (activities.FailureRow). An attempt
+// that was handed over, or that waited for its turn, is no failure, but the server counts it.
 func FirstCopyPolicy() *temporal.RetryPolicy {
-	return doubling(500*time.Millisecond, 30*time.Second, 8)
+	return doubling(500*time.Millisecond, 30*time.Second, unlimited)
 }
 
 // StreamCopyPolicy is for large objects. It retries for longer, because a started copy is worth
-// more.
+// more. The activity ends the series, as with FirstCopyPolicy.
 func StreamCopyPolicy() *temporal.RetryPolicy {
-	return doubling(time.Second, time.Minute, 8)
+	return doubling(time.Second, time.Minute, unlimited)
 }
+
+// unlimited is Temporal's number for any number of attempts.
+const unlimited = 0
 
 // AbortUploadPolicy is brief, since clients wait until the failure is recorded. A sweep frees the
 // rest later.

@@ -17,6 +17,7 @@ type buffer struct {
 	counters *Counters
 	memory   *Memory
 	file     *os.File
+	hold     *Hold
 	size     int64
 
 	mu  sync.RWMutex
@@ -25,26 +26,23 @@ type buffer struct {
 
 var _ io.ReaderAt = (*buffer)(nil)
 
-// newBuffer waits for memory for n bytes. The file of a large part has no name, so it disappears
-// with the process.
+// newBuffer waits for memory, or disk, for n bytes.
 func (r *run) newBuffer(ctx context.Context, m *Memory, n int64) (*buffer, error) {
-	if n > m.MaxBuffer() {
-		f, err := os.CreateTemp(r.copier.SpoolDir, "cloud-mirror-part-*")
-		if err != nil {
-			return nil, fmt.Errorf("create a file for a part: %w", err)
-		}
-		_ = os.Remove(f.Name())
-		r.job.Counters.Held.Add(1)
-		return &buffer{counters: &r.job.Counters, file: f, size: n}, nil
-	}
 	r.job.Counters.Waiting.Add(1)
 	defer r.job.Counters.Waiting.Add(-1)
-	mem, err := m.take(ctx, n)
+	buf := &buffer{counters: &r.job.Counters, size: n}
+	var err error
+	if n > m.MaxBuffer() {
+		buf.file, buf.hold, err = r.copier.newFile(ctx, r.claim, n)
+	} else {
+		buf.memory = m
+		buf.mem, buf.hold, err = m.take(ctx, r.claim, n)
+	}
 	if err != nil {
 		return nil, err
 	}
 	r.job.Counters.Held.Add(1)
-	return &buffer{counters: &r.job.Counters, memory: m, mem: mem, size: n}, nil
+	return buf, nil
 }
 
 // release gives the memory back, after which reads fail. Package net/http may read a request's body
@@ -53,11 +51,12 @@ func (b *buffer) release() {
 	b.counters.Held.Add(-1)
 	if b.file != nil {
 		_ = b.file.Close()
+		b.hold.Release()
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.memory.give(b.mem)
+	b.memory.give(b.mem, b.hold)
 	b.mem = nil
 }
 

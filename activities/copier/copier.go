@@ -15,6 +15,9 @@ import (
 // ErrStalled reports a source that sends nothing, or too little.
 var ErrStalled = errors.New("the source stalled")
 
+// ErrTooSlow reports a source that stays below the minimum average rate.
+var ErrTooSlow = errors.New("the source is too slow")
+
 // ErrBucket marks errors of the bucket.
 var ErrBucket = errors.New("bucket")
 
@@ -66,8 +69,8 @@ var (
 	_ Bucket  = (*storage.Bucket)(nil)
 )
 
-// Copier makes the copies of one pool. Every field is required except MaxParts and AllowUnverified.
-// It is safe for concurrent use.
+// Copier makes the copies of one pool. Every field is required unless its comment says otherwise. It
+// is safe for concurrent use.
 type Copier struct {
 	Source Fetcher
 	Bucket Bucket
@@ -78,28 +81,45 @@ type Copier struct {
 	PartSize int64
 	// Parts is the limit of parts of one copy that are in flight.
 	Parts int
+	// Slots, if set, bounds the copies of the pool that run with the first request, and LargeSlots
+	// those of large objects.
+	Slots, LargeSlots *Budget
 	// MaxParts, if set, bounds the parts of all copies of the pool that are in flight.
 	MaxParts *semaphore.Weighted
 	// StallTimeout is the period in which a source must send MinRate bytes a second on average, and
 	// at least one byte.
 	StallTimeout time.Duration
 	MinRate      int64
+	// MinAverageRate is the least average rate of a copy, in bytes a second; 0 is no limit. The caller
+	// enforces it by [Counters.Connected], and ends the copy with [ErrTooSlow] as the cause.
+	MinAverageRate int64
+	// MaxSize is the largest object that is copied, in bytes. 0 is no limit but S3's own.
+	MaxSize int64
 	// SpoolDir is the directory for parts that are larger than the largest buffer.
 	SpoolDir string
+	// Spool, if set, bounds the bytes in SpoolDir.
+	Spool *Budget
 	// AllowUnverified accepts bodies whose framing can't show whether they are complete.
 	AllowUnverified bool
 }
 
-// Run makes the copy. Its errors are the source's ([*origin.Error]), [ErrStalled], [context.Canceled],
-// or the bucket's, wrapped in [ErrBucket].
+// Run makes the copy. Its errors are the source's ([*origin.Error]), [ErrStalled], [ErrTurn],
+// , [context.Canceled], or the bucket's, wrapped in [ErrBucket].
 func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	r := &run{copier: c, job: j, resume: j.Resume, verifier: origin.NewVerifier()}
+	r.claim = Claim{Host: hostOf(j.URL, j.Meta), Since: time.Now(), Cancel: cancel, Brief: j.First}
+	defer func() { r.slot.Release() }()
 	j.Counters.Size.Store(j.Meta.Size)
 	run := r.copyLarge
 	if j.First {
 		run = r.copyFirst
 	}
 	if err := run(ctx); err != nil {
+		if turn := context.Cause(ctx); errors.Is(turn, ErrTurn) {
+			err = turn // The copy was ended to give back what it held
+		}
 		return Result{}, err
 	}
 	r.result.SHA256, r.result.Fetched = r.sha256(), j.Counters.Fetched.Load()

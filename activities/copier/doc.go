@@ -14,6 +14,11 @@
 //     parts after the last [State].
 //   - [Memory] bounds the memory of all copies, whatever their number and the sizes of the objects.
 //     A part that is larger than the largest buffer is kept in a file while it is in flight.
+//   - Copies from one source host never keep out copies from others: all hosts share the memory, the
+//     disk and the slots by the rule of [Budget]. A copy waits for its connection and its memory
+//     without a slot.
+//   - An object above the limit of its pool is refused by its declared length. A body without one is
+//     cut as soon as it exceeds the limit.
 //   - A source that sends nothing, or less than a minimum rate, is cut. The time that a large
 //     object takes is not limited.
 //
@@ -23,6 +28,10 @@
 // same key, an upload known to be bad, and an upload that its caller could not record.
 //
 // # Decisions
+//
+// 2026-11-25: loans are taken back, rather than never given. Without loans, one source alone would use
+// a quarter of a worker. Without taking back, a slow source would keep all for hours. What a small
+// copy gives back is fetched again, and a large copy resumes.
 //
 // 2026-11-25: the description is the plain GET's even for ranges. A 206 that describes the object
 // otherwise would make the copy differ from what clients of the source get.

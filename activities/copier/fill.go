@@ -76,6 +76,7 @@ func (r *run) load(
 ) (storage.Body, error) {
 	r.job.Counters.Reading.Add(1)
 	defer r.job.Counters.Reading.Add(-1)
+	defer r.job.Counters.connect()()
 	var got atomic.Int64
 	watched := make(chan struct{})
 	done := make(chan struct{})

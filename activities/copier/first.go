@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -14,6 +15,10 @@ import (
 func (r *run) copyFirst(ctx context.Context) error {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
+	// Wait behind other copies from this host before the request: its response would be for nothing.
+	if err := r.pass(ctx); err != nil {
+		return err
+	}
 	src, err := r.open(ctx, func(ctx context.Context) (*origin.Body, error) {
 		return r.copier.Source.First(ctx, r.job.URL)
 	})
@@ -21,7 +26,9 @@ func (r *run) copyFirst(ctx context.Context) error {
 		return err
 	}
 	defer src.Close()
-	r.describe(src.Meta())
+	if err := r.describe(src.Meta()); err != nil {
+		return err
+	}
 	if src.Size() > Small {
 		r.result.Large = &r.meta
 		return nil
@@ -44,10 +51,16 @@ func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *o
 		return err
 	}
 	defer buf.release()
+	if err := r.takeSlot(ctx); err != nil {
+		return err
+	}
 	body, err := r.fill(ctx, cut, buf, src)
 	if errors.Is(err, errMore) && src.Size() < 0 {
 		r.result.Large = &r.meta
 		return nil
+	}
+	if err == nil {
+		err = r.limit(body.Size)
 	}
 	if err == nil {
 		r.verify() // The body itself checks the source's own digests
@@ -60,6 +73,19 @@ func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *o
 	r.result.Way = WayRequest
 	r.markUnframed(src)
 	return r.put(ctx, body)
+}
+
+// pass waits while copies from the same host wait for memory or a slot.
+func (r *run) pass(ctx context.Context) error {
+	r.job.Counters.Waiting.Add(1)
+	defer r.job.Counters.Waiting.Add(-1)
+	if err := r.copier.SmallMemory.pass(ctx, r.claim); err != nil {
+		return err
+	}
+	if _, err := r.copier.Slots.Take(ctx, r.claim, 0); err != nil {
+		return fmt.Errorf("wait for a slot: %w", err)
+	}
+	return nil
 }
 
 // put stores a whole object, with its digests in the metadata. A multipart copy can't carry those that

@@ -3,7 +3,9 @@ package copier
 import (
 	"cmp"
 	"encoding/json"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -102,4 +104,37 @@ type Counters struct {
 	Read atomic.Int64
 	// Stored counts bytes in the bucket, including those of earlier tries.
 	Stored atomic.Int64
+
+	mu        sync.Mutex
+	reads     int           // Bodies that are being read
+	since     time.Time     // When the first of them started
+	connected time.Duration // Until then
+}
+
+// Connected returns how long the copy has read bodies of the source, one or several at a time, in
+// this try. It reports whether the copy reads one now. Waiting for a turn, for a connection or for
+// the bucket does not count.
+func (c *Counters) Connected() (d time.Duration, now bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reads == 0 {
+		return c.connected, false
+	}
+	return c.connected + time.Since(c.since), true
+}
+
+// connect notes the start of a read, and returns the function that notes its end.
+func (c *Counters) connect() (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reads++; c.reads == 1 {
+		c.since = time.Now()
+	}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.reads--; c.reads == 0 {
+			c.connected += time.Since(c.since)
+		}
+	}
 }

@@ -5,45 +5,56 @@ import (
 	"fmt"
 	"math/bits"
 	"sync"
-
-	"golang.org/x/sync/semaphore"
 )
 
-// Memory holds the buffers of all copies of a process, and bounds their sum. The size of a buffer
-// is a power of two. Memory keeps released buffers for the next copy.
+// Memory holds the buffers of all copies of a process, and bounds their sum. Hosts share it as a
+// [Budget]. The size of a buffer is a power of two. Memory keeps released buffers for the next copy.
 type Memory struct {
 	budget int64
-	sem    *semaphore.Weighted
+	shared *Budget
 
 	mu   sync.Mutex
 	free map[int64][][]byte // By size
 	made int64              // Bytes of all buffers, including free buffers
 }
 
-// NewMemory returns a Memory of at most budget bytes.
-func NewMemory(budget int64) *Memory {
-	return &Memory{budget: budget, sem: semaphore.NewWeighted(budget), free: map[int64][][]byte{}}
+// NewMemory returns a Memory of at most budget bytes, of which one host can have all.
+func NewMemory(budget int64) *Memory { return NewSharedMemory(budget, 1) }
+
+// NewSharedMemory returns a Memory of at most budget bytes, of which a host's share is the given
+// part, from 0 to 1.
+func NewSharedMemory(budget int64, share float64) *Memory {
+	return &Memory{budget: budget, shared: NewBudget(budget, share), free: map[int64][][]byte{}}
 }
 
 // MaxBuffer returns the size of the largest buffer, in bytes: the memory has room for four.
 func (m *Memory) MaxBuffer() int64 { return 1 << (bits.Len64(uint64(max(m.budget/4, 1))) - 1) }
 
-// take waits for a buffer of n bytes, at most MaxBuffer. It serves its callers in their order.
-func (m *Memory) take(ctx context.Context, n int64) ([]byte, error) {
+// take waits for a buffer of n bytes, at most MaxBuffer, by the rule of [Budget].
+func (m *Memory) take(ctx context.Context, c Claim, n int64) ([]byte, *Hold, error) {
 	size := BufferSize(n)
-	if err := m.sem.Acquire(ctx, size); err != nil {
-		return nil, fmt.Errorf("wait for memory: %w", err)
+	hold, err := m.shared.Take(ctx, c, size)
+	if err != nil {
+		return nil, nil, fmt.Errorf("wait for memory: %w", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if free := m.free[size]; len(free) > 0 {
 		buf := free[len(free)-1]
 		m.free[size] = free[:len(free)-1]
-		return buf[:n], nil
+		return buf[:n], hold, nil
 	}
 	m.makeRoom(size)
 	m.made += size
-	return make([]byte, n, size), nil
+	return make([]byte, n, size), hold, nil
+}
+
+// pass waits behind the copies of a host that wait for memory already.
+func (m *Memory) pass(ctx context.Context, c Claim) error {
+	if _, err := m.shared.Take(ctx, c, 0); err != nil {
+		return fmt.Errorf("wait for memory: %w", err)
+	}
+	return nil
 }
 
 // makeRoom drops free buffers of other sizes until the budget allows a new buffer of this size.
@@ -59,12 +70,12 @@ func (m *Memory) makeRoom(size int64) {
 }
 
 // give returns a buffer.
-func (m *Memory) give(buf []byte) {
+func (m *Memory) give(buf []byte, hold *Hold) {
 	size := int64(cap(buf))
 	m.mu.Lock()
 	m.free[size] = append(m.free[size], buf[:0])
 	m.mu.Unlock()
-	m.sem.Release(size)
+	hold.Release()
 }
 
 // BufferSize returns the size of a buffer for n bytes: the least power of two that is not less than

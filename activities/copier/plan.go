@@ -1,6 +1,9 @@
 package copier
 
 import (
+	"fmt"
+	"io"
+
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
@@ -35,10 +38,52 @@ func (c *Copier) partSize(size int64) (int64, error) {
 	return min((each+mib-1)/mib*mib, storage.MaxPartSize), err
 }
 
+// LargestPart returns the size of the largest part of any object up to maxSize, in bytes.
+func LargestPart(maxSize, partSize int64) int64 {
+	c := Copier{PartSize: partSize, Parts: 1}
+	known, _ := c.partSize(maxSize) // An error is that of an object that S3 can't hold
+	unknown, _ := c.partSize(-1)
+	return max(known, unknown)
+}
+
 // tooLarge marks the object as permanently too large for a copy.
 func tooLarge(err error) error {
 	return &origin.Error{Class: origin.ClassUnverifiable, Permanent: true, Text: err.Error()}
 }
+
+// limit fails if an object of this size is above the limit of the pool.
+func (r *run) limit(size int64) error {
+	most := r.copier.MaxSize
+	if most == 0 || size <= most {
+		return nil
+	}
+	return &origin.Error{
+		Class: origin.ClassTooLarge, Permanent: true,
+		Text: fmt.Sprintf("the object has %d bytes, and max_size is %d", size, most),
+	}
+}
+
+// limited reads a stream, and fails as soon as the source has sent more than the limit of the pool.
+func (r *run) limited(src io.Reader) io.Reader {
+	if r.copier.MaxSize == 0 {
+		return src
+	}
+	return readFunc(func(p []byte) (int, error) {
+		n, err := src.Read(p)
+		if r.received += int64(n); r.received > r.copier.MaxSize {
+			err = &origin.Error{
+				Class: origin.ClassTooLarge, Permanent: true,
+				Text: fmt.Sprintf("the source sent more than max_size, %d bytes", r.copier.MaxSize),
+			}
+		}
+		return n, err
+	})
+}
+
+// readFunc implements [io.Reader].
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 // part is a range of the object.
 type part struct {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
+	"net/url"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -22,12 +24,50 @@ type run struct {
 	resume   State
 	verifier *origin.Verifier
 	result   Result
+	// claim is the copy's claim to memory, disk and slots, and slot the slot that it holds.
+	claim Claim
+	slot  *Hold
+	// received counts the bytes of a stream.
+	received int64
 }
 
-// describe sets the object to store.
-func (r *run) describe(m origin.Meta) {
+// hostOf returns the host that serves an object: the last of the redirects, if they are known.
+func hostOf(canonical string, m origin.Meta) string {
+	if n := len(m.Addresses); n > 0 {
+		return m.Addresses[n-1].Host
+	}
+	u, err := url.Parse(canonical)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// takeSlot waits for a slot unless the copy has one. A copy holds its slot until it ends.
+func (r *run) takeSlot(ctx context.Context) (err error) {
+	slots := r.copier.LargeSlots
+	if r.job.First {
+		slots = r.copier.Slots
+	}
+	if r.slot != nil {
+		return nil
+	}
+	r.job.Counters.Waiting.Add(1)
+	defer r.job.Counters.Waiting.Add(-1)
+	claim := r.claim
+	claim.Brief = true
+	if r.slot, err = slots.Take(ctx, claim, 1); err != nil {
+		return fmt.Errorf("wait for a slot: %w", err)
+	}
+	return nil
+}
+
+// describe sets the object to store. It fails if the object is too large.
+func (r *run) describe(m origin.Meta) error {
 	r.meta, r.spec = m, r.job.Spec(m)
 	r.job.Counters.Size.Store(m.Size)
+	r.claim.Host = hostOf(r.job.URL, m)
+	return r.limit(m.Size)
 }
 
 // copyLarge copies a large object in the best way that the source supports. If the source refuses
@@ -38,7 +78,12 @@ func (r *run) copyLarge(ctx context.Context) error {
 	if r.resume.Meta != nil {
 		meta = *r.resume.Meta // The version of the parts in the bucket
 	}
-	r.describe(meta)
+	if err := r.describe(meta); err != nil {
+		return err
+	}
+	if err := r.takeSlot(ctx); err != nil {
+		return err
+	}
 	if copied, err := r.copyByServer(ctx); copied || err != nil {
 		return err
 	}
@@ -58,7 +103,9 @@ func (r *run) copyLarge(ctx context.Context) error {
 		}
 		s.close()
 		r.restart("the source changed")
-		r.describe(now)
+		if err := r.describe(now); err != nil {
+			return err
+		}
 	}
 	switch {
 	case r.resume.Stream:

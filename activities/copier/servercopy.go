@@ -14,6 +14,9 @@ func (r *run) copyByServer(ctx context.Context) (copied bool, err error) {
 	if source == nil || r.job.SHA256 || len(r.meta.Digests) > 0 || r.resume.Upload != "" || r.resume.Stream {
 		return false, nil
 	}
+	if err := r.takeSlot(ctx); err != nil {
+		return false, err
+	}
 	stored := &r.job.Counters.Stored
 	r.result.Stored, err = r.copier.Bucket.CopyFrom(ctx, r.spec, *source, func(n int64) { stored.Add(n) })
 	switch {

@@ -46,7 +46,9 @@ func (s *stream) copy(ctx context.Context) error {
 	defer s.close()
 	r := s.run
 	r.result.Way = WayStream
-	r.describe(s.src.Meta())
+	if err := r.describe(s.src.Meta()); err != nil {
+		return err
+	}
 	r.verify() // The body itself checks the source's own digests
 	r.markUnframed(s.src)
 	size, err := r.copier.partSize(s.src.Size())
@@ -129,7 +131,7 @@ func (s *stream) admit(ctx context.Context, number int32, body storage.Body) err
 
 // next reads a part. The last part may be empty.
 func (s *stream) next(buf *buffer) (body storage.Body, last bool, err error) {
-	body, err = s.run.load(s.reading, s.cut, buf, s.src)
+	body, err = s.run.load(s.reading, s.cut, buf, s.run.limited(s.src))
 	if errors.Is(err, io.EOF) {
 		last, err = true, nil
 	}

@@ -76,6 +76,8 @@ type Source struct {
 	Timeout          time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"timeout for connecting, for TLS and for response headers, each, at each hop"`
 	StallTimeout     time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a connection to a source may send nothing, or less than min_rate, during a copy"`
 	MinRate          Size           `yaml:"min_rate" env:"MIN_RATE" doc:"bytes per second that a connection to a source must send"`
+	MinAverageRate   Size           `yaml:"min_average_rate" env:"MIN_AVERAGE_RATE" doc:"bytes per second that a copy must have received on average once it has read from the source for a minute; waiting does not count. A slower copy ends, and its clients are redirected to the source; 0 disables this"`
+	MaxSize          Size           `yaml:"max_size" env:"MAX_SIZE" doc:"largest object that is copied; clients of a larger one are redirected to the source"`
 	MaxConnsPerHost  int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"maximum connections to one source host for large objects, and as many again for first requests and small objects, per process. The first number adapts to hosts that refuse parallel requests"`
 	UserAgent        string         `yaml:"user_agent" env:"USER_AGENT" doc:"User-Agent of requests to sources"`
 	Authoritative4xx []string       `yaml:"authoritative_4xx" env:"AUTHORITATIVE_4XX" envSeparator:" " doc:"hosts, e.g. example.com or example.com:8080, whose every 4xx is passed on to clients. Of other hosts, only 404 and 410 are; at any other 4xx, clients are redirected to the source, which may accept them"`
@@ -124,10 +126,12 @@ type Worker struct {
 	AdminListen string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
 	Copy        bool          `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
 	Pools       []string      `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run a worker in each region"`
-	Concurrency int           `yaml:"concurrency" env:"CONCURRENCY" doc:"activities that run at the same time, per pool, besides copies of large objects"`
+	Concurrency int           `yaml:"concurrency" env:"CONCURRENCY" doc:"copies of small objects that run at the same time, per pool; those of large objects come in addition"`
+	HostShare   int           `yaml:"host_share" env:"HOST_SHARE" doc:"percent of a pool's slots, and of memory and spool_limit, that copies from one source host keep while copies from other hosts wait. Otherwise they can use all"`
 	Memory      Size          `yaml:"memory" env:"MEMORY" doc:"memory for the parts of all copies together. A quarter is for objects of up to 8MiB; the rest limits how many larger objects are copied at the same time"`
 	Parts       int           `yaml:"parts" env:"PARTS" doc:"parts of one copy that are read and stored at the same time"`
 	SpoolDir    string        `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; if empty, the system's folder for temporary files"`
+	SpoolLimit  Size          `yaml:"spool_limit" env:"SPOOL_LIMIT" doc:"disk space in spool_dir for these parts; further parts wait. It must hold the largest part, of max_size / 10,000 and at most 5GiB"`
 	Bridge      bool          `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
 	Receivers   int           `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
 	CheckEvery  time.Duration `yaml:"check_every" env:"CHECK_EVERY" doc:"how often the worker checks that Temporal answers. If Temporal, or every receive from SQS, has failed for three times as long, /readyz answers 503"`
@@ -146,6 +150,7 @@ type Pool struct {
 	SignPayload     bool `yaml:"sign_payload" doc:"sign a hash of each upload's payload, for a server that requires it over plain http"`
 	Overwrite       bool `yaml:"overwrite" doc:"no conditional writes, for a server that refuses them. A worker that was frozen for minutes could then replace a newer copy with an old one"`
 	AllowUnverified bool `yaml:"allow_unverified" doc:"copy objects that a source sends with neither length nor chunking, although nothing proves them complete. Such copies are marked cloud-mirror-unverified"`
+	MaxSize         Size `yaml:"max_size" doc:"largest object that is copied into the pool, if not source.max_size"`
 	MaxParts        int  `yaml:"max_parts" doc:"parts of all copies that are read and stored at the same time in the pool, per process"`
 
 	PublicURL string `yaml:"public_url" doc:"base URL at which the bucket is publicly readable; redirects then go there unsigned"`
@@ -175,7 +180,7 @@ func Default() Config {
 		Redis:  Redis{Timeout: 50 * time.Millisecond},
 		Source: Source{
 			EnsureSSL: true, RedirectLimit: 30, Timeout: 10 * time.Second, StallTimeout: 30 * time.Second, MinRate: 1 << 10,
-			MaxConnsPerHost: 64, UserAgent: "cloud-mirror/1",
+			MinAverageRate: 64 << 10, MaxSize: 1 << 40, MaxConnsPerHost: 64, UserAgent: "cloud-mirror/1",
 		},
 		Cache: Cache{
 			TTL: 24 * time.Hour, VerifyEvery: 10 * time.Minute, ExpiryMargin: 3 * time.Hour, Lease: time.Minute,
@@ -184,7 +189,7 @@ func Default() Config {
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, Timeout: 10 * time.Second, MaxReceives: 10},
 		S3:  S3{LifespanDays: 30, CORS: true, PartSize: 8 << 20, Timeout: time.Minute, PresignFor: time.Hour},
 		Worker: Worker{
-			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, Memory: 1 << 30, Parts: 6, Bridge: true, Receivers: 4,
+			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, HostShare: 25, Memory: 1 << 30, SpoolLimit: 16 << 30, Parts: 6, Bridge: true, Receivers: 4,
 			CheckEvery: 15 * time.Second,
 		},
 	}

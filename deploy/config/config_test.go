@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
+	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
 var update = flag.Bool("update", false, "write the table of settings into deploy/README.md")
@@ -99,6 +100,13 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"region auto":               {replace("us-east-1", "auto"), "", `pools[1].region: "auto" is not the name of a region`},
 		"default without a pool":    {add("region: {ip_ranges: x.json, default: mars-1}"), "", `region: default region: "mars-1" has no pool`},
 		"nearest without a pool":    {add("region: {ip_ranges: x.json}"), "CLOUD_MIRROR_REGION_NEAREST=us-west-1=mars-1", `region: nearest pool of us-west-1: "mars-1" has none`},
+		"no share of a host":        {add("worker: {host_share: 0}"), "", "worker.host_share: 0 is not between 1 and 100"},
+		"more than the whole":       {add("worker: {host_share: 101}"), "", "worker.host_share: 101 is not between 1 and 100"},
+		"no size":                   {replace("source: {", "source: {max_size: 0, "), "", "source.max_size: 0 is not between 1 and"},
+		"more than S3 stores":       {replace("source: {", "source: {max_size: 49TiB, "), "", "source.max_size: 53876069761024 is not between"},
+		"size of a pool":            {replace("us-west-2}", "us-west-2, max_size: 49TiB}"), "", "pools[0].max_size: 53876069761024 is not between"},
+		"no room for a part":        {replace("us-west-2}", "us-west-2, max_size: 40TiB}"), "CLOUD_MIRROR_WORKER_SPOOL_LIMIT=4GiB", "worker.spool_limit: 4294967296 bytes don't hold a part of an object of max_size, 4398776320 bytes"},
+		"average rate":              {replace("source: {", "source: {min_average_rate: -1, "), "", "source.min_average_rate"},
 		"waiters of one object":     {add("frontend: {max_waiters: 5}"), "", "frontend.max_waiters_per_object: 10000 is not between 1 and 5"},
 		"no timeout of clients":     {nil, "CLOUD_MIRROR_FRONTEND_CLIENT_TIMEOUT=0s", "frontend.client_timeout: 0s is not between 1s and 1h0m0s"},
 		"negative connections":      {add("frontend: {max_conns: -1}"), "", "frontend.max_conns: -1 is not between 0 and"},
@@ -153,6 +161,18 @@ func TestProxiesMayHaveAnyNumberOfConnections(t *testing.T) {
 		require.Equal(t, want, c.FrontendOptions().MaxConnsPerClient)
 		require.Equal(t, 25_000, c.FrontendOptions().MaxConns)
 	}
+}
+
+// TestMaxSizeOfAPool: a pool's own limit wins, and the copiers get it.
+func TestMaxSizeOfAPool(t *testing.T) {
+	c, err := load(t, strings.Replace(minimal, "us-west-2}", "us-west-2, max_size: 5GiB}", 1))
+	require.NoError(t, err)
+	all := c.Copiers(nil, make([]*storage.Bucket, len(c.Pools)))
+	require.EqualValues(t, 5<<30, all[0].MaxSize)
+	require.EqualValues(t, 1<<40, all[1].MaxSize, "the default")
+	require.EqualValues(t, 64<<10, all[0].MinAverageRate)
+	require.Same(t, all[0].Spool, all[1].Spool, "one disk")
+	require.NotSame(t, all[0].Slots, all[1].Slots)
 }
 
 func add(line string) func(string) string { return func(s string) string { return s + line } }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -173,9 +174,12 @@ func (c *Config) Locator(report func(error)) (*region.Locator, error) {
 	return region.New(o)
 }
 
-// Copiers returns a copier for each pool, in the order of the pools. They share worker.memory.
+// Copiers returns a copier for each pool, in the order of the pools. They share worker.memory and
+// worker.spool_limit.
 func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*copier.Copier {
-	small, large := copier.NewMemory(c.smallMemory()), copier.NewMemory(c.largeMemory())
+	share := float64(c.Worker.HostShare) / 100
+	small, large := copier.NewSharedMemory(c.smallMemory(), share), copier.NewSharedMemory(c.largeMemory(), share)
+	spool := copier.NewBudget(int64(c.Worker.SpoolLimit), share)
 	copiers := make([]*copier.Copier, len(c.Pools))
 	for i, p := range c.Pools {
 		copiers[i] = &copier.Copier{
@@ -185,15 +189,23 @@ func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*co
 			Memory:          large,
 			PartSize:        int64(c.S3.PartSize),
 			Parts:           c.Worker.Parts,
+			Slots:           copier.NewBudget(int64(c.Worker.Concurrency), share),
+			LargeSlots:      copier.NewBudget(int64(c.LargeSlots()), share),
 			MaxParts:        semaphore.NewWeighted(int64(p.MaxParts)),
 			StallTimeout:    c.Source.StallTimeout,
 			MinRate:         int64(c.Source.MinRate),
+			MinAverageRate:  int64(c.Source.MinAverageRate),
+			MaxSize:         int64(c.maxSize(p)),
 			SpoolDir:        c.Worker.SpoolDir,
+			Spool:           spool,
 			AllowUnverified: p.AllowUnverified,
 		}
 	}
 	return copiers
 }
+
+// maxSize returns the largest object that is copied into a pool.
+func (c *Config) maxSize(p Pool) Size { return cmp.Or(p.MaxSize, c.Source.MaxSize) }
 
 // smallMemory returns the part of worker.memory for objects of one request, in bytes. It is
 // separate so that they never wait for the parts of large objects.

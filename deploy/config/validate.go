@@ -25,6 +25,9 @@ const maxPresign = 7 * 24 * time.Hour
 // maxVerify is longer than any sensible cache.ttl, from which on nothing is verified.
 const maxVerify = 7 * 24 * time.Hour
 
+// maxObject is the largest object of S3 in parts, in bytes.
+const maxObject = storage.MaxParts * storage.MaxPartSize
+
 // validate returns the first mistake, with its key. A setting that only one subcommand requires is
 // checked by that subcommand.
 func (c *Config) validate() error {
@@ -112,6 +115,9 @@ func (c *Config) validateNumbers() error {
 		{"s3.lifespan_days", int64(c.S3.LifespanDays), 0, 36_500},
 		{"s3.part_size", int64(c.S3.PartSize), storage.MinPartSize, 5 << 30},
 		{"source.min_rate", int64(c.Source.MinRate), 1, 1 << 30},
+		{"source.min_average_rate", int64(c.Source.MinAverageRate), 0, 1 << 30},
+		{"source.max_size", int64(c.Source.MaxSize), 1, maxObject},
+		{"worker.host_share", int64(c.Worker.HostShare), 1, 100},
 		{"worker.parts", int64(c.Worker.Parts), 1, 1000},
 		{"worker.concurrency", int64(c.Worker.Concurrency), 1, 10_000},
 		{"worker.receivers", int64(c.Worker.Receivers), 1, 1000},
@@ -217,6 +223,8 @@ func (c *Config) validatePools() error {
 			return wrong(key+"region", "%q is not the name of a region", p.Region)
 		case p.Checksum != string(storage.ChecksumCRC64NVME) && p.Checksum != string(storage.ChecksumMD5):
 			return wrong(key+"checksum", "%q is not crc64nvme or md5", p.Checksum)
+		case p.MaxSize < 0 || int64(p.MaxSize) > maxObject:
+			return wrong(key+"max_size", "%d is not between 1 and %d", p.MaxSize, maxObject)
 		case p.MaxParts < 1 || p.MaxParts > 100_000:
 			return wrong(key+"max_parts", "%d is not between 1 and 100000", p.MaxParts)
 		case p.Bucket == "":
@@ -246,6 +254,12 @@ func (c *Config) validateWorker() error {
 	if small < copier.Small || largest < int64(c.S3.PartSize) {
 		return wrong("worker.memory", "%d bytes are too few: a quarter must hold four objects of %d bytes, and the rest four parts of s3.part_size, %d",
 			c.Worker.Memory, copier.Small, c.S3.PartSize)
+	}
+	for _, p := range c.Pools {
+		// Parts that are too large for memory are kept in the spool.
+		if size := copier.LargestPart(int64(c.maxSize(p)), int64(c.S3.PartSize)); size > largest && size > int64(c.Worker.SpoolLimit) {
+			return wrong("worker.spool_limit", "%d bytes don't hold a part of an object of max_size, %d bytes", c.Worker.SpoolLimit, size)
+		}
 	}
 	for _, id := range c.Worker.Pools {
 		if !slices.ContainsFunc(c.Pools, func(p Pool) bool { return storage.PoolID(p.Service, p.Region) == id }) {

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/worker"
@@ -51,6 +52,13 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		VisibilityTimeout: cfg.SQS.VisibilityTimeout,
 		CheckEvery:        cfg.Worker.CheckEvery,
 		Metrics:           metrics,
+	}
+	for pool, a := range o.Activities {
+		metrics.Watch(pool, "small", a.Copier.Slots)
+		metrics.Watch(pool, "large", a.Copier.LargeSlots)
+	}
+	if err := copier.RemoveSpooled(cfg.Worker.SpoolDir); err != nil {
+		log.Warn().Err(err).Msg("spool files of an earlier worker remain")
 	}
 	if cfg.Worker.Bridge {
 		o.Bridge = s.bridge(temporal, sealer)
