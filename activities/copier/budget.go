@@ -120,6 +120,25 @@ func (b *Budget) Take(ctx context.Context, c Claim, n int64) (*Hold, error) {
 	return w.hold, err
 }
 
+// TryTake is Take without a wait. It returns false if Take would wait.
+func (b *Budget) TryTake(c Claim, n int64) (*Hold, bool) {
+	if b == nil {
+		return nil, true
+	}
+	w := &waiter{claim: c, n: n, arrived: time.Now(), entered: make(chan struct{})}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = append(b.waiting, w)
+	b.admit()
+	select {
+	case <-w.entered:
+		return w.hold, true
+	default:
+	}
+	b.waiting = slices.DeleteFunc(b.waiting, func(other *waiter) bool { return other == w })
+	return nil, false
+}
+
 // wait waits until the claim is admitted. It sets w.hold, or fails.
 func (b *Budget) wait(ctx context.Context, w *waiter) error {
 	var over <-chan time.Time

@@ -45,6 +45,19 @@ func (r *run) newBuffer(ctx context.Context, m *Memory, n int64) (*buffer, error
 	return buf, nil
 }
 
+// tryBuffer is newBuffer without a wait. It returns nil if newBuffer would wait, or needs a file.
+func (r *run) tryBuffer(m *Memory, n int64) *buffer {
+	if n > m.MaxBuffer() {
+		return nil
+	}
+	mem, hold, ok := m.tryTake(r.claim, n)
+	if !ok {
+		return nil
+	}
+	r.job.Counters.Held.Add(1)
+	return &buffer{counters: &r.job.Counters, memory: m, mem: mem, hold: hold, size: n}
+}
+
 // release gives the memory back, after which reads fail. Package net/http may read a request's body
 // for a while after the request was cancelled, and must not read the bytes of another part.
 func (b *buffer) release() {

@@ -33,6 +33,7 @@ func bucketError(err error) error {
 type Fetcher interface {
 	First(ctx context.Context, url string) (*origin.Body, error)
 	Get(ctx context.Context, url string) (*origin.Body, error)
+	Reserve(ctx context.Context, url string, want origin.Meta) (*origin.Place, error)
 	GetRange(ctx context.Context, url string, want origin.Meta, off, n int64) (*origin.Body, error)
 }
 

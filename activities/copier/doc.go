@@ -42,6 +42,10 @@
 // 2026-11-25: the state names the version of an upload's parts if it is not the job's. Otherwise a
 // source that returns to its old version, such as two edges, would add that version's parts to them.
 //
+// 2026-11-25: a part takes its connection before its memory, but waits for memory without it. A part
+// that was refused waits for a connection while it holds memory, so the two waits together would be a
+// deadlock. The alternative, to open each part in the order of parts, costs a round trip for each.
+//
 // 2026-11-24: a released buffer can't be read. Package net/http may read a request's body for a
 // while after the request was cancelled, and would then read another part's bytes.
 //

@@ -37,17 +37,35 @@ func (m *Memory) take(ctx context.Context, c Claim, n int64) ([]byte, *Hold, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("wait for memory: %w", err)
 	}
+	return m.buffer(n), hold, nil
+}
+
+// tryTake is take without a wait. It returns false if take would wait.
+func (m *Memory) tryTake(c Claim, n int64) ([]byte, *Hold, bool) {
+	hold, ok := m.shared.TryTake(c, BufferSize(n))
+	if !ok {
+		return nil, nil, false
+	}
+	return m.buffer(n), hold, true
+}
+
+// buffer returns a free buffer, or a new one, for n bytes that are held.
+func (m *Memory) buffer(n int64) []byte {
+	size := BufferSize(n)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if free := m.free[size]; len(free) > 0 {
 		buf := free[len(free)-1]
 		m.free[size] = free[:len(free)-1]
-		return buf[:n], hold, nil
+		return buf[:n]
 	}
 	m.makeRoom(size)
 	m.made += size
-	return make([]byte, n, size), hold, nil
+	return make([]byte, n, size)
 }
+
+// Use returns how many bytes are held, and how many copies wait for some.
+func (m *Memory) Use() (held, waiting int64) { return m.shared.Use() }
 
 // pass waits behind the copies of a host that wait for memory already.
 func (m *Memory) pass(ctx context.Context, c Claim) error {

@@ -78,19 +78,19 @@ func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	slots := semaphore.NewWeighted(g.upload.slots())
 	hashed := closed()
 	for _, p := range missing {
-		buf, done, err := g.upload.acquireSlot(reading, slots, p.n)
+		turn, err := g.upload.acquireRange(reading, slots, p.n)
 		if err != nil {
 			failed.set(err)
 		}
 		if failed.get() != nil {
-			done()
+			turn.done()
 			break
 		}
 		before, after := hashed, make(chan struct{})
 		hashed = after
 		all.Go(func() {
-			defer done()
-			body, hash, err := g.fetchPart(reading, p, buf, before)
+			defer turn.done()
+			body, hash, err := g.fetchPart(reading, p, turn, before)
 			if err == nil {
 				close(after)
 				err = g.upload.send(ctx, p.number, body)
@@ -118,11 +118,11 @@ func (g *ranges) worthFinishing(err error) bool {
 // fetchPart reads a part. If there is a digest to compare, it also hashes the part, after the
 // previous part.
 func (g *ranges) fetchPart(
-	ctx context.Context, p part, buf *buffer, before <-chan struct{},
+	ctx context.Context, p part, t *turn, before <-chan struct{},
 ) (body storage.Body, hash []byte, err error) {
-	body, err = g.readPart(ctx, p, buf)
+	body, err = g.readPart(ctx, p, t)
 	if err == nil && g.run.verifier.Needed() {
-		hash, err = g.hash(ctx, p, buf, before)
+		hash, err = g.hash(ctx, p, t.buf, before)
 	}
 	return body, hash, err
 }
@@ -130,28 +130,36 @@ func (g *ranges) fetchPart(
 // readPart reads a part into the buffer. A source may refuse the part because this copy reads other
 // parts at the same time: then readPart tries again alone. That lowers no limit of the source's host,
 // since the reason may be this object.
-func (g *ranges) readPart(ctx context.Context, p part, buf *buffer) (storage.Body, error) {
-	g.sharing.RLock()
-	body, err := g.readOnce(ctx, p, buf)
+func (g *ranges) readPart(ctx context.Context, p part, t *turn) (storage.Body, error) {
+	if !g.sharing.TryRLock() {
+		// A part that must be alone waits for parts that may wait for this connection.
+		t.leavePlace()
+		g.sharing.RLock()
+	}
+	body, err := g.readOnce(ctx, p, t)
 	g.sharing.RUnlock()
 	if refusal, ok := errors.AsType[*origin.Error](err); ok && refusal.Lonely() {
 		g.sharing.Lock()
 		defer g.sharing.Unlock()
-		body, err = g.readOnce(ctx, p, buf)
+		body, err = g.readOnce(ctx, p, t)
 	}
 	return body, err
 }
 
-func (g *ranges) readOnce(ctx context.Context, p part, buf *buffer) (storage.Body, error) {
+func (g *ranges) readOnce(ctx context.Context, p part, t *turn) (storage.Body, error) {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
+	if t.place != nil {
+		ctx = t.place.With(ctx)
+	}
 	src, err := g.openPart(ctx, p)
 	if err != nil {
 		return storage.Body{}, err
 	}
 	defer src.Close()
+	t.leavePlace() // If another host served the part
 	g.proven.Store(true)
-	return g.run.fill(ctx, cut, buf, src)
+	return g.run.fill(ctx, cut, t.buf, src)
 }
 
 const (

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // slots returns the limit of parts in flight. It is lower for parts in files, which are large: more
@@ -16,32 +18,98 @@ func (u *upload) slots() int64 {
 	return int64(c.Parts)
 }
 
+// turn is the right of a part to be in flight.
+type turn struct {
+	buf *buffer
+	// place is the part's connection to the source, if it has one already.
+	place *origin.Place
+	undo  []func()
+}
+
+// leavePlace gives back the part's connection if it was not used yet.
+func (t *turn) leavePlace() {
+	if t.place != nil {
+		t.place.Release()
+	}
+}
+
+// done ends the turn.
+func (t *turn) done() {
+	t.leavePlace()
+	for _, f := range t.undo {
+		f()
+	}
+}
+
+// hold adds a function that ends the turn.
+func (t *turn) hold(undo func()) { t.undo = append(t.undo, undo) }
+
 // acquireSlot waits for the part's turn and for memory. Parts acquire slots in order, so that the
 // first parts never wait for memory that later parts hold. The caller must call done in any case.
-func (u *upload) acquireSlot(
-	ctx context.Context, slots *semaphore.Weighted, n int64,
-) (buf *buffer, done func(), err error) {
-	r := u.run
-	var undo []func()
-	done = func() {
-		for _, f := range undo {
-			f()
-		}
-	}
+func (u *upload) acquireSlot(ctx context.Context, slots *semaphore.Weighted, n int64) (*turn, error) {
+	r, t := u.run, &turn{}
 	r.job.Counters.Waiting.Add(1)
 	defer r.job.Counters.Waiting.Add(-1)
-	for _, limit := range []*semaphore.Weighted{slots, r.copier.MaxParts} {
-		if limit == nil {
-			continue
-		}
+	if err := slots.Acquire(ctx, 1); err != nil {
+		return t, err
+	}
+	t.hold(func() { slots.Release(1) })
+	return t, u.acquireMemory(ctx, t, n)
+}
+
+func (u *upload) acquireMemory(ctx context.Context, t *turn, n int64) (err error) {
+	r := u.run
+	if limit := r.copier.MaxParts; limit != nil {
 		if err := limit.Acquire(ctx, 1); err != nil {
-			return nil, done, err
+			return err
 		}
-		undo = append(undo, func() { limit.Release(1) })
+		t.hold(func() { limit.Release(1) })
 	}
-	if buf, err = r.newBuffer(ctx, r.copier.Memory, n); err != nil {
-		return nil, done, err
+	if t.buf, err = r.newBuffer(ctx, r.copier.Memory, n); err == nil {
+		t.hold(t.buf.release)
 	}
-	undo = append(undo, buf.release)
-	return buf, done, nil
+	return err
+}
+
+// acquireRange is acquireSlot for a range. It waits for the part's connection first, so that a part
+// whose host is at its limit holds no memory. It never waits for memory while it holds a connection:
+// a part that was refused waits for a connection while it holds memory, and both would wait for ever.
+// If there is no memory at once, it waits for memory, and the part waits for a connection later.
+func (u *upload) acquireRange(ctx context.Context, slots *semaphore.Weighted, n int64) (*turn, error) {
+	r, t := u.run, &turn{}
+	r.job.Counters.Waiting.Add(1)
+	defer r.job.Counters.Waiting.Add(-1)
+	if err := slots.Acquire(ctx, 1); err != nil {
+		return t, err
+	}
+	t.hold(func() { slots.Release(1) })
+	place, err := r.copier.Source.Reserve(ctx, r.job.URL, r.meta)
+	if err != nil {
+		return t, err
+	}
+	if u.tryMemory(t, n) {
+		t.place = place
+		return t, nil
+	}
+	place.Release()
+	return t, u.acquireMemory(ctx, t, n)
+}
+
+// tryMemory is acquireMemory without a wait. It returns false if there would be one.
+func (u *upload) tryMemory(t *turn, n int64) bool {
+	r, limit := u.run, u.run.copier.MaxParts
+	if limit != nil && !limit.TryAcquire(1) {
+		return false
+	}
+	if t.buf = r.tryBuffer(r.copier.Memory, n); t.buf == nil {
+		if limit != nil {
+			limit.Release(1)
+		}
+		return false
+	}
+	if limit != nil {
+		t.hold(func() { limit.Release(1) })
+	}
+	t.hold(t.buf.release)
+	return true
 }

@@ -76,16 +76,16 @@ func (s *stream) copyParts(ctx context.Context) error {
 	var failed firstError
 	slots := semaphore.NewWeighted(s.upload.slots())
 	for number, last := int32(1), false; !last; number++ {
-		buf, done, err := s.upload.acquireSlot(s.reading, slots, s.upload.state.PartSize)
+		turn, err := s.upload.acquireSlot(s.reading, slots, s.upload.state.PartSize)
 		if err != nil {
-			done()
+			turn.done()
 			failed.set(err)
 			break
 		}
 		var body storage.Body
-		body, last, err = s.next(buf)
+		body, last, err = s.next(turn.buf)
 		if err == nil && last && number == 1 {
-			defer done()
+			defer turn.done()
 			return s.putWhole(ctx, body)
 		}
 		if err == nil {
@@ -93,11 +93,11 @@ func (s *stream) copyParts(ctx context.Context) error {
 		}
 		failed.set(err)
 		if failed.get() != nil || body.Size == 0 {
-			done()
+			turn.done()
 			break
 		}
 		sending.Go(func() {
-			defer done()
+			defer turn.done()
 			if err := s.upload.send(ctx, number, body); err != nil {
 				failed.set(err)
 				s.cut(err)

@@ -2,7 +2,10 @@ package copier_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -10,8 +13,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // holder takes a part of a budget for the copy of another host. It returns the context of that
@@ -162,4 +168,116 @@ func TestLargeCopyGivesBackItsMemory(t *testing.T) {
 	require.NoError(t, err)
 	r.requireExact(t)
 	require.EqualValues(t, partSize, out.Resumed)
+}
+
+// connect limits the connections to the source.
+func (r *fixture) connect(t *testing.T, most int) {
+	t.Helper()
+	limited, err := origin.New(origin.Config{
+		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		MaxConnsPerHost: most,
+	})
+	require.NoError(t, err)
+	r.Source = limited
+}
+
+// another returns a job for the same object under another key.
+func (r *fixture) another(n int) *copier.Job {
+	key := r.key + strconv.Itoa(n)
+	return &copier.Job{
+		URL: r.job.URL, Meta: r.job.Meta, Server: r.job.Server, Expect: r.job.Expect, Checkpoint: func(copier.State) {},
+		Spec: func(m origin.Meta) storage.ObjectSpec {
+			s := r.spec(m)
+			s.Key = key
+			return s
+		},
+	}
+}
+
+// TestCopiesDoNotWaitForEachOther has copies by ranges and streams share too few connections and too
+// little memory, while the source refuses some of their ranges. A copy with a digest hashes its parts
+// in order, so its later parts hold memory until the earlier ones are read.
+func TestCopiesDoNotWaitForEachOther(t *testing.T) {
+	const count, copies = 5, 9
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	var mu sync.Mutex
+	r := inMemory(t, count*partSize)
+	r.connect(t, 2)
+	r.Memory = copier.NewMemory(4 * 8 * mib)
+	r.MaxParts = semaphore.NewWeighted(5)
+	r.source.serve = func(w http.ResponseWriter, req *http.Request, _ int64) {
+		mu.Lock()
+		dice := random.IntN(10)
+		mu.Unlock()
+		switch {
+		case isRange(req) && dice == 0:
+			w.WriteHeader(http.StatusTooManyRequests)
+		case isRange(req) && dice == 1:
+			w.WriteHeader(http.StatusNotFound) // The part is requested again while no other is read
+		default:
+			r.source.serveWhole(w, req)
+		}
+	}
+	sum := sha256.Sum256(r.source.body)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	errs := make(chan error, copies)
+	for i := range copies {
+		job := r.another(i)
+		if i%3 != 0 {
+			job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: sum[:]}}
+		}
+		job.Resume.Stream = i%4 == 0
+		go func() {
+			_, err := r.Run(ctx, job)
+			errs <- err
+		}()
+	}
+	for range copies {
+		if err := <-errs; err != nil { // Another attempt would copy the object
+			require.NotErrorIs(t, err, context.DeadlineExceeded)
+			var refusal *origin.Error
+			require.ErrorAs(t, err, &refusal)
+		}
+	}
+	held, waiting := r.Memory.Use()
+	require.Zero(t, held+waiting)
+}
+
+// TestPartsThatWaitForTheirHostHoldNoMemory has a host with one connection. Two copies read from it in
+// parallel ranges, the first of which does not end.
+func TestPartsThatWaitForTheirHostHoldNoMemory(t *testing.T) {
+	const count = 4
+	r := inMemory(t, count*partSize)
+	r.connect(t, 1)
+	stuck := make(chan struct{})
+	r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
+		if n == 1 {
+			<-stuck
+		}
+		r.source.serveWhole(w, req)
+	}
+	var waiting [2]*copier.Job
+	errs := make(chan error, len(waiting))
+	for i := range waiting {
+		waiting[i] = r.another(i)
+		go func() {
+			_, err := r.Run(t.Context(), waiting[i])
+			errs <- err
+		}()
+	}
+	require.Eventually(t, func() bool {
+		return waiting[0].Counters.Waiting.Load() > 0 && waiting[1].Counters.Waiting.Load() > 0
+	}, 10*time.Second, time.Millisecond, "both copies wait for the host")
+	held, queued := r.Memory.Use()
+	require.EqualValues(t, 8*mib, held, "of the part that is in flight")
+	require.Zero(t, queued)
+	close(stuck)
+	for range waiting {
+		require.NoError(t, <-errs)
+	}
+	held, _ = r.Memory.Use()
+	require.Zero(t, held)
 }

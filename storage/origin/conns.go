@@ -10,8 +10,9 @@ import (
 )
 
 // budget is one of the limits of connections to a host. They are separate for two reasons. Large
-// objects never keep a first request waiting. And a stream, which waits for memory while it holds
-// its connection, never keeps a range waiting, which waits for its connection while it holds memory.
+// objects never keep a first request waiting. And a stream, which waits for memory while it holds its
+// connection, never keeps a range waiting, which may wait for its connection while it holds memory: see
+// package copier.
 type budget int
 
 const (

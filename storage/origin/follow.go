@@ -94,6 +94,9 @@ func (c *Client) send(ctx context.Context, canonical string, header http.Header,
 
 // slot waits for the right to send a request.
 func (c *Client) slot(ctx context.Context, host string, b budget) (*slot, error) {
+	if s := reserved(ctx, host, b); s != nil {
+		return s, nil
+	}
 	waiting, cancel := ctx, context.CancelFunc(func() {})
 	if b == firsts {
 		waiting, cancel = context.WithTimeout(ctx, firstPatience)

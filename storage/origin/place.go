@@ -1,0 +1,60 @@
+package origin
+
+import (
+	"context"
+	"net/url"
+	"sync/atomic"
+)
+
+// Place is the right to have one range request in flight to the host that serves an object. A caller
+// reserves it before it takes memory for the range, so that ranges that wait for the host hold none.
+type Place struct {
+	slot atomic.Pointer[slot]
+}
+
+// placeKey is the key of a Place in a context.
+type placeKey struct{}
+
+// With returns a context in which one [Client.GetRange] uses the place.
+func (p *Place) With(ctx context.Context) context.Context {
+	return context.WithValue(ctx, placeKey{}, p)
+}
+
+// Release gives the place back unless a request has used it.
+func (p *Place) Release() { p.slot.Swap(nil).release() }
+
+// Reserve waits for a place at the host that serves the object. It fails with ctx's error.
+func (c *Client) Reserve(ctx context.Context, canonical string, m Meta) (*Place, error) {
+	s, err := c.conns.acquire(ctx, m.server(canonical), bulk)
+	if err != nil {
+		return nil, err
+	}
+	p := &Place{}
+	p.slot.Store(s)
+	return p, nil
+}
+
+// server returns the host that serves the object: the last of the redirects, if they are known.
+func (m Meta) server(canonical string) string {
+	if n := len(m.Addresses); n > 0 {
+		return m.Addresses[n-1].Host
+	}
+	u, err := url.Parse(canonical)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// reserved returns the slot of ctx's place, if it is one for this host and budget and was not used.
+func reserved(ctx context.Context, host string, b budget) *slot {
+	p, ok := ctx.Value(placeKey{}).(*Place)
+	if !ok {
+		return nil
+	}
+	s := p.slot.Load()
+	if s == nil || s.key != (gateKey{host, b}) || !p.slot.CompareAndSwap(s, nil) {
+		return nil
+	}
+	return s
+}
