@@ -2,7 +2,6 @@ package copier_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -185,7 +184,7 @@ func (r *fixture) connect(t *testing.T, most int) {
 func (r *fixture) another(n int) *copier.Job {
 	key := r.key + strconv.Itoa(n)
 	return &copier.Job{
-		URL: r.job.URL, Meta: r.job.Meta, Server: r.job.Server, Expect: r.job.Expect, Checkpoint: func(copier.State) {},
+		URL: r.job.URL, Meta: r.job.Meta, Server: r.job.Server, SHA256: r.job.SHA256, Checkpoint: func(copier.State) {},
 		Spec: func(m origin.Meta) storage.ObjectSpec {
 			s := r.spec(m)
 			s.Key = key
@@ -220,14 +219,13 @@ func TestCopiesDoNotWaitForEachOther(t *testing.T) {
 			r.source.serveWhole(w, req)
 		}
 	}
-	sum := sha256.Sum256(r.source.body)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	errs := make(chan error, copies)
 	for i := range copies {
 		job := r.another(i)
 		if i%3 != 0 {
-			job.Expect = []origin.Digest{{Algorithm: "sha-256", Value: sum[:]}}
+			job.SHA256 = true
 		}
 		job.Resume.Stream = i%4 == 0
 		go func() {
