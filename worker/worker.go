@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
@@ -25,10 +26,6 @@ const (
 	stopTimeout = 10 * time.Second
 	// heartbeatThrottle is short enough that a copy learns of its cancellation within seconds.
 	heartbeatThrottle = time.Second
-	// tasksPerSlot is how many tasks a worker accepts for each copy that may run. The others wait for
-	// memory, for a connection or for a slot. A slot of Temporal knows nothing of a task's source, so
-	// with fewer of them, waiting copies from one source would keep out all others.
-	tasksPerSlot = 4
 )
 
 // Options configures a worker process.
@@ -41,7 +38,8 @@ type Options struct {
 	Activities map[string]*activities.Activities
 	// Concurrency is the most copies of small objects that run at the same time in each pool.
 	// LargeSlots is the most copies of large objects in each pool; they come in addition. Package
-	// copier enforces both, and the Temporal workers accept more tasks: see tasksPerSlot.
+	// copier enforces both, and the Temporal workers accept more tasks: see [copier.TasksPerSlot]. A slot
+	// of Temporal knows nothing of a task's source.
 	Concurrency, LargeSlots int
 	// Bridge starts workflows for the messages of Queue. Nil means that the process only copies.
 	Bridge *Bridge
@@ -165,7 +163,7 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 	for pool, a := range o.Activities {
 		onFatal := func(err error) { fatal <- fmt.Errorf("worker of pool %s: %w", pool, err) }
 		options := worker.Options{
-			MaxConcurrentActivityExecutionSize: tasksPerSlot * o.Concurrency,
+			MaxConcurrentActivityExecutionSize: copier.TasksPerSlot * o.Concurrency,
 			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 			WorkflowTaskPollerBehavior:         autoscaledPollers(),
@@ -176,7 +174,7 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		small := worker.New(c, workflows.TaskQueue(pool), options)
 		small.RegisterWorkflow(workflows.CopyObject)
 		small.RegisterWorkflow(workflows.SweepUploads)
-		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = tasksPerSlot*o.LargeSlots, true
+		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = copier.TasksPerSlot*o.LargeSlots, true
 		large := worker.New(c, workflows.LargeTaskQueue(pool), options)
 		for _, w := range []worker.Worker{small, large} {
 			w.RegisterActivity(a)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -102,11 +103,24 @@ type Copier struct {
 	Spool *Budget
 	// AllowUnverified accepts bodies whose framing can't show whether they are complete.
 	AllowUnverified bool
+
+	firsts atomic.Int64 // Copies that run or wait with the first request
 }
 
+// TasksPerSlot is how many tasks a worker accepts for each slot of a copier. Copies that wait for
+// memory, for a connection or for a slot take most of the others. A quarter of them is left to
+// activities that are brief.
+const TasksPerSlot = 4
+
 // Run makes the copy. Its errors are the source's ([*origin.Error]), [ErrStalled], [ErrTurn],
-// , [context.Canceled], or the bucket's, wrapped in [ErrBucket].
+// [context.Canceled], or the bucket's, wrapped in [ErrBucket].
 func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
+	if j.First {
+		defer c.firsts.Add(-1)
+		if n := c.firsts.Add(1); c.Slots != nil && n > (TasksPerSlot-1)*c.Slots.total {
+			return Result{}, fmt.Errorf("%w: %d copies run or wait already", ErrTurn, n-1)
+		}
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := &run{copier: c, job: j, resume: j.Resume, verifier: origin.NewVerifier()}

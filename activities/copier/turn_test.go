@@ -115,6 +115,21 @@ func TestCopyWaitsWithoutASlot(t *testing.T) {
 	}
 }
 
+// TestCopiesLeaveTasksToBriefActivities hands copies back at once while as many run or wait as may.
+func TestCopiesLeaveTasksToBriefActivities(t *testing.T) {
+	r := inMemory(t, 1000)
+	r.Slots = copier.NewBudget(2, 1)
+	r.crawling()
+	r.start(t, 2)
+	eventuallyHeld(t, r.Slots, 2)
+	r.start(t, 2*(copier.TasksPerSlot-2))
+	require.Eventually(t, func() bool { return r.source.gets.Load() == 2*(copier.TasksPerSlot-1) }, 10*time.Second, time.Millisecond)
+	err := <-r.start(t, 1)
+	require.ErrorIs(t, err, copier.ErrTurn)
+	require.ErrorContains(t, err, "6 copies run or wait already")
+	require.EqualValues(t, 2*(copier.TasksPerSlot-1), r.source.gets.Load())
+}
+
 // TestSlowCopyGivesBackWhatItHolds has copies crawl beyond the share of their host. One ends as soon
 // as a copy of another host waits, and leaves nothing. The others keep their share.
 func TestSlowCopyGivesBackWhatItHolds(t *testing.T) {
