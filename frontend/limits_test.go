@@ -188,7 +188,7 @@ func TestLimits(t *testing.T) {
 					tc.prepare(t, f)
 				}
 				require.Empty(t, limited(t, registry))
-				puts := f.queue.requests(queue.Put)
+				puts, heads := f.queue.requests(queue.Put), f.bucket.Heads
 				wanted, target := cold(3)
 				if tc.again != "" {
 					wanted, target = cold(1)
@@ -211,6 +211,9 @@ func TestLimits(t *testing.T) {
 					require.Equal(t, map[string]float64{tc.limit: float64(i + 1)}, limited(t, registry))
 				}
 				require.Equal(t, puts, f.queue.requests(queue.Put), "requested")
+				if tc.status == 429 {
+					require.Equal(t, heads, f.bucket.Heads, "a flood of one client reaches the bucket")
+				}
 				if tc.again == "" {
 					e, err := f.cache.Get(t.Context(), keyOf(wanted))
 					require.NoError(t, err)
@@ -233,12 +236,19 @@ func TestNoLimitButOfNewCopies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, fromHeader, frozen, edit)
 			running, first := cold(1)
-			if name != "backlog" {
-				f.ask(t, "GET", first+"?max_wait=0", "From", alice) // Spends the token.
-			} else {
-				f.put(t, cache.Entry{}) // Nothing to spend.
-				_, _, err := f.cache.Acquire(t.Context(), keyOf(running), cachetest.Rules().Pending(time.Now(), "another", 0, -1))
+			elsewhere, second := cold(3)
+			acquire := func(url string) {
+				_, _, err := f.cache.Acquire(t.Context(), keyOf(url), cachetest.Rules().Pending(time.Now(), "another", 0, -1))
 				require.NoError(t, err)
+			}
+			acquire(elsewhere)
+			if name == "backlog" { // There is nothing to spend.
+				acquire(running)
+			}
+			f.wait(t, first, alice)
+			require.Eventually(t, func() bool { return f.cache.Waiting(keyOf(running)) == 1 }, 5*time.Second, time.Millisecond)
+			if name != "backlog" {
+				require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
 			}
 			refused := func() {
 				t.Helper()
@@ -251,7 +261,9 @@ func TestNoLimitButOfNewCopies(t *testing.T) {
 				f.put(t, r.Present(time.Now(), time.Time{}, ""))
 				require.Equal(t, copyURL("GET"), f.ask(t, "GET", path(""), "From", alice).location, "a hit")
 			}
-			require.Equal(t, "Cached copy did not show up in 0s", f.ask(t, "GET", first+"?max_wait=0", "From", alice).body["msg"], "a copy that is being made")
+			for _, pending := range []string{first, second} { // For this front end, and for another.
+				require.Equal(t, "Cached copy did not show up in 100ms", f.ask(t, "GET", pending+"?max_wait=100ms", "From", alice).body["msg"])
+			}
 			_, err := f.cache.Purge(t.Context(), key())
 			require.NoError(t, err)
 			f.put(t, r.Failed(time.Now(), cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true}))

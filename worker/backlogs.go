@@ -19,10 +19,10 @@ import (
 const (
 	// backlogInterval is the time between two measurements of a pool's backlog, and backlogTimeout
 	// bounds one.
-	backlogInterval = 2 * time.Second
+	backlogInterval = 3 * time.Second
 	backlogTimeout  = 5 * time.Second
 	// backlogTTL is how long front ends trust a measurement. It outlasts some that fail.
-	backlogTTL = 10 * time.Second
+	backlogTTL = 15 * time.Second
 	// waitedFor is the lowest priority of tasks that clients wait for: Temporal's default
 	// (https://docs.temporal.io/develop/task-queue-priority-fairness).
 	waitedFor = 3

@@ -13,11 +13,16 @@
 //   - A worker does not start unless the search attributes are registered. Otherwise its workflows
 //     would block for ever.
 //   - A stopping worker hands its copies over.
-//   - While the bridge runs, it publishes the backlog of each pool's task queues every 2 s. A value
-//     expires after 10 s. Temporal's own figures are up to 5 s old
+//   - While the bridge runs, it publishes the backlog of each pool's task queues every 3 s. A value
+//     expires after 15 s. Temporal's own figures are up to 5 s old
 //     (matching.TaskQueueInfoByBuildIdTTL).
 //
 // # Decisions
+//
+// 2026-11-25: brief activities (HeadSource, UpdateCache, AbortUpload) share the task queue of small
+// copies. A task queue of their own would cost each copy the eager dispatch, since that works only in
+// the workflow's own queue. Instead a worker accepts four tasks for each copy that may run, and at most
+// three of them are copies: see [copier.TasksPerSlot]. Copies that wait go back to Temporal after 2 s.
 //
 // 2026-11-25: the published number of tasks counts all task queues of a pool. The age is that of the
 // queue of new copies only, and only of tasks that clients wait for. A large object may wait for
