@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
@@ -140,7 +139,7 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request) er
 		if err != nil {
 			return fmt.Errorf("describe workflow %s: %w", id, err)
 		}
-		request.Queued = queued(out)
+		request.Idle = idle(out)
 	}
 	if err := b.Temporal.SignalWorkflow(ctx, id, run, workflows.RequestSignal, request); err != nil {
 		return fmt.Errorf("signal workflow %s: %w", id, err)
@@ -148,11 +147,19 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request) er
 	return nil
 }
 
-// queued reports whether the workflow waits for a worker to start its activity for the first time.
-func queued(out *workflowservice.DescribeWorkflowExecutionResponse) bool {
-	return slices.ContainsFunc(out.GetPendingActivities(), func(a *workflow.PendingActivityInfo) bool {
-		return a.GetState() == enums.PENDING_ACTIVITY_STATE_SCHEDULED && a.GetAttempt() <= 1
-	})
+// idle reports whether the workflow's activity has stored nothing that another attempt could resume. It
+// may wait for a worker, for its turn, or for a slow source.
+func idle(out *workflowservice.DescribeWorkflowExecutionResponse) bool {
+	for _, a := range out.GetPendingActivities() {
+		var p activities.Progress
+		if d := a.GetHeartbeatDetails(); d != nil && converter.GetDefaultDataConverter().FromPayloads(d, &p) != nil {
+			return false
+		}
+		if p.Done > 0 || p.Resume.Upload != "" || p.Resume.Stream {
+			return false
+		}
+	}
+	return true
 }
 
 // purge signals the purge to the object's copy. A missing copy is not an error.

@@ -9,13 +9,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/worker"
@@ -128,10 +131,17 @@ func TestPriorityIsPassedOn(t *testing.T) {
 // TestRequestOfARunningCopy signals the very run that keeps the workflow from starting. If that run has
 // closed meanwhile, the workflow starts.
 func TestRequestOfARunningCopy(t *testing.T) {
-	const queued, started = enums.PENDING_ACTIVITY_STATE_SCHEDULED, enums.PENDING_ACTIVITY_STATE_STARTED
-	pending := func(state enums.PendingActivityState, attempt int32) *workflow.PendingActivityInfo {
-		return &workflow.PendingActivityInfo{State: state, Attempt: attempt}
+	pending := func(p *activities.Progress) *workflow.PendingActivityInfo {
+		var info workflow.PendingActivityInfo
+		if p != nil {
+			details, err := converter.GetDefaultDataConverter().ToPayloads(p)
+			require.NoError(t, err)
+			info.HeartbeatDetails = details
+		}
+		return &info
 	}
+	progress := func(p activities.Progress) *workflow.PendingActivityInfo { return pending(&p) }
+	garbage := &workflow.PendingActivityInfo{HeartbeatDetails: &common.Payloads{Payloads: []*common.Payload{{Data: []byte("?")}}}}
 	digest := strings.Repeat("0a", 32)
 	for name, tc := range map[string]struct {
 		pending *workflow.PendingActivityInfo
@@ -139,14 +149,17 @@ func TestRequestOfARunningCopy(t *testing.T) {
 		closes  int // How many runs close before they get the signal
 		want    workflows.Request
 	}{
-		"which is queued":               {pending(queued, 1), queue.Request{}, 0, workflows.Request{Queued: true}},
-		"which is started":              {pending(started, 1), queue.Request{}, 0, workflows.Request{}},
-		"which waits for its retry":     {pending(queued, 2), queue.Request{}, 0, workflows.Request{}},
-		"which waits for nothing":       {nil, queue.Request{}, 0, workflows.Request{}},
-		"by a list":                     {pending(queued, 1), queue.Request{Priority: queue.Low}, 0, workflows.Request{Low: true}},
-		"with a digest":                 {nil, queue.Request{SHA256: digest}, 0, workflows.Request{SHA256: digest}},
-		"which closes":                  {nil, queue.Request{}, 1, workflows.Request{}},
-		"which closes, again and again": {nil, queue.Request{}, 3, workflows.Request{}},
+		"which is queued":               {pending(nil), queue.Request{}, 0, workflows.Request{Idle: true}},
+		"which waits for its turn":      {progress(activities.Progress{Total: -1, Free: 3}), queue.Request{}, 0, workflows.Request{Idle: true}},
+		"which stored a part":           {progress(activities.Progress{Done: 1}), queue.Request{}, 0, workflows.Request{}},
+		"which has an upload":           {progress(activities.Progress{Resume: copier.State{Upload: "a"}}), queue.Request{}, 0, workflows.Request{}},
+		"which is one stream":           {progress(activities.Progress{Resume: copier.State{Stream: true}}), queue.Request{}, 0, workflows.Request{}},
+		"of a later build":              {garbage, queue.Request{}, 0, workflows.Request{}},
+		"which is about to close":       {nil, queue.Request{}, 0, workflows.Request{Idle: true}},
+		"by a list":                     {pending(nil), queue.Request{Priority: queue.Low}, 0, workflows.Request{Low: true}},
+		"with a digest":                 {pending(nil), queue.Request{SHA256: digest}, 0, workflows.Request{SHA256: digest, Idle: true}},
+		"which closes":                  {pending(nil), queue.Request{}, 1, workflows.Request{Idle: true}},
+		"which closes, again and again": {pending(nil), queue.Request{}, 3, workflows.Request{Idle: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			runs, signals := 0, 0

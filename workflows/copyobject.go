@@ -60,8 +60,8 @@ type copyObject struct {
 
 	requested bool  // A request has arrived that the cache does not answer
 	purged    int64 // The generation of the last purge that was signalled
-	// cancelCopy cancels the running copy, and reschedule its running activity. Both are nil if there is
-	// nothing to cancel.
+	// cancelCopy cancels the running copy, once HeadSource has returned. reschedule cancels the running
+	// activity. Both are nil if there is nothing to cancel.
 	cancelCopy, reschedule workflow.CancelFunc
 }
 
@@ -82,16 +82,13 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 
 // round makes one copy and publishes it, or records why there is none.
 func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
-	c.drain(ctx) // Nothing has started that a purge could end.
+	c.drain(ctx)
 	c.requested, c.generation, c.parts = false, 0, false
-	copying, cancel := workflow.WithCancel(ctx)
-	c.cancelCopy = cancel
-	result, err := c.copy(copying)
+	result, err := c.copy(ctx)
 	for tries := 1; changed(err) && tries < maxTries; tries++ {
-		c.abortUpload(copying)
-		result, err = c.copy(copying)
+		c.abortUpload(ctx)
+		result, err = c.copy(ctx)
 	}
-	c.cancelCopy = nil
 	if err == nil {
 		result.Published, err = c.publish(ctx, result.Copy)
 	}
@@ -134,12 +131,14 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	if err != nil {
 		return CopyObjectResult{}, err
 	}
-	// Without redis, HeadSource does not see a purge that was signalled.
+	// HeadSource may have run before a purge that was signalled meanwhile. The copy starts after it.
 	c.generation = max(head.Generation, c.purged)
-	if head.Stored != nil {
+	if head.Stored != nil && head.Generation == c.generation {
 		return CopyObjectResult{Copy: *head.Stored}, nil
 	}
 
+	ctx, c.cancelCopy = workflow.WithCancel(ctx)
+	defer func() { c.cancelCopy = nil }()
 	copied, err := c.streamCopy(ctx, activities.StreamCopyInput{
 		Source: c.in.Source, First: head.First, Meta: head.Meta, Generation: c.generation, Replaces: head.Replaces,
 		CopyID: head.CopyID, SHA256: c.in.SHA256,
@@ -188,15 +187,15 @@ func (c *copyObject) rerun(
 }
 
 // execute runs an activity of the copy at the workflow's current priority. It schedules the activity
-// again if a client raised the priority while the activity was queued.
+// again if a client raised the priority while the activity was idle.
 func (c *copyObject) execute(ctx workflow.Context, opts workflow.ActivityOptions, activity any, input func() any, out any) error {
 	for {
 		c.drain(ctx) // A client may have raised the priority before the workflow's first task.
 		low := c.in.Low
 		opts.Priority = Priority(low, Host(c.in.Source))
-		queued, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, opts))
+		running, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, opts))
 		c.reschedule = cancel
-		err := workflow.ExecuteActivity(queued, activity, input()).Get(ctx, out)
+		err := workflow.ExecuteActivity(running, activity, input()).Get(ctx, out)
 		c.reschedule = nil
 		if raised := low && !c.in.Low; !raised || ctx.Err() != nil || !temporal.IsCanceledError(err) {
 			return err

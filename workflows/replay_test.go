@@ -14,18 +14,24 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// shapes are the paths that a workflow can take, each with a recorded history of every version
-// since 2026-11-25.
-func shapes() []string {
-	return []string{
+// shapes returns the paths that a workflow of a version can take. Each has a recorded history.
+func shapes(version string) []string {
+	all := []string{
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
 		"swept",
 	}
+	if version == signals {
+		all = append(all, "again", "raised")
+	}
+	return all
 }
+
+// signals is the version that gets requests and purges as signals.
+const signals = "2026-11-25-signals"
 
 // versions returns the folders of recorded histories. In the first one, HeadSource describes the
 // source.
-func versions() []string { return []string{"2026-11-25", "2026-11-25-plain-get"} }
+func versions() []string { return []string{"2026-11-25", "2026-11-25-plain-get", signals} }
 
 // histories returns the files of all recorded histories, relative to testdata. They come from a
 // real server: see TestHistoryShapes in deploy/local/e2e. The two of 2026-11-22 lie in testdata
@@ -79,7 +85,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	files := histories(t)
 	require.Subset(t, files, []string{"completed.json", "failed.json"})
 	for _, version := range versions() {
-		for _, shape := range shapes() {
+		for _, shape := range shapes(version) {
 			require.Contains(t, files, version+"/"+shape+".json")
 		}
 	}

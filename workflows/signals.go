@@ -19,8 +19,8 @@ type Request struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// Low is set if no client waits for the copy.
 	Low bool `json:"low,omitempty"`
-	// Queued is set if no worker has started the running activity yet.
-	Queued bool `json:"queued,omitempty"`
+	// Idle is set if the running activity has stored nothing that another attempt could resume.
+	Idle bool `json:"idle,omitempty"`
 }
 
 // Purge is the argument of [PurgeSignal].
@@ -65,8 +65,8 @@ func (c *copyObject) purges(ctx workflow.Context) workflow.ReceiveChannel {
 	return workflow.GetSignalChannel(ctx, PurgeSignal)
 }
 
-// request notes a request. One of a client raises the priority of the remaining work. An activity
-// that is still queued is scheduled again, because the server can't move it.
+// request notes a request. One of a client raises the priority of the remaining work. An activity that
+// is idle, such as one that waits for a worker, is scheduled again: the server can't move it.
 func (c *copyObject) request(r Request) {
 	c.requested = true
 	if r.SHA256 != "" {
@@ -76,13 +76,13 @@ func (c *copyObject) request(r Request) {
 		return
 	}
 	c.in.Low = false
-	if r.Queued && c.reschedule != nil {
+	if r.Idle && c.reschedule != nil {
 		c.reschedule()
 	}
 }
 
 // purge ends the running copy if it started before the purge. Signals arrive late and twice, and a copy
-// that started after the purge must stay.
+// that started after the purge must stay. Before HeadSource has returned, nothing was copied.
 func (c *copyObject) purge(p Purge) {
 	if p.Generation != 0 && p.Generation <= max(c.generation, c.purged) {
 		return

@@ -88,7 +88,7 @@ func TestRequestsOfARunningCopy(t *testing.T) {
 		"during UpdateCache":              {func(l *timeline) { l.at(2.5, l.request) }, 2, 1, 5},
 		"twice during UpdateCache":        {func(l *timeline) { l.at(2.5, l.request); l.at(2.6, l.request) }, 2, 1, 5},
 		"in each UpdateCache":             {func(l *timeline) { l.at(2.5, l.request); l.at(4.5, l.request) }, 3, 1, 5},
-		"after a purge during HeadSource": {func(l *timeline) { l.at(0.5, l.purge(4)); l.at(0.6, l.request) }, 2, 1, 4},
+		"after a purge during HeadSource": {func(l *timeline) { l.at(0.5, l.purge(4)); l.at(0.6, l.request) }, 1, 1, 4},
 		"after a purge during StreamCopy": {func(l *timeline) { l.at(1.5, l.purge(4)); l.at(1.6, l.request) }, 2, 2, 4},
 		"before the signal of a purge": {
 			func(l *timeline) {
@@ -120,7 +120,7 @@ func TestRequestsOfARunningCopy(t *testing.T) {
 		"after an older purge":                    {func(l *timeline) { l.at(1.5, l.signalPurge(2)); l.at(1.6, l.request) }, 1, 1, 3},
 		"after a purge of the copy's generation":  {func(l *timeline) { l.at(1.5, l.signalPurge(3)); l.at(1.6, l.request) }, 1, 1, 3},
 		"after a purge of an unknown generation":  {func(l *timeline) { l.at(1.5, l.signalPurge(0)); l.at(1.6, l.request) }, 2, 2, 3},
-		"after a purge that HeadSource can't see": {func(l *timeline) { l.at(0.5, l.signalPurge(9)); l.at(0.6, l.request) }, 2, 1, 9},
+		"after a purge that HeadSource can't see": {func(l *timeline) { l.at(0.5, l.signalPurge(9)); l.at(0.6, l.request) }, 1, 1, 9},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newTimeline(t)
@@ -138,16 +138,23 @@ func TestRequestsOfARunningCopy(t *testing.T) {
 // TestPurgeWithoutARequest ends the run as cancelled, and wakes clients that asked again but whose
 // request is still on its way.
 func TestPurgeWithoutARequest(t *testing.T) {
-	for name, minutes := range map[string]float64{"during HeadSource": 0.5, "during StreamCopy": 1.5} {
-		t.Run(name, func(t *testing.T) {
-			l := newTimeline(t)
-			l.at(minutes, l.purge(4))
-			l.ExecuteWorkflow(workflows.CopyObject, input())
-			require.True(t, temporal.IsCanceledError(l.GetWorkflowError()), "%v", l.GetWorkflowError())
-			require.Len(t, l.updates, 1)
-			require.Equal(t, activities.ClassPurged, l.updates[0].Failure.Class)
-		})
-	}
+	l := newTimeline(t)
+	l.at(1.5, l.purge(4))
+	l.ExecuteWorkflow(workflows.CopyObject, input())
+	require.True(t, temporal.IsCanceledError(l.GetWorkflowError()), "%v", l.GetWorkflowError())
+	require.Len(t, l.updates, 1)
+	require.Equal(t, activities.ClassPurged, l.updates[0].Failure.Class)
+}
+
+// TestPurgeOfTheCopyThatHeadSourceFound copies the object, although HeadSource could not see the purge.
+func TestPurgeOfTheCopyThatHeadSourceFound(t *testing.T) {
+	l := newTimeline(t)
+	l.stored = true
+	l.at(0.5, l.signalPurge(9))
+	l.ExecuteWorkflow(workflows.CopyObject, input())
+	require.EqualValues(t, 9, l.result(t).Copy.Size)
+	require.Equal(t, 1, l.heads)
+	require.Equal(t, 1, l.copies)
 }
 
 // TestPurgeBeforeTheStart runs a copy whose run has a purge from before its start. Temporal gives the
@@ -238,16 +245,16 @@ func TestRunThatIsRequestedForEver(t *testing.T) {
 // TestPriorityIsRaised has a client request a copy that no client waited for. Only an activity that is
 // still queued is scheduled again.
 func TestPriorityIsRaised(t *testing.T) {
-	raise := func(queued bool) workflows.Request { return workflows.Request{Queued: queued} }
+	raise := func(idle bool) workflows.Request { return workflows.Request{Idle: idle} }
 	for name, tc := range map[string]struct {
 		low       bool
 		signal    workflows.Request
 		copies    []bool // Whether each StreamCopy ranks low
 		cancelled int    // Activities
 	}{
-		"by a client, while queued":           {true, raise(true), []bool{true, false}, 1},
+		"by a client, while idle":             {true, raise(true), []bool{true, false}, 1},
 		"by a client, while running":          {true, raise(false), []bool{true}, 0},
-		"not by another list":                 {true, workflows.Request{Low: true, Queued: true}, []bool{true}, 0},
+		"not by another list":                 {true, workflows.Request{Low: true, Idle: true}, []bool{true}, 0},
 		"not of a copy that has the priority": {false, raise(true), []bool{false}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
