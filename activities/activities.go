@@ -21,6 +21,8 @@ type Bucket interface {
 
 // Cache holds the entries that front ends read.
 type Cache interface {
+	// Get returns the object's entry.
+	Get(ctx context.Context, key string) (cache.Entry, error)
 	// Generation returns the object's purge generation.
 	Generation(ctx context.Context, key string) (int64, error)
 	// Put fails with [cache.ErrPurged] if the object was purged since the given generation.

@@ -30,6 +30,9 @@ func copyOf(s storage.Stored) Copy {
 	return Copy{Size: s.Size, CRC64NVME: s.CRC64NVME, SHA256: s.SHA256, Expires: s.Expires}
 }
 
+// found reports whether the copy was in the bucket already. HeadSource leaves its way empty.
+func (c Copy) found() bool { return c.Way == "" || c.Way == WayFound }
+
 // WayFound is the way of a copy that StreamCopy found in the bucket: an earlier attempt or another
 // copy made it.
 const WayFound = "found"

@@ -113,6 +113,9 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (StreamCopyRes
 		return StreamCopyResult{}, cause(ctx, err)
 	}
 	if r.Large != nil {
+		if t.in.Low {
+			_ = t.renew(ctx, a.Now(), true) // The next StreamCopy notices a purge.
+		}
 		return StreamCopyResult{Large: r.Large}, nil
 	}
 	return StreamCopyResult{Copy: Copy{

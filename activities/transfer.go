@@ -78,7 +78,7 @@ func (t *transfer) describe(ctx context.Context, m origin.Meta) {
 	}
 	t.sha256.Store(&sum)
 	if t.in.SHA256 != "" && t.in.SHA256 != sum {
-		_ = t.renew(ctx, t.a.Now()) // A purge ends the copy at its next beat.
+		_ = t.renew(ctx, t.a.Now(), false) // A purge ends the copy at its next beat.
 	}
 }
 
@@ -139,7 +139,7 @@ func (t *transfer) check(ctx context.Context, r record) (record, error) {
 	case bucketStalled:
 		return r, t.stalled(errBucketStalled, now.Sub(r.MovedAt))
 	case renewLease:
-		err := t.renew(ctx, now)
+		err := t.renew(ctx, now, false)
 		if v, r = judgeRenewal(now, err != nil, r, l); v == copyPurged {
 			return r, err
 		}
@@ -162,11 +162,11 @@ func (t *transfer) stalled(cause error, since time.Duration) error {
 	return fmt.Errorf("%w: no byte moved for %s, after %s bytes", cause, since.Round(time.Second), stored)
 }
 
-// renew renews the lease. It fails only with [cache.ErrPurged]: a copy continues while redis is
-// down.
-func (t *transfer) renew(ctx context.Context, now time.Time) error {
+// renew renews the lease. The copy waits if it makes no progress: a client can then raise its priority.
+// It fails only with [cache.ErrPurged]: a copy continues while redis is down.
+func (t *transfer) renew(ctx context.Context, now time.Time, waits bool) error {
 	entry := t.a.Rules.Pending(now, owner(ctx), t.job.Counters.Stored.Load(), t.job.Counters.Size.Load())
-	entry.Low = t.in.Low
+	entry.Low = t.in.Low && waits
 	if sum := t.sha256.Load(); sum != nil {
 		entry.SHA256 = *sum
 	}
@@ -212,7 +212,7 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 func (t *transfer) handBack(ctx context.Context, f Failure, p Progress) error {
 	p.Free++
 	if f.Class != ClassHandover {
-		if err := t.renew(ctx, t.a.Now()); err != nil {
+		if err := t.renew(ctx, t.a.Now(), true); err != nil {
 			return failure(err).toTemporal(true, p)
 		}
 		f.RetryAfter = turnPause(p.Free)

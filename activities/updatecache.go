@@ -14,10 +14,13 @@ import (
 // UpdateCacheInput is the input of [Activities.UpdateCache]: exactly one of Copy and Failure is
 // set.
 type UpdateCacheInput struct {
-	Source     SealedObject `json:"source"`
-	Generation int64        `json:"generation"`
-	Copy       *Copy        `json:"copy,omitempty"`
-	Failure    *Failure     `json:"failure,omitempty"`
+	Source SealedObject `json:"source"`
+	// Generation is the generation of the copy if Known is set. Otherwise HeadSource failed before it
+	// read the generation, or a build before 2026-11-25 sends the input.
+	Generation int64    `json:"generation"`
+	Known      bool     `json:"known,omitempty"`
+	Copy       *Copy    `json:"copy,omitempty"`
+	Failure    *Failure `json:"failure,omitempty"`
 }
 
 // UpdateCache publishes the copy, or records why it failed, and wakes the clients that wait. If the
@@ -34,10 +37,11 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	}
 	key := cache.Key(object.PoolID(), object.Hash())
 	generation := in.Generation
-	if f := in.Failure; f != nil && f.Class != ClassPurged && f.Class != ClassCancelled {
-		// HeadSource may have failed before it read the generation, and a failure is still true
-		// after a purge.
+	if f := in.Failure; f != nil && f.Class != ClassPurged && !in.Known && generation == 0 {
 		generation = cache.AnyGeneration
+	}
+	if in.Copy != nil && in.Copy.found() && in.Copy.SHA256 == "" {
+		in.Copy.SHA256 = a.knownSHA256(ctx, key, *in.Copy)
 	}
 	entry := a.entry(ctx, key, in)
 	err = a.Cache.Put(ctx, key, generation, entry)
@@ -63,6 +67,16 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	default:
 		return fmt.Errorf("%w: %w", errCache, err)
 	}
+}
+
+// knownSHA256 returns the digest of a copy that was found in the bucket, if the cache still has it. The
+// metadata of a copy in parts lacks it.
+func (a *Activities) knownSHA256(ctx context.Context, key string, c Copy) string {
+	e, err := a.Cache.Get(ctx, key)
+	if err != nil || e.State != cache.Present || e.Expires.Unix() != c.Expires.Unix() {
+		return ""
+	}
+	return e.SHA256
 }
 
 // report logs the outcome of the copy, and counts a failure.

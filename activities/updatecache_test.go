@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 )
@@ -53,7 +54,7 @@ func TestCancelledCopyIsDeletedAfterAPurge(t *testing.T) {
 	_, err = b.streamCopy(t, 0) // Stored after the purge deleted the object
 	require.NoError(t, err)
 	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-		Source: b.source, Failure: &activities.Failure{Class: activities.ClassCancelled},
+		Source: b.source, Known: true, Failure: &activities.Failure{Class: activities.ClassCancelled},
 	})
 	require.NoError(t, err)
 	_, ok := b.bucket.Body(b.object.Key())
@@ -82,6 +83,34 @@ func TestPublishedDigest(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, helloSHA256, b.entry(t).SHA256)
+}
+
+// TestDigestOfACopyThatIsFoundAgain keeps the digest that only the cache has, as long as it is the same
+// copy.
+func TestDigestOfACopyThatIsFoundAgain(t *testing.T) {
+	expires := time.Now().Add(24 * time.Hour).Truncate(time.Second)
+	for name, tc := range map[string]struct {
+		way     string
+		expires time.Time
+		want    string
+	}{
+		"by HeadSource": {"", expires, helloSHA256},
+		"by StreamCopy": {activities.WayFound, expires, helloSHA256},
+		"another copy":  {"", expires.Add(time.Hour), ""},
+		"a new copy":    {copier.WayRanges, expires, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newFixture(t)
+			publish := func(c activities.Copy) {
+				t.Helper()
+				_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Copy: &c})
+				require.NoError(t, err)
+			}
+			publish(activities.Copy{Size: 5, Way: copier.WayRanges, SHA256: helloSHA256, Expires: expires})
+			publish(activities.Copy{Size: 5, Way: tc.way, Expires: tc.expires})
+			require.Equal(t, tc.want, b.entry(t).SHA256)
+		})
+	}
 }
 
 // TestCancelledCopyIsNotRestarted tells waiting clients at once that an operator cancelled the copy.
@@ -128,14 +157,17 @@ func TestRepeatedFailuresBackOffLonger(t *testing.T) {
 func TestUpdateCacheRecordsFailures(t *testing.T) {
 	for name, tc := range map[string]struct {
 		class  string
+		known  bool
 		purged bool
 		want   cache.State
 	}{
-		"the source failed":                {"BadHTTPStatus", false, cache.Error},
-		"the source failed, after a purge": {"BadHTTPStatus", true, cache.Error},
-		"an operator cancelled":            {activities.ClassCancelled, false, cache.Error},
-		"a purge cancelled it":             {activities.ClassCancelled, true, cache.Absent},
-		"a purge ended it":                 {activities.ClassPurged, true, cache.Absent},
+		"the source failed":                           {"BadHTTPStatus", true, false, cache.Error},
+		"the source failed before a purge":            {"BadHTTPStatus", true, true, cache.Absent},
+		"it failed before its generation was known":   {"StorageFailed", false, true, cache.Error},
+		"an operator cancelled":                       {activities.ClassCancelled, true, false, cache.Error},
+		"an operator cancelled before a purge":        {activities.ClassCancelled, true, true, cache.Absent},
+		"an operator cancelled before HeadSource ran": {activities.ClassCancelled, false, true, cache.Error},
+		"a purge ended it":                            {activities.ClassPurged, true, true, cache.Absent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newFixture(t)
@@ -146,7 +178,7 @@ func TestUpdateCacheRecordsFailures(t *testing.T) {
 			_, _, err := b.cache.Acquire(t.Context(), b.key(), cachetest.Rules().Pending(time.Now(), "a client that asked again", 0, -1))
 			require.NoError(t, err)
 			_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-				Source: b.source, Failure: &activities.Failure{Class: tc.class, Status: 404, Permanent: true, Text: "private"},
+				Source: b.source, Known: tc.known, Failure: &activities.Failure{Class: tc.class, Status: 404, Permanent: true, Text: "private"},
 			})
 			require.NoError(t, err)
 			require.Equal(t, tc.want, b.entry(t).State)

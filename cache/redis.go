@@ -162,7 +162,7 @@ func (r *Redis) Generation(ctx context.Context, key string) (int64, error) {
 // Put stores an entry until its deadline. It fails with [ErrPurged] if the object was purged after
 // generation. A pending or failed entry does not replace a present one, and an entry past its
 // deadline is not stored: neither is an error. Put wakes the object's waiters unless the entry would
-// send all of them back to wait: a pending entry without a digest.
+// send all of them back to wait: a pending entry without a new digest.
 func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) error {
 	ttl := e.Deadline.Sub(r.now()).Milliseconds()
 	if ttl <= 0 {
@@ -172,7 +172,7 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 	if err != nil {
 		return err
 	}
-	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, wakes(e), channel)
+	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, news(e, value), channel)
 	if err != nil {
 		return fmt.Errorf("put cache entry: %w", err)
 	}
@@ -186,13 +186,13 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 	return nil
 }
 
-// wakes returns 1 if waiters must see the entry, and 0 otherwise. A digest tells some of them that this
-// is not the copy they wait for.
-func wakes(e Entry) int {
-	if e.State == Pending && e.SHA256 == "" {
-		return 0
+// news returns the part of an entry's value that waiters must see: nothing of a pending entry, except
+// for its digest. A digest tells some waiters that this is not the copy they wait for.
+func news(e Entry, value string) string {
+	if e.State == Pending {
+		return e.SHA256
 	}
-	return 1
+	return value
 }
 
 // Purge deletes the object's entry and its count of failures, and returns its new generation. It

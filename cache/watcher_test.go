@@ -68,6 +68,14 @@ func TestWatcherWakes(t *testing.T) {
 	require.NoError(t, c.Put(ctx, key, cache.AnyGeneration, known))
 	receive(t, changed)
 
+	// Its progress tells them nothing new. The purge follows in the order of the same connection.
+	known.Done++
+	require.NoError(t, c.Put(ctx, key, cache.AnyGeneration, known))
+	_, err = c.Purge(ctx, key)
+	require.NoError(t, err)
+	receive(t, changed)
+	require.Equal(t, cache.Absent, func() cache.State { e, _ := c.Get(ctx, key); return e.State }())
+
 	// A cut connection wakes all waiters, because changes may have been missed. The watcher then
 	// reconnects.
 	require.NoError(t, raw(t).ClientKillByFilter(ctx, "TYPE", "pubsub").Err())

@@ -60,6 +60,9 @@ type copyObject struct {
 
 	requested bool  // A request has arrived that the cache does not answer
 	purged    int64 // The generation of the last purge that was signalled
+	headed    bool  // HeadSource has returned, so that generation is known
+	overtaken bool  // The object was purged since
+	classed   bool  // The run has an error class as its search attribute
 	// cancelCopy cancels the running copy, once HeadSource has returned. reschedule cancels the running
 	// activity. Both are nil if there is nothing to cancel.
 	cancelCopy, reschedule workflow.CancelFunc
@@ -83,7 +86,7 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 // round makes one copy and publishes it, or records why there is none.
 func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 	c.drain(ctx)
-	c.requested, c.generation, c.parts = false, 0, false
+	c.requested, c.generation, c.parts, c.headed, c.overtaken = false, 0, false, false, false
 	result, err := c.copy(ctx)
 	for tries := 1; changed(err) && tries < maxTries; tries++ {
 		c.abortUpload(ctx)
@@ -95,6 +98,7 @@ func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 	if err != nil {
 		return CopyObjectResult{}, c.fail(ctx, err)
 	}
+	c.classify(ctx, "")
 	return result, nil
 }
 
@@ -132,7 +136,7 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 		return CopyObjectResult{}, err
 	}
 	// HeadSource may have run before a purge that was signalled meanwhile. The copy starts after it.
-	c.generation = max(head.Generation, c.purged)
+	c.generation, c.headed = max(head.Generation, c.purged), true
 	if head.Stored != nil && head.Generation == c.generation {
 		return CopyObjectResult{Copy: *head.Stored}, nil
 	}
@@ -187,17 +191,22 @@ func (c *copyObject) rerun(
 }
 
 // execute runs an activity of the copy at the workflow's current priority. It schedules the activity
-// again if a client raised the priority while the activity was idle.
+// again if a client raised the priority while the activity was idle, unless the activity has ended by
+// itself.
 func (c *copyObject) execute(ctx workflow.Context, opts workflow.ActivityOptions, activity any, input func() any, out any) error {
 	for {
 		c.drain(ctx) // A client may have raised the priority before the workflow's first task.
-		low := c.in.Low
-		opts.Priority = Priority(low, Host(c.in.Source))
+		opts.Priority = Priority(c.in.Low, Host(c.in.Source))
 		running, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, opts))
-		c.reschedule = cancel
+		moved := false
+		c.reschedule = func() {
+			moved = true
+			cancel()
+		}
 		err := workflow.ExecuteActivity(running, activity, input()).Get(ctx, out)
 		c.reschedule = nil
-		if raised := low && !c.in.Low; !raised || ctx.Err() != nil || !temporal.IsCanceledError(err) {
+		final, ok := errors.AsType[*temporal.ApplicationError](err)
+		if !moved || err == nil || ctx.Err() != nil || ok && final.NonRetryable() {
 			return err
 		}
 	}
@@ -241,12 +250,15 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 	defer cancel()
 
 	c.abortUpload(ctx)
+	c.drain(ctx)
 	f, ok := failureOf(cause)
 	switch {
 	case temporal.IsCanceledError(cause) && byOperator:
 		f = activities.Failure{Class: activities.ClassCancelled, Text: "the copy was cancelled"}
-	case temporal.IsCanceledError(cause):
+	case c.overtaken:
+		// Whatever the copy failed by, it was the copy of another object.
 		f = activities.Failure{Class: activities.ClassPurged, Permanent: true, Text: "the object was purged"}
+		cause = temporal.NewCanceledError()
 	case !ok:
 		f = activities.Failure{Class: activities.ClassInternal, Text: "the activity timed out"}
 	}
@@ -254,17 +266,29 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 	if temporal.IsCanceledError(cause) {
 		return cause
 	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, ErrorClassAttribute().ValueSet(f.Class)); err != nil {
-		workflow.GetLogger(ctx).Warn("search attribute not set", "error", err)
-	}
+	c.classify(ctx, f.Class)
 	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class,
 		temporal.ApplicationErrorOptions{NonRetryable: true, Cause: cause, Details: []any{f}})
 }
 
-// record records the failure, unless the object was purged and requested since. No client may then get the
-// failure of the old copy.
+// classify sets the search attribute with the error class, or removes that of an earlier round.
+func (c *copyObject) classify(ctx workflow.Context, class string) {
+	update := ErrorClassAttribute().ValueSet(class)
+	if class == "" {
+		if !c.classed {
+			return
+		}
+		update = ErrorClassAttribute().ValueUnset()
+	}
+	c.classed = class != ""
+	if err := workflow.UpsertTypedSearchAttributes(ctx, update); err != nil {
+		workflow.GetLogger(ctx).Warn("search attribute not set", "error", err)
+	}
+}
+
+// record records the failure, unless the object was purged and requested since.
 func (c *copyObject) record(ctx workflow.Context, f activities.Failure) {
-	if c.drain(ctx); f.Class == activities.ClassPurged && c.requested {
+	if f.Class == activities.ClassPurged && c.requested {
 		return
 	}
 	if f.Class != activities.ClassPurged {
@@ -276,7 +300,7 @@ func (c *copyObject) record(ctx workflow.Context, f activities.Failure) {
 }
 
 func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activities.UpdateCacheInput) error {
-	in.Source, in.Generation = c.in.Source, c.generation
+	in.Source, in.Generation, in.Known = c.in.Source, c.generation, c.headed
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, updateCacheOptions(summary)),
 		c.activities.UpdateCache, in).Get(ctx, nil)
 }

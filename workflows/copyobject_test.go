@@ -135,7 +135,7 @@ func TestSuccess(t *testing.T) {
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	require.Equal(t, workflows.CopyObjectResult{Copy: activities.Copy{Size: 5}, Copied: true, Published: true}, r.result(t))
 	require.Equal(t, []activities.UpdateCacheInput{
-		{Source: input().Source, Generation: 3, Copy: &activities.Copy{Size: 5}},
+		{Source: input().Source, Generation: 3, Known: true, Copy: &activities.Copy{Size: 5}},
 	}, r.updates)
 	r.AssertExpectations(t)
 }

@@ -26,9 +26,14 @@
 // conflict policy FAIL and signals the run that is in its way. With USE_EXISTING, which was used
 // before, a request could attach to a run that was about to close: all of its clients then waited
 // out the lease. The server closes no run that has unhandled signals. Rejected: SignalWithStart,
-// which costs each copy an event and the eager start. Workers of earlier builds ignore the signals.
+// which costs each copy an event and the eager start: 6 events and 9.5 ms (median of 400 empty
+// workflows on a dev server) instead of 5 and 5.8 ms. Workers of earlier builds ignore the signals.
 // Their runs lose a request as before, and end at a purge when they renew the lease. Upgrade all
-// workers. A rollback needs no care, except for runs that copied an object again: they don't replay.
+// workers. Before a rollback, terminate open runs: those that copied an object again, or whose
+// priority was raised, don't replay (see also package activities).
+//
+// 2026-11-25: HeadSource is not cancelled by a purge, and a cancellation waits for its attempt. An
+// attempt that went on after the run had ended stored a pending entry, and clients waited for it.
 //
 // 2026-11-25: a purge is a signal rather than a cancellation, so that a run can tell it from an
 // operator's. A run that an operator cancelled makes no further copy.

@@ -87,7 +87,7 @@ func (c *copyObject) purge(p Purge) {
 	if p.Generation != 0 && p.Generation <= max(c.generation, c.purged) {
 		return
 	}
-	c.purged = max(c.purged, p.Generation)
+	c.purged, c.overtaken = max(c.purged, p.Generation), c.headed
 	if c.cancelCopy != nil {
 		c.cancelCopy()
 	}

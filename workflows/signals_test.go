@@ -229,6 +229,55 @@ func TestRequestAfterAFailure(t *testing.T) {
 	}
 }
 
+// TestFailureOfAPurgedCopy gives no client the failure of a copy that was purged since. A run that copies
+// again loses its error class.
+func TestFailureOfAPurgedCopy(t *testing.T) {
+	for name, at := range map[string][2]float64{
+		"purged while parts are freed":          {2.1, 2.2},
+		"purged before the failure":             {1.5, 1.6},
+		"requested while the end is recorded":   {2.1, 3.5},
+		"purged after the failure was recorded": {3.5, 3.6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newTimeline(t)
+			r := newRun(t)
+			l.run = r
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
+				func(context.Context, activities.HeadSourceInput) (activities.HeadSourceResult, error) {
+					l.heads++
+					out := described(100 << 20)
+					out.Generation = l.generation
+					return out, nil
+				}).After(time.Minute)
+			made := 0
+			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+				func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+					if made++; made == 1 {
+						return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
+					}
+					return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
+				}).After(time.Minute)
+			r.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(nil).After(time.Minute)
+			r.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(
+				func(_ context.Context, in activities.UpdateCacheInput) error {
+					r.updates = append(r.updates, in)
+					return nil
+				}).After(time.Minute)
+			l.at(at[0], l.purge(4))
+			l.at(at[1], l.request)
+			r.ExecuteWorkflow(workflows.CopyObject, input())
+			require.True(t, r.result(t).Published)
+			require.Equal(t, 2, l.heads)
+			for _, u := range r.updates {
+				if u.Failure != nil && u.Failure.Class != activities.ClassPurged {
+					require.True(t, u.Known)
+					require.Less(t, u.Generation, int64(4), "the cache would store a failure of the purged copy")
+				}
+			}
+		})
+	}
+}
+
 // TestRunThatIsRequestedForEver starts the next run, so that no history grows without bound.
 func TestRunThatIsRequestedForEver(t *testing.T) {
 	l := newTimeline(t)

