@@ -16,9 +16,10 @@ const unreadTimeout = 500 * time.Millisecond
 // errBody refuses a body. net/http does not notice that a client left before it has read the body.
 var errBody = problem(codeInput, "This route takes no body: send neither Content-Length nor Transfer-Encoding")
 
-// takesBody reports whether the request is one to the route that takes a body.
+// takesBody reports whether the request is one to the route that takes a body. It compares the path as
+// it was sent, as the router does.
 func takesBody(r *http.Request) bool {
-	return r.Method == http.MethodPost && r.URL.Path == copiesPath
+	return r.Method == http.MethodPost && r.URL.EscapedPath() == copiesPath
 }
 
 // abandonBody closes the connection after the answer, whatever is left of the body. Call it before
