@@ -392,6 +392,40 @@ func TestCopyRequestOfAnotherFrontEndCostsNothing(t *testing.T) {
 	require.NotEqual(t, timeout, second.ask(t, "GET", three+"?max_wait=0", "From", alice).body["msg"], "control: it is spent now")
 }
 
+// TestFloodThatALimitRefuses has one client request variants that a closed gate or a host's limit
+// refuses. The flood reaches the bucket and redis only as often as the client has tokens.
+func TestFloodThatALimitRefuses(t *testing.T) {
+	const tokens, variants = 5, 50
+	for name, edit := range map[string]func(*options){
+		"backlog": gate(t, cache.Backlog{Tasks: 2000}),
+		"host":    func(o *options) { o.flight.ColdRatePerHost, o.flight.ColdBurstPerHost = 1, 1 },
+	} {
+		for who, heads := range map[string]int{"one client": tokens, "control: many clients": variants} {
+			t.Run(name+", "+who, func(t *testing.T) {
+				var registry *prometheus.Registry
+				f := newFixture(t, fromHeader, frozen, edit, func(o *options) {
+					o.flight.ColdRate, o.flight.ColdBurst, registry = 1, tokens, o.Registry
+				})
+				for i := range variants {
+					source, target := cold(i)
+					client := alice
+					if who != "one client" {
+						client = "198.51.100." + strconv.Itoa(i)
+					}
+					require.Equal(t, source, f.ask(t, "GET", target+"?max_wait=0", "From", client).location)
+				}
+				require.Equal(t, heads, f.bucket.Heads)
+				requested := f.queue.requests(queue.Put)
+				want := map[string]float64{name: float64(heads - requested), "client": float64(variants - heads)}
+				if want["client"] == 0 {
+					delete(want, "client")
+				}
+				require.Equal(t, want, limited(t, registry))
+			})
+		}
+	}
+}
+
 // A client that leaves at once pays nevertheless.
 func TestClientThatLeavesPays(t *testing.T) {
 	f := newFixture(t, frozen, func(o *options) { o.flight.ColdRate, o.flight.ColdBurst, o.MaxWait = 1, 1, time.Minute })
@@ -425,4 +459,10 @@ func TestLimitsOfLists(t *testing.T) {
 	require.Equal(t, 3, strings.Count(post(f), `"code":"ServiceUnavailable","message":"Too many copies wait to be made, try again"`))
 	require.Equal(t, 1, f.queue.requests(queue.Put))
 	require.Equal(t, map[string]float64{"backlog": 3}, limited(t, registry))
+
+	// Each refusal takes a turn: a list that the gate refuses is no faster than one that it accepts.
+	f = newFixture(t, gate(t, cache.Backlog{Tasks: 600}), func(o *options) { o.flight.WarmRate = 10 })
+	start := time.Now()
+	require.Equal(t, 3, strings.Count(post(f), `"code":"ServiceUnavailable"`))
+	require.GreaterOrEqual(t, time.Since(start), 190*time.Millisecond)
 }

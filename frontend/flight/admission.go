@@ -16,35 +16,48 @@ type admission struct {
 }
 
 // request spends the tokens of one copy request: one of the first payer that has any, and one of
-// the source host. It returns a [*LimitError], and spends nothing, at the first limit in this order:
-// the gate, the payers, the host. A payer at its limit thus takes no token of a host.
+// the source host. It returns a [*LimitError] at the first limit in this order: the payers, the gate,
+// the host. A payer at its limit takes no token of a host. A payer that the gate or the host refuses
+// has paid for the work that its request caused: a lease and a HEAD of the bucket.
 //
 // The caller serializes the calls.
 func (a *admission) request(t *Target, payers iter.Seq[netip.Addr]) error {
+	if err := a.pay(payers); err != nil {
+		return err
+	}
 	if err := a.gate.pass(t.Pool.ID(), forClients); err != nil {
 		return err
 	}
-	now := a.now()
-	undo, err := a.pay(payers, now)
-	if err != nil {
-		return err
-	}
-	if _, wait := a.hosts.take(t.Object.Host(), now); wait > 0 {
-		undo()
+	if wait := a.hosts.take(t.Object.Host(), a.now()); wait > 0 {
 		return refuse(LimitHost, wait)
 	}
 	return nil
 }
 
-// pay takes a token of the first payer that has one.
-func (a *admission) pay(payers iter.Seq[netip.Addr], now time.Time) (undo func(), err error) {
-	soonest := maxRetry
+// pay takes a token of the first payer that has one. It returns a [*LimitError] if none has.
+//
+// The caller serializes the calls.
+func (a *admission) pay(payers iter.Seq[netip.Addr]) error {
+	now, soonest := a.now(), maxRetry
 	for payer := range payers {
-		undo, wait := a.clients.take(payer, now)
+		wait := a.clients.take(payer, now)
 		if wait == 0 {
-			return undo, nil
+			return nil
 		}
 		soonest = min(soonest, wait)
 	}
-	return nil, refuse(LimitClient, soonest)
+	return refuse(LimitClient, soonest)
+}
+
+// canPay reports whether pay would succeed.
+//
+// The caller serializes the calls.
+func (a *admission) canPay(payers iter.Seq[netip.Addr]) bool {
+	now := a.now()
+	for payer := range payers {
+		if a.clients.wait(payer, now) == 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -89,19 +89,23 @@ func (g *Group) send(ctx context.Context, t *Target, d demand) error {
 	return nil
 }
 
-// raise requests a copy again that waits at low priority, now for a client. The first client of all
-// front ends does so: it takes the mark off the entry. Without the mark the copy may stay behind
-// others, but it is made all the same, so an error is only logged.
-func (g *Group) raise(ctx context.Context, t *Target, low cache.Entry, d demand) {
+// raise requests a copy again that waits at low priority, now for a client, and returns whether it
+// did. The first client of all front ends does so: it takes the mark off the entry. Without the mark
+// the copy may stay behind others, but it is made all the same, so an error is only logged.
+func (g *Group) raise(ctx context.Context, t *Target, low cache.Entry, d demand) bool {
 	raised := low
 	raised.Low = false
 	swapped, err := g.cache.Swap(ctx, t.Key, low, raised)
-	if err == nil && swapped && g.send(ctx, t, d) != nil {
-		_, err = g.cache.Swap(ctx, t.Key, raised, low) // The next client tries.
+	if err == nil && swapped {
+		if g.send(ctx, t, d) == nil {
+			return true
+		}
+		_, err = g.cache.Swap(ctx, t.Key, raised, low) // A later try raises it.
 	}
 	if err != nil {
 		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("priority of a copy not raised")
 	}
+	return false
 }
 
 func (g *Group) release(ctx context.Context, t *Target, lease cache.Entry) {

@@ -39,7 +39,7 @@ func newBuckets[K comparable](perSecond, burst, size int) buckets[K] {
 
 // wait returns the time until take can take a token.
 func (b buckets[K]) wait(key K, now time.Time) time.Duration {
-	undo, wait := b.take(key, now)
+	undo, wait := b.reserve(key, now)
 	if wait == 0 {
 		undo()
 	}
@@ -47,8 +47,13 @@ func (b buckets[K]) wait(key K, now time.Time) time.Duration {
 }
 
 // take takes a token. If there is none, it takes nothing and returns the time until the next one.
-// undo returns the token at the time now.
-func (b buckets[K]) take(key K, now time.Time) (undo func(), wait time.Duration) {
+func (b buckets[K]) take(key K, now time.Time) time.Duration {
+	_, wait := b.reserve(key, now)
+	return wait
+}
+
+// reserve is take. undo returns the token at the time now.
+func (b buckets[K]) reserve(key K, now time.Time) (undo func(), wait time.Duration) {
 	if b.table == nil {
 		return func() {}, 0
 	}

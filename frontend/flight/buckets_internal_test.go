@@ -2,6 +2,7 @@ package flight
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
@@ -27,7 +29,7 @@ func (c *clock) sleep(d time.Duration) { c.now = c.now.Add(d) }
 func TestBuckets(t *testing.T) {
 	c := clock{time.Now()}
 	b := newBuckets[netip.Addr](50, 500, 100)
-	take := func(n int) time.Duration { _, wait := b.take(address(n), c.now); return wait }
+	take := func(n int) time.Duration { return b.take(address(n), c.now) }
 	for range 500 {
 		require.Zero(t, take(1), "the burst")
 	}
@@ -48,8 +50,7 @@ func TestBuckets(t *testing.T) {
 
 	unlimited := newBuckets[netip.Addr](0, 1, 100)
 	for range 10_000 {
-		_, wait := unlimited.take(address(1), c.now)
-		require.Zero(t, wait)
+		require.Zero(t, unlimited.take(address(1), c.now))
 	}
 }
 
@@ -108,7 +109,7 @@ func TestAdmission(t *testing.T) {
 			{[]netip.Addr{a}, "https://one/3", LimitClient},
 			{[]netip.Addr{b}, "https://one/4", None},
 		}},
-		"a request that a host's limit refuses costs its client nothing": {2, 1, []struct {
+		"a request that a host's limit refuses costs its client a token": {4, 1, []struct {
 			payers []netip.Addr
 			url    string
 			want   Limit
@@ -118,6 +119,7 @@ func TestAdmission(t *testing.T) {
 			{[]netip.Addr{a}, "https://one:444/3", LimitHost}, // Ports are no way out.
 			{[]netip.Addr{a}, "https://two/1", None},
 			{[]netip.Addr{a}, "https://three/1", LimitClient},
+			{[]netip.Addr{b}, "https://three/1", None},
 		}},
 		"any client of a flight pays": {1, 10, []struct {
 			payers []netip.Addr
@@ -145,4 +147,33 @@ func TestAdmission(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClosedGateCostsTokens requests copies at a closed gate until the client is at its limit. Only
+// then is a request refused before any I/O.
+func TestClosedGateCostsTokens(t *testing.T) {
+	c := clock{time.Now()}
+	b := &backlogs{all: map[string]cache.Backlog{gated: {Tasks: 5000}}}
+	all := admission{
+		gate: newTestGate(t, b), clients: newBuckets[netip.Addr](1, 2, 100), hosts: newBuckets[string](1, 1, 100),
+		now: func() time.Time { return c.now },
+	}
+	all.gate.read(t.Context())
+	target := NewTarget(&Pool{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}}, "https://one/1")
+	limits := func(client netip.Addr, n int) (got []Limit) {
+		for range n {
+			refusal, _ := errors.AsType[*LimitError](all.request(target, slices.Values([]netip.Addr{client})))
+			if refusal == nil {
+				got = append(got, None)
+				continue
+			}
+			got = append(got, refusal.Limit)
+		}
+		return got
+	}
+	require.Equal(t, []Limit{LimitBacklog, LimitBacklog, LimitClient}, limits(address(1), 3))
+	require.Positive(t, all.clients.wait(address(1), c.now))
+	b.all[gated] = cache.Backlog{}
+	all.gate.read(t.Context())
+	require.Equal(t, []Limit{None, LimitHost, LimitClient}, limits(address(2), 3), "the gate took no token of the host")
 }

@@ -9,7 +9,7 @@
 //     process sends one message per flight and per object of a list, and Temporal starts one
 //     workflow for all of them.
 //   - The first client that waits for a copy that only a list requested requests it again, at its own
-//     priority.
+//     priority, if it has a token. Without one it waits for the list's copy.
 //   - A lease is always followed by a message, by an entry for a copy found in the bucket, or by
 //     its release. A client that leaves can't prevent that. The lease of a process that dies
 //     expires.
@@ -18,10 +18,13 @@
 //   - At most MaxWaiters requests wait, at most MaxWaitersPerObject of them for one object, and at
 //     most MaxWaitersPerClient of one client. The others are [Outcome].Refused at once.
 //   - A copy request costs a token of a client and a token of the source host. Without one, or while
-//     the pool's [Gate] is closed, nothing is requested, and the flight's clients are Refused.
-//   - Nothing else costs a token: not a present copy, a copy found in the bucket, a running copy,
-//     nor a copy that another process requests. A client never takes a token of a host that it can't
-//     pay for itself.
+//     the pool's [Gate] is closed, nothing is requested, and the flight's clients are Refused. The
+//     client's token is spent even if the Gate or the host refuses.
+//   - A raised priority costs a token of a client, and nothing else does: not a present copy, a copy
+//     found in the bucket, a running copy, nor a copy that another process requests. A client never
+//     takes a token of a host that it can't pay for itself.
+//   - A client without tokens does no I/O for an object without an entry. A copy that redis has
+//     forgotten counts as a new one there, because only a HEAD could tell.
 //   - A client at its limit stops no other client: any client of a flight can pay, and a client that
 //     comes after the refusal starts another flight.
 //   - A Gate opens while the backlog is unknown, for example while redis or Temporal is down.
@@ -36,6 +39,10 @@
 //     not found in the bucket.
 //
 // # Decisions
+//
+// 2026-11-25: a request that the gate or the host's limit refuses costs its client a token. Its lease,
+// its HEAD and its release would be free otherwise, at any rate. Rejected: to ask the gate before the
+// HEAD, which would hide copies that redis has lost.
 //
 // 2026-11-25: the limits are asked between the HEAD of the bucket and the message, by the lease
 // holder. The gate and the host's limit therefore never hide a copy that redis has lost. The client's

@@ -17,6 +17,9 @@ const (
 	maxPoll   = 2 * time.Second
 )
 
+// raiseEvery is the time between two tries to raise the priority of a copy.
+const raiseEvery = 5 * time.Second
+
 // A flight waits for one object on behalf of all its clients in this process. It reads the entry,
 // requests the copy if there is none, and sleeps until it is woken. It ends with a final entry,
 // with a failed request, or with its last client.
@@ -158,6 +161,9 @@ func (f *flight) run(ctx context.Context) {
 
 		// Redis says when to look again, by a wake-up or by the entry's deadline. Without it, poll.
 		wait := entry.Deadline.Sub(f.group.now())
+		if entry.Low && !f.raised {
+			wait = min(wait, raiseEvery)
+		}
 		if redisErr != nil || !watcher.Up() {
 			wait, poll = poll, min(2*poll, maxPoll)
 		}
@@ -202,8 +208,8 @@ func (f *flight) finish(entry cache.Entry) {
 	f.remove()
 	f.group.mu.Unlock()
 	f.entry = entry
+	close(f.done) // First: a client that sees only requested would miss the result.
 	f.requestedOnce.Do(func() { close(f.requested) })
-	close(f.done)
 }
 
 // look reads the object's entry, and requests a copy if there is none, or none at a client's priority.
@@ -213,8 +219,7 @@ func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	entry, redisErr := f.group.cache.Read(ctx, f.target.Key)
 	if redisErr == nil && entry.State != cache.Absent {
 		if entry.Low && !f.raised {
-			f.raised = true
-			f.group.raise(ctx, f.target, entry, f.want)
+			f.raise(ctx, entry)
 		}
 		return entry, nil
 	}
@@ -226,6 +231,33 @@ func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	f.refused, _ = errors.AsType[*LimitError](a.queue)
 	f.queueDown, f.want.sent = a.queue != nil && f.refused == nil, f.want.sent || a.sent
 	return a.entry, a.redis
+}
+
+// raise raises the priority of a copy if a client of the flight can pay for it. It costs the client's
+// token only: no new copy is made. Otherwise, or if a renewal of the lease came first, look tries
+// again.
+func (f *flight) raise(ctx context.Context, low cache.Entry) {
+	d := f.want
+	if !d.sent {
+		if !f.canPay() {
+			return // Without I/O: one client can wait for thousands of such copies.
+		}
+		d.turn = f.payForRaise
+	}
+	f.raised = f.group.raise(ctx, f.target, low, d)
+	f.want.sent = f.want.sent || f.raised
+}
+
+func (f *flight) canPay() bool {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	return f.group.admission.canPay(f.payers())
+}
+
+func (f *flight) payForRaise() error {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	return f.group.admission.pay(f.payers())
 }
 
 // pay pays for the flight's copy request. It fails with a [*LimitError] if the limits allow none of

@@ -1,7 +1,11 @@
 package flight_test
 
 import (
+	"context"
 	"errors"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,4 +57,120 @@ func TestPriorityThatCouldNotBeRaised(t *testing.T) {
 	require.True(t, f.Await(t.Context(), f.target, "", flight.Wait{Until: time.Now()}).TimedOut)
 	require.False(t, f.entry(t, f.target).Low)
 	require.Equal(t, []queue.Request{put(queue.Low), put("")}, f.queue.requests())
+}
+
+// address is of a client.
+func address(n byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, n}) }
+
+// lowTarget returns a target whose copy a list has requested.
+func (f *fixture) lowTarget(t *testing.T, n int) *flight.Target {
+	t.Helper()
+	target := flight.NewTarget(f.Pools()[0], source+strconv.Itoa(n))
+	_, err := f.Warm(t.Context(), target, nil)
+	require.NoError(t, err)
+	require.True(t, f.entry(t, target).Low)
+	return target
+}
+
+// TestRaiseNeedsAToken has one client wait for the copies of a list. It raises as many as it has
+// tokens, and is not refused for the others. Another client raises one of them.
+func TestRaiseNeedsAToken(t *testing.T) {
+	const copies, tokens = 10, 3
+	for name, burst := range map[string]int{"tokens for some": tokens, "control: tokens for all": copies} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			f := newFixture(t, func(o *flight.Options) {
+				o.ColdRate, o.ColdBurst, o.Now = 1, burst, func() time.Time { return now }
+			})
+			var targets []*flight.Target
+			for i := range copies {
+				targets = append(targets, f.lowTarget(t, i))
+			}
+			low := func() (n int) {
+				for _, target := range targets {
+					if f.entry(t, target).Low {
+						n++
+					}
+				}
+				return n
+			}
+			for _, target := range targets {
+				out := f.Await(t.Context(), target, "", flight.Wait{Until: time.Now(), Client: address(1)})
+				require.True(t, out.TimedOut)
+				require.Nil(t, out.Refused)
+			}
+			require.Equal(t, copies-burst, low())
+			require.Len(t, f.queue.requests(), copies+burst)
+			out := f.Await(t.Context(), f.target, "", flight.Wait{Until: time.Now(), Client: address(1)})
+			require.NotNil(t, out.Refused, "a raise costs the token of a new copy")
+			require.Equal(t, flight.LimitClient, out.Refused.Limit)
+			if burst == copies {
+				return
+			}
+			out = f.Await(t.Context(), targets[copies-1], "", flight.Wait{Until: time.Now(), Client: address(2)})
+			require.True(t, out.TimedOut)
+			require.False(t, f.entry(t, targets[copies-1]).Low, "another client raises it")
+		})
+	}
+}
+
+// TestWaitingClientRaisesOnceItHasAToken has a client without tokens wait on. It gets one meanwhile.
+func TestWaitingClientRaisesOnceItHasAToken(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	var later atomic.Int64
+	f := newFixture(t, func(o *flight.Options) {
+		o.ColdRate, o.ColdBurst = 1, 1
+		o.Now = func() time.Time { return start.Add(time.Duration(later.Load())) }
+	})
+	first, second := f.lowTarget(t, 1), f.lowTarget(t, 2)
+	require.True(t, f.Await(t.Context(), first, "", flight.Wait{Until: time.Now(), Client: address(1)}).TimedOut)
+	require.False(t, f.entry(t, first).Low, "control: it has spent its token")
+	f.waitFor(t, second)
+	require.True(t, f.entry(t, second).Low)
+	later.Store(int64(time.Second))
+	require.Eventually(t, func() bool { return !f.entry(t, second).Low }, 20*time.Second, 10*time.Millisecond)
+	require.Len(t, f.queue.requests(), 4)
+}
+
+// waitFor has a client wait for an object until the test ends, and returns once it does.
+func (f *fixture) waitFor(t *testing.T, target *flight.Target) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	gone := make(chan flight.Outcome)
+	t.Cleanup(func() { leave(); <-gone })
+	go func() {
+		defer close(gone)
+		f.Await(ctx, target, "", flight.Wait{Until: time.Now().Add(time.Minute), Client: address(1)})
+	}()
+	require.Eventually(t, func() bool { return f.cache.Waiting(target.Key) == 1 }, 5*time.Second, time.Millisecond)
+}
+
+// renewals renews a lease before the first Swap, as a worker's heartbeat does.
+type renewals struct {
+	*cachetest.Memory
+	swaps *atomic.Int64
+}
+
+func (c renewals) Swap(ctx context.Context, key string, from, to cache.Entry) (bool, error) {
+	if c.swaps.Add(1) == 1 {
+		renewed := from
+		renewed.Deadline = from.Deadline.Add(time.Second)
+		if err := c.Put(ctx, key, 0, renewed); err != nil {
+			return false, err
+		}
+	}
+	return c.Memory.Swap(ctx, key, from, to)
+}
+
+// TestRenewalDelaysNoRaise renews the lease between a flight's read and its swap.
+func TestRenewalDelaysNoRaise(t *testing.T) {
+	t.Parallel()
+	var swaps atomic.Int64
+	f := newFixture(t, func(o *flight.Options) { o.Cache = renewals{o.Cache.(*cachetest.Memory), &swaps} })
+	target := f.lowTarget(t, 1)
+	f.waitFor(t, target)
+	require.Eventually(t, func() bool { return !f.entry(t, target).Low }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(f.queue.requests()) == 2 }, 5*time.Second, 10*time.Millisecond)
+	require.EqualValues(t, 2, swaps.Load(), "control: the first swap failed")
 }

@@ -27,10 +27,10 @@ var (
 func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entry, error) {
 	pass := func() error { return g.admission.gate.pass(t.Pool.ID(), forLists) }
 	turn := func() error {
-		if err := pass(); err != nil {
+		if err := g.takeTurn(ctx); err != nil {
 			return err
 		}
-		return g.takeTurn(ctx)
+		return pass() // A line that the gate refuses takes a turn as well.
 	}
 	a := g.ask(ctx, t, redisErr, demand{priority: queue.Low, turn: turn})
 	if errors.Is(a.queue, errNotYet) {
