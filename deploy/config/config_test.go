@@ -110,6 +110,7 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"waiters of one object":     {add("frontend: {max_waiters: 5}"), "", "frontend.max_waiters_per_object: 10000 is not between 1 and 5"},
 		"no timeout of clients":     {nil, "CLOUD_MIRROR_FRONTEND_CLIENT_TIMEOUT=0s", "frontend.client_timeout: 0s is not between 1s and 1h0m0s"},
 		"negative connections":      {add("frontend: {max_conns: -1}"), "", "frontend.max_conns: -1 is not between 0 and"},
+		"fewer connections":         {nil, "CLOUD_MIRROR_FRONTEND_MAX_CONNS=20000", "frontend.max_conns: 20000 is neither 0 nor greater than frontend.max_waiters, 20000"},
 		"negative lists":            {add("frontend: {max_lists: -1}"), "", "frontend.max_lists: -1 is not between 0 and"},
 		"waiters of one client":     {add("frontend: {max_waiters: 5, max_waiters_per_object: 5, max_waiters_per_client: 6}"), "", "frontend.max_waiters_per_client: 6 is not between 0 and 5"},
 		"cold rate":                 {nil, "CLOUD_MIRROR_FRONTEND_COLD_RATE=-1", "frontend.cold_rate: -1 is not between 0 and 1000000"},

@@ -6,22 +6,25 @@ import (
 	"encoding/hex"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
 // loopPrefix is in front of each deployment's id in CDN-Loop.
 const loopPrefix = "cloud-mirror-"
 
-// LoopID returns the deployment's name in CDN-Loop. All processes of a deployment have the same,
-// because they share its queue and its buckets. Other deployments have other names.
+// LoopID returns the deployment's name in CDN-Loop. It is derived only from what all processes of a
+// deployment share: the name of the queue and the names of the buckets, in any order. Endpoints may
+// differ between them. Deployments with the same names need a loop_id each.
 func (c *Config) LoopID() string {
 	if c.Frontend.LoopID != "" {
 		return loopPrefix + c.Frontend.LoopID
 	}
-	names := []string{c.SQS.Endpoint, c.SQS.Region, c.SQS.Queue}
-	if len(c.Pools) > 0 {
-		names = append(names, c.Pools[0].Endpoint, c.Pools[0].Region, c.Pools[0].Bucket)
+	names := []string{c.SQS.Queue}
+	for _, p := range c.Pools {
+		names = append(names, p.Bucket)
 	}
+	slices.Sort(names[1:])
 	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
 	return loopPrefix + hex.EncodeToString(sum[:6])
 }

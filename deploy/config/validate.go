@@ -146,6 +146,10 @@ func (c *Config) validateLimits() error {
 			return wrong(n.key, "%d is not between %d and %d", n.value, n.min, n.max)
 		}
 	}
+	// Each waiting request has a connection, and hits need others.
+	if f.MaxConns != 0 && f.MaxConns <= f.MaxWaiters {
+		return wrong("frontend.max_conns", "%d is neither 0 nor greater than frontend.max_waiters, %d", f.MaxConns, f.MaxWaiters)
+	}
 	if age := f.MaxBacklogAge; age != 0 && (age < time.Second || age > 24*time.Hour) {
 		return wrong("frontend.max_backlog_age", "%s is neither 0 nor between %s and %s", age, time.Second, 24*time.Hour)
 	}
