@@ -97,12 +97,12 @@ func requestEvery(t *testing.T, c *http.Client, frontEnd string, s *source, peri
 	return l
 }
 
-// TestColdFloodOfOneClient has one client request 5,000 variants of one URL in 20 s. Another client
-// requests new objects meanwhile, and must get their copies as if it was alone.
+// TestColdFloodOfOneClient has one client request 250 variants of one URL a second, for 10 s. Another
+// client requests new objects meanwhile, and must get their copies as if it was alone.
 func TestColdFloodOfOneClient(t *testing.T) {
 	const (
-		variants = 5000
-		during   = 20 * time.Second
+		variants = 2500
+		during   = 10 * time.Second
 		// A part of the 40 copies a second that this stack can make. The defaults suit larger ones.
 		rate, burst = 10, 20
 		noise       = time.Second // On a busy machine.
@@ -119,7 +119,7 @@ func TestColdFloodOfOneClient(t *testing.T) {
 	flooded, other := newSource(t, 1000, nil), newSource(t, 1000, nil)
 	flooder, neighbour := clientAt(t, "127.0.0.2"), clientAt(t, "127.0.0.3")
 
-	alone := requestEvery(t, neighbour, frontEnd.listen, other, 250*time.Millisecond, 20)
+	alone := requestEvery(t, neighbour, frontEnd.listen, other, 250*time.Millisecond, 10)
 	t.Logf("alone: %s", alone)
 	require.Zero(t, alone.failed)
 
@@ -151,7 +151,7 @@ func TestColdFloodOfOneClient(t *testing.T) {
 			}
 		})
 	}
-	beside := requestEvery(t, neighbour, frontEnd.listen, other, 500*time.Millisecond, 40)
+	beside := requestEvery(t, neighbour, frontEnd.listen, other, 250*time.Millisecond, 40)
 	flood.Wait()
 	took := time.Since(start)
 	limited := metricAt(t, "cloud_mirror_limited_requests_total", "http://"+frontEnd.admin)

@@ -47,6 +47,9 @@ func TestGateOnTheBacklog(t *testing.T) {
 	waiting, last := 0, ""
 	start := time.Now()
 	eventually(t, func() bool {
+		if waiting == 2*tooMany && metricAt(t, "cloud_mirror_backlog_tasks", "http://"+bridge.admin) <= tooMany {
+			return false // These are enough: each is copied below.
+		}
 		last = s.object()
 		a := request(last, "?max_wait=0")
 		require.Equal(t, last, a.location)
