@@ -33,9 +33,11 @@ func Summary(s activities.SealedObject) string {
 	return s.Service + " " + s.Region + ": " + readable(s.URL, 150)
 }
 
-// Host returns the source's host, for search attributes.
+// Host returns the source's host with its port, for search attributes and fairness. A workflow may call
+// it: the URL is canonical, so that no parser is needed, and package url's is not deterministic.
 func Host(s activities.SealedObject) string {
-	host, _ := split(s.URL)
+	_, rest, _ := strings.Cut(s.URL, "://")
+	host, _, _ := strings.Cut(rest, "/")
 	return readable(host, maxID)
 }
 
