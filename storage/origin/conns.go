@@ -121,10 +121,28 @@ func (c *conns) acquire(ctx context.Context, host string, b budget) (*slot, erro
 		entry = &turn{inFlight: g.inFlight}
 	}
 	defer c.mu.Unlock()
+	return c.start(key, g, entry.inFlight), nil
+}
+
+// tryAcquire is acquire without a wait. It returns nil if acquire would wait.
+func (c *conns) tryAcquire(host string, b budget) *slot {
+	key := gateKey{host, b}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := c.gate(key)
+	if g.inFlight >= g.limit || len(g.waiting) > 0 {
+		return nil
+	}
+	g.inFlight++
+	return c.start(key, g, g.inFlight)
+}
+
+// start returns the slot of a request that has entered. c.mu is held.
+func (c *conns) start(key gateKey, g *gate, inFlight int) *slot {
 	g.started++
 	return &slot{
-		conns: c, key: key, gate: g, started: g.started, drops: g.drops, inFlight: entry.inFlight, crowded: g.inFlight > 1,
-	}, nil
+		conns: c, key: key, gate: g, started: g.started, drops: g.drops, inFlight: inFlight, crowded: g.inFlight > 1,
+	}
 }
 
 // congested reports whether a further request would wait in vain, and keep others out of the worker.
@@ -187,8 +205,10 @@ func (s *slot) release() {
 }
 
 // refused lowers the host's limit, because the host refused this request, to half of the requests
-// that were in flight with it. These are those at its start or those of now, whichever are more: the
-// others of its round may have ended meanwhile. It reports whether there were others, so that a
+// that were in flight with it. It counts those at its start and those of now, and takes the larger
+// number. The others of its round may have ended meanwhile.
+//
+// It reports whether there were others, so that a
 // later try may succeed. Requests that started before the limit was lowered last don't lower it
 // again. Call it before release.
 func (s *slot) refused() (crowded bool) {

@@ -94,7 +94,7 @@ func (c *Client) send(ctx context.Context, canonical string, header http.Header,
 
 // slot waits for the right to send a request.
 func (c *Client) slot(ctx context.Context, host string, b budget) (*slot, error) {
-	if s := reserved(ctx, host, b); s != nil {
+	if s := c.conns.reserved(ctx, host, b); s != nil {
 		return s, nil
 	}
 	waiting, cancel := ctx, context.CancelFunc(func() {})

@@ -8,6 +8,9 @@ import (
 
 // Place is the right to have one range request in flight to the host that serves an object. A caller
 // reserves it before it takes memory for the range, so that ranges that wait for the host hold none.
+//
+// A request that must wait for an earlier hop gives its place back. Otherwise two objects whose hosts
+// redirect to each other would wait for ever.
 type Place struct {
 	slot atomic.Pointer[slot]
 }
@@ -15,7 +18,7 @@ type Place struct {
 // placeKey is the key of a Place in a context.
 type placeKey struct{}
 
-// With returns a context in which one [Client.GetRange] uses the place.
+// With returns a context in which one [Client.GetRange] uses the place, or gives it back.
 func (p *Place) With(ctx context.Context) context.Context {
 	return context.WithValue(ctx, placeKey{}, p)
 }
@@ -46,15 +49,24 @@ func (m Meta) server(canonical string) string {
 	return u.Host
 }
 
-// reserved returns the slot of ctx's place, if it is one for this host and budget and was not used.
-func reserved(ctx context.Context, host string, b budget) *slot {
+// reserved returns the slot of ctx's place, if it is one for this host and budget and was not used. If
+// the place is one for another host, reserved returns a free slot of this host. If there is none, it
+// gives the place back and returns nil.
+func (c *conns) reserved(ctx context.Context, host string, b budget) *slot {
 	p, ok := ctx.Value(placeKey{}).(*Place)
 	if !ok {
 		return nil
 	}
 	s := p.slot.Load()
-	if s == nil || s.key != (gateKey{host, b}) || !p.slot.CompareAndSwap(s, nil) {
+	if s == nil {
 		return nil
 	}
-	return s
+	if s.key == (gateKey{host, b}) {
+		return p.slot.Swap(nil)
+	}
+	if free := c.tryAcquire(host, b); free != nil {
+		return free
+	}
+	p.Release()
+	return nil
 }
