@@ -24,7 +24,9 @@
 //   - On servers with conditional writes, a copy never overwrites a newer copy, nor an object that
 //     it has not seen.
 //   - An attempt that was handed over, that an operator paused, or that waited for its turn uses up
-//     none of the attempts of its copy. An attempt whose worker died does.
+//     none of the attempts of its copy. An attempt whose worker died does. So does one that had to
+//     give back what it held, and lost what it had fetched.
+//   - No copy ends as too slow unless a copy from another host waits for what it may hold.
 //   - No copy fails because redis is down. Only UpdateCache fails then, and the next client's
 //     request HEADs the bucket.
 //
@@ -46,6 +48,10 @@
 // the history each time, and a copy may wait for hours. Recorded histories replay, since a policy is
 // no command. An activity that an earlier build scheduled keeps its limit of eight. Workers of earlier
 // builds never end a series without a limit, so a rollback needs the open runs terminated.
+//
+// 2026-11-25: the minimum average rate applies only while a copy from another host waits. Many copies
+// on our own slow link are all below it, and would all become unmirrorable. Copies of the same host
+// gain nothing if one of them ends.
 //
 // 2026-11-25: a copy that waits for its turn hands its task back after 2 s. A slot supplier of
 // Temporal knows nothing of a task's source, so a worker accepts four times as many tasks as copies

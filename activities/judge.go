@@ -32,6 +32,8 @@ type snapshot struct {
 	Fetched   int64
 	Connected time.Duration
 	Receiving bool
+	// KeepsOut is set while a copy from another host waits for what this copy may hold.
+	KeepsOut bool
 }
 
 // snapshotOf reads the counters of a running copy.
@@ -46,10 +48,12 @@ func snapshotOf(c *copier.Counters) snapshot {
 	return s
 }
 
-// tooSlow reports whether the copy has received less on average than the limit. Only bodies count,
-// so waiting for a turn, a connection or the bucket is no fault of the source.
+// tooSlow reports whether the copy has received less on average than the limit, while it keeps out a
+// copy from another host. Only bodies count, so waiting for a turn, a connection or the bucket is no
+// fault of the source.
 func (s snapshot) tooSlow(l limits) bool {
-	return s.Receiving && s.Connected >= averageGrace && float64(s.Fetched) < s.Connected.Seconds()*float64(l.AverageRate)
+	slow := float64(s.Fetched) < s.Connected.Seconds()*float64(l.AverageRate)
+	return slow && s.KeepsOut && s.Receiving && s.Connected >= averageGrace
 }
 
 // averageGrace is how long a copy receives bytes before its average rate counts.
@@ -80,7 +84,8 @@ type limits struct {
 // that sends too little. Otherwise the bucket accepts nothing.
 //
 // A copy that receives bytes below the average rate ends after a grace, so that it holds its slot for
-// a time that its size bounds.
+// a time that its size bounds. It proceeds while it keeps out no copy from another host: the rate may
+// be low because many copies share our own link.
 //
 // The lease is renewed every Renew if a byte moved since the last renewal, or if no read of the
 // source is in flight. In the latter case the copy waits for the bucket, which may take minutes to

@@ -114,8 +114,13 @@ func TestJudgements(t *testing.T) {
 			return s
 		}, false, 30, proceed, 0},
 		"too slow, but waited for its turn": {func(n int64) snapshot { return receiving(n-1, 99*n) }, false, 30, proceed, 0},
-		"a burst at the start":              {func(n int64) snapshot { return receiving(n, 6000+n) }, false, 30, proceed, 0},
-		"moves and is purged":               {func(n int64) snapshot { return snapshot{Moved: n, Reading: true} }, true, 3, copyPurged, 6},
+		"too slow, but keeps no copy out": {func(n int64) snapshot {
+			s := receiving(n, 99*n)
+			s.KeepsOut = false
+			return s
+		}, false, 30, proceed, 0},
+		"a burst at the start": {func(n int64) snapshot { return receiving(n, 6000+n) }, false, 30, proceed, 0},
+		"moves and is purged":  {func(n int64) snapshot { return snapshot{Moved: n, Reading: true} }, true, 3, copyPurged, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := record{MovedAt: start, RenewedAt: start}
@@ -140,10 +145,10 @@ func TestJudgements(t *testing.T) {
 	}
 }
 
-// receiving is a copy that has received bytes for some seconds.
+// receiving is a copy that has received bytes for some seconds, while a copy of another host waits.
 func receiving(seconds, bytes int64) snapshot {
 	return snapshot{
-		Moved: bytes, Reading: true, Receiving: true, Fetched: bytes, Connected: time.Duration(seconds) * time.Second,
+		Moved: bytes, Reading: true, Receiving: true, KeepsOut: true, Fetched: bytes, Connected: time.Duration(seconds) * time.Second,
 	}
 }
 

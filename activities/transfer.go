@@ -128,7 +128,7 @@ func (t *transfer) run(ctx context.Context, heartbeat func()) error {
 // check judges the copy once, and renews the lease if that is the verdict. Its error ends the copy.
 func (t *transfer) check(ctx context.Context, r record) (record, error) {
 	now, l := t.a.Now(), t.limits()
-	s := snapshotOf(&t.job.Counters)
+	s := t.snapshot()
 	v, r := judge(now, s, r, l)
 	switch v {
 	case sourceTooSlow:
@@ -146,6 +146,12 @@ func (t *transfer) check(ctx context.Context, r record) (record, error) {
 	default:
 	}
 	return r, nil
+}
+
+func (t *transfer) snapshot() snapshot {
+	s := snapshotOf(&t.job.Counters)
+	s.KeepsOut = t.a.Copier.KeepsOut(t.job)
+	return s
 }
 
 func (t *transfer) limits() limits {

@@ -361,6 +361,18 @@ func (h *Hold) Release() {
 	b.admit()
 }
 
+// keepsOut reports whether a claim of another host has waited for 250 ms.
+func (b *Budget) keepsOut(host string) bool {
+	if b == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.waiting, func(w *waiter) bool {
+		return w.claim.Host != host && w.n > 0 && time.Since(w.arrived) >= takeBackAfter
+	})
+}
+
 // Use returns how much of the budget is held, and how many claims wait.
 func (b *Budget) Use() (held, waiting int64) {
 	if b == nil {

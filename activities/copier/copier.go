@@ -93,7 +93,8 @@ type Copier struct {
 	StallTimeout time.Duration
 	MinRate      int64
 	// MinAverageRate is the least average rate of a copy, in bytes a second; 0 is no limit. The caller
-	// enforces it by [Counters.Connected], and ends the copy with [ErrTooSlow] as the cause.
+	// enforces it by [Counters.Connected] and [Copier.KeepsOut], and ends the copy with [ErrTooSlow] as
+	// the cause.
 	MinAverageRate int64
 	// MaxSize is the largest object that is copied, in bytes. 0 is no limit but S3's own.
 	MaxSize int64
@@ -105,6 +106,20 @@ type Copier struct {
 	AllowUnverified bool
 
 	firsts atomic.Int64 // Copies that run or wait with the first request
+}
+
+// KeepsOut reports whether a copy from another host waits for a slot, memory or disk of the kind that
+// a running copy uses.
+func (c *Copier) KeepsOut(j *Job) bool {
+	host := j.host.Load()
+	switch {
+	case host == nil:
+		return false
+	case j.First:
+		return c.Slots.keepsOut(*host) || c.SmallMemory.shared.keepsOut(*host)
+	default:
+		return c.LargeSlots.keepsOut(*host) || c.Memory.shared.keepsOut(*host) || c.Spool.keepsOut(*host)
+	}
 }
 
 // TasksPerSlot is how many tasks a worker accepts for each slot of a copier. Copies that wait for

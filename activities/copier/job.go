@@ -35,6 +35,8 @@ type Job struct {
 	Checkpoint func(State)
 	// Counters can be read while the copy runs.
 	Counters Counters
+
+	host atomic.Pointer[string] // The host that serves the object, once it is described
 }
 
 // State is all that the next try needs to resume a copy. The zero value starts a copy.

@@ -66,7 +66,9 @@ func (r *run) takeSlot(ctx context.Context) (err error) {
 func (r *run) describe(m origin.Meta) error {
 	r.meta, r.spec = m, r.job.Spec(m)
 	r.job.Counters.Size.Store(m.Size)
-	r.claim.Host = hostOf(r.job.URL, m)
+	host := hostOf(r.job.URL, m)
+	r.claim.Host = host
+	r.job.host.Store(&host)
 	return r.limit(m.Size)
 }
 

@@ -76,7 +76,7 @@ type Source struct {
 	Timeout          time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"timeout for connecting, for TLS and for response headers, each, at each hop"`
 	StallTimeout     time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a connection to a source may send nothing, or less than min_rate, during a copy"`
 	MinRate          Size           `yaml:"min_rate" env:"MIN_RATE" doc:"bytes per second that a connection to a source must send"`
-	MinAverageRate   Size           `yaml:"min_average_rate" env:"MIN_AVERAGE_RATE" doc:"bytes per second that a copy must have received on average once it has read from the source for a minute; waiting does not count. A slower copy ends, and its clients are redirected to the source; 0 disables this"`
+	MinAverageRate   Size           `yaml:"min_average_rate" env:"MIN_AVERAGE_RATE" doc:"bytes per second that a copy must have received on average once it has read from the source for a minute; waiting does not count. A slower copy ends while a copy from another host waits for what it may hold, and its clients are redirected to the source; 0 disables this"`
 	MaxSize          Size           `yaml:"max_size" env:"MAX_SIZE" doc:"largest object that is copied; clients of a larger one are redirected to the source"`
 	MaxConnsPerHost  int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"maximum connections to one source host for large objects, and as many again for first requests and small objects, per process. The first number adapts to hosts that refuse parallel requests"`
 	UserAgent        string         `yaml:"user_agent" env:"USER_AGENT" doc:"User-Agent of requests to sources"`
