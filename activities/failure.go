@@ -32,8 +32,10 @@ type Failure struct {
 	RetryAfter time.Duration `json:"retryAfter,omitempty"`
 	// Exhausted is set if the series of attempts ends because it has used them all up. The error is
 	// non-retryable then, but a series that stored more than the one before is worth another one.
-	Exhausted bool   `json:"exhausted,omitempty"`
-	Text      string `json:"text"`
+	Exhausted bool `json:"exhausted,omitempty"`
+	// Lost is set if the copy gave back what it held, and lost all that the attempt had fetched.
+	Lost bool   `json:"lost,omitempty"`
+	Text string `json:"text"`
 }
 
 // The error classes that are not an [origin.Class].
@@ -116,13 +118,19 @@ func (f Failure) final() bool {
 }
 
 // free reports whether the attempt used up none of the attempts of its series: the copy itself did
-// not fail.
+// not fail. An attempt that lost what it had fetched counts, so that nothing is fetched without end.
 func (f Failure) free() bool {
 	switch f.Class {
 	case ClassHandover, ClassTurn, string(origin.ClassBusy):
-		return true
+		return !f.Lost
 	}
 	return false
+}
+
+// loses reports whether an attempt that had to give back what it held has fetched bytes in vain: the
+// bucket holds no more than before.
+func (f Failure) loses(fetched, stored, before int64) bool {
+	return f.Class == ClassTurn && fetched > 0 && stored <= before
 }
 
 // toTemporal returns an application error of Temporal. Its type is the error class, its details are

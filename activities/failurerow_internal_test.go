@@ -134,6 +134,33 @@ func TestSlowSourceEndsItsSeries(t *testing.T) {
 	require.False(t, stalled.final())
 }
 
+// TestRecalledCopyLosesBytes: a copy that gave back what it held, after it had fetched bytes, has lost
+// them unless it stored some. Any other copy has not.
+func TestRecalledCopyLosesBytes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err                   error
+		fetched, stored, last int64
+		lost                  bool
+	}{
+		"nothing fetched":            {copier.ErrTurn, 0, 0, 0, false},
+		"nothing fetched, resumed":   {copier.ErrTurn, 0, 7, 7, false},
+		"fetched, nothing stored":    {copier.ErrTurn, 1, 0, 0, true},
+		"fetched, nothing more":      {copier.ErrTurn, 1, 7, 7, true},
+		"fetched, less stored":       {copier.ErrTurn, 9, 7, 8, true},
+		"fetched, more stored":       {copier.ErrTurn, 1, 8, 7, false},
+		"handed over":                {errHandover, 1, 0, 0, false},
+		"stalled, an attempt anyway": {copier.ErrStalled, 1, 0, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := failure(tc.err)
+			free := f.free()
+			f.Lost = f.loses(tc.fetched, tc.stored, tc.last)
+			require.Equal(t, tc.lost, f.Lost)
+			require.Equal(t, free && !tc.lost, f.free())
+		})
+	}
+}
+
 func TestPauses(t *testing.T) {
 	for free, most := range map[int32]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 6: 30 * time.Second, 1000: 30 * time.Second} {
 		for range 100 {

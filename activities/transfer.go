@@ -194,6 +194,7 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 		return err
 	}
 	f, p := failure(err), t.progress()
+	f.Lost = f.loses(t.job.Counters.Fetched.Load(), p.Done, t.last.Done)
 	if f.free() {
 		return t.handBack(ctx, f, p)
 	}

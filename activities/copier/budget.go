@@ -31,9 +31,11 @@ const (
 )
 
 // Budget is a limit that source hosts share, such as the slots of a pool or the bytes of a memory.
-// The rule: a host borrows beyond its share only while no copy of a host within its share waits, and
-// once such a copy has waited for 250 ms, loans are taken back from the youngest copies of the host
-// that holds most, and for 5 s none is given.
+//
+//   - A host borrows beyond its share only while no copy of a host within its share waits.
+//   - Once such a copy has waited for 250 ms, loans are taken back, and for 5 s none is given.
+//   - The youngest copy of the host that holds most gives back first. Copies that would restart, such
+//     as streams, give back only if no host has other loans.
 //
 // So one host alone has the whole budget. Copies of one host are served in their order. Nil is a
 // budget without a limit.
@@ -61,6 +63,9 @@ type Claim struct {
 	Since time.Time
 	// Cancel ends the copy with [ErrTurn] as its cause, if it has to give back what it holds.
 	Cancel context.CancelCauseFunc
+	// Restarts, if set, reports whether the copy would have to fetch a large object again. It is called
+	// with the budget locked.
+	Restarts func() bool
 	// Brief is set if the copy waits for 2 s only, and then fails with [ErrTurn].
 	Brief bool
 }
@@ -73,6 +78,8 @@ type Hold struct {
 	recalled bool
 	released bool
 }
+
+func (c Claim) restarts() bool { return c.Restarts != nil && c.Restarts() }
 
 // waiter is a claim in the queue.
 type waiter struct {
@@ -310,23 +317,28 @@ func (b *Budget) needed(w *waiter) (sum int64) {
 }
 
 // youngestBeyond returns the youngest copy's hold of the host that is furthest beyond its share, or
-// nil. b.mu is held.
+// nil. Copies that would restart come last. b.mu is held.
 func (b *Budget) youngestBeyond() *Hold {
-	var most int64
-	var youngest *Hold
-	for _, g := range b.hosts {
-		if beyond := g.used - g.recalled - b.share; beyond > most {
-			if h := g.youngest(); h != nil {
-				most, youngest = beyond, h
+	for _, restarts := range []bool{false, true} {
+		var most int64
+		var youngest *Hold
+		for _, g := range b.hosts {
+			if beyond := g.used - g.recalled - b.share; beyond > most {
+				if h := g.youngest(restarts); h != nil {
+					most, youngest = beyond, h
+				}
 			}
 		}
+		if youngest != nil {
+			return youngest
+		}
 	}
-	return youngest
+	return nil
 }
 
-func (g *guest) youngest() (youngest *Hold) {
+func (g *guest) youngest(restarts bool) (youngest *Hold) {
 	for _, h := range g.holds {
-		if h.recalled || h.claim.Cancel == nil {
+		if h.recalled || h.claim.Cancel == nil || restarts != h.claim.restarts() {
 			continue
 		}
 		if youngest == nil || !h.claim.Since.Before(youngest.claim.Since) {

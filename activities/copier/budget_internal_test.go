@@ -30,6 +30,8 @@ type takers struct {
 	*Budget
 	started time.Time
 	n       int
+	// restarts is that of the next claims.
+	restarts func() bool
 }
 
 // take starts a copy of a host. It returns when the copy holds its part, or waits.
@@ -39,7 +41,7 @@ func (b *takers) take(t *testing.T, host string, n int64, brief bool) *taker {
 	r := &taker{end: end}
 	b.n++
 	c := Claim{
-		Host: host, Since: b.started.Add(time.Duration(b.n)), Brief: brief,
+		Host: host, Since: b.started.Add(time.Duration(b.n)), Brief: brief, Restarts: b.restarts,
 		Cancel: func(cause error) { r.toldToEnd.Store(errors.Is(cause, ErrTurn)) },
 	}
 	go func() {
@@ -145,6 +147,44 @@ func TestHostBeyondItsShareGivesBack(t *testing.T) {
 		a[0].hold.Release()
 		require.Equal(t, 3, holding(other), "b holds 2, and a holds 5")
 		releaseAll(slices.Concat(a[:6], a[8:], other))
+	})
+}
+
+// TestStreamsGiveBackLast has the youngest copies, and the host that holds most, be streams.
+func TestStreamsGiveBackLast(t *testing.T) {
+	withBudget(t, func(t *testing.T, b *takers) {
+		parts := b.takeAll(t, "a", 3)
+		b.restarts = func() bool { return true }
+		streams := slices.Concat(b.takeAll(t, "a", 1), b.takeAll(t, "c", 4))
+		b.restarts = nil
+		other := b.takeAll(t, "b", 2)
+		<-time.After(takeBackAfter)
+		require.Equal(t, 2, told(parts), "a has 2 beyond its share")
+		require.Zero(t, told(streams))
+		releaseAll(parts[1:])
+		require.Equal(t, 2, holding(other))
+		late := b.takeAll(t, "d", 2)
+		<-time.After(takeBackAfter)
+		require.Equal(t, 2, told(streams), "nothing else is beyond a share")
+		require.True(t, streams[4].toldToEnd.Load())
+		releaseAll(slices.Concat(parts[:1], streams, other, late))
+	})
+}
+
+// TestBudgetKeepsOut: only a copy of another host that waits for something, and for a while, is kept out.
+func TestBudgetKeepsOut(t *testing.T) {
+	withBudget(t, func(t *testing.T, b *takers) {
+		all := b.takeAll(t, "a", 10)
+		all = append(all, b.take(t, "b", 0, false))
+		<-time.After(takeBackAfter)
+		require.False(t, b.keepsOut("a"), "only its own copies wait")
+		require.True(t, b.keepsOut("c"))
+		all = append(all, b.take(t, "b", 1, false))
+		require.False(t, b.keepsOut("a"), "it has just arrived")
+		<-time.After(takeBackAfter)
+		require.True(t, b.keepsOut("a"))
+		require.False(t, (*Budget)(nil).keepsOut("a"))
+		releaseAll(all)
 	})
 }
 

@@ -139,7 +139,9 @@ func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := &run{copier: c, job: j, resume: j.Resume, verifier: origin.NewVerifier()}
-	r.claim = Claim{Host: hostOf(j.URL, j.Meta), Since: time.Now(), Cancel: cancel, Brief: j.First}
+	r.claim = Claim{
+		Host: hostOf(j.URL, j.Meta), Since: time.Now(), Cancel: cancel, Brief: j.First, Restarts: r.streaming.Load,
+	}
 	defer func() { r.slot.Release() }()
 	j.Counters.Size.Store(j.Meta.Size)
 	run := r.copyLarge

@@ -15,8 +15,8 @@
 //   - [Memory] bounds the memory of all copies, whatever their number and the sizes of the objects.
 //     A part that is larger than the largest buffer is kept in a file while it is in flight.
 //   - Copies from one source host never keep out copies from others: all hosts share the memory, the
-//     disk and the slots by the rule of [Budget]. A copy waits for its connection and its memory
-//     without a slot.
+//     disk and the slots by the rule of [Budget]. A small copy waits for its connection and its
+//     memory without a slot. A large copy takes its slot first.
 //   - An object above the limit of its pool is refused by its declared length. A body without one is
 //     cut as soon as it exceeds the limit.
 //   - A source that sends nothing, or less than a minimum rate, is cut. The time that a large
@@ -31,7 +31,8 @@
 //
 // 2026-11-25: loans are taken back, rather than never given. Without loans, one source alone would use
 // a quarter of a worker. Without taking back, a slow source would keep all for hours. What a small
-// copy gives back is fetched again, and a large copy resumes.
+// copy gives back is fetched again, and a copy in parts resumes. A stream restarts, so it gives back
+// last.
 //
 // 2026-11-25: the description is the plain GET's even for ranges. A 206 that describes the object
 // otherwise would make the copy differ from what clients of the source get.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
@@ -27,6 +28,8 @@ type run struct {
 	// claim is the copy's claim to memory, disk and slots, and slot the slot that it holds.
 	claim Claim
 	slot  *Hold
+	// streaming is set once the copy reads a large object as one stream.
+	streaming atomic.Bool
 	// received counts the bytes of a stream.
 	received int64
 }

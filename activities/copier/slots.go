@@ -72,9 +72,12 @@ func (u *upload) acquireMemory(ctx context.Context, t *turn, n int64) (err error
 }
 
 // acquireRange is acquireSlot for a range. It waits for the part's connection first, so that a part
-// whose host is at its limit holds no memory. It never waits for memory while it holds a connection:
-// a part that was refused waits for a connection while it holds memory, and both would wait for ever.
-// If there is no memory at once, it waits for memory, and the part waits for a connection later.
+// whose host is at its limit holds no memory.
+//
+// It never waits for memory while it holds a connection. A part that was refused waits for a
+// connection while it holds memory, and the two waits would be a deadlock. If there is no memory at
+// once, acquireRange gives the connection back and waits for memory. The part waits for a connection
+// later.
 func (u *upload) acquireRange(ctx context.Context, slots *semaphore.Weighted, n int64) (*turn, error) {
 	r, t := u.run, &turn{}
 	r.job.Counters.Waiting.Add(1)

@@ -46,6 +46,7 @@ func (s *stream) copy(ctx context.Context) error {
 	defer s.close()
 	r := s.run
 	r.result.Way = WayStream
+	r.streaming.Store(true)
 	if err := r.describe(s.src.Meta()); err != nil {
 		return err
 	}
