@@ -14,7 +14,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// routes are request lines of all routes, and of what is no route. Those of a copy are known paths.
+// routes returns request lines of all routes, and of unknown routes. Paths of copies are known
+// paths.
 func routes() map[string]string {
 	return map[string]string{
 		"GET redirect": "GET " + path(""), "HEAD redirect": "HEAD " + path(""),
@@ -111,7 +112,7 @@ func TestBodyThatTrickles(t *testing.T) {
 	require.Less(t, <-ended, 5*time.Second)
 }
 
-// Waiting places of clients that announce a body and leave are free at once.
+// Clients that announce a body and leave free their waiting places at once.
 func TestBodiesThatNeverComeHoldNoWaitingPlace(t *testing.T) {
 	const clients = 300
 	f := newFixture(t, func(o *options) {
@@ -130,8 +131,8 @@ func TestBodiesThatNeverComeHoldNoWaitingPlace(t *testing.T) {
 	f.awaitWaiting(t, 1, time.Second, "no place for another client")
 }
 
-// What is left of a list must never be read as a request, and a list without the token must not
-// hold its connection.
+// The rest of a list must never be parsed as a request. A list without the token must not hold its
+// connection.
 func TestConnectionOfAListIsClosed(t *testing.T) {
 	line := `{"url":"` + source + `","regions":["us-west-2"]}` + "\n"
 	for name, tc := range map[string]struct {

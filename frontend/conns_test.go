@@ -32,7 +32,7 @@ func TestWaiterWhoseClientLeaves(t *testing.T) {
 		return c.Close()
 	}
 	for name, tc := range map[string]struct {
-		behind func(t *testing.T, c *client) // What it sends behind its request.
+		behind func(t *testing.T, c *client) // Sends data behind the request.
 		leave  func(c *client) error
 	}{
 		"it closes":            {nil, (*client).close},
@@ -113,13 +113,13 @@ func TestPipelineThatIsNeverRead(t *testing.T) {
 		return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 	}, 10*time.Second, 10*time.Millisecond, "the connection is held")
 	require.InDelta(t, 1, f.metric(t, "cloud_mirror_open_connections"), 0)
-	// A client that is merely idle for as long keeps its own.
+	// A client that is merely idle for as long keeps its connection.
 	other.send(t, request(http.MethodGet, path("")))
 	response, _ := other.receive(t, http.MethodGet, 5*time.Second)
 	require.Equal(t, 302, response.StatusCode)
 }
 
-// idle opens a connection that has had an answer.
+// idle opens a connection and receives an answer on it.
 func (f *fixture) idle(t *testing.T, address, from string) *client {
 	t.Helper()
 	c := dialFrom(t, address, from)
@@ -150,7 +150,7 @@ func TestIdleConnectionsDoNotStarveHits(t *testing.T) {
 				f.idle(t, address, "127.0.0.2")
 			}
 			require.LessOrEqual(t, int(f.metric(t, "cloud_mirror_open_connections")), tc.open)
-			// Neither the neighbour's old connection nor its new one suffers.
+			// The neighbour keeps its old connection and its new one.
 			neighbour.send(t, request(http.MethodGet, path("")))
 			response, _ := neighbour.receive(t, http.MethodGet, 5*time.Second)
 			require.Equal(t, 302, response.StatusCode)
@@ -171,7 +171,7 @@ func TestIdleConnectionsDoNotStarveHits(t *testing.T) {
 	}
 }
 
-// Connections that wait are not closed for new ones.
+// Waiting connections are not closed for new ones.
 func TestWaitersKeepTheirConnections(t *testing.T) {
 	f := newFixture(t, patient, func(o *options) { o.MaxConns, o.MaxConnsPerClient = 10, 5 })
 	address := f.serve(t)
@@ -194,7 +194,7 @@ func TestWaitersKeepTheirConnections(t *testing.T) {
 		response, _ := c.receive(t, http.MethodGet, 5*time.Second)
 		require.Equal(t, copyURL("GET"), response.Header.Get("Location"))
 	}
-	// Now that they are idle, there is room.
+	// They are idle now, so there is room.
 	require.Eventually(t, func() bool {
 		c := dialFrom(t, address, "127.0.0.4")
 		_, _ = io.WriteString(c, request(http.MethodGet, path("")))

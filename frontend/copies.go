@@ -30,7 +30,7 @@ type lists struct {
 	entries Entries
 	flights *flight.Group
 	token   bearerToken
-	slots   chan struct{} // As many as lists are served at the same time; nil is no limit.
+	slots   chan struct{} // Bounds the lists in flight; nil is no limit.
 	metrics metrics
 }
 

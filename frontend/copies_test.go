@@ -242,7 +242,7 @@ func TestListsAtTheSameTimeAreLimited(t *testing.T) {
 	refused.requireClosed(t, 2*time.Second)
 	require.InDelta(t, 1, f.metric(t, "cloud_mirror_refused_lists_total"), 0)
 
-	// The place of a list whose client leaves is free at once.
+	// A list whose client leaves frees its place at once.
 	require.NoError(t, first.Close())
 	require.Eventually(t, func() bool {
 		status, _ := f.warm(t, `{"url":"`+source+`","regions":["us-west-2"]}`, token)

@@ -50,15 +50,16 @@ type situation struct {
 	Entry cache.Entry
 	// FirstLook is set while the client has not waited for the entry.
 	FirstLook bool
-	// OtherDigest is set if the copy, or a running copy, has another digest than the client expects.
+	// OtherDigest is set if the copy, or a running copy, has another digest than the client
+	// expects.
 	OtherDigest bool
 	// InVain is set if the client's wait would end before the next try at a copy that failed.
 	InVain bool
 	// WaitOver is set when this request's wait has run out, and ComesBack if the next request of
 	// its chain waits for the remainder.
 	WaitOver, ComesBack bool
-	// Limit is the limit that keeps the client from waiting, or its copy from being requested, and
-	// AtLimit the configured answer.
+	// Limit is the limit that stops the client's wait or its copy request. AtLimit is the
+	// configured answer.
 	Limit   flight.Limit
 	AtLimit AtLimit
 	// Unlocated is set if the client's region matters and is unknown.

@@ -53,8 +53,8 @@ func TestDigestOfTheFirstClientCounts(t *testing.T) {
 	}
 }
 
-// TestDigestBelongsToTheRequest sends only those clients to the source who expect another digest than
-// the copy's.
+// TestDigestBelongsToTheRequest redirects a client to the source only if it expects another digest
+// than the copy's.
 func TestDigestBelongsToTheRequest(t *testing.T) {
 	const mine, other = "0a", "0b"
 	digest := func(s string) string { return strings.Repeat(s, 32) }
@@ -94,8 +94,8 @@ func TestDigestBelongsToTheRequest(t *testing.T) {
 	}
 }
 
-// TestDigestOfARunningCopy ends the wait of a client that expects another digest than the source sent.
-// Others keep waiting for the copy.
+// TestDigestOfARunningCopy ends the wait of a client that expects another digest than the source
+// sent. Other clients keep waiting for the copy.
 func TestDigestOfARunningCopy(t *testing.T) {
 	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
 	sent, other := strings.Repeat("0a", 32), strings.Repeat("0b", 32)

@@ -5,26 +5,28 @@
 //
 //   - Every redirect request gets a usable answer within its wait: the copy, the source's own 404,
 //     a refusal of an invalid request, or the original URL. That holds while any dependency is
-//     down. The exception is a client at a limit of package flight: it gets the original URL at
-//     once, or 429 or 503 with Retry-After if [Options].AtLimit says so.
-//   - Only requests that wait, or that need a new copy, are limited. No hit is.
+//     down. The exception is a client at a limit of package flight. It gets the original URL at
+//     once, or 429 or 503 with Retry-After if [Options].AtLimit is [AtLimitRefuse].
+//   - Only requests that wait, or that need a new copy, are limited. Hits never are.
 //   - No client waits in vain. It is redirected to the source at once if its wait would end before
 //     the next try at a copy that failed, or if the copy failed twice in the same way.
 //   - A path that was redirected lately is served from memory, without the router, without a
 //     signature and without I/O, while its entry is fresh. Such a hit allocates nothing. Only a
 //     presigned URL is signed again, after half its lifetime.
-//   - A request with a body is refused before anything else, except a list of copies. A client that
-//     leaves is therefore noticed. No unread body is parsed as a request, or holds a connection.
-//   - What is kept stays within CacheMemory: it shares no memory with the request that it came from,
-//     and nothing of an invalid request is kept.
+//   - A request with a body is refused before anything else, except a list of copies. The front end
+//     therefore notices a client that leaves. No unread body is parsed as a request, or holds a
+//     connection.
+//   - Kept redirects stay within CacheMemory. They share no memory with their requests. An invalid
+//     request leaves nothing behind.
 //   - A waiting client that closes or resets its connection frees its place within a second.
 //     Package conns bounds the connections, and closes those that make no progress.
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions
 //
-// 2026-11-25: the answer at a limit is the original URL, not 503. A build that requests more than its
-// share then loses time and not the build. Who pays for the source's traffic can choose 429 and 503.
+// 2026-11-25: the answer at a limit is the original URL, not 503. A build that requests more than
+// its share then loses time but does not fail. An operator that pays for the source's traffic can
+// choose 429 and 503.
 //
 // 2026-11-25: a 4xx is passed on only if the worker says that it is about the object. The original
 // passed on all of them. Many are about the mirror: its address, its User-Agent, a missing cookie.

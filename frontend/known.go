@@ -48,7 +48,7 @@ func (k known) get(path string) (*knownTarget, bool) {
 // add returns the kept target of a path that the router resolved, and keeps it if it is new. The
 // target of an auto path is kept for its region. The space keeps clients from requesting that key.
 //
-// The path is a part of the request line, which must not be kept as a whole.
+// The path is a part of the request line. add must not keep that line as a whole.
 func (k known) add(path string, target *flight.Target, auto bool) *knownTarget {
 	if auto {
 		path = target.Object.Region + " " + path

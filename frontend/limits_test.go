@@ -30,7 +30,7 @@ const (
 	bob   = "192.0.2.2"
 )
 
-// fromHeader makes the header From the client's address.
+// fromHeader takes the client's address from the header From.
 func fromHeader(o *options) {
 	o.ClientOf = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("From")) }
 }
@@ -51,8 +51,8 @@ func keyOf(url string) string {
 	return cache.Key("s3_us-west-2", storage.Object{Service: "s3", Region: "us-west-2", URL: url}.Hash())
 }
 
-// limited returns the values of cloud_mirror_limited_requests_total that are not zero, by limit. It
-// wants all limits.
+// limited returns the non-zero values of cloud_mirror_limited_requests_total, by limit. It requires
+// a series for each limit.
 func limited(t *testing.T, r *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -224,9 +224,9 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestNoLimitButOfNewCopies lets a client that is at its limit, whose host is at its limit and whose
-// pool's gate is closed request everything that needs no new copy.
-func TestNoLimitButOfNewCopies(t *testing.T) {
+// TestOnlyNewCopiesAreLimited has a client reach its own limit, its host's limit and a closed gate.
+// It can still request everything that needs no new copy.
+func TestOnlyNewCopiesAreLimited(t *testing.T) {
 	r := cachetest.Rules()
 	for name, edit := range map[string]func(*options){
 		"client":  func(o *options) { o.flight.ColdRate, o.flight.ColdBurst = 1, 1 },
@@ -273,7 +273,7 @@ func TestNoLimitButOfNewCopies(t *testing.T) {
 	}
 }
 
-// A copy that redis has lost is no new copy: a gate and a host's limit must not hide it.
+// A copy that redis has lost is not a new copy: a gate and a host's limit must not hide it.
 func TestLostEntriesAreNotLimited(t *testing.T) {
 	for name, edit := range map[string]func(*options){
 		"host":    func(o *options) { o.flight.ColdRatePerHost, o.flight.ColdBurstPerHost = 1, 1 },
@@ -317,7 +317,7 @@ func (b heldBucket) Head(ctx context.Context, key string) (storage.Stored, error
 	return b.Memory.Head(ctx, key)
 }
 
-// A client at its limit must not send others to the source who want the same object: any of them
+// A client at its limit must not send other clients of the same object to the source: any of them
 // pays.
 func TestClientAtItsLimitStopsNoOther(t *testing.T) {
 	for name, joined := range map[string]bool{"another client joins": true, "control: alone": false} {
@@ -393,7 +393,7 @@ func TestCopyRequestOfAnotherFrontEndCostsNothing(t *testing.T) {
 }
 
 // TestFloodThatALimitRefuses has one client request variants that a closed gate or a host's limit
-// refuses. The flood reaches the bucket and redis only as often as the client has tokens.
+// refuses. The flood reaches the bucket and redis at most once for each token of the client.
 func TestFloodThatALimitRefuses(t *testing.T) {
 	const tokens, variants = 5, 50
 	for name, edit := range map[string]func(*options){
@@ -426,7 +426,7 @@ func TestFloodThatALimitRefuses(t *testing.T) {
 	}
 }
 
-// A client that leaves at once pays nevertheless.
+// A client that leaves at once still pays.
 func TestClientThatLeavesPays(t *testing.T) {
 	f := newFixture(t, frozen, func(o *options) { o.flight.ColdRate, o.flight.ColdBurst, o.MaxWait = 1, 1, time.Minute })
 	f.leave(t, "GET", path(""))
@@ -436,7 +436,8 @@ func TestClientThatLeavesPays(t *testing.T) {
 	require.Equal(t, 1, f.queue.requests(queue.Put))
 }
 
-// A list is not limited by client or host, but by the gate, which closes for it at half the limit.
+// The client's and the host's limit do not apply to a list. The gate does, and closes for it at
+// half the limit.
 func TestLimitsOfLists(t *testing.T) {
 	const list = `{"urls":["https://example.com/1","https://example.com/2","https://example.com/3"],"regions":["us-west-2"]}`
 	post := func(f *fixture) string {
@@ -460,7 +461,7 @@ func TestLimitsOfLists(t *testing.T) {
 	require.Equal(t, 1, f.queue.requests(queue.Put))
 	require.Equal(t, map[string]float64{"backlog": 3}, limited(t, registry))
 
-	// Each refusal takes a turn: a list that the gate refuses is no faster than one that it accepts.
+	// Each refusal takes a turn: a refused list is no faster than an accepted list.
 	f = newFixture(t, gate(t, cache.Backlog{Tasks: 600}), func(o *options) { o.flight.WarmRate = 10 })
 	start := time.Now()
 	require.Equal(t, 3, strings.Count(post(f), `"code":"ServiceUnavailable"`))

@@ -24,13 +24,13 @@ type listLine struct {
 // errTooMany refuses a list, or a line of it.
 var errTooMany = problem(codeInput, "A list may name at most 10,000 objects")
 
-// maxName is the longest URL or region in a line, in bytes. Answers repeat it, once for each object.
+// maxName bounds a URL or region in a line, in bytes. Answers repeat it, once for each object.
 const maxName = 8 << 10
 
 var errLongName = problem(codeInput, "A URL or a region is longer than 8 KiB")
 
 // names is a list of strings. It fails with [errTooMany] after maxCopies of them. A short text can
-// hold many: each costs more memory than its text.
+// hold many strings, and each costs more memory than its text.
 type names []string
 
 // UnmarshalJSON decodes one string after the other.
@@ -99,8 +99,8 @@ func (i listItem) answer() listAnswer {
 	}
 }
 
-// items returns the number of objects of a line, and the objects, each with its own error if it has
-// one. Only as many as the caller takes are in memory.
+// items returns the number of objects of a line, and the objects. An object may have an error. The
+// objects are made as the caller takes them, so the line is never expanded in memory.
 func (p *paths) items(number int, text []byte) (objects int, items iter.Seq[listItem]) {
 	line, err := parseLine(text)
 	if err != nil {
@@ -118,7 +118,7 @@ func (p *paths) items(number int, text []byte) (objects int, items iter.Seq[list
 	}
 }
 
-// place is where a line has its objects copied to: a pool, or the error of a region without one.
+// place is a destination of a line's copies: a pool, or the error of a region without a pool.
 type place struct {
 	region string
 	pool   *flight.Pool
@@ -143,7 +143,7 @@ func (p *paths) places(line listLine) (places []place) {
 	return places
 }
 
-// unique returns the names without those that were named before.
+// unique returns the names without repetitions.
 func unique(all names) names {
 	seen := make(map[string]bool, len(all))
 	return slices.DeleteFunc(all, func(name string) bool {

@@ -27,7 +27,7 @@ func newListWriter(ctx context.Context, w http.ResponseWriter) *listWriter {
 	_ = o.control.EnableFullDuplex()
 	commonHeaders(w.Header())
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	// What is left of the list after a time-out must not be read as another request.
+	// The rest of the list after a time-out must not be parsed as another request.
 	w.Header().Set("Connection", "close")
 	w.WriteHeader(http.StatusOK)
 	o.extend()

@@ -9,7 +9,7 @@ import (
 const loopHeader = "Cdn-Loop"
 
 // loops reports whether a request came from a worker of this deployment: its CDN-Loop (RFC 8586)
-// names the deployment. The source of a copy then leads back to this front end.
+// names the deployment. A copy's source then leads back to this front end.
 func loops(values []string, id string) bool {
 	if id == "" {
 		return false

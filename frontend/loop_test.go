@@ -10,7 +10,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// TestLoops has requests arrive that name this deployment in CDN-Loop, or another.
+// TestLoops sends requests with this deployment, or another, in CDN-Loop.
 func TestLoops(t *testing.T) {
 	const id = "cloud-mirror-test"
 	for name, tc := range map[string]struct {

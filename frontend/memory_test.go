@@ -22,12 +22,12 @@ import (
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // The first one only finds what finalizers free.
+	runtime.GC() // The first run only finds objects with finalizers.
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-// Redirects that are kept stay within the budget, however long the lines of their requests are.
+// Kept redirects stay within the budget, regardless of the length of their request lines.
 func TestKeptRedirectsStayWithinTheirMemory(t *testing.T) {
 	const budget, margin, requests = 8 << 20, 4 << 20, 5_000
 	encoded := func(i int) string { return url.QueryEscape(fmt.Sprintf("https://example.com/%d", i)) }
@@ -74,7 +74,7 @@ func TestKeptRedirectsStayWithinTheirMemory(t *testing.T) {
 				return retained <= budget+margin
 			}, 5*time.Second, 50*time.Millisecond)
 			require.True(t, within, "%d KiB are retained", retained>>10)
-			// What is kept is served without another look at its URL.
+			// A kept redirect is served without another look at its URL.
 			for range 3 {
 				request(requests - 1)
 			}

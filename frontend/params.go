@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxQuery is the longest query, in bytes. Valid parameters need a tenth of it.
+// maxQuery is the limit of a query's length, in bytes. Valid parameters need a tenth of it.
 const maxQuery = 2 << 10
 
 // params are what a redirect request sets by its query and headers.

@@ -55,7 +55,7 @@ type requestError struct {
 	code   code
 	status int
 	text   string
-	// retryAfter is when a client may try again. Zero is unknown.
+	// retryAfter is the time until a client may try again. Zero is unknown.
 	retryAfter time.Duration
 }
 

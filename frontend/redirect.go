@@ -43,7 +43,7 @@ type redirectRequest struct {
 	refused *flight.LimitError
 }
 
-// limits are the front end's part of the limits: who a client is, and the answer at a limit.
+// limits is the front end's part of the limits: the client's identity, and the answer at a limit.
 type limits struct {
 	clientOf func(*http.Request) netip.Addr
 	answer   AtLimit
@@ -76,7 +76,7 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 		refuse(w, s.metrics, err)
 		return
 	}
-	if params, valid := s.params(w, r); valid { // Nothing of an invalid request is kept.
+	if params, valid := s.params(w, r); valid { // An invalid request is never kept.
 		path, _, _ := strings.Cut(r.RequestURI, "?")
 		s.serve(w, r, s.known.add(path, target, auto), path, params)
 	}

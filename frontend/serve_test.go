@@ -88,7 +88,7 @@ func (c *client) send(t testing.TB, text string) {
 	require.NoError(t, err)
 }
 
-// request returns a request as it is sent.
+// request returns a request in wire format.
 func request(method, target string, header ...string) string {
 	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: mirror\r\n%s\r\n", method, target, strings.Join(append(header, ""), "\r\n"))
 }
@@ -104,7 +104,7 @@ func (c *client) receive(t testing.TB, method string, within time.Duration) (*ht
 	return response, string(body)
 }
 
-// requireClosed wants the end of the connection, in time and without another answer.
+// requireClosed requires that the connection ends, in time and without another answer.
 func (c *client) requireClosed(t testing.TB, within time.Duration) {
 	t.Helper()
 	require.True(t, c.closed(within), "the connection is open, or had another answer")

@@ -37,8 +37,8 @@ type Options struct {
 	// RegionOf returns the region that a client calls from, one that has a pool, for requests to
 	// the region auto. Nil disables that region.
 	RegionOf func(*http.Request) (region string, ok bool)
-	// ClientOf returns the address that stands for a request's client in the limits per client. Nil
-	// counts all clients as one.
+	// ClientOf returns the address that identifies a request's client in the limits per client. Nil
+	// counts all clients as a single client.
 	ClientOf func(*http.Request) netip.Addr
 	// AtLimit is the answer at a limit of package flight. Empty is [AtLimitSource].
 	AtLimit AtLimit
@@ -53,12 +53,12 @@ type Options struct {
 	CacheMemory  int64
 	// PurgeToken is the bearer token for purges and lists of copies. Empty refuses all of them.
 	PurgeToken string
-	// MaxConns is the most open connections of clients, MaxConnsPerClient those of one client. Zero
-	// is no limit. ClientTimeout is how long a client may acknowledge or read nothing; zero is the
-	// kernel's default. See [conns.Options].
+	// MaxConns is the limit of clients' open connections, and MaxConnsPerClient the limit of one
+	// client. Zero is no limit. ClientTimeout bounds the time in which a client acknowledges or
+	// reads nothing; zero is the kernel's default. See [conns.Options].
 	MaxConns, MaxConnsPerClient int
 	ClientTimeout               time.Duration
-	// MaxLists is the most lists of copies that are served at the same time. Zero is no limit.
+	// MaxLists is the limit of lists that are served at the same time. Zero is no limit.
 	MaxLists int
 	// LoopID is this deployment's name in CDN-Loop. Empty recognises no loop.
 	LoopID string
@@ -185,7 +185,7 @@ func (s *Server) Ready() error {
 	return nil
 }
 
-// answerGrace is how long a request may take, except for its wait.
+// answerGrace is the time limit of a request, besides its wait.
 const answerGrace = time.Minute
 
 // shutdownGrace is how long a stopping front end waits for requests in flight.
@@ -198,8 +198,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		// There is no WriteTimeout, which costs a hit 3 %. The guard closes connections that make no
-		// progress. There is no ReadTimeout: only lists have a body, and they set their own deadlines.
+		// There is no WriteTimeout, which costs a hit 3 %. The guard closes connections that make
+		// no progress. There is no ReadTimeout: only lists have a body, and they set their own
+		// deadlines.
 		MaxHeaderBytes: 64 << 10,
 		// net/http's own answer to OPTIONS * reads a body without a deadline.
 		DisableGeneralOptionsHandler: true,

@@ -55,8 +55,8 @@ func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 	writeJSON(w, http.StatusOK, statusOfEntry(entry))
 }
 
-// lookUp returns the object's entry, or that of a copy that redis has lost. It fails if the object
-// may have a state that it can't see: a copy may be pending while redis is down.
+// lookUp returns the object's entry, or the entry of a copy that redis has lost. It fails if it
+// can't see the object's state: a copy may be pending while redis is down.
 func (s *statuses) lookUp(ctx context.Context, t *flight.Target) (cache.Entry, error) {
 	entry, redisErr := s.entries.Get(ctx, t.Key)
 	if redisErr == nil && entry.State != cache.Absent {

@@ -20,7 +20,7 @@ type Client struct {
 }
 
 // RedirectURL returns the URL to use in place of an object's own URL. service and region name the
-// pool. If want is not empty, a copy that is known to have another digest is not redirected to.
+// pool. If want is not empty, the mirror does not redirect to a copy with another known digest.
 func (c *Client) RedirectURL(service, region, object string, want Digest) string {
 	u := c.endpoint("redirect", service, region, object)
 	if len(want) > 0 {

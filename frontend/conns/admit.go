@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// batch is the share of a client's idle connections that makes room, so that not every new
-// connection costs a look at all others.
+// batch is the divisor for evictions: each closes that share of a client's idle connections.
+// Otherwise each new connection would scan all others.
 const batch = 64
 
 // admit guards a connection, or returns nil if there is no room for it.
@@ -39,8 +39,8 @@ func (g *Guard) admit(tcp *net.TCPConn) *conn {
 	return c
 }
 
-// makeRoom forgets idle connections if the limits leave no room for another one of the client. The
-// caller closes them. It returns false if none is idle. The mutex is held.
+// makeRoom forgets idle connections if the limits leave no room for a new connection of the client.
+// The caller closes them. It returns false if none is idle. The mutex is held.
 func (g *Guard) makeRoom(client clientKey) (victims []*conn, reason limit, ok bool) {
 	if own := g.clients[client]; g.options.MaxPerClient > 0 && len(own) >= g.options.MaxPerClient {
 		victims = g.evict(client, own)
@@ -75,7 +75,7 @@ func (g *Guard) evict(client clientKey, conns map[*conn]struct{}) []*conn {
 	return victims
 }
 
-// evictAny forgets the longest idle connections of the client with the most idle ones.
+// evictAny finds the client with the most idle connections, and forgets the longest idle of them.
 func (g *Guard) evictAny() []*conn {
 	anyone := clientKey{}
 	if g.isBusy(anyone) {
@@ -97,8 +97,8 @@ func (g *Guard) evictAny() []*conn {
 	return g.evict(most, g.clients[most])
 }
 
-// isBusy reports whether a client was found without an idle connection in this tick. Then it is
-// refused without another look at all of its connections.
+// isBusy reports whether a client had no idle connection earlier in this tick. Such a client is
+// refused without another scan of its connections.
 func (g *Guard) isBusy(client clientKey) bool {
 	if now := g.now.Load(); g.busyAt != now {
 		clear(g.busy)

@@ -15,8 +15,8 @@ type conn struct {
 	client clientKey
 	fd     int // For poll only. It is valid until the guard forgets the connection.
 
-	// since is the tick since which a request is served, or the negative tick since which the
-	// connection is idle.
+	// since is the start of the running request, in ticks. For an idle connection it is the start
+	// of the idle time, as a negative tick.
 	since atomic.Int64
 }
 

@@ -16,8 +16,8 @@ const tick = 250 * time.Millisecond
 
 // Options configures a [Guard].
 type Options struct {
-	// Max is the most connections, MaxPerClient the most of one client. Zero is no limit. New lowers
-	// both if the process may not open enough files.
+	// Max is the limit of connections, and MaxPerClient the limit of one client. Zero is no limit.
+	// New lowers both if the process may not open enough files.
 	Max, MaxPerClient int
 	// Timeout is how long a peer may acknowledge or read nothing. Zero is the kernel's default.
 	Timeout time.Duration
@@ -55,8 +55,9 @@ func New(o Options) *Guard {
 	return g
 }
 
-// fit returns the limits for a process that may open so many files. An eighth of them, and at least
-// 64, are for everything except clients. A client keeps at most half of lowered connections.
+// fit returns the limits for a process that may open that number of files. An eighth of them, and
+// at least 64, are for everything except clients. If fit lowers the limits, one client keeps at
+// most half of the connections.
 func fit(most, perClient int, files uint64) (int, int) {
 	room := int(min(files-min(files, max(64, files/8)), 1<<30))
 	if most > 0 && most > room {
@@ -68,7 +69,7 @@ func fit(most, perClient int, files uint64) (int, int) {
 	return most, perClient
 }
 
-// Max returns the most connections. It is less than [Options].Max if the process may not open
+// Max returns the limit of connections. It is less than [Options].Max if the process may not open
 // enough files.
 func (g *Guard) Max() int { return g.options.Max }
 
@@ -103,7 +104,7 @@ func (g *Guard) run(ctx context.Context) {
 	}
 }
 
-// cutSlow closes the connections whose request has been served since before a tick.
+// cutSlow closes the connections with a request that started before a tick.
 func (g *Guard) cutSlow(before int64) {
 	var slow []*conn
 	g.mu.Lock()
@@ -127,7 +128,7 @@ type listener struct {
 	guard *Guard
 }
 
-// Accept returns the next connection within the limits, and closes those beyond them. Only TCP
+// Accept returns the next connection within the limits. It closes connections beyond them. Only TCP
 // connections are guarded.
 func (l listener) Accept() (net.Conn, error) {
 	for {

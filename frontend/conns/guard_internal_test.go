@@ -119,7 +119,7 @@ func TestRequestThatTakesTooLong(t *testing.T) {
 	require.NoError(t, err, "a request that makes progress was cut")
 }
 
-// The guard forgets every connection, and what it knew of its client.
+// The guard forgets every connection, and its client's records.
 func TestGuardForgets(t *testing.T) {
 	s := serve(t, Options{Max: 5, MaxPerClient: 3}, func(_ http.ResponseWriter, r *http.Request) {
 		_, stop := Watch(r.Context())
@@ -174,7 +174,7 @@ func BenchmarkState(b *testing.B) {
 	}
 }
 
-// BenchmarkAdmitAtTheLimit shows what a connection costs while 20,000 others are idle.
+// BenchmarkAdmitAtTheLimit measures the cost of a connection while 20,000 others are idle.
 func BenchmarkAdmitAtTheLimit(b *testing.B) {
 	g := New(Options{})
 	g.options.Max = 20_000

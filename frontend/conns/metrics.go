@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// limit is what a connection is refused or closed for.
+// limit is the reason for a refused or closed connection.
 type limit string
 
 const (

@@ -55,7 +55,7 @@ func (p *poller) add(c *conn) {
 	p.fds = append(p.fds, unix.PollFd{Fd: int32(c.fd), Events: unix.POLLIN | unix.POLLRDHUP}) //nolint:gosec // A descriptor fits.
 }
 
-// gone returns the connections whose peer has closed or reset them, or sent too much.
+// gone returns the connections whose peer has closed or reset them, or has sent too much.
 func (p *poller) gone() (gone []*conn) {
 	if len(p.fds) == 0 {
 		return nil

@@ -27,8 +27,8 @@ func TestKernelWatchesThePeer(t *testing.T) {
 	}
 }
 
-// A descriptor that is closed and reused during a poll belongs to another connection. Its state
-// cancels no request.
+// A poll can see a descriptor that was closed and reused by another connection. The state of that
+// connection cancels no request.
 func TestPollOfAConnectionThatIsClosed(t *testing.T) {
 	g := New(Options{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -2,11 +2,11 @@ package conns
 
 import "context"
 
-// maxUnread is how many bytes a client may send behind a request that waits. It is well below the
-// smallest receive window, which hides the client's leaving once it is full.
+// maxUnread is the limit of bytes behind a waiting request. It is well below the smallest receive
+// window. A full window hides that the client left.
 const maxUnread = 16 << 10
 
-// Watch returns a context that also ends when the client of the request of ctx leaves. Use it for a
+// Watch returns a context that also ends when the client of ctx's request leaves. Use it for a
 // request that waits without a body. The caller calls stop before the request ends.
 func Watch(ctx context.Context) (watched context.Context, stop context.CancelFunc) {
 	c, ok := ctx.Value(connKey{}).(*conn)
@@ -38,7 +38,7 @@ func (g *Guard) cancelGone(poll *poller) {
 }
 
 // cancel cancels the requests of connections that are still watched. A connection that is watched
-// after the poll was open during it, so the polled descriptor was its own.
+// after the poll was open during it, so the poll saw its own descriptor.
 func (g *Guard) cancel(gone []*conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// admission decides whether a copy may be requested: a limit of each client, a limit of each source
-// host, and the gate of each pool.
+// admission decides whether a flight may request a copy. It holds the limit of each client, the
+// limit of each source host, and the gate of each pool.
 type admission struct {
 	gate    *Gate // nil is always open
 	clients buckets[netip.Addr]
@@ -15,10 +15,10 @@ type admission struct {
 	now     func() time.Time
 }
 
-// request spends the tokens of one copy request: one of the first payer that has any, and one of
-// the source host. It returns a [*LimitError] at the first limit in this order: the payers, the gate,
-// the host. A payer at its limit takes no token of a host. A payer that the gate or the host refuses
-// has paid for the work that its request caused: a lease and a HEAD of the bucket.
+// request spends two tokens for one copy request: a token of the first payer that has any, and a
+// token of the source host. It checks the payers, the gate and the host, in this order, and returns
+// a [*LimitError] at the first limit. A payer at its limit takes no token of a host. A payer pays
+// even if the gate or the host refuses: its request caused a lease and a HEAD of the bucket.
 //
 // The caller serializes the calls.
 func (a *admission) request(t *Target, payers iter.Seq[netip.Addr]) error {
@@ -34,7 +34,8 @@ func (a *admission) request(t *Target, payers iter.Seq[netip.Addr]) error {
 	return nil
 }
 
-// pay takes a token of the first payer that has one. It returns a [*LimitError] if none has.
+// pay takes a token of the first payer that has any. It returns a [*LimitError] if no payer has a
+// token.
 //
 // The caller serializes the calls.
 func (a *admission) pay(payers iter.Seq[netip.Addr]) error {

@@ -89,9 +89,9 @@ func (g *Group) send(ctx context.Context, t *Target, d demand) error {
 	return nil
 }
 
-// raise requests a copy again that waits at low priority, now for a client, and returns whether it
-// did. The first client of all front ends does so: it takes the mark off the entry. Without the mark
-// the copy may stay behind others, but it is made all the same, so an error is only logged.
+// raise requests a waiting low-priority copy again, now for a client, and returns whether it did.
+// The first client of all front ends does so: it takes the mark off the entry. If raise fails, the
+// copy may stay behind others, but it is still made. An error is therefore only logged.
 func (g *Group) raise(ctx context.Context, t *Target, low cache.Entry, d demand) bool {
 	raised := low
 	raised.Low = false
@@ -117,8 +117,8 @@ func (g *Group) release(ctx context.Context, t *Target, lease cache.Entry) {
 // Backfill HEADs the bucket for a copy that redis has lost and restores its entry. It fails with
 // [storage.ErrNotFound] if there is no copy that clients may use, or with the bucket's error.
 //
-// While redis is down purges are unknown too: then any copy is accepted, and no entry is restored. A
-// redis that refuses writes still tells of purges.
+// While redis is down, purges are unknown too. Then Backfill accepts any copy, and restores no
+// entry. A redis that refuses writes still reports purges.
 func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.Entry, error) {
 	stored, err := t.Pool.Bucket.Head(ctx, t.Object.Key())
 	if err != nil {

@@ -15,7 +15,7 @@ const requestGrace = 700 * time.Millisecond
 type Outcome struct {
 	// Entry is the object's entry. It is pending if the wait ended before the flight.
 	Entry cache.Entry
-	// FirstLook is set if the flight ended without waiting, with a final entry, QueueDown or
+	// FirstLook is set if the flight ended without waiting: with a final entry, QueueDown or
 	// Refused.
 	FirstLook bool
 	// QueueDown is set if the copy could not be requested.
@@ -24,15 +24,15 @@ type Outcome struct {
 	InVain bool
 	// TimedOut is set if the wait ran out.
 	TimedOut bool
-	// Refused is set if a limit kept the client from waiting, or its copy from being requested.
+	// Refused is set if a limit stopped the client's wait or its copy request.
 	Refused *LimitError
 	// Gone is set if the client's context was cancelled, Stopping if the group is stopping.
 	Gone, Stopping bool
 }
 
-// Wait is how long a client waits: until Until in this request, and then for Chain in the next
-// requests of its chain. Client stands for the client in the limits per client. Cold is set if the
-// object has no entry, as far as the caller knows.
+// Wait bounds a client's wait: until Until in this request, and then for Chain in the next requests
+// of its chain. Client identifies the client in the limits per client. Cold is set if the object
+// has no entry, as far as the caller knows.
 type Wait struct {
 	Until  time.Time
 	Chain  time.Duration
@@ -53,8 +53,8 @@ func InVain(e cache.Entry, until time.Time) bool {
 // Await joins the object's flight and waits until it has a final entry, or until no wait can bring
 // a copy. Even a client that does not wait is held until its copy is requested, for 700 ms at most.
 //
-// digest is the SHA-256 that the client expects, in hex. Empty accepts any content. The wait ends with
-// the entry of a running copy that has another digest.
+// digest is the SHA-256 that the client expects, in hex. Empty accepts any content. If the entry of
+// a running copy has another digest, the wait ends with that entry.
 func (g *Group) Await(ctx context.Context, t *Target, digest string, w Wait) Outcome {
 	out := Outcome{Entry: cache.Entry{State: cache.Pending}}
 	f, refused := g.join(t, digest, w)

@@ -7,14 +7,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Sizes of the tables of buckets. A bucket takes about 190 bytes. A client or host whose bucket was
-// evicted gets a fresh one.
+// Sizes of the tables of buckets. A bucket takes about 190 bytes. After an eviction, a client or
+// host starts with a fresh bucket.
 const (
 	clientBuckets = 1 << 16
 	hostBuckets   = 1 << 13
 )
 
-// buckets holds a token bucket for each recent key. A token is one copy request. The caller
+// buckets holds a token bucket for each recent key. A token pays for one copy request. The caller
 // serializes the calls.
 type buckets[K comparable] struct {
 	rate  rate.Limit
@@ -46,7 +46,7 @@ func (b buckets[K]) wait(key K, now time.Time) time.Duration {
 	return wait
 }
 
-// take takes a token. If there is none, it takes nothing and returns the time until the next one.
+// take takes a token. If there is none, it takes nothing and returns the time until the next token.
 func (b buckets[K]) take(key K, now time.Time) time.Duration {
 	_, wait := b.reserve(key, now)
 	return wait

@@ -33,7 +33,7 @@ func TestBuckets(t *testing.T) {
 	for range 500 {
 		require.Zero(t, take(1), "the burst")
 	}
-	for range 3 { // What is refused costs nothing.
+	for range 3 { // A refusal costs nothing.
 		require.Equal(t, 20*time.Millisecond, take(1))
 	}
 	require.Zero(t, take(2), "another client has a bucket of its own")
@@ -54,8 +54,8 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// TestTableOfBucketsIsBounded takes tokens of a million clients, or of 200,000 with the race detector,
-// which makes each 20 times as slow.
+// TestTableOfBucketsIsBounded takes tokens of a million clients. With the race detector, which
+// makes each 20 times as slow, it takes those of 200,000.
 func TestTableOfBucketsIsBounded(t *testing.T) {
 	const bound = 16 << 20
 	retained := func(size, clients int) (bytes int64, entries int) {
@@ -150,7 +150,7 @@ func TestAdmission(t *testing.T) {
 }
 
 // TestClosedGateCostsTokens requests copies at a closed gate until the client is at its limit. Only
-// then is a request refused before any I/O.
+// then does a refusal cost no I/O.
 func TestClosedGateCostsTokens(t *testing.T) {
 	c := clock{time.Now()}
 	b := &backlogs{all: map[string]cache.Backlog{gated: {Tasks: 5000}}}

@@ -8,24 +8,25 @@
 //     holder HEADs the bucket and requests the copy. Without redis there are no leases. Then each
 //     process sends one message per flight and per object of a list, and Temporal starts one
 //     workflow for all of them.
-//   - The first client that waits for a copy that only a list requested requests it again, at its own
-//     priority, if it has a token. Without one it waits for the list's copy.
+//   - The first client that waits for a list's copy requests it again at its own priority, if it
+//     has a token. Without a token it waits for the list's copy.
 //   - A lease is always followed by a message, by an entry for a copy found in the bucket, or by
 //     its release. A client that leaves can't prevent that. The lease of a process that dies
 //     expires.
 //   - A waiting client is woken by redis. The flight polls the bucket only while redis is down.
 //   - A client whose wait would end before the next try at a copy that failed is told so at once.
-//   - At most MaxWaiters requests wait, at most MaxWaitersPerObject of them for one object, and at
-//     most MaxWaitersPerClient of one client. The others are [Outcome].Refused at once.
-//   - A copy request costs a token of a client and a token of the source host. Without one, or while
-//     the pool's [Gate] is closed, nothing is requested, and the flight's clients are Refused. The
-//     client's token is spent even if the Gate or the host refuses.
-//   - A raised priority costs a token of a client, and nothing else does: not a present copy, a copy
-//     found in the bucket, a running copy, nor a copy that another process requests. A client never
-//     takes a token of a host that it can't pay for itself.
+//   - At most MaxWaiters requests wait, at most MaxWaitersPerObject for one object, and at most
+//     MaxWaitersPerClient of one client. A request beyond these limits is [Outcome].Refused at
+//     once.
+//   - A copy request costs a token of a client and a token of the source host. Without a token, or
+//     while the pool's [Gate] is closed, no copy is requested, and the flight's clients are
+//     Refused. The client's token is spent even if the Gate or the host refuses.
+//   - A raised priority costs a token of a client. Nothing else costs a token: not a present copy,
+//     a copy found in the bucket, a running copy, nor a copy that another process requests. A
+//     client never takes a token of a host that it can't pay for itself.
 //   - A client without tokens does no I/O for an object without an entry. A copy that redis has
-//     forgotten counts as a new one there, because only a HEAD could tell.
-//   - A client at its limit stops no other client: any client of a flight can pay, and a client that
+//     forgotten counts as a new copy there, because only a HEAD could tell.
+//   - A client at its limit stops no other client. Any client of a flight can pay. A client that
 //     comes after the refusal starts another flight.
 //   - A Gate opens while the backlog is unknown, for example while redis or Temporal is down.
 //   - A dependency that hangs costs its first callers under a second. Then its circuit breaker
@@ -40,25 +41,28 @@
 //
 // # Decisions
 //
-// 2026-11-25: a request that the gate or the host's limit refuses costs its client a token. Its lease,
-// its HEAD and its release would be free otherwise, at any rate. Rejected: to ask the gate before the
-// HEAD, which would hide copies that redis has lost.
+// 2026-11-25: a request that the gate or the host's limit refuses costs its client a token.
+// Otherwise its lease, its HEAD and its release would be free, at any rate. Rejected: to check the
+// gate before the HEAD, which would hide copies that redis has lost.
 //
-// 2026-11-25: the limits are asked between the HEAD of the bucket and the message, by the lease
-// holder. The gate and the host's limit therefore never hide a copy that redis has lost. The client's
-// bucket is asked before any I/O as well, without taking a token: a flood beyond the limit costs one
-// read of redis per request. Rejected: to take the token at the start of the flight. Each front end
-// would spend one for the same copy, and a flushed redis would use up all of them.
+// 2026-11-25: the lease holder checks the limits between the HEAD of the bucket and the message.
+// The gate and the host's limit therefore never hide a copy that redis has lost. The client's
+// bucket is also checked before any I/O, without taking a token. A flood beyond the limit thus
+// costs one read of redis per request. Rejected: to take the token at the start of the flight. Each
+// front end would spend a token for the same copy, and after a flush of redis, all tokens would be
+// used up.
 //
-// 2026-11-25: 200 copies a second per host, with a burst of 2,000, is four clients at their limit. One
-// two-core worker makes 40 to 65 copies a second, so few deployments make more from one host. Many
-// addresses together take 40 s at least to fill the backlog of 10,000 tasks.
+// 2026-11-25: 200 copies a second per host, with a burst of 2,000, is four clients at their limit.
+// One two-core worker makes 40 to 65 copies a second, so few deployments make more from one host.
+// Many addresses together take 40 s at least to fill the backlog of 10,000 tasks.
 //
 // 2026-11-25: a gate closes at 10,000 tasks, which a few workers take in a minute or two, or at an
-// age of 2 minutes, several times the default wait: whoever asks then gets the source anyway. It
-// opens at 80 % of that. For lists it closes at half, so that a list can't close it for clients.
+// age of 2 minutes. That age is several times the default wait: a new request would get the source
+// anyway. The gate opens at 80 % of these limits. For lists it closes at half, so that a list can't
+// close it for clients.
 //
-// 2026-11-25: a flight pays once. A copy that is lost with its worker is requested again for free.
+// 2026-11-25: a flight pays once. If a worker loses the copy, the flight requests it again for
+// free.
 //
 // 2026-11-25: copies are verified when they are served, by the age that their entry's deadline
 // shows. A process that has just started, or a target that was evicted, therefore needs no clock.

@@ -31,16 +31,16 @@ type flight struct {
 
 	cancel context.CancelFunc
 
-	// starter is the client that started the flight, and pays for its copy request even after it
-	// has left. joined counts the waiting requests of other clients. Group.mu guards clients and
+	// starter is the client that started the flight. It pays for the copy request even after it has
+	// left. joined counts the waiting requests of other clients. Group.mu guards clients and
 	// joined.
 	starter netip.Addr
 	clients int
 	joined  map[netip.Addr]int
 
-	// seen is the last entry that may end a client's wait although it is not final: of a copy that
-	// failed, while its back-off lasts, or of a running copy with a digest. changed is closed and
-	// replaced when seen changes. Group.mu guards both.
+	// seen is the last entry that may end a client's wait although it is not final. It belongs to a
+	// failed copy during its back-off, or to a running copy with a digest. A change of seen closes
+	// and replaces changed. Group.mu guards both.
 	seen    cache.Entry
 	changed chan struct{}
 
@@ -59,8 +59,8 @@ type flight struct {
 }
 
 // join adds a client to its object's flight, and starts the flight if there is none. It returns a
-// [LimitError] instead if too many clients wait, or if the client can't pay for the copy request of a
-// new flight. Otherwise the caller calls leave once.
+// [LimitError] if too many clients wait, or if the client can't pay for a new flight's copy
+// request. Otherwise the caller calls leave once.
 func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
 	client := w.Client
 	g.mu.Lock()
@@ -70,8 +70,8 @@ func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
 		return nil, refuse(l, g.meanWait)
 	}
 	if f == nil && w.Cold {
-		// A client at its limit can't pay, so its request does no I/O. The limit of a host, and the
-		// gate, are asked after the HEAD of the bucket: they must not hide copies that redis lost.
+		// A client at its limit can't pay, so its request does no I/O. The host's limit and the
+		// gate are checked after the HEAD of the bucket: they must not hide copies that redis lost.
 		if wait := g.admission.clients.wait(client, g.admission.now()); wait > 0 {
 			return nil, refuse(LimitClient, wait)
 		}
@@ -96,8 +96,8 @@ func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
 	return f, nil
 }
 
-// full returns the limit of waiting clients that keeps a client from a flight. f is nil if the
-// flight does not exist yet. Group.mu is held.
+// full returns the limit of waiting clients that the client would exceed. f is nil if the flight
+// does not exist yet. Group.mu is held.
 func (g *Group) full(f *flight, client netip.Addr) Limit {
 	switch {
 	case g.waiting[client] >= g.limits.perClient:
@@ -181,8 +181,8 @@ func (f *flight) run(ctx context.Context) {
 	}
 }
 
-// note shows the clients a copy that failed, or that is not the one they expect, so that none waits in
-// vain.
+// note shows the clients a copy that failed, or that has another digest than they expect. Otherwise
+// they would wait in vain.
 func (f *flight) note(entry cache.Entry) {
 	if entry.State != cache.Error {
 		entry = cache.Entry{State: entry.State, SHA256: entry.SHA256} // Progress is no news.
@@ -196,7 +196,8 @@ func (f *flight) note(entry cache.Entry) {
 	}
 }
 
-// noted returns the entry that may end a client's wait, and a channel that is closed when it changes.
+// noted returns the entry that may end a client's wait, and a channel that is closed when it
+// changes.
 func (f *flight) noted() (cache.Entry, <-chan struct{}) {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
@@ -212,8 +213,8 @@ func (f *flight) finish(entry cache.Entry) {
 	f.requestedOnce.Do(func() { close(f.requested) })
 }
 
-// look reads the object's entry, and requests a copy if there is none, or none at a client's priority.
-// It ignores cancellation, as [Group.ask] does. The error is redis's.
+// look reads the object's entry. It requests a copy if there is no entry, or only a copy at low
+// priority. It ignores cancellation, as [Group.ask] does. The error is redis's.
 func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	ctx = context.WithoutCancel(ctx)
 	entry, redisErr := f.group.cache.Read(ctx, f.target.Key)
@@ -233,9 +234,9 @@ func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	return a.entry, a.redis
 }
 
-// raise raises the priority of a copy if a client of the flight can pay for it. It costs the client's
-// token only: no new copy is made. Otherwise, or if a renewal of the lease came first, look tries
-// again.
+// raise raises the priority of a copy if a client of the flight can pay for it. It costs only the
+// client's token, because no new copy is made. look tries again if no client can pay, or if a
+// renewal of the lease came first.
 func (f *flight) raise(ctx context.Context, low cache.Entry) {
 	d := f.want
 	if !d.sent {
@@ -260,9 +261,9 @@ func (f *flight) payForRaise() error {
 	return f.group.admission.pay(f.payers())
 }
 
-// pay pays for the flight's copy request. It fails with a [*LimitError] if the limits allow none of
-// the flight's clients to request it. Then the flight takes no more clients: a client that comes
-// later starts a flight that it can pay for.
+// pay pays for the flight's copy request. It fails with a [*LimitError] if no client of the flight
+// is within the limits. Then the flight accepts no more clients: a later client starts a flight
+// that it can pay for.
 func (f *flight) pay() error {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()

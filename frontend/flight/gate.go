@@ -19,7 +19,7 @@ const (
 
 // Backlogs reads the backlogs of pools; see [cache.Redis.Backlogs].
 type Backlogs interface {
-	// Backlogs returns the backlogs of these pools. A pool is missing while its backlog is unknown.
+	// Backlogs returns the backlogs of these pools. It omits a pool with an unknown backlog.
 	Backlogs(ctx context.Context, pools []string) (map[string]cache.Backlog, error)
 }
 
@@ -33,21 +33,21 @@ type GateOptions struct {
 	Log      zerolog.Logger
 }
 
-// A Gate keeps new copies from pools whose workers are far behind. It is open for a pool whose
-// backlog is unknown. A nil Gate is always open. It is safe for concurrent use.
+// A Gate refuses new copies for pools whose workers are far behind. It is open for a pool with an
+// unknown backlog. A nil Gate is always open. It is safe for concurrent use.
 type Gate struct {
 	o     GateOptions
 	state atomic.Pointer[map[string]gateState] // by pool
 }
 
-// gateState tells for whom a pool's gate is closed.
+// gateState lists the demanders for which a pool's gate is closed.
 type gateState struct {
 	closed     [2]bool // by demander
 	retryAfter time.Duration
 }
 
-// demander is who demands a copy. The gate closes earlier for lists, so that a list alone can't
-// close it for clients.
+// demander is the origin of a copy request: clients or a list. The gate closes earlier for lists,
+// so that a list alone can't close it for clients.
 type demander int
 
 const (
@@ -64,7 +64,7 @@ func (d demander) share() float64 {
 }
 
 // reopenAt is the part of a limit below which a closed gate opens. Without that distance a gate
-// would change at every read while workers keep up with the requests.
+// would change at every read while workers keep pace with the requests.
 const reopenAt = 0.8
 
 // NewGate returns an open gate. It does no I/O.
@@ -86,7 +86,7 @@ func (g *Gate) Run(ctx context.Context) {
 	}
 }
 
-// read judges the backlogs anew. An error means that all of them are unknown: the cache reports
+// read judges the backlogs again. After an error all of them are unknown. The cache itself reports
 // that redis is down.
 func (g *Gate) read(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
@@ -128,13 +128,13 @@ func (g *Gate) judge(before gateState, b cache.Backlog) (s gateState) {
 	return s
 }
 
-// over reports whether a value is over a part of its limit. Zero is no limit.
+// over reports whether a value exceeds a part of its limit. Zero is no limit.
 func over(value, limit int64, part float64) bool {
 	return limit > 0 && float64(value) > part*float64(limit)
 }
 
-// opensIn estimates when the gate opens for clients: when workers have taken the tasks that are too
-// many, and the oldest task has had the time that it lacks.
+// opensIn estimates when the gate opens for clients. By then workers have taken the excess tasks,
+// and the time that the oldest task lacks has passed.
 func (g *Gate) opensIn(b cache.Backlog) (wait time.Duration) {
 	if excess := float64(b.Tasks) - reopenAt*float64(g.o.MaxTasks); g.o.MaxTasks > 0 && excess > 0 {
 		wait = maxRetry

@@ -46,7 +46,7 @@ func TestGate(t *testing.T) {
 			{tasks(501), true, false},
 			{tasks(1000), true, false},
 			{tasks(1001), false, false},
-			{tasks(801), false, false}, // A closed gate opens later than it closed.
+			{tasks(801), false, false}, // A closed gate reopens only at 80 %.
 			{tasks(800), true, false},
 			{tasks(1000), true, false},
 			{tasks(401), true, false},
@@ -63,7 +63,7 @@ func TestGate(t *testing.T) {
 			{nil, true, true},
 			{tasks(5000), false, false},
 			{nil, true, true},
-			{tasks(801), true, false}, // The state from before is forgotten.
+			{tasks(801), true, false}, // The earlier state is forgotten.
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,15 +23,15 @@ type Options struct {
 	Rules   cache.Rules
 	// Owner names this process as the owner of leases. It must differ from other processes' names.
 	Owner string
-	// MaxWaiters bounds the waiting requests, MaxWaitersPerObject those that wait for one object,
-	// and MaxWaitersPerClient those of one client. Zero MaxWaitersPerClient is a fifth of
-	// MaxWaiters.
+	// MaxWaiters bounds all waiting requests, MaxWaitersPerObject the waiting requests for one
+	// object, and MaxWaitersPerClient the waiting requests of one client. Zero MaxWaitersPerClient
+	// is a fifth of MaxWaiters.
 	MaxWaiters, MaxWaitersPerObject, MaxWaitersPerClient int
-	// ColdRate bounds the copies that one client requests, per second, and ColdBurst those that it
-	// requests at once. ColdRatePerHost and ColdBurstPerHost bound the copies from one source host
-	// in the same way. A zero rate is no limit.
+	// ColdRate bounds one client's copy requests per second, and ColdBurst its copy requests at
+	// once. ColdRatePerHost and ColdBurstPerHost bound the copies from one source host in the same
+	// way. A zero rate is no limit.
 	ColdRate, ColdBurst, ColdRatePerHost, ColdBurstPerHost int
-	// Gate keeps new copies from pools whose workers are far behind. Nil is always open.
+	// Gate refuses new copies for pools whose workers are far behind. Nil is always open.
 	Gate *Gate
 	// Now is the clock of the cold rates. Nil is [time.Now].
 	Now func() time.Time
@@ -74,10 +74,10 @@ type Group struct {
 // limits bound the clients that wait.
 type limits struct{ all, perObject, perClient int }
 
-// defaultPerClient is the part of the waiting places that one client can take by default.
+// defaultPerClient is the divisor of MaxWaiters for the default limit of one client.
 const defaultPerClient = 5
 
-// meanWaitOver is how many clients Group.meanWait is the mean of, roughly.
+// meanWaitOver is the rough number of recent clients in Group.meanWait.
 const meanWaitOver = 16
 
 // NewGroup returns a group without flights. It does no I/O. With VerifyEvery it starts goroutines,

@@ -12,8 +12,8 @@ const (
 	LimitHost             Limit = "host"               // Copy requests from one source host, per second.
 	LimitBacklog          Limit = "backlog"            // Tasks that wait for the workers of a pool.
 	LimitWaiters          Limit = "waiters"            // Waiting requests.
-	LimitWaitersPerClient Limit = "waiters_per_client" // Those of one client.
-	LimitWaitersPerObject Limit = "waiters_per_object" // Those for one object.
+	LimitWaitersPerClient Limit = "waiters_per_client" // Waiting requests of one client.
+	LimitWaitersPerObject Limit = "waiters_per_object" // Waiting requests for one object.
 )
 
 // AllLimits returns the limits in the order of their declaration.

@@ -17,8 +17,8 @@ type Cache interface {
 	// Acquire takes the object's lease: it stores the pending entry mine. It returns false and the
 	// object's entry if there is one.
 	Acquire(ctx context.Context, key string, mine cache.Entry) (cache.Entry, bool, error)
-	// Swap replaces the entry by another of the same deadline if it still is from, and returns
-	// whether it did.
+	// Swap replaces the entry from by another entry with the same deadline, and returns whether it
+	// did. It does not if the entry has changed since.
 	Swap(ctx context.Context, key string, from, to cache.Entry) (bool, error)
 	// Release drops a lease that Acquire returned, unless the entry has changed since.
 	Release(ctx context.Context, key string, lease cache.Entry) error

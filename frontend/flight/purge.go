@@ -15,9 +15,9 @@ const purgeTimeout = 10 * time.Second
 // after ctx is cancelled. A purge that failed halfway can be repeated.
 //
 // The first new generation keeps the running copy from being published, and readers from finding
-// the old object in the bucket. The second one does the same for copies that were started between
-// the first one and the deletion, which may have deleted their object. The message has the second one,
-// so that it ends those copies as well.
+// the old object in the bucket. The second new generation does the same for copies that start
+// between the first one and the deletion: the deletion may hit their object. The message has the
+// second generation, so that it ends those copies as well.
 func (g *Group) Purge(ctx context.Context, t *Target) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), purgeTimeout)
 	defer cancel()

@@ -17,8 +17,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// TestClientRaisesThePriority has clients wait for a copy that only a list requested. The first of
-// them requests it at its own priority.
+// TestClientRaisesThePriority has clients wait for a list's copy. The first of them requests it at
+// its own priority.
 func TestClientRaisesThePriority(t *testing.T) {
 	for name, low := range map[string]bool{"of a list's copy": true, "not of a client's copy": false} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestClientRaisesThePriority(t *testing.T) {
 	}
 }
 
-// TestPriorityThatCouldNotBeRaised leaves it to the next client.
+// TestPriorityThatCouldNotBeRaised leaves the priority to the next client.
 func TestPriorityThatCouldNotBeRaised(t *testing.T) {
 	f := newFixture(t)
 	_, err := f.Warm(t.Context(), f.target, nil)
@@ -59,10 +59,10 @@ func TestPriorityThatCouldNotBeRaised(t *testing.T) {
 	require.Equal(t, []queue.Request{put(queue.Low), put("")}, f.queue.requests())
 }
 
-// address is of a client.
+// address returns the address of a client.
 func address(n byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, n}) }
 
-// lowTarget returns a target whose copy a list has requested.
+// lowTarget returns a target after a list has requested its copy.
 func (f *fixture) lowTarget(t *testing.T, n int) *flight.Target {
 	t.Helper()
 	target := flight.NewTarget(f.Pools()[0], source+strconv.Itoa(n))
@@ -72,8 +72,8 @@ func (f *fixture) lowTarget(t *testing.T, n int) *flight.Target {
 	return target
 }
 
-// TestRaiseNeedsAToken has one client wait for the copies of a list. It raises as many as it has
-// tokens, and is not refused for the others. Another client raises one of them.
+// TestRaiseNeedsAToken has one client wait for the copies of a list. It raises a copy for each of
+// its tokens, and is not refused for the others. Another client raises one of those.
 func TestRaiseNeedsAToken(t *testing.T) {
 	const copies, tokens = 10, 3
 	for name, burst := range map[string]int{"tokens for some": tokens, "control: tokens for all": copies} {
@@ -114,7 +114,8 @@ func TestRaiseNeedsAToken(t *testing.T) {
 	}
 }
 
-// TestWaitingClientRaisesOnceItHasAToken has a client without tokens wait on. It gets one meanwhile.
+// TestWaitingClientRaisesOnceItHasAToken has a client wait without a token. It gets a token during
+// the wait.
 func TestWaitingClientRaisesOnceItHasAToken(t *testing.T) {
 	t.Parallel()
 	start := time.Now()

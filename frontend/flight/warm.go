@@ -19,8 +19,8 @@ var (
 
 // Warm requests a copy that no client is waiting for: paced by WarmRate, and at low priority. Call
 // it if the object's entry is absent, or unknown because of redisErr. It returns the object's
-// entry, or [ErrNotRequested] if the group is stopping, ctx has ended, or the queue failed. The
-// error is a [*LimitError] as well if the pool's gate is closed for lists.
+// entry. It fails with [ErrNotRequested] if the group is stopping, ctx has ended, the queue failed,
+// or the pool's gate is closed for lists. For the gate, the error is a [*LimitError] as well.
 //
 // It holds no lease while it waits for its turn. A client of the object then requests the copy
 // itself, at once and at its own priority.
@@ -30,7 +30,7 @@ func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entr
 		if err := g.takeTurn(ctx); err != nil {
 			return err
 		}
-		return pass() // A line that the gate refuses takes a turn as well.
+		return pass() // A refused line takes a turn as well.
 	}
 	a := g.ask(ctx, t, redisErr, demand{priority: queue.Low, turn: turn})
 	if errors.Is(a.queue, errNotYet) {

@@ -29,8 +29,8 @@ type Queue struct {
 }
 
 // Open returns the queue with the given name. An empty region means cfg's, an empty endpoint means
-// AWS's. timeout bounds each call, attempts of the SDK included. A receive also waits for messages.
-// Open does no I/O.
+// AWS's. timeout bounds each call, including all attempts of the SDK. A receive also waits for
+// messages. Open does no I/O.
 func Open(cfg aws.Config, region, endpoint, name string, timeout time.Duration) *Queue {
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		if region != "" {

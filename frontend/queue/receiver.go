@@ -55,7 +55,7 @@ type Receiver struct {
 	// unless the error is a [*RejectError].
 	Handle func(context.Context, Request) error
 	// Received is called after each receive, with the time of its start and its error. An empty
-	// receive is a success. A receive that was cancelled is not counted.
+	// receive is a success. A cancelled receive is not reported.
 	Received func(start time.Time, err error)
 	// Report receives the outcome of every message, and errors of the queue itself with an empty
 	// outcome. It must be safe for concurrent use.
@@ -85,7 +85,7 @@ func (r *Receiver) Run(ctx context.Context) {
 	}
 }
 
-// receive waits for messages. Its deadline ends a receive that SQS accepted and never answers.
+// receive waits for messages. Its deadline ends a receive that SQS accepts and never answers.
 func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Queue.longPoll)*time.Second+r.Queue.timeout)
 	defer cancel()
@@ -187,8 +187,8 @@ func (r *Receiver) delete(ctx context.Context, m types.Message) error {
 	return nil
 }
 
-// finish returns a context for the last step of a message. It ignores ctx's cancellation: a
-// receiver that stops must not leave the step half done, or the message would be handled again.
+// finish returns a context for the last step of a message. It ignores ctx's cancellation: if a
+// stopping receiver left the step half done, the message would be handled again.
 func (r *Receiver) finish(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), min(r.Queue.timeout, finishTimeout))
 }

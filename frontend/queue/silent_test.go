@@ -19,7 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// silentSQS accepts calls, and never answers those in silent.
+// silentSQS accepts all calls, and never answers the calls in silent.
 type silentSQS struct {
 	*httptest.Server
 
@@ -78,7 +78,7 @@ func (s *silentSQS) count(call string) int {
 	return s.calls[call]
 }
 
-// TestASilentSQSHangsNoReceiver has SQS accept one kind of call and never answer it. The receiver
+// TestASilentSQSHangsNoReceiver has SQS accept one kind of call without an answer. The receiver
 // gives up, reports that, and continues.
 func TestASilentSQSHangsNoReceiver(t *testing.T) {
 	for _, call := range []string{"GetQueueUrl", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"} {

@@ -28,13 +28,13 @@ func ClientAddr(remoteAddr string, forwardedFor []string, trustedHops int) (neti
 	return parseAddr(entry)
 }
 
-// ipv6Client is the length of the prefix that stands for an IPv6 client: one network has a /64, and
-// its hosts choose their addresses in it (https://www.rfc-editor.org/rfc/rfc4291#section-2.5.4).
+// ipv6Client is the prefix length that identifies an IPv6 client. A network has a /64, and its
+// hosts choose their addresses in it (https://www.rfc-editor.org/rfc/rfc4291#section-2.5.4).
 const ipv6Client = 64
 
-// Client returns the address that stands for a request's client in limits: its IPv4 address, or the
-// first address of its IPv6 /64. If [ClientAddr] does not know the address, Client returns that of
-// the connection's peer. It returns the zero address if that is no IP address.
+// Client returns the address that identifies a request's client in limits: its IPv4 address, or the
+// first address of its IPv6 /64. If [ClientAddr] does not know the address, Client uses the
+// connection's peer. If the peer's address is no IP address, Client returns the zero address.
 func Client(r *http.Request, trustedHops int) netip.Addr {
 	a, ok := ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"], trustedHops)
 	if !ok {
