@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// backlogInterval is the time between two measurements of a pool's backlog, and backlogTimeout
-	// bounds one.
+	// backlogInterval is the time between two measurements of a pool's backlog. backlogTimeout
+	// bounds a measurement.
 	backlogInterval = 3 * time.Second
 	backlogTimeout  = 5 * time.Second
-	// backlogTTL is how long front ends trust a measurement. It outlasts some that fail.
+	// backlogTTL is how long front ends trust a measurement. It outlasts a few failed measurements.
 	backlogTTL = 15 * time.Second
-	// waitedFor is the lowest priority of tasks that clients wait for: Temporal's default
+	// waitedFor is the lowest priority of tasks with waiting clients: Temporal's default
 	// (https://docs.temporal.io/develop/task-queue-priority-fairness).
 	waitedFor = 3
 )
@@ -36,8 +36,8 @@ type Describer interface {
 	) (*workflowservice.DescribeTaskQueueResponse, error)
 }
 
-// Backlogs measures how many tasks of each pool wait for workers, and publishes it for front ends.
-// All fields are required. Several bridges may publish: the last one wins.
+// Backlogs counts the tasks of each pool that wait for workers, and publishes the backlog for front
+// ends. All fields are required. Several bridges may publish: the last writer wins.
 type Backlogs struct {
 	Temporal  Describer
 	Namespace string
@@ -86,9 +86,10 @@ func (b *Backlogs) publish(ctx context.Context, pool string) error {
 	return b.Publish(ctx, pool, backlog, backlogTTL)
 }
 
-// Measure returns a pool's backlog: all tasks in its task queues, and the age of the oldest task
-// that a client waits for in the queue of every new copy. Large objects have a queue of their own,
-// in which tasks may wait for long. Tasks of lists may wait as well.
+// Measure returns a pool's backlog. Tasks counts all its task queues. Age is that of the oldest
+// task that a client waits for in the queue of every new copy. It excludes large objects, which
+// have a queue of their own and may wait for long. It excludes tasks of lists, which may wait as
+// well.
 func (b *Backlogs) Measure(ctx context.Context, pool string) (all cache.Backlog, err error) {
 	for _, q := range []struct {
 		name string

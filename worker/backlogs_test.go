@@ -76,7 +76,7 @@ func TestBacklogOfAPool(t *testing.T) {
 	require.EqualError(t, err, "describe task queue copy-s3_us-west-2-large: down")
 }
 
-// TestBacklogsArePublished has one pool whose backlog is known, and one whose backlog is not.
+// TestBacklogsArePublished has a pool with a known backlog, and a pool with an unknown backlog.
 func TestBacklogsArePublished(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	var mu sync.Mutex

@@ -35,8 +35,8 @@ type Starter interface {
 	DescribeWorkflowExecution(
 		ctx context.Context, id, run string,
 	) (*workflowservice.DescribeWorkflowExecutionResponse, error)
-	// SignalWorkflow sends a signal to a run; an empty run means the latest. If no such run is open, it
-	// fails with NotFound.
+	// SignalWorkflow sends a signal to a run; an empty run means the latest. If no such run is
+	// open, it fails with NotFound.
 	SignalWorkflow(ctx context.Context, id, run, signal string, arg any) error
 }
 
@@ -94,8 +94,9 @@ func (b *Bridge) apply(ctx context.Context, r queue.Request, s activities.Sealed
 	return b.request(ctx, r, s)
 }
 
-// request starts the object's copy. If it is running, request signals that very run, which may be about
-// to close: then it copies the object again. If it has closed meanwhile, request starts the copy.
+// request starts the object's copy. If the copy is running, request signals that very run. A run
+// that is about to close then copies the object again. If the run has closed meanwhile, request
+// starts the copy.
 func (b *Bridge) request(ctx context.Context, r queue.Request, s activities.SealedObject) error {
 	id := workflows.ID(s)
 	for {
@@ -147,8 +148,8 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request) er
 	return nil
 }
 
-// idle reports whether the workflow's activity has stored nothing that another attempt could resume. It
-// may wait for a worker, for its turn, or for a slow source.
+// idle reports whether the workflow's activity has nothing stored that another attempt could
+// resume. Such an activity may wait for a worker, for its turn, or for a slow source.
 func idle(out *workflowservice.DescribeWorkflowExecutionResponse) bool {
 	for _, a := range out.GetPendingActivities() {
 		var p activities.Progress

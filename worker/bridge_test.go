@@ -111,8 +111,8 @@ func TestDigestIsPassedOn(t *testing.T) {
 	}
 }
 
-// TestPriorityIsPassedOn leaves the workflow's own tasks at the default priority: only activities may
-// wait.
+// TestPriorityIsPassedOn leaves the workflow's own tasks at the default priority: only activities
+// may wait.
 func TestPriorityIsPassedOn(t *testing.T) {
 	for priority, low := range map[queue.Priority]bool{"": false, queue.Low: true} {
 		d := &temporalDouble{start: func(_ client.StartWorkflowOptions, in workflows.CopyObjectInput) error {
@@ -128,8 +128,8 @@ func TestPriorityIsPassedOn(t *testing.T) {
 	}
 }
 
-// TestRequestOfARunningCopy signals the very run that keeps the workflow from starting. If that run has
-// closed meanwhile, the workflow starts.
+// TestRequestOfARunningCopy signals the very run that keeps the workflow from starting. If that run
+// has closed meanwhile, the workflow starts.
 func TestRequestOfARunningCopy(t *testing.T) {
 	pending := func(p *activities.Progress) *workflow.PendingActivityInfo {
 		var info workflow.PendingActivityInfo

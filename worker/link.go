@@ -8,18 +8,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// misses is how many checks in a row a dependency may fail.
+// misses is the limit of failed checks in a row.
 const misses = 3
 
-// A link tells whether a dependency answers. It is safe for concurrent use.
+// A link records whether a dependency answers. It is safe for concurrent use.
 type link struct {
-	missing     string // says what is missing while it is down
+	missing     string // begins the error while it is down
 	patience    time.Duration
 	lastSuccess prometheus.Gauge // Unix time
 
 	mu sync.Mutex
-	// failing is the start of the first call that failed since the last success, and err the error
-	// of the last one. failing is zero if none failed.
+	// failing is the start of the first failed call since the last success; zero if no call failed.
+	// err is the error of the last failed call.
 	failing time.Time
 	err     error
 }

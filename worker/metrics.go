@@ -85,8 +85,8 @@ func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 	return m
 }
 
-// Watch shows how much of a pool's slots is in use, and how many copies wait for one. The size is
-// small or large, for the objects that these slots are for.
+// Watch exports the used slots of a pool, and the number of copies that wait for a slot. The size,
+// small or large, names the objects of these slots.
 func (m *Metrics) Watch(pool, size string, slots *copier.Budget) {
 	labels := prometheus.Labels{"pool": pool, "size": size}
 	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
@@ -103,7 +103,7 @@ func (m *Metrics) Watch(pool, size string, slots *copier.Budget) {
 	})
 }
 
-// HandedBack counts a copy that a worker handed back, because it has to wait for its turn.
+// HandedBack counts a copy that a worker handed back because it has to wait for its turn.
 func (m *Metrics) HandedBack(pool string) { m.returned.WithLabelValues(pool).Inc() }
 
 // Failed counts a copy that failed for good, by pool and error class.

@@ -36,10 +36,10 @@ type Options struct {
 	// Activities are the activities of the pools that this process copies into, by pool id. An
 	// empty map means that the process only bridges.
 	Activities map[string]*activities.Activities
-	// Concurrency is the most copies of small objects that run at the same time in each pool.
-	// LargeSlots is the most copies of large objects in each pool; they come in addition. Package
-	// copier enforces both, and the Temporal workers accept more tasks: see [copier.TasksPerSlot]. A slot
-	// of Temporal knows nothing of a task's source.
+	// Concurrency limits the copies of small objects that run at the same time in each pool.
+	// LargeSlots limits the copies of large objects, which come in addition. Package copier
+	// enforces both, because a slot of Temporal knows nothing of a task's source. The Temporal
+	// workers accept more tasks: see [copier.TasksPerSlot].
 	Concurrency, LargeSlots int
 	// Bridge starts workflows for the messages of Queue. Nil means that the process only copies.
 	Bridge *Bridge
@@ -76,8 +76,8 @@ func New(c client.Client, o Options) *Worker {
 	}
 }
 
-// Ready returns an error unless the worker accepts tasks and messages. The error names each
-// dependency that fails.
+// Ready returns an error unless the worker accepts tasks and messages. The error names each failing
+// dependency.
 func (w *Worker) Ready() error {
 	if !w.ready.Load() {
 		return errors.New("starting or stopping")
@@ -87,7 +87,7 @@ func (w *Worker) Ready() error {
 }
 
 // check asks Temporal for its health every CheckEvery until ctx is done. The pollers can't tell:
-// their polls last a minute, and the SDK repeats those that fail.
+// their polls last a minute, and the SDK repeats failed polls.
 func (w *Worker) check(ctx context.Context) {
 	ticker := time.NewTicker(w.opts.CheckEvery)
 	defer ticker.Stop()
