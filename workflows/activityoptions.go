@@ -9,8 +9,8 @@ import (
 // No activity has a schedule-to-start timeout: while no worker runs in the region, copies wait for
 // a worker.
 
-// headSourceOptions waits for an attempt in progress: it would renew the lease after the workflow has
-// recorded that it was cancelled.
+// headSourceOptions waits for an attempt in progress. Otherwise that attempt could renew the lease
+// after the workflow has recorded its cancellation.
 func headSourceOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		StartToCloseTimeout: 45 * time.Second,

@@ -31,8 +31,8 @@ type CopyObjectResult struct {
 }
 
 // CopyObject makes one copy. It fails with an application error that has the error class as its
-// type. It handles [RequestSignal] and [PurgeSignal]: a run that can no longer fulfil a request copies
-// the object again.
+// type. It handles [RequestSignal] and [PurgeSignal]. A run that can no longer fulfil a request
+// copies the object again.
 func CopyObject(ctx workflow.Context, in CopyObjectInput) (CopyObjectResult, error) {
 	return (&copyObject{in: in}).run(ctx)
 }
@@ -47,8 +47,8 @@ func changed(err error) bool {
 	return ok && f.Class == activities.ClassChanged
 }
 
-// maxRounds is the limit of copies in one run, which bounds its history. The next run makes the next
-// copy.
+// maxRounds is the limit of copies in one run, which bounds its history. The next run makes the
+// next copy.
 const maxRounds = 20
 
 // copyObject is one run of the workflow.
@@ -61,15 +61,15 @@ type copyObject struct {
 	requested bool  // A request has arrived that the cache does not answer
 	purged    int64 // The generation of the last purge that was signalled
 	headed    bool  // HeadSource has returned, so that generation is known
-	overtaken bool  // The object was purged since
+	overtaken bool  // The object was purged after HeadSource returned
 	classed   bool  // The run has an error class as its search attribute
-	// cancelCopy cancels the running copy, once HeadSource has returned. reschedule cancels the running
-	// activity. Both are nil if there is nothing to cancel.
+	// cancelCopy cancels the running copy, once HeadSource has returned. reschedule cancels the
+	// running activity. Either is nil if there is nothing to cancel.
 	cancelCopy, reschedule workflow.CancelFunc
 }
 
-// run copies the object, and again as long as requests arrive that the last copy does not fulfil. In a
-// run that an operator cancelled, the next round only records the failure again.
+// run copies the object, and repeats that while requests arrive that the last copy does not fulfil.
+// In a run that an operator cancelled, the next round only records the failure again.
 func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 	c.receive(ctx)
 	for rounds := 1; ; rounds++ {
@@ -83,7 +83,7 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 	}
 }
 
-// round makes one copy and publishes it, or records why there is none.
+// round makes one copy and publishes it, or records the reason for its failure.
 func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 	c.drain(ctx)
 	c.requested, c.generation, c.parts, c.headed, c.overtaken = false, 0, false, false, false
@@ -102,10 +102,11 @@ func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 	return result, nil
 }
 
-// publish publishes the copy. The cache then answers all requests that arrived before. It fails if the
-// object was purged meanwhile. Any other failure to update the cache is no failure of the copy.
+// publish publishes the copy. The cache then answers all requests that arrived before. publish
+// fails if the object was purged meanwhile. Any other failure to update the cache does not fail the
+// copy.
 func (c *copyObject) publish(ctx workflow.Context, made activities.Copy) (published bool, err error) {
-	// A complete copy is published even if the run is cancelled: that comes too late.
+	// A complete copy is published even if the run is cancelled: the cancellation comes too late.
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	asked := c.answer(ctx)
@@ -117,8 +118,8 @@ func (c *copyObject) publish(ctx workflow.Context, made activities.Copy) (publis
 	return err == nil, nil
 }
 
-// answer notes that the entry which is stored next answers all requests so far. It returns whether there
-// was any.
+// answer notes that the next stored entry answers all requests so far. It returns whether there was
+// a request.
 func (c *copyObject) answer(ctx workflow.Context) (asked bool) {
 	c.drain(ctx)
 	asked, c.requested = c.requested, false
@@ -135,7 +136,8 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	if err != nil {
 		return CopyObjectResult{}, err
 	}
-	// HeadSource may have run before a purge that was signalled meanwhile. The copy starts after it.
+	// HeadSource may have run before a purge that was signalled meanwhile. The copy starts after
+	// the purge.
 	c.generation, c.headed = max(head.Generation, c.purged), true
 	if head.Stored != nil && head.Generation == c.generation {
 		return CopyObjectResult{Copy: *head.Stored}, nil
@@ -190,9 +192,9 @@ func (c *copyObject) rerun(
 	}
 }
 
-// execute runs an activity of the copy at the workflow's current priority. It schedules the activity
-// again if a client raised the priority while the activity was idle, unless the activity has ended by
-// itself.
+// execute runs an activity of the copy at the workflow's current priority. If a client raised the
+// priority while the activity was idle, execute schedules the activity again. It does not if the
+// activity has ended by itself.
 func (c *copyObject) execute(ctx workflow.Context, opts workflow.ActivityOptions, activity any, input func() any, out any) error {
 	for {
 		c.drain(ctx) // A client may have raised the priority before the workflow's first task.
@@ -256,7 +258,7 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 	case temporal.IsCanceledError(cause) && byOperator:
 		f = activities.Failure{Class: activities.ClassCancelled, Text: "the copy was cancelled"}
 	case c.overtaken:
-		// Whatever the copy failed by, it was the copy of another object.
+		// Whatever the failure is, it belongs to another object.
 		f = activities.Failure{Class: activities.ClassPurged, Permanent: true, Text: "the object was purged"}
 		cause = temporal.NewCanceledError()
 	case !ok:
@@ -271,7 +273,7 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 		temporal.ApplicationErrorOptions{NonRetryable: true, Cause: cause, Details: []any{f}})
 }
 
-// classify sets the search attribute with the error class, or removes that of an earlier round.
+// classify sets the error class as a search attribute, or removes the class of an earlier round.
 func (c *copyObject) classify(ctx workflow.Context, class string) {
 	update := ErrorClassAttribute().ValueSet(class)
 	if class == "" {

@@ -56,8 +56,8 @@ func failed(class string, status int, permanent bool) error {
 
 func ok(int) error { return nil }
 
-// retryable is an error with which StreamCopy ends an attempt. The attempt that uses up the series
-// says so.
+// retryable returns the error of an attempt of StreamCopy. It is marked if the attempt uses up the
+// series.
 func retryable(ctx context.Context, class string, after time.Duration, details ...any) error {
 	last := activity.GetInfo(ctx).Attempt == activities.MaxAttempts
 	f := activities.Failure{Class: class, Text: class, Exhausted: last, RetryAfter: after}
@@ -66,7 +66,7 @@ func retryable(ctx context.Context, class string, after time.Duration, details .
 	})
 }
 
-// unlimited is how often the test environment runs an activity whose policy has no limit.
+// unlimited is the number of runs of an activity without a limit in the test environment.
 const unlimited = 10
 
 // TestAttemptsHaveNoLimitOfTheServer: only the activity knows which attempts failed.

@@ -8,11 +8,12 @@
 //     holds the failure, unless redis is down, and the error's type is its class. Cancelled:
 //     clients can request the copy again, at once after a purge, and after cache.negative_ttl if an
 //     operator cancelled it.
-//   - No request is lost. A request that arrives while the workflow runs is answered by the entry that
-//     it stores next, or by a further copy in the same run.
-//   - A purge ends only a copy that started before it, however late and often it is signalled.
-//   - Only the activities of a copy that no client waits for rank low, and only until a client requests
-//     it.
+//   - No request is lost. If it arrives while the workflow runs, the next stored entry answers it,
+//     or a further copy in the same run.
+//   - A purge ends only a copy that started before it, no matter how late and how often it is
+//     signalled.
+//   - Activities rank low only while no client waits for the copy: a client's request raises their
+//     priority. The workflow's own tasks never rank low.
 //   - Stored parts of a copy that is not made are freed before the failure is recorded.
 //     SweepUploads, which a schedule starts, frees the rest.
 //   - A copy in parts does not run out of attempts while it makes progress: a series of attempts is
@@ -23,24 +24,26 @@
 // # Decisions
 //
 // 2026-11-25: requests and purges of a running copy are signals. The bridge starts a workflow with
-// conflict policy FAIL and signals the run that is in its way. With USE_EXISTING, which was used
-// before, a request could attach to a run that was about to close: all of its clients then waited
-// out the lease. The server closes no run that has unhandled signals. Rejected: SignalWithStart,
-// which costs each copy an event and the eager start: 6 events and 9.5 ms (median of 400 empty
-// workflows on a dev server) instead of 5 and 5.8 ms. Workers of earlier builds ignore the signals.
-// Their runs lose a request as before, and end at a purge when they renew the lease. Upgrade all
-// workers. Before a rollback, terminate open runs: those that copied an object again, or whose
-// priority was raised, don't replay (see also package activities).
+// conflict policy FAIL, and signals a run that is already open. Before, it used USE_EXISTING: a
+// request could attach to a run that was about to close, and all of its clients waited out the
+// lease. The server closes no run that has unhandled signals. Rejected: SignalWithStart. It costs
+// each copy an event and the eager start: 6 events and 9.5 ms (median of 400 empty workflows on a
+// dev server) instead of 5 and 5.8 ms. Workers of earlier builds ignore the signals. Their runs
+// lose a request as before, and end at a purge when they renew the lease. Upgrade all workers.
+// Before a rollback, terminate open runs. Runs that copied an object again, or got a raised
+// priority, don't replay (see also package activities).
 //
-// 2026-11-25: HeadSource is not cancelled by a purge, and a cancellation waits for its attempt. An
-// attempt that went on after the run had ended stored a pending entry, and clients waited for it.
+// 2026-11-25: a purge does not cancel HeadSource, and a cancellation waits for its attempt. An
+// attempt that continued after the end of its run stored a pending entry, and clients waited for
+// it.
 //
 // 2026-11-25: a purge is a signal rather than a cancellation, so that a run can tell it from an
 // operator's. A run that an operator cancelled makes no further copy.
 //
-// 2026-11-25: low priority is an option of the activities, not of the workflow, because the workflow
-// can change it. The server can't move a queued activity, so it is cancelled and scheduled again. The
-// bridge tells whether it is queued: a workflow does not see its activities start.
+// 2026-11-25: low priority is an option of the activities, not of the workflow, because the
+// workflow can change it. The server can't move a queued activity, so the workflow cancels it and
+// schedules it again. A workflow does not see its activities start. The bridge therefore reports
+// whether the activity is queued.
 //
 // 2026-11-25: the task queue of large objects is chosen after the first request to the source, whose
 // response tells the size. A history of an earlier build has the size in HeadSource's result, so the

@@ -12,9 +12,9 @@ import (
 const maxFairnessKey = 64
 
 // Priority returns the priority of a workflow and all its tasks
-// (https://docs.temporal.io/develop/task-queue-priority-fairness): the lowest if no client waits
-// for the copy, and the default otherwise. Among tasks of one priority, a server with fairness
-// takes turns by the source's host. Other servers ignore the host.
+// (https://docs.temporal.io/develop/task-queue-priority-fairness). It is the lowest if no client
+// waits for the copy, and the default otherwise. Among tasks of one priority, a server with
+// fairness takes turns by the source's host. Other servers ignore the host.
 func Priority(low bool, host string) temporal.Priority {
 	p := temporal.Priority{FairnessKey: host, FairnessWeight: 1}
 	if len(host) > maxFairnessKey {

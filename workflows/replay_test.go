@@ -26,7 +26,7 @@ func shapes(version string) []string {
 	return all
 }
 
-// signals is the version that gets requests and purges as signals.
+// signals is the version with signals for requests and purges.
 const signals = "2026-11-25-signals"
 
 // versions returns the folders of recorded histories. In the first one, HeadSource describes the

@@ -11,9 +11,10 @@ func HeadSourcePolicy() *temporal.RetryPolicy {
 	return doubling(500*time.Millisecond, 10*time.Second, 6)
 }
 
-// FirstCopyPolicy retries soon, because clients wait. It has no limit of attempts: the activity itself
-// ends the series, after activities.MaxAttempts failures or earlier (activities.FailureRow). An attempt
-// that was handed over, or that waited for its turn, is no failure, but the server counts it.
+// FirstCopyPolicy retries soon, because clients wait. It has no limit of attempts. The activity
+// itself ends the series, after activities.MaxAttempts failures or earlier (activities.FailureRow).
+// An attempt that was handed over, or that waited for its turn, is no failure, but the server
+// counts it.
 func FirstCopyPolicy() *temporal.RetryPolicy {
 	return doubling(500*time.Millisecond, 30*time.Second, unlimited)
 }
@@ -24,7 +25,7 @@ func StreamCopyPolicy() *temporal.RetryPolicy {
 	return doubling(time.Second, time.Minute, unlimited)
 }
 
-// unlimited is Temporal's number for any number of attempts.
+// unlimited is Temporal's value for no limit of attempts.
 const unlimited = 0
 
 // AbortUploadPolicy is brief, since clients wait until the failure is recorded. A sweep frees the

@@ -4,8 +4,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// The signals of [CopyObject]. A bridge sends them to a running workflow, because its object has one
-// workflow at a time.
+// The signals of [CopyObject]. A bridge sends them to a running workflow, because its object has
+// one workflow at a time.
 const (
 	// RequestSignal requests the copy again. Its argument is a [Request].
 	RequestSignal = "request"
@@ -25,8 +25,8 @@ type Request struct {
 
 // Purge is the argument of [PurgeSignal].
 type Purge struct {
-	// Generation is the generation that the purge left in the cache. 0 is unknown, and newer than any
-	// running copy.
+	// Generation is the generation that the purge left in the cache. 0 is unknown, and newer than
+	// any running copy.
 	Generation int64 `json:"generation,omitempty"`
 }
 
@@ -42,8 +42,8 @@ func (c *copyObject) receive(ctx workflow.Context) {
 	})
 }
 
-// drain handles all signals that have arrived. The server lets no run close that has unhandled ones,
-// so a run that drains before it returns loses none.
+// drain handles all signals that have arrived. The server closes no run with unhandled signals, so
+// a run that drains before it returns loses none.
 func (c *copyObject) drain(ctx workflow.Context) {
 	var p Purge
 	for c.purges(ctx).ReceiveAsync(&p) {
@@ -65,8 +65,9 @@ func (c *copyObject) purges(ctx workflow.Context) workflow.ReceiveChannel {
 	return workflow.GetSignalChannel(ctx, PurgeSignal)
 }
 
-// request notes a request. One of a client raises the priority of the remaining work. An activity that
-// is idle, such as one that waits for a worker, is scheduled again: the server can't move it.
+// request notes a request. A client's request raises the priority of the remaining work. If the
+// running activity is idle, for example because it waits for a worker, request schedules it again:
+// the server can't move it.
 func (c *copyObject) request(r Request) {
 	c.requested = true
 	if r.SHA256 != "" {
@@ -81,8 +82,9 @@ func (c *copyObject) request(r Request) {
 	}
 }
 
-// purge ends the running copy if it started before the purge. Signals arrive late and twice, and a copy
-// that started after the purge must stay. Before HeadSource has returned, nothing was copied.
+// purge ends the running copy if it started before the purge. Signals arrive late and twice, and a
+// copy that started after the purge must stay. Before HeadSource has returned, nothing has been
+// copied.
 func (c *copyObject) purge(p Purge) {
 	if p.Generation != 0 && p.Generation <= max(c.generation, c.purged) {
 		return

@@ -16,8 +16,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// timeline is a run whose three activities take a minute each, and the signals that it gets.
-// HeadSource finds the copy that an earlier round has published.
+// timeline is a run with three activities of a minute each, and its signals. HeadSource finds the
+// copy that an earlier round has published.
 type timeline struct {
 	*run
 	heads, copies int
@@ -56,7 +56,7 @@ func newTimeline(t *testing.T) *timeline {
 }
 
 // at runs f at a time since the start. HeadSource ends after 1 minute, StreamCopy after 2 and
-// UpdateCache after 3, unless something goes wrong.
+// UpdateCache after 3, unless something fails.
 func (l *timeline) at(minutes float64, f func()) {
 	l.RegisterDelayedCallback(f, time.Duration(minutes*float64(time.Minute)))
 }
@@ -135,8 +135,8 @@ func TestRequestsOfARunningCopy(t *testing.T) {
 	}
 }
 
-// TestPurgeWithoutARequest ends the run as cancelled, and wakes clients that asked again but whose
-// request is still on its way.
+// TestPurgeWithoutARequest ends the run as cancelled. It also wakes clients whose new request is
+// still in flight.
 func TestPurgeWithoutARequest(t *testing.T) {
 	l := newTimeline(t)
 	l.at(1.5, l.purge(4))
@@ -146,7 +146,8 @@ func TestPurgeWithoutARequest(t *testing.T) {
 	require.Equal(t, activities.ClassPurged, l.updates[0].Failure.Class)
 }
 
-// TestPurgeOfTheCopyThatHeadSourceFound copies the object, although HeadSource could not see the purge.
+// TestPurgeOfTheCopyThatHeadSourceFound copies the object, although HeadSource could not see the
+// purge.
 func TestPurgeOfTheCopyThatHeadSourceFound(t *testing.T) {
 	l := newTimeline(t)
 	l.stored = true
@@ -157,8 +158,8 @@ func TestPurgeOfTheCopyThatHeadSourceFound(t *testing.T) {
 	require.Equal(t, 1, l.copies)
 }
 
-// TestPurgeBeforeTheStart runs a copy whose run has a purge from before its start. Temporal gives the
-// signals of a run to the run that a reset starts.
+// TestPurgeBeforeTheStart has a run receive a purge from before its start. After a reset, Temporal
+// passes the signals of the old run to the new run.
 func TestPurgeBeforeTheStart(t *testing.T) {
 	l := newTimeline(t)
 	l.at(0, l.signalPurge(9))
@@ -178,8 +179,8 @@ func TestRequestWhileThePurgeIsRecorded(t *testing.T) {
 	require.Len(t, l.updates, 2)
 }
 
-// TestCancelledRunStaysCancelled has requests arrive during the cancellation. Each is answered by the
-// recorded failure, and none starts a copy.
+// TestCancelledRunStaysCancelled has requests arrive during the cancellation. The recorded failure
+// answers each of them, and none starts a copy.
 func TestCancelledRunStaysCancelled(t *testing.T) {
 	for name, tc := range map[string]struct {
 		minutes float64
@@ -229,8 +230,8 @@ func TestRequestAfterAFailure(t *testing.T) {
 	}
 }
 
-// TestFailureOfAPurgedCopy gives no client the failure of a copy that was purged since. A run that copies
-// again loses its error class.
+// TestFailureOfAPurgedCopy purges an object whose copy fails. No client gets that failure. A run
+// that copies again loses its error class.
 func TestFailureOfAPurgedCopy(t *testing.T) {
 	for name, at := range map[string][2]float64{
 		"purged while parts are freed":          {2.1, 2.2},
@@ -278,7 +279,7 @@ func TestFailureOfAPurgedCopy(t *testing.T) {
 	}
 }
 
-// TestRunThatIsRequestedForEver starts the next run, so that no history grows without bound.
+// TestRunThatIsRequestedForEver starts the next run, so that each history stays bounded.
 func TestRunThatIsRequestedForEver(t *testing.T) {
 	l := newTimeline(t)
 	for i := range 100 {
@@ -291,8 +292,8 @@ func TestRunThatIsRequestedForEver(t *testing.T) {
 	require.Equal(t, 20, l.heads)
 }
 
-// TestPriorityIsRaised has a client request a copy that no client waited for. Only an activity that is
-// still queued is scheduled again.
+// TestPriorityIsRaised has a client request a low-priority copy. Only a queued activity is
+// scheduled again.
 func TestPriorityIsRaised(t *testing.T) {
 	raise := func(idle bool) workflows.Request { return workflows.Request{Idle: idle} }
 	for name, tc := range map[string]struct {
