@@ -9,10 +9,10 @@ import (
 
 // Backlog describes the tasks of a pool that wait for its workers.
 type Backlog struct {
-	// Tasks is the number of waiting tasks, and Age the age of the oldest one.
+	// Tasks is the number of waiting tasks, and Age the age of the oldest task.
 	Tasks int64
 	Age   time.Duration
-	// Rate is the number of tasks that workers take, per second. Zero is none, or unknown.
+	// Rate is the number of tasks that workers take per second. Zero is none, or unknown.
 	Rate float64
 }
 
@@ -38,7 +38,7 @@ func (r *Redis) PutBacklog(ctx context.Context, pool string, b Backlog, ttl time
 	return nil
 }
 
-// Backlogs returns the backlogs of these pools, by one read. A pool is missing if its backlog has
+// Backlogs returns the backlogs of these pools, by one read. It omits a pool whose backlog has
 // expired, was never stored, or is undecodable.
 func (r *Redis) Backlogs(ctx context.Context, pools []string) (map[string]Backlog, error) {
 	names := make([]string, len(pools))

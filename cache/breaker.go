@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// openAfter is the number of calls in a row without a reply that open the breaker. After openFor
-	// it lets one caller try redis.
+	// openAfter is the number of consecutive calls without a reply that open the breaker. After
+	// openFor it lets one caller try redis.
 	openAfter = 2
 	openFor   = 500 * time.Millisecond
 )

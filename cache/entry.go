@@ -29,15 +29,15 @@ type Entry struct {
 
 	// Expires is when the bucket deletes a present copy, in whole seconds. Zero is never.
 	Expires time.Time
-	// SHA256 is the digest of the copy, in lower-case hex. It is empty unless a worker computed it, or
-	// the source sent it. A pending entry has only the digest that the source sent.
+	// SHA256 is the digest of the copy, in lower-case hex. It is empty unless a worker computed it,
+	// or the source sent it. A pending entry has only the digest that the source sent.
 	SHA256 string
 
 	// Owner is the lease holder of a pending copy.
 	Owner string
 	// Done and Total are the progress of a pending copy in bytes. Total is -1 while unknown.
 	Done, Total int64
-	// Low is set if a pending copy is behind all copies that clients wait for.
+	// Low is set if a pending copy ranks behind all copies that clients wait for.
 	Low bool
 
 	// Reason is why the copy failed.
@@ -64,8 +64,8 @@ type Reason struct {
 // should wait for it. Other entries may change while a client waits.
 func (e Entry) Final() bool { return e.State == Present || e.State == Error && e.Permanent }
 
-// HasOtherDigest reports whether the copy is known to have another SHA-256 than want, in lower-case hex.
-// Empty wants any.
+// HasOtherDigest reports whether the copy has a known SHA-256 that differs from want, in lower-case
+// hex. An empty want matches any.
 func (e Entry) HasOtherDigest(want string) bool {
 	return want != "" && e.SHA256 != "" && e.SHA256 != want
 }

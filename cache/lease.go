@@ -9,8 +9,8 @@ import (
 )
 
 // Acquire takes the lease of an object without an entry: it stores the caller's pending entry until
-// its deadline. It returns the entry in redis, and whether that is the caller's own. If the reply is
-// lost the caller gets an error, and its lease stays until it expires.
+// its deadline. It returns the entry in redis, and whether that is the caller's own. If the reply
+// is lost, the caller gets an error, and its lease stays until it expires.
 func (r *Redis) Acquire(ctx context.Context, key string, mine Entry) (Entry, bool, error) {
 	value, err := encode(mine)
 	if err != nil {
@@ -44,8 +44,9 @@ func (r *Redis) Release(ctx context.Context, key string, lease Entry) error {
 	return err
 }
 
-// Swap replaces the entry by another of the same deadline if it still is from, which was read before.
-// It returns whether it did. Swap wakes no waiters.
+// Swap replaces the entry from, which the caller read before, by another entry of the same
+// deadline. It returns whether it did: it does not if the entry has changed since. Swap wakes no
+// waiters.
 func (r *Redis) Swap(ctx context.Context, key string, from, to Entry) (bool, error) {
 	before, err := encode(from)
 	if err != nil {

@@ -37,8 +37,8 @@ type Redis struct {
 // Options configures a [Redis].
 type Options struct {
 	// Timeout bounds each step of a call: dial, write and read. If it is zero, the bound is 1 s and
-	// there is no circuit breaker. Otherwise a circuit breaker opens after two calls in a row
-	// without a reply, and calls other than purges fail at once while it is open.
+	// there is no circuit breaker. Otherwise a circuit breaker opens after two consecutive calls
+	// without a reply. While it is open, all calls except purges fail at once.
 	Timeout time.Duration
 	// OnBreaker, if set, is called when the circuit breaker opens and when it closes.
 	OnBreaker func(open bool)
@@ -161,8 +161,8 @@ func (r *Redis) Generation(ctx context.Context, key string) (int64, error) {
 
 // Put stores an entry until its deadline. It fails with [ErrPurged] if the object was purged after
 // generation. A pending or failed entry does not replace a present one, and an entry past its
-// deadline is not stored: neither is an error. Put wakes the object's waiters unless the entry would
-// send all of them back to wait: a pending entry without a new digest.
+// deadline is not stored: neither is an error. Put wakes the object's waiters, except for a pending
+// entry without a new digest: all of them would only wait again.
 func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) error {
 	ttl := e.Deadline.Sub(r.now()).Milliseconds()
 	if ttl <= 0 {
@@ -186,8 +186,8 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 	return nil
 }
 
-// news returns the part of an entry's value that waiters must see: nothing of a pending entry, except
-// for its digest. A digest tells some waiters that this is not the copy they wait for.
+// news returns the part of an entry's value that waiters must see. For a pending entry that is only
+// its digest: it tells some waiters that this copy is not theirs.
 func news(e Entry, value string) string {
 	if e.State == Pending {
 		return e.SHA256

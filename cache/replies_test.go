@@ -72,7 +72,8 @@ func refusals() map[string]struct {
 	}
 }
 
-// TestErrorRepliesLeaveTheBreakerClosed has redis refuse writes. Reads of entries must go on.
+// TestErrorRepliesLeaveTheBreakerClosed has redis refuse writes. Reads of entries must still
+// succeed.
 func TestErrorRepliesLeaveTheBreakerClosed(t *testing.T) {
 	for name, tc := range refusals() {
 		t.Run(name, func(t *testing.T) {
@@ -145,8 +146,8 @@ func TestAFullRedisKeepsTheNearCache(t *testing.T) {
 		20*time.Second, time.Millisecond)
 }
 
-// TestAnUnusableEntryIsAbsentWithoutWrites checks that a read succeeds although redis refuses the
-// removal of what it read.
+// TestAnUnusableEntryIsAbsentWithoutWrites checks that a read of an unusable entry succeeds
+// although redis refuses to remove it.
 func TestAnUnusableEntryIsAbsentWithoutWrites(t *testing.T) {
 	url, server := ownRedis(t)
 	c, err := cache.Open(url, cache.Options{Undecodable: func() {}})

@@ -27,8 +27,9 @@ type Rules struct {
 	RetryAfter, RetryMax time.Duration
 }
 
-// Present returns the entry of an object that the bucket holds until expires (zero: for ever), with
-// its SHA-256 in hex if that is known. The entry is Absent if expires is within ExpiryMargin of now.
+// Present returns the entry of an object that the bucket holds until expires (zero: for ever).
+// sha256 is its SHA-256 in hex, or empty. The entry is Absent if expires is within ExpiryMargin of
+// now.
 func (r Rules) Present(now, expires time.Time, sha256 string) Entry {
 	deadline := now.Add(r.TTL)
 	if !expires.IsZero() {

@@ -17,10 +17,10 @@ if current then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return false`),
 
-		// put: ARGV generation, value, ttl in ms, news, channel. It wakes waiters unless the former value
-		// contains news; each contains an empty one. Only a present entry replaces a present entry: the
-		// bucket holds that copy, even if another copy failed. Returns 1 if stored, 0 if it kept a
-		// present entry, -1 if the object was purged since the generation.
+		// put: ARGV generation, value, ttl in ms, news, channel. It wakes waiters unless the former
+		// value contains news; every value contains an empty news. Only a present entry replaces a
+		// present entry: the bucket holds that copy, even if another copy failed. Returns 1 if
+		// stored, 0 if it kept a present entry, -1 if the object was purged since the generation.
 		put: redis.NewScript(`
 local generation = tonumber(redis.call('GET', KEYS[2]) or '0')
 if generation > tonumber(ARGV[1]) then return -1 end
@@ -31,8 +31,8 @@ if string.sub(ARGV[2], 1, 8) == 'present ' then redis.call('DEL', KEYS[3]) end
 if not string.find(current, ARGV[4], 1, true) then redis.call('PUBLISH', ARGV[5], KEYS[1]) end
 return 1`),
 
-		// swap: ARGV value, new value. Replaces the entry if it still has that value, and keeps its ttl.
-		// Returns 1 if it did, 0 otherwise.
+		// swap: ARGV value, new value. Replaces the entry if it still has that value, and keeps its
+		// ttl. Returns 1 if it did, 0 otherwise.
 		swap: redis.NewScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')

@@ -22,12 +22,12 @@ type Cache interface {
 	Get(ctx context.Context, key string) (cache.Entry, error)
 
 	// Acquire stores the caller's pending entry until its deadline if there is no entry. It returns
-	// the current entry and whether that is the caller's own. Exactly one of any number of concurrent
-	// callers gets the lease.
+	// the current entry and whether that is the caller's own. Of any number of concurrent callers,
+	// exactly one caller gets the lease.
 	Acquire(ctx context.Context, key string, mine cache.Entry) (cache.Entry, bool, error)
 
-	// Swap replaces the entry if it still is from, and returns whether it did. Both have the same
-	// deadline.
+	// Swap replaces the entry if it is still equal to from, and returns whether it did. Both have
+	// the same deadline.
 	Swap(ctx context.Context, key string, from, to cache.Entry) (bool, error)
 
 	// Release deletes the entry if it still is lease. Otherwise it does nothing and returns nil.
