@@ -127,8 +127,8 @@ func (c *Config) FlightOptions() flight.Options {
 	}
 }
 
-// awsConnectTimeout bounds a connection to AWS, and its TLS handshake, each. The SDK's default for
-// a connection is 30 s.
+// awsConnectTimeout bounds a connection to AWS and, separately, its TLS handshake. The SDK's
+// default for a connection is 30 s.
 const awsConnectTimeout = 10 * time.Second
 
 // GateOptions returns the options that follow from the configuration alone.
@@ -204,7 +204,7 @@ func (c *Config) Copiers(source copier.Fetcher, buckets []*storage.Bucket) []*co
 	return copiers
 }
 
-// maxSize returns the largest object that is copied into a pool.
+// maxSize returns the size limit of objects that are copied into a pool.
 func (c *Config) maxSize(p Pool) Size { return cmp.Or(p.MaxSize, c.Source.MaxSize) }
 
 // smallMemory returns the part of worker.memory for objects of one request, in bytes. It is

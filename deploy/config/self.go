@@ -13,9 +13,9 @@ import (
 // loopPrefix is in front of each deployment's id in CDN-Loop.
 const loopPrefix = "cloud-mirror-"
 
-// LoopID returns the deployment's name in CDN-Loop. It is derived only from what all processes of a
-// deployment share: the name of the queue and the names of the buckets, in any order. Endpoints may
-// differ between them. Deployments with the same names need a loop_id each.
+// LoopID returns the deployment's name in CDN-Loop. It is derived only from values that all
+// processes of a deployment share: the names of the queue and of the buckets, in any order.
+// Endpoints may differ between processes. Deployments with the same names need a loop_id each.
 func (c *Config) LoopID() string {
 	if c.Frontend.LoopID != "" {
 		return loopPrefix + c.Frontend.LoopID
@@ -29,8 +29,8 @@ func (c *Config) LoopID() string {
 	return loopPrefix + hex.EncodeToString(sum[:6])
 }
 
-// own returns the names and addresses of the deployment's listeners. Port 0 is unknown to other
-// processes, and left out.
+// own returns the names and addresses of the deployment's listeners. It omits port 0, which other
+// processes can't know.
 func (c *Config) own() (names []string, addrs []netip.AddrPort) {
 	names = append(names, c.Frontend.PublicNames...)
 	for _, listen := range []string{c.Frontend.Listen, c.Frontend.AdminListen, c.Worker.AdminListen} {

@@ -35,8 +35,8 @@ func TestOwnListeners(t *testing.T) {
 	require.Len(t, addrs, 3, "the listeners of a front end and a worker")
 }
 
-// TestLoopIDIsOfTheDeployment checks that all processes of a deployment have one id, and that other
-// deployments have other ids.
+// TestLoopIDIsOfTheDeployment checks that all processes of a deployment have the same id, and that
+// other deployments have other ids.
 func TestLoopIDIsOfTheDeployment(t *testing.T) {
 	pools := func(buckets ...string) (all []Pool) {
 		for _, b := range buckets {

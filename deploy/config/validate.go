@@ -146,7 +146,7 @@ func (c *Config) validateLimits() error {
 			return wrong(n.key, "%d is not between %d and %d", n.value, n.min, n.max)
 		}
 	}
-	// Each waiting request has a connection, and hits need others.
+	// Each waiting request has a connection, and hits need further connections.
 	if f.MaxConns != 0 && f.MaxConns <= f.MaxWaiters {
 		return wrong("frontend.max_conns", "%d is neither 0 nor greater than frontend.max_waiters, %d", f.MaxConns, f.MaxWaiters)
 	}
