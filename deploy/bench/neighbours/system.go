@@ -69,6 +69,8 @@ func startSystem(ctx context.Context, s settings) (sys *system, err error) {
 		Env: []string{
 			fmt.Sprintf("CLOUD_MIRROR_FRONTEND_MAX_WAITERS=%d", maxWaiters),
 			fmt.Sprintf("CLOUD_MIRROR_FRONTEND_MAX_WAITERS_PER_OBJECT=%d", maxWaiters),
+			// A part of the copies that two processors make in a second: see "Limits" in deploy/README.md
+			"CLOUD_MIRROR_FRONTEND_COLD_RATE=10", "CLOUD_MIRROR_FRONTEND_COLD_BURST=20", "CLOUD_MIRROR_FRONTEND_WARM_RATE=10",
 		},
 	})
 	if err != nil {
