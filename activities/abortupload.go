@@ -13,7 +13,7 @@ type AbortUploadInput struct {
 	Source SealedObject `json:"source"`
 }
 
-// AbortUpload aborts every multipart upload of an object whose copy will not be made. It frees the
+// AbortUpload aborts every multipart upload of an object that will not be copied. It frees the
 // parts.
 func (a *Activities) AbortUpload(ctx context.Context, in AbortUploadInput) error {
 	object, err := a.Sealer.Open(in.Source)

@@ -24,9 +24,9 @@
 //   - On servers with conditional writes, a copy never overwrites a newer copy, nor an object that
 //     it has not seen.
 //   - An attempt that was handed over, that an operator paused, or that waited for its turn uses up
-//     none of the attempts of its copy. An attempt whose worker died does. So does one that had to
-//     give back what it held, and lost what it had fetched.
-//   - No copy ends as too slow unless a copy from another host waits for what it may hold.
+//     none of the attempts of its copy. An attempt that dies with its worker does. So does an
+//     attempt that had to give its holds back, and lost all fetched bytes.
+//   - No copy ends as too slow unless a copy from another host waits for slots or memory.
 //   - No copy fails because redis is down. Only UpdateCache fails then, and the next client's
 //     request HEADs the bucket.
 //

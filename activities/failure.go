@@ -33,7 +33,7 @@ type Failure struct {
 	// Exhausted is set if the series of attempts ends because it has used them all up. The error is
 	// non-retryable then, but a series that stored more than the one before is worth another one.
 	Exhausted bool `json:"exhausted,omitempty"`
-	// Lost is set if the copy gave back what it held, and lost all that the attempt had fetched.
+	// Lost is set if the copy gave its holds back, and lost all bytes that the attempt had fetched.
 	Lost bool   `json:"lost,omitempty"`
 	Text string `json:"text"`
 }
@@ -118,7 +118,7 @@ func (f Failure) final() bool {
 }
 
 // free reports whether the attempt used up none of the attempts of its series: the copy itself did
-// not fail. An attempt that lost what it had fetched counts, so that nothing is fetched without end.
+// not fail. An attempt that lost its fetched bytes counts, so that downloads are bounded.
 func (f Failure) free() bool {
 	switch f.Class {
 	case ClassHandover, ClassTurn, string(origin.ClassBusy):
@@ -127,7 +127,7 @@ func (f Failure) free() bool {
 	return false
 }
 
-// loses reports whether an attempt that had to give back what it held has fetched bytes in vain: the
+// loses reports whether an attempt that had to give its holds back has fetched bytes in vain: the
 // bucket holds no more than before.
 func (f Failure) loses(fetched, stored, before int64) bool {
 	return f.Class == ClassTurn && fetched > 0 && stored <= before

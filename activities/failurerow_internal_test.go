@@ -134,7 +134,7 @@ func TestSlowSourceEndsItsSeries(t *testing.T) {
 	require.False(t, stalled.final())
 }
 
-// TestRecalledCopyLosesBytes: a copy that gave back what it held, after it had fetched bytes, has lost
+// TestRecalledCopyLosesBytes: a copy that gave its holds back, after it had fetched bytes, has lost
 // them unless it stored some. Any other copy has not.
 func TestRecalledCopyLosesBytes(t *testing.T) {
 	for name, tc := range map[string]struct {

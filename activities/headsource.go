@@ -49,7 +49,7 @@ const bucketTimeout = 10 * time.Second
 
 // HeadSource looks first: it reads the object's purge generation, and looks for a copy in the
 // bucket, since a request may be delivered twice. It renews the lease, so that clients wait for
-// this copy. It sends nothing to the source: only the answer to a GET tells what the source has.
+// this copy. It sends nothing to the source: only the answer to a GET describes the object.
 func (a *Activities) HeadSource(ctx context.Context, in HeadSourceInput) (HeadSourceResult, error) {
 	out, err := a.headSource(ctx, in)
 	return out, outcome(ctx, err)

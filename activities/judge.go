@@ -6,7 +6,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 )
 
-// verdict tells what to do with a running copy.
+// verdict is the result of [judge].
 type verdict int
 
 const (
@@ -32,7 +32,7 @@ type snapshot struct {
 	Fetched   int64
 	Connected time.Duration
 	Receiving bool
-	// KeepsOut is set while a copy from another host waits for what this copy may hold.
+	// KeepsOut is set while a copy from another host waits for slots or memory that this copy may hold.
 	KeepsOut bool
 }
 

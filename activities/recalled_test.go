@@ -41,7 +41,7 @@ func (a *attempts) hangs(after int64, hung func()) {
 }
 
 // TestRecallThatLosesBytesIsAnAttempt has another host ask for the slot of a copy, in every attempt. A
-// copy that loses what it has fetched may do so as often as it may fail. Other copies wait on.
+// copy that loses its fetched bytes may do so as often as it may fail. Other copies wait on.
 func TestRecallThatLosesBytesIsAnAttempt(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ranges bool

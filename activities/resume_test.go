@@ -185,7 +185,7 @@ func TestCopyThatWouldOverwriteAnObjectIsRetried(t *testing.T) {
 // helloSHA256 is the digest of the body.
 const helloSHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
-// TestExpectedSHA256 makes the copy whatever digest the request expects, and computes the true one. A
+// TestExpectedSHA256 makes the copy with any expected digest, and computes the true digest. A
 // digest belongs to a request, not to the object.
 func TestExpectedSHA256(t *testing.T) {
 	for name, tc := range map[string]struct{ expected, want string }{

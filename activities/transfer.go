@@ -52,7 +52,7 @@ func newTransfer(ctx context.Context, a *Activities, in StreamCopyInput) *transf
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
 		t.last = last
 	}
-	// An operator who resets the activity restarts the server's count.
+	// A reset by an operator restarts the server's count.
 	t.last.Free = min(t.last.Free, activity.GetInfo(ctx).Attempt-1)
 	return t
 }
@@ -229,7 +229,7 @@ func (t *transfer) handBack(ctx context.Context, f Failure, p Progress) error {
 	return f.toTemporal(false, p)
 }
 
-// errLost is the error of a series whose attempts ended without a report.
+// errLost is the error of a series of attempts that ended without a report.
 var errLost = errors.New("the workers of all attempts were lost")
 
 // pause tells the front ends when the next attempt is, so that no client waits for it in vain. A

@@ -45,7 +45,7 @@ func UpdateCachePolicy() *temporal.RetryPolicy {
 	return doubling(200*time.Millisecond, 5*time.Second, 8)
 }
 
-// doubling returns a policy whose pause starts at first and doubles up to longest.
+// doubling returns a policy: its pause starts at first and doubles up to longest.
 func doubling(first, longest time.Duration, attempts int32) *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    first,

@@ -135,7 +135,7 @@ func TestRequestsOfARunningCopy(t *testing.T) {
 	}
 }
 
-// TestPurgeWithoutARequest ends the run as cancelled. It also wakes clients whose new request is
+// TestPurgeWithoutARequest ends the run as cancelled. It also wakes clients while their new request is
 // still in flight.
 func TestPurgeWithoutARequest(t *testing.T) {
 	l := newTimeline(t)
@@ -202,6 +202,17 @@ func TestCancelledRunStaysCancelled(t *testing.T) {
 	}
 }
 
+// failFirst has the first StreamCopy fail, and counts all.
+func (r *run) failFirst(made *int) {
+	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
+		func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+			if *made++; *made == 1 {
+				return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
+			}
+			return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
+		}).After(time.Minute)
+}
+
 // TestRequestAfterAFailure copies the object again only if the request came after the failure was
 // recorded.
 func TestRequestAfterAFailure(t *testing.T) {
@@ -211,13 +222,7 @@ func TestRequestAfterAFailure(t *testing.T) {
 		l.run = r
 		r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil).After(time.Minute)
 		made := 0
-		r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
-			func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
-				if made++; made == 1 {
-					return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
-				}
-				return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
-			}).After(time.Minute)
+		r.failFirst(&made)
 		r.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(nil).After(time.Minute)
 		l.at(minutes, l.request)
 		r.ExecuteWorkflow(workflows.CopyObject, input())
@@ -230,7 +235,7 @@ func TestRequestAfterAFailure(t *testing.T) {
 	}
 }
 
-// TestFailureOfAPurgedCopy purges an object whose copy fails. No client gets that failure. A run
+// TestFailureOfAPurgedCopy purges an object while its copy fails. No client gets that failure. A run
 // that copies again loses its error class.
 func TestFailureOfAPurgedCopy(t *testing.T) {
 	for name, at := range map[string][2]float64{
@@ -250,14 +255,7 @@ func TestFailureOfAPurgedCopy(t *testing.T) {
 					out.Generation = l.generation
 					return out, nil
 				}).After(time.Minute)
-			made := 0
-			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
-				func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
-					if made++; made == 1 {
-						return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
-					}
-					return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
-				}).After(time.Minute)
+			r.failFirst(new(int))
 			r.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(nil).After(time.Minute)
 			r.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(
 				func(_ context.Context, in activities.UpdateCacheInput) error {

@@ -52,7 +52,7 @@ type Budget struct {
 // guest is a host that holds a part of a budget.
 type guest struct {
 	used     int64
-	recalled int64 // Of used, what its copies were told to give back
+	recalled int64 // The part of used that its copies were told to give back
 	holds    []*Hold
 }
 
@@ -61,7 +61,7 @@ type Claim struct {
 	Host string
 	// Since is the start of the copy.
 	Since time.Time
-	// Cancel ends the copy with [ErrTurn] as its cause, if it has to give back what it holds.
+	// Cancel ends the copy with [ErrTurn] as its cause, if it has to give its holds back.
 	Cancel context.CancelCauseFunc
 	// Restarts, if set, reports whether the copy would have to fetch a large object again. It is called
 	// with the budget locked.
@@ -348,7 +348,7 @@ func (g *guest) youngest(restarts bool) (youngest *Hold) {
 	return youngest
 }
 
-// Release gives back what the copy holds. Only the first call counts.
+// Release gives the hold back. Only the first call counts.
 func (h *Hold) Release() {
 	if h == nil {
 		return

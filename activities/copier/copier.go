@@ -102,7 +102,7 @@ type Copier struct {
 	SpoolDir string
 	// Spool, if set, bounds the bytes in SpoolDir.
 	Spool *Budget
-	// AllowUnverified accepts bodies whose framing can't show whether they are complete.
+	// AllowUnverified accepts bodies that neither a length nor chunking proves complete.
 	AllowUnverified bool
 
 	firsts atomic.Int64 // Copies that run or wait with the first request
@@ -150,7 +150,7 @@ func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
 	}
 	if err := run(ctx); err != nil {
 		if turn := context.Cause(ctx); errors.Is(turn, ErrTurn) {
-			err = turn // The copy was ended to give back what it held
+			err = turn // The copy was ended so that it gives back its holds
 		}
 		return Result{}, err
 	}

@@ -35,7 +35,7 @@
 // last.
 //
 // 2026-11-25: the description is the plain GET's even for ranges. A 206 that describes the object
-// otherwise would make the copy differ from what clients of the source get.
+// otherwise would make the copy differ from the source's own response.
 //
 // 2026-11-25: if ranges are refused, the parts in the bucket are given up only after a plain GET
 // has succeeded. An outage refuses ranges as well, and must not cost the parts.

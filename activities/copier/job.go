@@ -79,7 +79,7 @@ func (s State) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON decodes what MarshalJSON encodes, and the states of earlier builds.
+// UnmarshalJSON decodes the form of MarshalJSON, and the states of earlier builds.
 func (s *State) UnmarshalJSON(data []byte) error {
 	var j jsonState
 	if err := json.Unmarshal(data, &j); err != nil {

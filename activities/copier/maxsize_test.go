@@ -107,7 +107,7 @@ func TestEndlessBodyIsCut(t *testing.T) {
 	r.requireNothing(t)
 }
 
-// TestClaimedSizeMakesNoFiles has a source claim 40 TiB, whose parts would be too large for memory.
+// TestClaimedSizeMakesNoFiles has a source claim 40 TiB. Its parts would be too large for memory.
 func TestClaimedSizeMakesNoFiles(t *testing.T) {
 	r := inMemory(t, 2*partSize)
 	r.SpoolDir += "/missing" // A file can't be created

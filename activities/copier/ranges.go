@@ -68,7 +68,7 @@ func (g *ranges) missing() (missing []part) {
 
 // copyParts copies the missing parts. Only readPart asks again for a part. Any other failure ends the
 // attempt: no further part starts, and Temporal starts the next attempt
-// (workflows.StreamCopyPolicy), which resumes. copyParts finishes the parts in flight, whose bytes
+// (workflows.StreamCopyPolicy), which resumes. copyParts finishes the parts in flight, since their bytes
 // are paid for, unless they are of no use any more.
 func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	reading, cancel := context.WithCancel(ctx)

@@ -135,7 +135,7 @@ func (r *run) state(partSize int64) State {
 	return s
 }
 
-// restart forgets what earlier tries stored.
+// restart forgets the parts of earlier tries.
 func (r *run) restart(why string) {
 	r.resume, r.result.Resumed, r.result.Restarted = State{}, 0, why
 	r.job.Counters.Stored.Store(0)
@@ -153,7 +153,7 @@ func (r *run) mark(name, value string) {
 	r.spec.Metadata[name] = value
 }
 
-// markUnframed notes a copy whose end could not be told from a lost connection.
+// markUnframed notes a copy that may end early: a lost connection looks like its end.
 func (r *run) markUnframed(src *origin.Body) {
 	if !src.Framed() {
 		r.result.Unverified = true

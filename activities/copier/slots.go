@@ -47,14 +47,20 @@ func (t *turn) hold(undo func()) { t.undo = append(t.undo, undo) }
 // acquireSlot waits for the part's turn and for memory. Parts acquire slots in order, so that the
 // first parts never wait for memory that later parts hold. The caller must call done in any case.
 func (u *upload) acquireSlot(ctx context.Context, slots *semaphore.Weighted, n int64) (*turn, error) {
-	r, t := u.run, &turn{}
-	r.job.Counters.Waiting.Add(1)
-	defer r.job.Counters.Waiting.Add(-1)
+	return u.wait(ctx, slots, func(t *turn) error { return u.acquireMemory(ctx, t, n) })
+}
+
+// wait waits for the part's turn, and then for all else that it needs. Meanwhile the copy counts as
+// waiting.
+func (u *upload) wait(ctx context.Context, slots *semaphore.Weighted, acquire func(*turn) error) (*turn, error) {
+	t, waiting := &turn{}, &u.run.job.Counters.Waiting
+	waiting.Add(1)
+	defer waiting.Add(-1)
 	if err := slots.Acquire(ctx, 1); err != nil {
 		return t, err
 	}
 	t.hold(func() { slots.Release(1) })
-	return t, u.acquireMemory(ctx, t, n)
+	return t, acquire(t)
 }
 
 func (u *upload) acquireMemory(ctx context.Context, t *turn, n int64) (err error) {
@@ -71,31 +77,26 @@ func (u *upload) acquireMemory(ctx context.Context, t *turn, n int64) (err error
 	return err
 }
 
-// acquireRange is acquireSlot for a range. It waits for the part's connection first, so that a part
-// whose host is at its limit holds no memory.
+// acquireRange is acquireSlot for a range. It waits for the part's connection first. A part thus holds
+// no memory while its host is at its limit.
 //
 // It never waits for memory while it holds a connection. A part that was refused waits for a
 // connection while it holds memory, and the two waits would be a deadlock. If there is no memory at
 // once, acquireRange gives the connection back and waits for memory. The part waits for a connection
 // later.
 func (u *upload) acquireRange(ctx context.Context, slots *semaphore.Weighted, n int64) (*turn, error) {
-	r, t := u.run, &turn{}
-	r.job.Counters.Waiting.Add(1)
-	defer r.job.Counters.Waiting.Add(-1)
-	if err := slots.Acquire(ctx, 1); err != nil {
-		return t, err
-	}
-	t.hold(func() { slots.Release(1) })
-	place, err := r.copier.Source.Reserve(ctx, r.job.URL, r.meta)
-	if err != nil {
-		return t, err
-	}
-	if u.tryMemory(t, n) {
-		t.place = place
-		return t, nil
-	}
-	place.Release()
-	return t, u.acquireMemory(ctx, t, n)
+	return u.wait(ctx, slots, func(t *turn) error {
+		place, err := u.run.copier.Source.Reserve(ctx, u.run.job.URL, u.run.meta)
+		if err != nil {
+			return err
+		}
+		if u.tryMemory(t, n) {
+			t.place = place
+			return nil
+		}
+		place.Release()
+		return u.acquireMemory(ctx, t, n)
+	})
 }
 
 // tryMemory is acquireMemory without a wait. It returns false if there would be one.

@@ -22,7 +22,7 @@ type stream struct {
 	cut     context.CancelCauseFunc
 }
 
-// openStream opens the object by a plain GET, whose response describes it.
+// openStream opens the object by a plain GET. The response describes it.
 func (r *run) openStream(ctx context.Context) (*stream, error) {
 	reading, cut := context.WithCancelCause(ctx)
 	src, err := r.open(reading, func(ctx context.Context) (*origin.Body, error) {
