@@ -63,7 +63,7 @@ type Worker struct {
 	opts   Options
 	ready  atomic.Bool
 	// temporal and receives are the worker's dependencies.
-	temporal, receives *link
+	temporal, receives *dependency
 }
 
 // New returns a worker that does nothing until [Worker.Run].
@@ -71,8 +71,8 @@ func New(c client.Client, o Options) *Worker {
 	patience := misses * o.CheckEvery
 	return &Worker{
 		client: c, opts: o,
-		temporal: newLink("Temporal does not answer", patience, o.Metrics.lastSuccess.WithLabelValues("temporal")),
-		receives: newLink("no message can be received from SQS", patience, o.Metrics.lastSuccess.WithLabelValues("sqs")),
+		temporal: newDependency("Temporal does not answer", patience, o.Metrics.lastSuccess.WithLabelValues("temporal")),
+		receives: newDependency("no message can be received from SQS", patience, o.Metrics.lastSuccess.WithLabelValues("sqs")),
 	}
 }
 

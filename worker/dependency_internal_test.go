@@ -17,7 +17,7 @@ type gaugeDouble struct {
 
 func (g *gaugeDouble) SetToCurrentTime() { g.set = true }
 
-func TestLink(t *testing.T) {
+func TestDependency(t *testing.T) {
 	start := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	type call struct {
 		at   time.Duration
@@ -38,7 +38,7 @@ func TestLink(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := &gaugeDouble{}
-			l := newLink("no answer", misses*15*time.Second, g)
+			l := newDependency("no answer", misses*15*time.Second, g)
 			answered := false
 			for _, c := range tc.calls {
 				var err error
