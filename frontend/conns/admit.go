@@ -13,7 +13,7 @@ const batch = 64
 // admit guards a connection, or returns nil if there is no room for it.
 func (g *Guard) admit(tcp *net.TCPConn) *conn {
 	c := &conn{TCPConn: tcp, guard: g, client: clientOf(tcp.RemoteAddr())}
-	c.since.Store(-g.now.Load())
+	c.since.Store(-int64(g.now()))
 	c.fd = setUp(tcp, g.options.Timeout)
 	g.mu.Lock()
 	victims, reason, ok := g.makeRoom(c.client)
@@ -100,9 +100,9 @@ func (g *Guard) evictAny() []*conn {
 // isBusy reports whether a client had no idle connection earlier in this tick. Such a client is
 // refused without another scan of its connections.
 func (g *Guard) isBusy(client clientKey) bool {
-	if now := g.now.Load(); g.busyAt != now {
+	if tick := g.ticks.Load(); g.busyAt != tick {
 		clear(g.busy)
-		g.busyAt = now
+		g.busyAt = tick
 	}
 	_, busy := g.busy[client]
 	return busy

@@ -15,8 +15,8 @@ type conn struct {
 	client clientKey
 	fd     int // For poll only. It is valid until the guard forgets the connection.
 
-	// since is the start of the running request, in ticks. For an idle connection it is the start
-	// of the idle time, as a negative tick.
+	// since is the start of the running request, in nanoseconds of the guard's clock. For an idle
+	// connection it is the start of the idle time, as a negative number.
 	since atomic.Int64
 }
 
@@ -37,9 +37,9 @@ func changed(nc net.Conn, state http.ConnState) {
 	}
 	switch state {
 	case http.StateActive:
-		c.since.Store(c.guard.now.Load())
+		c.since.Store(int64(c.guard.now()))
 	case http.StateIdle:
-		c.since.Store(-c.guard.now.Load())
+		c.since.Store(-int64(c.guard.now()))
 	default: // A new connection is idle from the start, and Close forgets it.
 	}
 }
@@ -47,7 +47,7 @@ func changed(nc net.Conn, state http.ConnState) {
 // Progress restarts the time that the request of ctx may take; see [Options].Longest.
 func Progress(ctx context.Context) {
 	if c, ok := ctx.Value(connKey{}).(*conn); ok {
-		c.since.Store(c.guard.now.Load())
+		c.since.Store(int64(c.guard.now()))
 	}
 }
 

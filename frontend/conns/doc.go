@@ -14,9 +14,13 @@
 //   - A request that runs for longer than Longest, without [Progress], loses its connection.
 //   - [Watch] tells a waiting request within about a quarter of a second that its client closed or
 //     reset the connection. Bytes that the client sent before do not hide that.
-//   - A request costs two stores of a number. Deadlines and options are set once for a connection.
+//   - A request costs two readings of the clock. Deadlines and options are set once for a
+//     connection.
 //
 // # Decisions
+//
+// 2026-11-25: idle times are nanoseconds. With ticks of 250 ms many times were equal, and a burst
+// closed new connections before their first request.
 //
 // 2026-11-25: the kernel counts the time without progress (TCP_USER_TIMEOUT, TCP keep-alive), per
 // connection. A write deadline of net/http costs each hit 3 %. Longest is for clients that read a

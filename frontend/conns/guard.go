@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// tick is how often waiting connections are polled. The clock of a guard counts ticks.
+// tick is how often waiting connections are polled.
 const tick = 250 * time.Millisecond
 
 // Options configures a [Guard].
@@ -31,29 +31,32 @@ type Options struct {
 type Guard struct {
 	options Options
 	metrics metrics
-	now     atomic.Int64 // In ticks, from 1.
+	start   time.Time
+	ticks   atomic.Int64 // Since start.
 
 	mu      sync.Mutex
 	clients map[clientKey]map[*conn]struct{}
 	open    int
 	watched map[*conn]context.CancelFunc
 	busy    map[clientKey]struct{} // See isBusy.
-	busyAt  int64                  // The tick of busy.
+	busyAt  int64                  // The tick that busy belongs to.
 }
 
 // New returns a guard. It does no I/O.
 func New(o Options) *Guard {
 	o.Max, o.MaxPerClient = fit(o.Max, o.MaxPerClient, maxFiles())
-	g := &Guard{
+	return &Guard{
 		options: o,
+		start:   time.Now(),
 		metrics: newMetrics(o.Registry),
 		clients: map[clientKey]map[*conn]struct{}{},
 		busy:    map[clientKey]struct{}{},
 		watched: map[*conn]context.CancelFunc{},
 	}
-	g.now.Store(1)
-	return g
 }
+
+// now returns the time since the start of the guard. It is never zero, so that its sign is free.
+func (g *Guard) now() time.Duration { return time.Since(g.start) + 1 }
 
 // fit returns the limits for a process that may open that number of files. An eighth of them, and
 // at least 64, are for everything except clients. If fit lowers the limits, one client keeps at
@@ -85,7 +88,7 @@ func (g *Guard) Serve(srv *http.Server, l net.Listener) error {
 	return srv.Serve(listener{l, g})
 }
 
-// run advances the clock, polls waiting connections, and cuts requests that take too long.
+// run counts ticks, polls waiting connections, and cuts requests that take too long.
 func (g *Guard) run(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -96,21 +99,21 @@ func (g *Guard) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		now := g.now.Add(1)
+		ticks := g.ticks.Add(1)
 		g.cancelGone(&poll)
-		if g.options.Longest > 0 && now%8 == 0 {
-			g.cutSlow(now - int64(g.options.Longest/tick))
+		if g.options.Longest > 0 && ticks%8 == 0 {
+			g.cutSlow(g.now() - g.options.Longest)
 		}
 	}
 }
 
-// cutSlow closes the connections with a request that started before a tick.
-func (g *Guard) cutSlow(before int64) {
+// cutSlow closes the connections with a request that started before that time.
+func (g *Guard) cutSlow(before time.Duration) {
 	var slow []*conn
 	g.mu.Lock()
 	for _, conns := range g.clients {
 		for c := range conns {
-			if since := c.since.Load(); since > 0 && since < before {
+			if since := c.since.Load(); since > 0 && since < int64(before) {
 				slow = append(slow, c)
 			}
 		}

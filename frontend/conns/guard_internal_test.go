@@ -1,6 +1,7 @@
 package conns
 
 import (
+	"bufio"
 	"io"
 	"math"
 	"net"
@@ -139,6 +140,34 @@ func TestGuardForgets(t *testing.T) {
 	defer s.mu.Unlock()
 	require.Empty(t, s.clients)
 	require.Empty(t, s.watched)
+}
+
+// Connections of one moment make room in the order in which they became idle. A connection that was
+// just accepted stays.
+func TestLongestIdleMakesRoom(t *testing.T) {
+	const limit = 8
+	s := serve(t, Options{Max: limit}, func(http.ResponseWriter, *http.Request) {})
+	var clients []net.Conn
+	for range 4 * limit {
+		c := s.dial(t)
+		require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+		_, err := http.ReadResponse(bufio.NewReader(c), nil)
+		require.NoError(t, err, "a new connection made room")
+		served := (<-s.conns).(*conn)
+		require.Eventually(t, func() bool { return served.since.Load() < 0 }, 10*time.Second, time.Millisecond)
+		clients = append(clients, c)
+	}
+	for i, c := range clients {
+		if i < len(clients)-limit {
+			_, err := io.ReadAll(c)
+			require.NoError(t, err, "connection %d is open", i)
+			continue
+		}
+		_, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+		_, err = http.ReadResponse(bufio.NewReader(c), nil)
+		require.NoError(t, err, "connection %d is closed", i)
+	}
 }
 
 func TestStateOfAConnectionAllocatesNothing(t *testing.T) {
