@@ -265,9 +265,10 @@ func TestPartsThatWaitForTheirHostHoldNoMemory(t *testing.T) {
 	const count = 4
 	r := inMemory(t, count*partSize)
 	r.connect(t, 1)
-	stuck := make(chan struct{})
+	arrived, stuck := make(chan struct{}), make(chan struct{})
 	r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
 		if n == 1 {
+			close(arrived)
 			<-stuck
 		}
 		r.source.serveWhole(w, req)
@@ -281,6 +282,7 @@ func TestPartsThatWaitForTheirHostHoldNoMemory(t *testing.T) {
 			errs <- err
 		}()
 	}
+	<-arrived
 	require.Eventually(t, func() bool {
 		return waiting[0].Counters.Waiting.Load() > 0 && waiting[1].Counters.Waiting.Load() > 0
 	}, 10*time.Second, time.Millisecond, "both copies wait for the host")
