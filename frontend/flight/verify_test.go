@@ -353,7 +353,7 @@ func TestServedNeverBlocks(t *testing.T) {
 		}
 		v.Served(targets[i], e, time.Now())
 	}
-	require.Less(t, time.Since(start), time.Second, "it waits for a HEAD")
+	require.Less(t, time.Since(start), 10*time.Second, "it waits for a HEAD")
 	require.Eventually(t, func() bool { return v.cache.claims.Load() == 2 }, 5*time.Second, time.Millisecond)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		for _, target := range targets[1000:] {

@@ -122,7 +122,7 @@ func TestBusyLargeObjectsDoNotDelayFirstRequests(t *testing.T) {
 		body, err := client.First(ctx, url)
 		require.NoError(t, err)
 		requireBody(t, body, err, content, "")
-		assert.Less(t, time.Since(started), time.Second)
+		assert.Less(t, time.Since(started), 10*time.Second)
 	}
 	assert.EqualValues(t, limit, ranges.Load(), "the last range waits")
 	assert.Zero(t, served.Load(), "all ranges are in flight")

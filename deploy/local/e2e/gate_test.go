@@ -69,7 +69,7 @@ func TestGateOnTheBacklog(t *testing.T) {
 		a := request(object, "")
 		require.Equal(t, object, a.location)
 		require.Equal(t, limited, a.body.Msg)
-		require.Less(t, a.took, time.Second)
+		require.Less(t, a.took, 10*time.Second, "the answer is not at once")
 	}
 	require.InDelta(t, 5, metricAt(t, "cloud_mirror_limited_requests_total", "http://"+frontEnd.admin)-before, 0)
 	requireCopy(t, s, west, request(cached, ""))
