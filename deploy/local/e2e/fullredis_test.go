@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -44,6 +45,7 @@ func TestRedisRefusesWrites(t *testing.T) {
 		_ = r.Do(background(t), "CONFIG", "SET", "maxmemory", 0).Err()
 	})
 	var fresh []string
+	var requested atomic.Int64
 	for _, way := range []struct {
 		reply   string
 		actions [][]any // At no time between both ways does redis accept writes.
@@ -68,7 +70,10 @@ func TestRedisRefusesWrites(t *testing.T) {
 				for range 10 {
 					clients.Go(func() {
 						for range 3 {
-							_, _ = get(p, s.object(), "?max_wait=0") // Cold: each is refused a lease.
+							a, err := get(p, s.object(), "?max_wait=0") // Cold: each is refused a lease.
+							if err == nil && a.body.Msg == "Cached copy did not show up in 0s" {
+								requested.Add(1)
+							}
 						}
 					})
 					clients.Go(func() {
@@ -93,6 +98,9 @@ func TestRedisRefusesWrites(t *testing.T) {
 		})
 	}
 	require.Len(t, fresh, 2)
+	require.Positive(t, requested.Load())
+	copies := 1 + len(fresh) + int(requested.Load())
+	eventually(t, func() bool { return s.count(http.MethodGet) >= copies }, "no work is left to the next test")
 	for _, object := range fresh { // UpdateCache gives up, and the workflow ends.
 		waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 	}

@@ -23,12 +23,16 @@ func TestGateOnTheBacklog(t *testing.T) {
 	requireCopy(t, s, west, ask(t, west, cached, ""))
 	r := redis.NewClient(&redis.Options{Addr: sys.RedisAddr()})
 	defer r.Close()
+	key := "cm:backlog:{pools}:s3_" + west
 	awaitEmpty := func() {
-		eventually(t, func() bool {
-			var backlog struct{ Tasks int }
-			text, err := r.Get(t.Context(), "cm:backlog:{pools}:s3_"+west).Result()
-			return err == nil && json.Unmarshal([]byte(text), &backlog) == nil && backlog.Tasks < tooMany/2
-		}, "the copies of earlier tests are made")
+		for range 2 { // The first value can have been measured before the deletion.
+			require.NoError(t, r.Del(t.Context(), key).Err())
+			eventually(t, func() bool {
+				var backlog struct{ Tasks int }
+				text, err := r.Get(t.Context(), key).Result()
+				return err == nil && json.Unmarshal([]byte(text), &backlog) == nil && backlog.Tasks < tooMany/2
+			}, "the copies of earlier tests are made")
+		}
 	}
 	awaitEmpty()
 	for _, w := range workers() {
