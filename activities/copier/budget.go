@@ -36,6 +36,9 @@ const (
 //   - Once such a copy has waited for 250 ms, loans are taken back, and for 5 s none is given.
 //   - The youngest copy of the host that holds most gives back first. Copies that would restart, such
 //     as streams, give back only if no host has other loans.
+//   - A host with one hold keeps it, even if it is larger than the share. Otherwise hosts would take
+//     each other's only part before it is stored. [Copier.StallTimeout] bounds such a hold: it ends the
+//     part of a source below [Copier.MinRate].
 //
 // So one host alone has the whole budget. Copies of one host are served in their order. Nil is a
 // budget without a limit.
@@ -317,13 +320,13 @@ func (b *Budget) needed(w *waiter) (sum int64) {
 }
 
 // youngestBeyond returns the youngest copy's hold of the host that is furthest beyond its share, or
-// nil. Copies that would restart come last. b.mu is held.
+// nil. A host with one hold keeps it. Copies that would restart come last. b.mu is held.
 func (b *Budget) youngestBeyond() *Hold {
 	for _, restarts := range []bool{false, true} {
 		var most int64
 		var youngest *Hold
 		for _, g := range b.hosts {
-			if beyond := g.used - g.recalled - b.share; beyond > most {
+			if beyond := g.used - g.recalled - b.share; beyond > most && g.kept() > 1 {
 				if h := g.youngest(restarts); h != nil {
 					most, youngest = beyond, h
 				}
@@ -334,6 +337,16 @@ func (b *Budget) youngestBeyond() *Hold {
 		}
 	}
 	return nil
+}
+
+// kept counts the holds that no copy was told to give back.
+func (g *guest) kept() (n int) {
+	for _, h := range g.holds {
+		if !h.recalled {
+			n++
+		}
+	}
+	return n
 }
 
 func (g *guest) youngest(restarts bool) (youngest *Hold) {

@@ -211,6 +211,35 @@ func TestNoLoansAfterATakeBack(t *testing.T) {
 	})
 }
 
+// TestHostKeepsItsLastHold has each hold be larger than a share. A host that gave back its only one
+// could never end a copy.
+func TestHostKeepsItsLastHold(t *testing.T) {
+	withBudget(t, func(t *testing.T, b *takers) {
+		held := []*taker{b.take(t, "a", 4, false), b.take(t, "b", 4, false)}
+		late := b.take(t, "c", 4, false)
+		<-time.After(time.Minute)
+		require.Zero(t, told(held))
+		again := b.take(t, "a", 4, false)
+		held[0].hold.Release()
+		require.True(t, late.ended(), "c goes before the next copy of a")
+		require.False(t, again.ended())
+		releaseAll(slices.Concat(held, []*taker{late, again}))
+	})
+}
+
+// TestHostGivesBackAllButItsLastHold is the positive control: a host with two such holds gives back
+// one.
+func TestHostGivesBackAllButItsLastHold(t *testing.T) {
+	withBudget(t, func(t *testing.T, b *takers) {
+		held := []*taker{b.take(t, "a", 4, false), b.take(t, "a", 4, false)}
+		late := []*taker{b.take(t, "b", 4, false), b.take(t, "c", 4, false)}
+		<-time.After(time.Minute)
+		require.Equal(t, 1, told(held))
+		require.True(t, held[1].toldToEnd.Load(), "the youngest copy")
+		releaseAll(slices.Concat(held, late))
+	})
+}
+
 func TestNoHostFallsBelowItsShare(t *testing.T) {
 	withBudget(t, func(t *testing.T, b *takers) {
 		var all []*taker
