@@ -16,13 +16,16 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// timeline is a run with three activities of a minute each, and its signals. HeadSource finds the
-// copy that an earlier round has published.
+// timeline is a run with activities of a minute each, and its signals. HeadSource finds the copy that
+// an earlier round has published.
 type timeline struct {
 	*run
 	heads, copies int
 	generation    int64 // Of the object in the cache
 	stored        bool
+	large         bool   // A HeadSource of an earlier build described a large object
+	failures      int    // The number of StreamCopy calls that fail, before others succeed
+	class         string // The error class among the search attributes
 }
 
 func newTimeline(t *testing.T) *timeline {
@@ -32,6 +35,9 @@ func newTimeline(t *testing.T) *timeline {
 		func(context.Context, activities.HeadSourceInput) (activities.HeadSourceResult, error) {
 			l.heads++
 			out := head()
+			if l.large {
+				out = described(100 << 20)
+			}
 			if out.Generation = l.generation; l.stored {
 				out.Stored = &activities.Copy{Size: 5}
 			}
@@ -39,10 +45,12 @@ func newTimeline(t *testing.T) *timeline {
 		}).After(time.Minute)
 	l.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
-			l.copies++
+			if l.copies++; l.copies <= l.failures {
+				return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
+			}
 			return activities.StreamCopyResult{Copy: activities.Copy{Size: in.Generation}}, nil
 		}).After(time.Minute)
-	l.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(nil)
+	l.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(nil).After(time.Minute)
 	l.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.UpdateCacheInput) error {
 			l.updates = append(l.updates, in)
@@ -52,6 +60,9 @@ func newTimeline(t *testing.T) *timeline {
 			l.stored = in.Copy != nil
 			return nil
 		}).After(time.Minute)
+	l.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+		l.class, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(workflows.ErrorClassAttribute())
+	})
 	return l
 }
 
@@ -202,35 +213,21 @@ func TestCancelledRunStaysCancelled(t *testing.T) {
 	}
 }
 
-// failFirst has the first StreamCopy fail, and counts all.
-func (r *run) failFirst(made *int) {
-	r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
-		func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
-			if *made++; *made == 1 {
-				return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
-			}
-			return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
-		}).After(time.Minute)
-}
-
 // TestRequestAfterAFailure copies the object again only if the request came after the failure was
 // recorded.
 func TestRequestAfterAFailure(t *testing.T) {
 	for minutes, copies := range map[float64]int{1.5: 1, 2.5: 2} {
 		l := newTimeline(t)
-		r := newRun(t)
-		l.run = r
-		r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil).After(time.Minute)
-		made := 0
-		r.failFirst(&made)
-		r.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(nil).After(time.Minute)
+		l.failures = 1
 		l.at(minutes, l.request)
-		r.ExecuteWorkflow(workflows.CopyObject, input())
-		require.Equal(t, copies, made, minutes)
+		l.ExecuteWorkflow(workflows.CopyObject, input())
+		require.Equal(t, copies, l.copies, minutes)
 		if copies == 1 {
-			r.requireFailed(t, "BadHTTPStatus")
+			l.requireFailed(t, "BadHTTPStatus")
+			require.Equal(t, "BadHTTPStatus", l.class)
 		} else {
-			require.True(t, r.result(t).Published)
+			require.True(t, l.result(t).Published)
+			require.Empty(t, l.class)
 		}
 	}
 }
@@ -246,28 +243,14 @@ func TestFailureOfAPurgedCopy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newTimeline(t)
-			r := newRun(t)
-			l.run = r
-			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(
-				func(context.Context, activities.HeadSourceInput) (activities.HeadSourceResult, error) {
-					l.heads++
-					out := described(100 << 20)
-					out.Generation = l.generation
-					return out, nil
-				}).After(time.Minute)
-			r.failFirst(new(int))
-			r.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(nil).After(time.Minute)
-			r.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(
-				func(_ context.Context, in activities.UpdateCacheInput) error {
-					r.updates = append(r.updates, in)
-					return nil
-				}).After(time.Minute)
+			l.large, l.failures = true, 1
 			l.at(at[0], l.purge(4))
 			l.at(at[1], l.request)
-			r.ExecuteWorkflow(workflows.CopyObject, input())
-			require.True(t, r.result(t).Published)
+			l.ExecuteWorkflow(workflows.CopyObject, input())
+			require.True(t, l.result(t).Published)
 			require.Equal(t, 2, l.heads)
-			for _, u := range r.updates {
+			require.Empty(t, l.class)
+			for _, u := range l.updates {
 				if u.Failure != nil && u.Failure.Class != activities.ClassPurged {
 					require.True(t, u.Known)
 					require.Less(t, u.Generation, int64(4), "the cache would store a failure of the purged copy")
