@@ -48,7 +48,7 @@ func changed(err error) bool {
 }
 
 // maxRounds is the limit of copies in one run, which bounds its history. The next run makes the
-// next copy.
+// next copy. A cancelled run has no next one, since that would not be cancelled.
 const maxRounds = 20
 
 // copyObject is one run of the workflow.
@@ -77,7 +77,8 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 		if c.drain(ctx); !c.requested {
 			return result, err
 		}
-		if rounds == maxRounds {
+		if rounds >= maxRounds && ctx.Err() == nil {
+			c.classify(ctx, "") // The next run inherits the search attributes
 			return result, workflow.NewContinueAsNewError(ctx, CopyObject, c.in)
 		}
 	}

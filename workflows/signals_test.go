@@ -273,6 +273,39 @@ func TestRunThatIsRequestedForEver(t *testing.T) {
 	require.Equal(t, 20, l.heads)
 }
 
+// TestNextRunHasNoErrorClass has every copy of a run fail. The next run inherits the search attributes,
+// and may succeed.
+func TestNextRunHasNoErrorClass(t *testing.T) {
+	l := requestedInEachRound(t)
+	l.ExecuteWorkflow(workflows.CopyObject, input())
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, l.GetWorkflowError(), &next)
+	require.Equal(t, 20, l.copies)
+	require.Empty(t, l.class)
+}
+
+// TestCancelledRunStartsNoNextRun cancels the last round of a run. A next run would not be cancelled.
+func TestCancelledRunStartsNoNextRun(t *testing.T) {
+	l := requestedInEachRound(t)
+	l.at(59.6, l.CancelWorkflow)
+	l.ExecuteWorkflow(workflows.CopyObject, input())
+	require.True(t, temporal.IsCanceledError(l.GetWorkflowError()), "%v", l.GetWorkflowError())
+	require.Equal(t, 20, l.copies)
+	require.Equal(t, activities.ClassCancelled, l.updates[len(l.updates)-1].Failure.Class)
+}
+
+// requestedInEachRound returns a run of failing rounds of three minutes. In each, a request arrives
+// while the failure is recorded.
+func requestedInEachRound(t *testing.T) *timeline {
+	t.Helper()
+	l := newTimeline(t)
+	l.failures = 100
+	for i := range 20 {
+		l.at(2.5+3*float64(i), l.request)
+	}
+	return l
+}
+
 // TestPriorityIsRaised has a client request a low-priority copy. Only a queued activity is
 // scheduled again.
 func TestPriorityIsRaised(t *testing.T) {
