@@ -156,6 +156,7 @@ func TestLostWorkersUseUpAttempts(t *testing.T) {
 			var f activities.Failure
 			require.NoError(t, app.Details(&f))
 			require.Equal(t, activities.ClassInternal, f.Class)
+			require.Equal(t, "no attempt is left, and the worker of the last one was lost", f.Text)
 			require.True(t, f.Exhausted)
 			require.False(t, f.Permanent)
 			require.Zero(t, a.origin.requests.Load())

@@ -68,6 +68,9 @@ var (
 // errHeartbeat marks the error of an attempt that the SDK cancelled at a heartbeat.
 var errHeartbeat = errors.New("a heartbeat ended the attempt, and another attempt will resume")
 
+// errLost is the error of a series whose last attempt ended without a report.
+var errLost = errors.New("no attempt is left, and the worker of the last one was lost")
+
 // errStorage and errCache mark the side that an error came from.
 var (
 	errStorage = errors.New("storage")

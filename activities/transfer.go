@@ -83,7 +83,7 @@ func (t *transfer) describe(ctx context.Context, m origin.Meta) {
 }
 
 // watch returns a context for the copy, and a function that ends the watch. The context's cause is
-// a stall, a purge or a handover if that is why it was cancelled.
+// a stall, a slow source, a purge or a handover if that is why it was cancelled.
 func (t *transfer) watch(ctx context.Context) (context.Context, func()) {
 	// A heartbeat has the activity's context. The end of the copy would cut a call that has the
 	// copy's, and the SDK cancels an activity whose heartbeat fails: the copy's error would be
@@ -228,9 +228,6 @@ func (t *transfer) handBack(ctx context.Context, f Failure, p Progress) error {
 	activity.RecordHeartbeat(ctx, p)
 	return f.toTemporal(false, p)
 }
-
-// errLost is the error of a series of attempts that ended without a report.
-var errLost = errors.New("the workers of all attempts were lost")
 
 // pause tells the front ends when the next attempt is, so that no client waits for it in vain. A
 // failure to do so is no failure of the copy.
