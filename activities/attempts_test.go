@@ -86,6 +86,8 @@ func TestWaitingUsesUpNoAttempt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAttempts(t)
+			row := activities.FailureRow{Class: string(origin.ClassTruncated), Count: 3, Since: a.Now()}
+			a.last = &activities.Progress{Row: row}
 			for n := int32(1); n <= waits; n++ {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				a.number(ctx).attempt = n
@@ -94,7 +96,7 @@ func TestWaitingUsesUpNoAttempt(t *testing.T) {
 				require.Equal(t, tc.class, f.Class)
 				require.False(t, final, "attempt %d", n)
 				require.Equal(t, n, a.last.Free)
-				require.Zero(t, a.last.Row)
+				require.Equal(t, row, a.last.Row)
 				require.Positive(t, delay, "the policy's delay grows with each attempt")
 				require.LessOrEqual(t, delay, 30*time.Second)
 				if tc.counted {

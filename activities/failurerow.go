@@ -44,13 +44,9 @@ const (
 	maxRetryAfter = 10 * time.Second
 )
 
-// next returns the row after another failure. A copy that was handed over, or that waited for its
-// turn in vain, did not fail.
-func (r FailureRow) next(f Failure, done int64, now time.Time) FailureRow {
-	class := f.Class
+// next returns the row after another failure.
+func (r FailureRow) next(class string, done int64, now time.Time) FailureRow {
 	switch {
-	case f.free():
-		return r
 	case r.Count == 0 || done > r.Done:
 		return FailureRow{Class: class, Count: 1, Since: now, Done: done}
 	case class != r.Class:

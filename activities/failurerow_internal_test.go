@@ -37,14 +37,9 @@ func TestNextRow(t *testing.T) {
 		"more stored":             {FailureRow{truncated, 3, before, 7}, truncated, 8, FailureRow{truncated, 1, now, 8}},
 		"more stored, another":    {FailureRow{truncated, 3, before, 7}, unreachable, 8, FailureRow{unreachable, 1, now, 8}},
 		"less stored":             {FailureRow{truncated, 3, before, 7}, truncated, 0, FailureRow{truncated, 4, before, 7}},
-		"handover":                {FailureRow{truncated, 3, before, 7}, ClassHandover, 7, FailureRow{truncated, 3, before, 7}},
-		"handover, more stored":   {FailureRow{truncated, 3, before, 7}, ClassHandover, 9, FailureRow{truncated, 3, before, 7}},
-		"handover first":          {FailureRow{}, ClassHandover, 9, FailureRow{}},
-		"waits for its turn":      {FailureRow{truncated, 3, before, 7}, ClassTurn, 7, FailureRow{truncated, 3, before, 7}},
-		"busy":                    {FailureRow{truncated, 3, before, 7}, string(origin.ClassBusy), 7, FailureRow{truncated, 3, before, 7}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := tc.row.next(Failure{Class: tc.class}, tc.done, now)
+			got := tc.row.next(tc.class, tc.done, now)
 			require.Equal(t, tc.want, got)
 
 			data, err := json.Marshal(Progress{Row: got})

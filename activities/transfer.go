@@ -198,7 +198,7 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 	if f.free() {
 		return t.handBack(ctx, f, p)
 	}
-	p.Row = t.last.Row.next(f, p.Done, t.a.Now())
+	p.Row = t.last.Row.next(f.Class, p.Done, t.a.Now())
 	f.Repeats = p.Row.Count > 1 || f.Class == ClassTooSlow
 	activity.RecordHeartbeat(ctx, p)
 	attempts := t.failed(ctx) + 1
