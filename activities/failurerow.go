@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -22,15 +21,7 @@ type FailureRow struct {
 	Done int64 `json:"done,omitempty"`
 }
 
-// MaxAttempts is how many attempts of one StreamCopy may fail. Its retry policy has no limit, because
-// the server counts every attempt, also those that only waited for their turn.
-const MaxAttempts = 8
-
 const (
-	// firstPause and longestPause bound the pause of a copy that waits for its turn. The pause doubles
-	// with each such attempt.
-	firstPause   = time.Second
-	longestPause = 30 * time.Second
 	// maxShape is how often a copy may fail because of how the source answers. That does not change
 	// by itself. A response may be damaged on its way, but hardly twice. The same is true of an
 	// object on its way to the bucket.
@@ -106,29 +97,4 @@ func (f Failure) ofSource() bool {
 		return true
 	}
 	return f.ofShape()
-}
-
-// turnPause returns the pause before the next attempt of a copy that waits for its turn, after a
-// number of attempts that used up none. Half of it is random, so that copies don't return together.
-func turnPause(free int32) time.Duration {
-	pause := firstPause
-	for ; free > 1 && pause < longestPause; free-- {
-		pause *= 2
-	}
-	pause = min(pause, longestPause)
-	return pause/2 + rand.N(pause/2) //nolint:gosec // it hides nothing
-}
-
-// retryPause returns the pause before the next attempt of a copy that failed, by the number of
-// attempts that failed. It is that of the retry policies in package workflows: the server doubles it
-// with every attempt, also with those that used up none.
-func retryPause(failed int32, first bool) time.Duration {
-	pause, longest := time.Second, time.Minute
-	if first {
-		pause, longest = pause/2, longest/2
-	}
-	for ; failed > 1 && pause < longest; failed-- {
-		pause *= 2
-	}
-	return min(pause, longest)
 }

@@ -155,18 +155,3 @@ func TestRecalledCopyLosesBytes(t *testing.T) {
 		})
 	}
 }
-
-func TestPauses(t *testing.T) {
-	for free, most := range map[int32]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 6: 30 * time.Second, 1000: 30 * time.Second} {
-		for range 100 {
-			pause := turnPause(free)
-			require.GreaterOrEqual(t, pause, most/2)
-			require.Less(t, pause, most)
-		}
-	}
-	require.Equal(t, 500*time.Millisecond, retryPause(1, true))
-	require.Equal(t, 8*time.Second, retryPause(5, true))
-	require.Equal(t, 30*time.Second, retryPause(100, true))
-	require.Equal(t, time.Second, retryPause(1, false))
-	require.Equal(t, time.Minute, retryPause(100, false))
-}

@@ -208,7 +208,7 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 		t.pause(ctx, f)
 	}
 	if !final && !f.Exhausted && p.Free > 0 {
-		f.RetryAfter = max(f.RetryAfter, retryPause(attempts, t.in.First))
+		f.RetryAfter = max(f.RetryAfter, RetryPauses(t.in.First).after(attempts))
 	}
 	return f.toTemporal(final || f.Exhausted, p)
 }

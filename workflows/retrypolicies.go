@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
 )
 
 // HeadSourcePolicy is brief: without redis and without the bucket, HeadSource succeeds as well.
@@ -16,17 +18,17 @@ func HeadSourcePolicy() *temporal.RetryPolicy {
 // An attempt that was handed over, or that waited for its turn, is no failure, but the server
 // counts it.
 func FirstCopyPolicy() *temporal.RetryPolicy {
-	return doubling(500*time.Millisecond, 30*time.Second, unlimited)
+	return retried(activities.RetryPauses(true))
 }
 
 // StreamCopyPolicy is for large objects. It retries for longer, because a started copy is worth
 // more. The activity ends the series, as with FirstCopyPolicy.
 func StreamCopyPolicy() *temporal.RetryPolicy {
-	return doubling(time.Second, time.Minute, unlimited)
+	return retried(activities.RetryPauses(false))
 }
 
-// unlimited is Temporal's value for no limit of attempts.
-const unlimited = 0
+// retried returns a policy without a limit of attempts, for which Temporal's value is 0.
+func retried(p activities.Pauses) *temporal.RetryPolicy { return doubling(p.First, p.Longest, 0) }
 
 // AbortUploadPolicy is brief, since clients wait until the failure is recorded. A sweep frees the
 // rest later.
