@@ -78,7 +78,7 @@ func (u *upload) acquireMemory(ctx context.Context, t *turn, n int64) (err error
 }
 
 // acquireRange is acquireSlot for a range. It waits for the part's connection first. A part thus holds
-// no memory while its host is at its limit.
+// no memory while its host is at its limit, with the exceptions of [origin.Place].
 //
 // It never waits for memory while it holds a connection. A part that was refused waits for a
 // connection while it holds memory, and the two waits would be a deadlock. If there is no memory at

@@ -24,8 +24,8 @@ type Hop struct {
 // any signature in it, from host to host.
 //
 // It returns the first response that is not a redirect, of any status, and all hops including the
-// last. Each request takes a slot of the budget at its host. The caller closes the body, which
-// releases the slot.
+// last. Each request takes a slot of the budget at its host, unless the hop before it had the same
+// host: then it takes over that slot. The caller closes the body, which releases the slot.
 func (c *Client) follow(
 	ctx context.Context, canonical string, header http.Header, b budget,
 ) (*http.Response, []Hop, error) {
@@ -33,20 +33,23 @@ func (c *Client) follow(
 		return nil, nil, err
 	}
 	var hops []Hop
+	var last *slot // Of the hop before
+	defer func() { last.release() }()
 	seen := map[string]bool{}
 	for at := canonical; ; {
 		seen[at] = true
-		resp, err := c.send(ctx, at, header, b)
+		resp, err := c.send(ctx, at, header, b, last)
 		if err != nil {
 			return nil, nil, err
 		}
+		last = nil // The response has it, or it was released
 		host := resp.Request.URL.Host
 		hops = append(hops, Hop{Host: host, Status: resp.StatusCode})
 		location := resp.Header.Get("Location")
 		if !isRedirect(resp.StatusCode) || location == "" {
 			return resp, hops, nil
 		}
-		closeUnread(resp)
+		last = closeHop(resp)
 
 		if at, err = c.nextHop(at, location); err != nil {
 			return nil, nil, err
@@ -60,8 +63,11 @@ func (c *Client) follow(
 	}
 }
 
-// send makes one request and follows no redirect. It classifies errors. The caller closes the body.
-func (c *Client) send(ctx context.Context, canonical string, header http.Header, b budget) (*http.Response, error) {
+// send makes one request and follows no redirect. It takes over the slot of the hop before, or releases
+// it. send classifies errors. The caller closes the body.
+func (c *Client) send(
+	ctx context.Context, canonical string, header http.Header, b budget, last *slot,
+) (*http.Response, error) {
 	var answered atomic.Bool
 	trace := &httptrace.ClientTrace{GotFirstResponseByte: func() { answered.Store(true) }}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, canonical, nil)
@@ -75,7 +81,7 @@ func (c *Client) send(ctx context.Context, canonical string, header http.Header,
 	if c.loopID != "" {
 		req.Header.Set("CDN-Loop", c.loopID)
 	}
-	slot, err := c.slot(ctx, req.URL.Host, b)
+	slot, err := c.slot(ctx, req.URL.Host, b, last)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +98,12 @@ func (c *Client) send(ctx context.Context, canonical string, header http.Header,
 	return resp, nil
 }
 
-// slot waits for the right to send a request.
-func (c *Client) slot(ctx context.Context, host string, b budget) (*slot, error) {
+// slot waits for the right to send a request, unless the hop before had the same host.
+func (c *Client) slot(ctx context.Context, host string, b budget, last *slot) (*slot, error) {
+	if last != nil && last.key.host == host {
+		return last, nil
+	}
+	last.release() // A request that waits holds no slot
 	if s := c.conns.reserved(ctx, host, b); s != nil {
 		return s, nil
 	}
@@ -116,6 +126,13 @@ func (c *Client) slot(ctx context.Context, host string, b budget) (*slot, error)
 // slotOf returns the slot of a response from send.
 func slotOf(resp *http.Response) *slot {
 	body, _ := resp.Body.(slotBody)
+	return body.slot
+}
+
+// closeHop closes the body of a redirect like closeUnread, but returns the slot.
+func closeHop(resp *http.Response) *slot {
+	body, _ := resp.Body.(slotBody)
+	_ = body.ReadCloser.Close()
 	return body.slot
 }
 

@@ -8,6 +8,7 @@ import (
 
 // Place is the right to have one range request in flight to the host that serves an object. A caller
 // reserves it before it takes memory for the range, so that ranges that wait for the host hold none.
+// Redirects within the host keep the place. If they leave the host and return, the last hop waits.
 //
 // A request that must wait for an earlier hop gives its place back. Otherwise two objects whose hosts
 // redirect to each other would wait for ever.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -150,6 +151,57 @@ func TestEveryEndReleasesTheSlots(t *testing.T) {
 						require.NoError(t, part.Close())
 					}
 				}
+				require.Empty(t, client.conns.gates)
+			})
+		})
+	}
+}
+
+// TestRedirectWithinAHostKeepsTheSlot has another request wait for the only connection to a host while
+// the host redirects to itself. A part that queued again would hold its memory meanwhile.
+func TestRedirectWithinAHostKeepsTheSlot(t *testing.T) {
+	const url = "https://h.example/"
+	meta := Meta{Size: 10, ETag: `"1"`, AcceptRanges: true}
+	for name, tc := range map[string]struct {
+		budget budget
+		send   func(context.Context, *Client) (*Body, error)
+	}{
+		"First":    {firsts, func(ctx context.Context, c *Client) (*Body, error) { return c.First(ctx, url) }},
+		"Get":      {streams, func(ctx context.Context, c *Client) (*Body, error) { return c.Get(ctx, url) }},
+		"GetRange": {bulk, func(ctx context.Context, c *Client) (*Body, error) { return c.GetRange(ctx, url, meta, 0, 1) }},
+		"GetRange with a place": {bulk, func(ctx context.Context, c *Client) (*Body, error) {
+			p, err := c.Reserve(ctx, url, meta)
+			require.NoError(t, err)
+			return c.GetRange(p.With(ctx), url, meta, 0, 1)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				other := make(chan *slot, 1)
+				var client *Client
+				client = newFakeClient(t, 1, func(r *http.Request) (*http.Response, error) {
+					switch {
+					case r.URL.Path == "/":
+						go func() {
+							s, _ := client.conns.acquire(ctx, "h.example", tc.budget)
+							other <- s
+						}()
+						synctest.Wait() // The other request is in the queue
+						return respond(r, 302, http.Header{"Location": {"/object"}}, ""), nil
+					case r.Header.Get("Range") == "":
+						return respond(r, 200, nil, "0123456789"), nil
+					default:
+						return respond(r, 206, http.Header{"Etag": {`"1"`}, "Content-Range": {"bytes 0-0/10"}}, "0"), nil
+					}
+				})
+				body, err := tc.send(ctx, client)
+				require.NoError(t, err)
+				synctest.Wait()
+				require.Empty(t, other, "it waits for the end of the response")
+				require.NoError(t, body.Close())
+				(<-other).release()
 				require.Empty(t, client.conns.gates)
 			})
 		})
