@@ -116,13 +116,9 @@ func loseReply(*http.Response) error { return io.ErrUnexpectedEOF }
 
 func dropReplies(a *attempt) { a.changeReply(loseReply) }
 
-func dropRequests(a *attempt) {
-	a.answerCall(func(http.ResponseWriter) { panic(http.ErrAbortHandler) })
-}
+func dropRequests(a *attempt) { a.answerCall(abortConnection) }
 
-func answerBusy(a *attempt) {
-	a.answerCall(func(w http.ResponseWriter) { refuse(w, http.StatusServiceUnavailable, "SlowDown") })
-}
+func answerBusy(a *attempt) { a.answerCall(refusal(http.StatusServiceUnavailable, "SlowDown")) }
 
 // lateError is the body with which S3 reports an error after it has sent status 200.
 const lateError = `<?xml version="1.0" encoding="UTF-8"?>` + "\n \n \n" + `<Error><Code>InternalError</Code></Error>`
@@ -268,17 +264,10 @@ func cancelDuringHead(a *attempt) {
 	}
 }
 
-func answerLateError(a *attempt) {
-	a.answerCall(func(w http.ResponseWriter) {
-		w.WriteHeader(http.StatusOK)
-		io.WriteString(w, lateError)
-	})
-}
+func answerLateError(a *attempt) { a.answerCall(writeLateError) }
 
 func rejectAs(code string) func(*attempt) {
-	return func(a *attempt) {
-		a.answerCall(func(w http.ResponseWriter) { refuse(w, http.StatusBadRequest, code) })
-	}
+	return func(a *attempt) { a.answerCall(refusal(http.StatusBadRequest, code)) }
 }
 
 func loseReplyAndFakeHead(a *attempt) {

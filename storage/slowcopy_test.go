@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -25,9 +26,10 @@ func hang(_ http.ResponseWriter, r *http.Request) {
 
 // TestSlowServerCopies has the server take too long for a copy in one call, or for every copy.
 func TestSlowServerCopies(t *testing.T) {
-	fail := func(status int) func(http.ResponseWriter, *http.Request) {
-		return func(w http.ResponseWriter, _ *http.Request) { refuse(w, status, "Injected") }
+	always := func(answer func(http.ResponseWriter)) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, _ *http.Request) { answer(w) }
 	}
+	fail := func(status int) func(http.ResponseWriter, *http.Request) { return always(refusal(status, "Injected")) }
 	for _, s := range servers(t) {
 		src := sourcesOn(t, s)[storagetest.CallComplete] // 3 parts
 		for name, tc := range map[string]struct {
@@ -39,15 +41,20 @@ func TestSlowServerCopies(t *testing.T) {
 		}{
 			"no reply":                       {hang, []string{storagetest.CallCopy}, storage.MinPartSize, nil, 3},
 			"a proxy's 504":                  {fail(504), []string{storagetest.CallCopy}, storage.MinPartSize, nil, 3},
-			"a lost connection":              {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, []string{storagetest.CallCopy}, storage.MinPartSize, nil, 3},
+			"a lost connection":              {always(abortConnection), []string{storagetest.CallCopy}, storage.MinPartSize, nil, 3},
+			"a late error":                   {always(writeLateError), []string{storagetest.CallCopy}, storage.MinPartSize, nil, 3},
+			"a RequestTimeout":               {always(refusal(400, "RequestTimeout")), []string{storagetest.CallCopy}, storage.MinPartSize, nil, 3},
 			"no reply, too small for parts":  {hang, []string{storagetest.CallCopy}, src.Size, storage.ErrNotCopied, 0},
 			"no reply, for parts neither":    {hang, []string{storagetest.CallCopy, storagetest.CallPartCopy}, storage.MinPartSize, storage.ErrNotCopied, 0},
 			"a refusal needs no second call": {fail(403), []string{storagetest.CallCopy}, storage.MinPartSize, storage.ErrNotCopied, 0},
+			"copies are not implemented":     {fail(501), []string{storagetest.CallCopy}, storage.MinPartSize, storage.ErrNotCopied, 0},
 			"a quick copy":                   {nil, nil, storage.MinPartSize, nil, 0}, // control
 		} {
 			t.Run(s.name+", "+name, func(t *testing.T) {
 				c := src.newCopy(t, s, storagetest.CallCopy, "host/"+strings.ReplaceAll(name, " ", "-")+"/name", nil)
-				c.SetSlowCopy(2*time.Second, tc.split)
+				c.SetCopyLimit(src.Size)
+				c.SetFixedTimeout(2 * time.Second)
+				c.SetSplitPart(tc.split)
 				var mu sync.Mutex
 				forwarded := map[string]int{}
 				c.Reply = func(w http.ResponseWriter, r *http.Request) bool {
@@ -81,7 +88,7 @@ func TestSlowServerCopies(t *testing.T) {
 func TestUploadsToASilentServerEnd(t *testing.T) {
 	s := servers(t)[0]
 	f := newFaultyBucket(t, s, nil)
-	f.SetSlowCopy(200*time.Millisecond, storage.MinPartSize)
+	f.SetFixedTimeout(200 * time.Millisecond)
 	spec := storage.ObjectSpec{Key: "host/silent/name"}
 	u, err := f.CreateUpload(t.Context(), spec)
 	require.NoError(t, err)
@@ -99,7 +106,7 @@ func TestUploadsToASilentServerEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
-			require.Error(t, send())
+			require.ErrorIs(t, send(), context.DeadlineExceeded)
 			require.Less(t, time.Since(start), 20*time.Second)
 		})
 	}
