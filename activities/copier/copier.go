@@ -140,7 +140,7 @@ func (c *Copier) Run(ctx context.Context, j *Job) (Result, error) {
 	defer cancel(nil)
 	r := &run{copier: c, job: j, resume: j.Resume, verifier: origin.NewVerifier()}
 	r.claim = Claim{
-		Host: hostOf(j.URL, j.Meta), Since: time.Now(), Cancel: cancel, Brief: j.First, Restarts: r.streaming.Load,
+		Host: j.Meta.Host(j.URL), Since: time.Now(), Cancel: cancel, Brief: j.First, Restarts: r.streaming.Load,
 	}
 	defer func() { r.slot.Release() }()
 	j.Counters.Size.Store(j.Meta.Size)

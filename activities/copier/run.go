@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"sync/atomic"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -34,18 +33,6 @@ type run struct {
 	received int64
 }
 
-// hostOf returns the host that serves an object: the last of the redirects, if they are known.
-func hostOf(canonical string, m origin.Meta) string {
-	if n := len(m.Addresses); n > 0 {
-		return m.Addresses[n-1].Host
-	}
-	u, err := url.Parse(canonical)
-	if err != nil {
-		return ""
-	}
-	return u.Host
-}
-
 // takeSlot waits for a slot unless the copy has one. A copy holds its slot until it ends.
 func (r *run) takeSlot(ctx context.Context) (err error) {
 	slots := r.copier.LargeSlots
@@ -69,7 +56,7 @@ func (r *run) takeSlot(ctx context.Context) (err error) {
 func (r *run) describe(m origin.Meta) error {
 	r.meta, r.spec = m, r.job.Spec(m)
 	r.job.Counters.Size.Store(m.Size)
-	host := hostOf(r.job.URL, m)
+	host := m.Host(r.job.URL)
 	r.claim.Host = host
 	r.job.host.Store(&host)
 	return r.limit(m.Size)

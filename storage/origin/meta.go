@@ -3,6 +3,7 @@ package origin
 import (
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -43,6 +44,19 @@ type Meta struct {
 // Rangeable reports whether [Client.GetRange] can fetch the object in ranges that are known to be
 // of one version.
 func (m Meta) Rangeable() bool { return m.AcceptRanges && m.Size > 0 && isStrong(m.ETag) }
+
+// Host returns the host that serves the object with this canonical URL: that of the last redirect, if
+// the chain is known. It has a port unless that is the default.
+func (m Meta) Host(canonical string) string {
+	if n := len(m.Addresses); n > 0 {
+		return m.Addresses[n-1].Host
+	}
+	u, err := url.Parse(canonical)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
 
 // SHA256 returns the SHA-256 that the source gave for the object, in lower-case hex, or nothing.
 func (m Meta) SHA256() string {

@@ -2,7 +2,6 @@ package origin
 
 import (
 	"context"
-	"net/url"
 	"sync/atomic"
 )
 
@@ -29,25 +28,13 @@ func (p *Place) Release() { p.slot.Swap(nil).release() }
 
 // Reserve waits for a place at the host that serves the object. It fails with ctx's error.
 func (c *Client) Reserve(ctx context.Context, canonical string, m Meta) (*Place, error) {
-	s, err := c.conns.acquire(ctx, m.server(canonical), bulk)
+	s, err := c.conns.acquire(ctx, m.Host(canonical), bulk)
 	if err != nil {
 		return nil, err
 	}
 	p := &Place{}
 	p.slot.Store(s)
 	return p, nil
-}
-
-// server returns the host that serves the object: the last of the redirects, if they are known.
-func (m Meta) server(canonical string) string {
-	if n := len(m.Addresses); n > 0 {
-		return m.Addresses[n-1].Host
-	}
-	u, err := url.Parse(canonical)
-	if err != nil {
-		return ""
-	}
-	return u.Host
 }
 
 // reserved returns the slot of ctx's place, if it is one for this host and budget and was not used. If
