@@ -29,13 +29,18 @@ const mib = 1 << 20
 //   - A medium object gets at least as many parts as may be in flight, so that it uses all
 //     connections.
 //   - A huge object gets no more parts than S3 allows.
+//
+// It fails for an object that S3 can't hold.
 func (c *Copier) partSize(size int64) (int64, error) {
 	want := unknownParts * c.PartSize
 	if size >= 0 {
 		want = min(size/int64(c.Parts), c.PartSize)
 	}
 	each, err := storage.PartSize(size, want)
-	return min((each+mib-1)/mib*mib, storage.MaxPartSize), err
+	if err != nil {
+		return 0, tooLarge("%s", err)
+	}
+	return min((each+mib-1)/mib*mib, storage.MaxPartSize), nil
 }
 
 // LargestPart returns the size of the largest part of any object up to maxSize, in bytes.
@@ -46,9 +51,9 @@ func LargestPart(maxSize, partSize int64) int64 {
 	return max(known, unknown)
 }
 
-// tooLarge marks the object as permanently too large for a copy.
-func tooLarge(err error) error {
-	return &origin.Error{Class: origin.ClassUnverifiable, Permanent: true, Text: err.Error()}
+// tooLarge returns the error of an object that is too large for the pool or for S3.
+func tooLarge(format string, args ...any) error {
+	return &origin.Error{Class: origin.ClassTooLarge, Permanent: true, Text: fmt.Sprintf(format, args...)}
 }
 
 // limit fails if an object of this size is above the limit of the pool.
@@ -57,10 +62,7 @@ func (r *run) limit(size int64) error {
 	if most == 0 || size <= most {
 		return nil
 	}
-	return &origin.Error{
-		Class: origin.ClassTooLarge, Permanent: true,
-		Text: fmt.Sprintf("the object has %d bytes, and max_size is %d", size, most),
-	}
+	return tooLarge("the object has %d bytes, and max_size is %d", size, most)
 }
 
 // limited reads a stream, and fails as soon as the source has sent more than the limit of the pool.
@@ -71,10 +73,7 @@ func (r *run) limited(src io.Reader) io.Reader {
 	return readFunc(func(p []byte) (int, error) {
 		n, err := src.Read(p)
 		if r.received += int64(n); r.received > r.copier.MaxSize {
-			err = &origin.Error{
-				Class: origin.ClassTooLarge, Permanent: true,
-				Text: fmt.Sprintf("the source sent more than max_size, %d bytes", r.copier.MaxSize),
-			}
+			err = tooLarge("the source sent more than max_size, %d bytes", r.copier.MaxSize)
 		}
 		return n, err
 	})

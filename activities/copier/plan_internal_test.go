@@ -1,12 +1,14 @@
 package copier
 
 import (
+	"errors"
 	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 func TestPartsArePlanned(t *testing.T) {
@@ -31,7 +33,11 @@ func TestPartsArePlanned(t *testing.T) {
 	}
 	for _, size := range []int64{largest + 1, math.MaxInt64 - storage.MaxParts + 2, math.MaxInt64} {
 		_, err := c.partSize(size)
-		require.Error(t, err, size)
+		failure, ok := errors.AsType[*origin.Error](err)
+		require.True(t, ok, size)
+		require.Equal(t, origin.ClassTooLarge, failure.Class)
+		require.True(t, failure.Permanent)
+		require.ErrorContains(t, err, "more than S3 stores")
 	}
 }
 

@@ -3,7 +3,6 @@ package copier
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -54,7 +53,7 @@ func (s *stream) copy(ctx context.Context) error {
 	r.markUnframed(s.src)
 	size, err := r.copier.partSize(s.src.Size())
 	if err != nil {
-		return tooLarge(err)
+		return err
 	}
 	r.resume = State{PartSize: size, Stream: true}
 	r.job.Checkpoint(r.resume)
@@ -87,7 +86,7 @@ func (s *stream) copyParts(ctx context.Context) error {
 		body, last, err = s.next(turn.buf)
 		if err == nil && last && number == 1 {
 			defer turn.done()
-			return s.putWhole(ctx, body)
+			return s.run.put(ctx, body)
 		}
 		if err == nil {
 			err = s.admit(ctx, number, body)
@@ -112,17 +111,11 @@ func (s *stream) copyParts(ctx context.Context) error {
 	return s.upload.complete(ctx)
 }
 
-// putWhole stores an object that ended within its first part.
-func (s *stream) putWhole(ctx context.Context, body storage.Body) error {
-	return s.run.put(ctx, body)
-}
-
 // admit creates the upload for the first part, and refuses a part beyond the limit of S3.
 func (s *stream) admit(ctx context.Context, number int32, body storage.Body) error {
 	switch {
 	case number > storage.MaxParts && body.Size > 0:
-		return tooLarge(fmt.Errorf("the source sent more than %d parts of %d bytes",
-			storage.MaxParts, s.upload.state.PartSize))
+		return tooLarge("the source sent more than %d parts of %d bytes", storage.MaxParts, s.upload.state.PartSize)
 	case number == 1:
 		return s.upload.create(ctx, s.upload.state)
 	default:

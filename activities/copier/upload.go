@@ -46,7 +46,7 @@ func (r *run) startUpload(ctx context.Context) (*upload, error) {
 	}
 	size, err := r.copier.partSize(r.meta.Size)
 	if err != nil {
-		return nil, tooLarge(err)
+		return nil, err
 	}
 	return u, u.create(ctx, r.state(size))
 }

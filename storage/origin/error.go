@@ -37,7 +37,7 @@ const (
 	ClassRangeRefused Class = "RangeRefused"
 	// ClassBusy is a host to which all connections for first requests are in use. Always transient.
 	ClassBusy Class = "SourceBusy"
-	// ClassTooLarge is an object above the caller's limit. Always permanent.
+	// ClassTooLarge is an object above the caller's or the bucket's limit. Always permanent.
 	ClassTooLarge Class = "SourceTooLarge"
 	// ClassTooManyRedirects is a redirect loop, or a chain longer than Config.RedirectLimit. Always
 	// permanent.
