@@ -115,11 +115,20 @@ func TestCopyWaitsWithoutASlot(t *testing.T) {
 	}
 }
 
-// TestCopiesLeaveTasksToBriefActivities hands copies back at once while as many run or wait as may.
+// TestCopiesLeaveTasksToBriefActivities hands copies back at once while as many run or wait as may. Those
+// wait for the source's response: they would give up a wait for a slot after 2 s.
 func TestCopiesLeaveTasksToBriefActivities(t *testing.T) {
 	r := inMemory(t, 1000)
 	r.Slots = copier.NewBudget(2, 1)
 	r.crawling()
+	crawl := r.source.serve
+	r.source.serve = func(w http.ResponseWriter, req *http.Request, n int64) {
+		if n > 2 {
+			<-req.Context().Done()
+			return
+		}
+		crawl(w, req, n)
+	}
 	r.start(t, 2)
 	eventuallyHeld(t, r.Slots, 2)
 	r.start(t, 2*(copier.TasksPerSlot-2))
