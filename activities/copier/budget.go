@@ -250,7 +250,7 @@ func (b *Budget) next() int {
 		switch {
 		case w.n == 0:
 			return i
-		case b.within(w):
+		case b.fits(used, w.n):
 			if within < 0 {
 				within = i
 			}
@@ -271,12 +271,9 @@ func (b *Budget) used(host string) int64 {
 	return 0
 }
 
-// within reports whether the claim's host stays within its share. A host that holds nothing does,
-// even if the claim is larger than a share.
-func (b *Budget) within(w *waiter) bool {
-	used := b.used(w.claim.Host)
-	return used == 0 || used+w.n <= b.share
-}
+// fits reports whether a host that uses a part of the budget stays within its share with n more. A
+// host that uses nothing does, even if n is larger than a share.
+func (b *Budget) fits(used, n int64) bool { return used == 0 || used+n <= b.share }
 
 // takeBack tells the youngest copies of hosts beyond their shares to give back as much as w and the
 // claims before it need, unless w's host would be beyond its share itself.
@@ -306,8 +303,7 @@ func (b *Budget) needed(w *waiter) (sum int64) {
 	claimed := map[string]int64{}
 	for _, earlier := range b.waiting {
 		host := earlier.claim.Host
-		before := b.used(host) + claimed[host]
-		within := before == 0 || before+earlier.n <= b.share
+		within := b.fits(b.used(host)+claimed[host], earlier.n)
 		if within {
 			claimed[host] += earlier.n
 			sum += earlier.n
