@@ -5,14 +5,12 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
-	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
@@ -88,21 +86,13 @@ func TestEndlessBodyIsCut(t *testing.T) {
 	out, err := r.run(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, out.Large, "it may be large")
-	r.job.First, r.job.Meta = false, *out.Large
-	done := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var job *copier.Job
-	spec := r.job.Spec
-	r.job.Spec = func(m origin.Meta) storage.ObjectSpec { return spec(m) }
-	job = &copier.Job{
-		URL: r.job.URL, Meta: r.job.Meta, Spec: r.job.Spec, Server: r.job.Server, Checkpoint: func(copier.State) {},
+	job := &copier.Job{
+		URL: r.job.URL, Meta: *out.Large, Spec: r.job.Spec, Server: r.job.Server, Checkpoint: func(copier.State) {},
 	}
-	go func() {
-		_, err := r.Run(ctx, job)
-		done <- err
-	}()
-	requireTooLarge(t, <-done)
+	_, err = r.Run(ctx, job)
+	requireTooLarge(t, err)
 	require.LessOrEqual(t, job.Counters.Fetched.Load(), int64(most+mib), "it is cut as soon as it has sent more")
 	r.requireNothing(t)
 }
@@ -121,52 +111,4 @@ func TestClaimedSizeMakesNoFiles(t *testing.T) {
 	_, err = r.attempt(t)
 	requireTooLarge(t, err)
 	r.requireNothing(t)
-}
-
-// TestSpoolIsBounded copies an object in parts that are too large for memory, with room on disk for
-// one of them at a time.
-func TestSpoolIsBounded(t *testing.T) {
-	const size = 4*partSize - 1
-	r := inMemory(t, size)
-	r.Memory = copier.NewMemory(4 * mib) // Parts go to disk
-	r.Spool = copier.NewBudget(partSize, 1)
-	most := int64(0)
-	r.memory.OnPart = func(int32) error {
-		held, _ := r.Spool.Use()
-		most = max(most, held)
-		return nil
-	}
-	_, err := r.attempt(t)
-	require.NoError(t, err)
-	r.requireExact(t)
-	require.EqualValues(t, partSize, most)
-	held, waiting := r.Spool.Use()
-	require.Zero(t, held+waiting)
-	left, err := os.ReadDir(r.SpoolDir)
-	require.NoError(t, err)
-	require.Empty(t, left)
-
-	r.newJob(t)
-	r.saved.Store(nil)
-	r.Spool = copier.NewBudget(partSize-1, 1)
-	_, err = r.attempt(t)
-	require.ErrorContains(t, err, "more than the whole budget")
-	r.requireNothing(t)
-}
-
-// TestLeftSpoolFilesAreRemoved keeps every other file.
-func TestLeftSpoolFilesAreRemoved(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"cloud-mirror-part-1", "cloud-mirror-part-22", "cloud-mirror-other", "part"} {
-		require.NoError(t, os.WriteFile(dir+"/"+name, []byte("x"), 0o600))
-	}
-	require.NoError(t, copier.RemoveSpooled(dir))
-	left, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	var names []string
-	for _, e := range left {
-		names = append(names, e.Name())
-	}
-	require.Equal(t, "cloud-mirror-other part", strings.Join(names, " "))
-	require.NoError(t, copier.RemoveSpooled(dir+"/missing"))
 }

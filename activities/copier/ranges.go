@@ -75,10 +75,10 @@ func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	defer cancel()
 	var all sync.WaitGroup
 	var failed firstError
-	slots := semaphore.NewWeighted(g.upload.slots())
+	turns := semaphore.NewWeighted(g.upload.inFlight())
 	hashed := closed()
 	for _, p := range missing {
-		turn, err := g.upload.acquireRange(reading, slots, p.n)
+		turn, err := g.upload.acquireRange(reading, turns, p.n)
 		if err != nil {
 			failed.set(err)
 		}

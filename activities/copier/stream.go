@@ -74,9 +74,9 @@ func (s *stream) copyParts(ctx context.Context) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()
 	var failed firstError
-	slots := semaphore.NewWeighted(s.upload.slots())
+	turns := semaphore.NewWeighted(s.upload.inFlight())
 	for number, last := int32(1), false; !last; number++ {
-		turn, err := s.upload.acquireSlot(s.reading, slots, s.upload.state.PartSize)
+		turn, err := s.upload.acquireTurn(s.reading, turns, s.upload.state.PartSize)
 		if err != nil {
 			turn.done()
 			failed.set(err)

@@ -8,9 +8,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// slots returns the limit of parts in flight. It is lower for parts in files, which are large: more
+// inFlight returns the limit of parts in flight. It is lower for parts in files, which are large: more
 // of them would take more disk than an operator expects.
-func (u *upload) slots() int64 {
+func (u *upload) inFlight() int64 {
 	c := u.run.copier
 	if u.state.PartSize > c.Memory.MaxBuffer() {
 		return min(2, int64(c.Parts))
@@ -44,22 +44,22 @@ func (t *turn) done() {
 // hold adds a function that ends the turn.
 func (t *turn) hold(undo func()) { t.undo = append(t.undo, undo) }
 
-// acquireSlot waits for the part's turn and for memory. Parts acquire slots in order, so that the
+// acquireTurn waits for the part's turn and for memory. Parts acquire turns in order, so that the
 // first parts never wait for memory that later parts hold. The caller must call done in any case.
-func (u *upload) acquireSlot(ctx context.Context, slots *semaphore.Weighted, n int64) (*turn, error) {
-	return u.wait(ctx, slots, func(t *turn) error { return u.acquireMemory(ctx, t, n) })
+func (u *upload) acquireTurn(ctx context.Context, turns *semaphore.Weighted, n int64) (*turn, error) {
+	return u.wait(ctx, turns, func(t *turn) error { return u.acquireMemory(ctx, t, n) })
 }
 
 // wait waits for the part's turn, and then for all else that it needs. Meanwhile the copy counts as
 // waiting.
-func (u *upload) wait(ctx context.Context, slots *semaphore.Weighted, acquire func(*turn) error) (*turn, error) {
+func (u *upload) wait(ctx context.Context, turns *semaphore.Weighted, acquire func(*turn) error) (*turn, error) {
 	t, waiting := &turn{}, &u.run.job.Counters.Waiting
 	waiting.Add(1)
 	defer waiting.Add(-1)
-	if err := slots.Acquire(ctx, 1); err != nil {
+	if err := turns.Acquire(ctx, 1); err != nil {
 		return t, err
 	}
-	t.hold(func() { slots.Release(1) })
+	t.hold(func() { turns.Release(1) })
 	return t, acquire(t)
 }
 
@@ -77,15 +77,15 @@ func (u *upload) acquireMemory(ctx context.Context, t *turn, n int64) (err error
 	return err
 }
 
-// acquireRange is acquireSlot for a range. It waits for the part's connection first. A part thus holds
+// acquireRange is acquireTurn for a range. It waits for the part's connection first. A part thus holds
 // no memory while its host is at its limit, with the exceptions of [origin.Place].
 //
 // It never waits for memory while it holds a connection. A part that was refused waits for a
 // connection while it holds memory, and the two waits would be a deadlock. If there is no memory at
 // once, acquireRange gives the connection back and waits for memory. The part waits for a connection
 // later.
-func (u *upload) acquireRange(ctx context.Context, slots *semaphore.Weighted, n int64) (*turn, error) {
-	return u.wait(ctx, slots, func(t *turn) error {
+func (u *upload) acquireRange(ctx context.Context, turns *semaphore.Weighted, n int64) (*turn, error) {
+	return u.wait(ctx, turns, func(t *turn) error {
 		place, err := u.run.copier.Source.Reserve(ctx, u.run.job.URL, u.run.meta)
 		if err != nil {
 			return err
