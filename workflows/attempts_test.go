@@ -34,26 +34,24 @@ func TestAttemptsHaveNoLimitOfTheServer(t *testing.T) {
 	for name, p := range map[string]*temporal.RetryPolicy{"first": workflows.FirstCopyPolicy(), "large": workflows.StreamCopyPolicy()} {
 		require.Zero(t, p.MaximumAttempts, name)
 	}
-	for name, tc := range map[string]struct {
-		class string
-		waits int32
-	}{"waits for its turn": {activities.ClassTurn, unlimited - 1}, "handed over": {activities.ClassHandover, unlimited - 1}} {
+	const waits = unlimited - 1
+	require.Greater(t, waits, activities.MaxAttempts)
+	for name, class := range map[string]string{"waits for its turn": activities.ClassTurn, "handed over": activities.ClassHandover} {
 		t.Run(name, func(t *testing.T) {
-			require.Greater(t, tc.waits, int32(activities.MaxAttempts))
 			r := newRun(t)
 			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
-			attempts := int32(0)
+			attempts := 0
 			r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
 				func(context.Context, activities.StreamCopyInput) (activities.StreamCopyResult, error) {
-					if attempts++; attempts <= tc.waits {
-						return activities.StreamCopyResult{}, failed(tc.class, 0, false)
+					if attempts++; attempts <= waits {
+						return activities.StreamCopyResult{}, failed(class, 0, false)
 					}
 					return activities.StreamCopyResult{Copy: activities.Copy{Size: 5}}, nil
 				})
 			r.updateCache(ok)
 			r.ExecuteWorkflow(workflows.CopyObject, input())
 			require.True(t, r.result(t).Published)
-			require.Equal(t, tc.waits+1, attempts)
+			require.Equal(t, waits+1, attempts)
 		})
 	}
 }

@@ -110,21 +110,15 @@ func (c *copyObject) publish(ctx workflow.Context, made activities.Copy) (publis
 	// A complete copy is published even if the run is cancelled: the cancellation comes too late.
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	asked := c.answer(ctx)
+	c.drain(ctx)
+	asked := c.requested
+	c.requested = false // The entry answers all requests so far
 	err = c.updateCache(ctx, "present", activities.UpdateCacheInput{Copy: &made})
 	if f, ok := failureOf(err); ok && f.Class == activities.ClassPurged {
 		c.requested = c.requested || asked
 		return false, err
 	}
 	return err == nil, nil
-}
-
-// answer notes that the next stored entry answers all requests so far. It returns whether there was
-// a request.
-func (c *copyObject) answer(ctx workflow.Context) (asked bool) {
-	c.drain(ctx)
-	asked, c.requested = c.requested, false
-	return asked
 }
 
 // copy makes one copy of the object, unless HeadSource finds it in the bucket.
