@@ -21,41 +21,25 @@ import (
 
 // numbered sets the number of the attempt, which the test environment leaves at 1.
 type numbered struct {
-	interceptor.WorkerInterceptorBase
+	interceptor.ActivityOutboundInterceptorBase
 	attempt int32
 }
 
-func (n *numbered) InterceptActivity(
-	_ context.Context, next interceptor.ActivityInboundInterceptor,
-) interceptor.ActivityInboundInterceptor {
-	return &numberedInbound{interceptor.ActivityInboundInterceptorBase{Next: next}, n}
-}
-
-type numberedInbound struct {
-	interceptor.ActivityInboundInterceptorBase
-	n *numbered
-}
-
-func (i *numberedInbound) Init(out interceptor.ActivityOutboundInterceptor) error {
-	return i.Next.Init(&numberedOutbound{interceptor.ActivityOutboundInterceptorBase{Next: out}, i.n})
-}
-
-type numberedOutbound struct {
-	interceptor.ActivityOutboundInterceptorBase
-	n *numbered
-}
-
-func (o *numberedOutbound) GetInfo(ctx context.Context) activity.Info {
-	info := o.Next.GetInfo(ctx)
-	info.Attempt = o.n.attempt
+func (n *numbered) GetInfo(ctx context.Context) activity.Info {
+	info := n.Next.GetInfo(ctx)
+	info.Attempt = n.attempt
 	return info
 }
 
 // number lets the attempts have the server's numbers.
 func (a *attempts) number(background context.Context) *numbered {
 	n := &numbered{}
+	wrap := func(next interceptor.ActivityOutboundInterceptor) interceptor.ActivityOutboundInterceptor {
+		n.Next = next
+		return n
+	}
 	a.env.SetWorkerOptions(worker.Options{
-		Interceptors: []interceptor.WorkerInterceptor{n}, BackgroundActivityContext: background,
+		Interceptors: []interceptor.WorkerInterceptor{&outbound{wrap: wrap}}, BackgroundActivityContext: background,
 	})
 	return n
 }

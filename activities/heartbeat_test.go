@@ -22,39 +22,19 @@ import (
 
 // slowHeartbeats holds each heartbeat for a while, and counts those whose context ends meanwhile.
 type slowHeartbeats struct {
-	interceptor.WorkerInterceptorBase
+	interceptor.ActivityOutboundInterceptorBase
 	held chan struct{} // receives one value for each heartbeat that begins
 	cut  int
 }
 
-func (s *slowHeartbeats) InterceptActivity(
-	_ context.Context, next interceptor.ActivityInboundInterceptor,
-) interceptor.ActivityInboundInterceptor {
-	return &slowInbound{interceptor.ActivityInboundInterceptorBase{Next: next}, s}
-}
-
-type slowInbound struct {
-	interceptor.ActivityInboundInterceptorBase
-	s *slowHeartbeats
-}
-
-func (i *slowInbound) Init(out interceptor.ActivityOutboundInterceptor) error {
-	return i.Next.Init(&slowOutbound{interceptor.ActivityOutboundInterceptorBase{Next: out}, i.s})
-}
-
-type slowOutbound struct {
-	interceptor.ActivityOutboundInterceptorBase
-	s *slowHeartbeats
-}
-
-func (o *slowOutbound) RecordHeartbeat(ctx context.Context, details ...any) {
-	o.s.held <- struct{}{}
+func (s *slowHeartbeats) RecordHeartbeat(ctx context.Context, details ...any) {
+	s.held <- struct{}{}
 	select {
 	case <-ctx.Done():
-		o.s.cut++
+		s.cut++
 	case <-time.After(300 * time.Millisecond):
 	}
-	o.Next.RecordHeartbeat(ctx, details...)
+	s.Next.RecordHeartbeat(ctx, details...)
 }
 
 // TestCopyThatFailsDuringAHeartbeatSaysWhy ends a copy while its heartbeat is in flight. The SDK
@@ -63,7 +43,12 @@ func TestCopyThatFailsDuringAHeartbeatSaysWhy(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	slow := &slowHeartbeats{held: make(chan struct{}, 100)}
-	f.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{slow}})
+	f.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&outbound{
+		wrap: func(next interceptor.ActivityOutboundInterceptor) interceptor.ActivityOutboundInterceptor {
+			slow.Next = next
+			return slow
+		},
+	}}})
 	f.origin.get = func(w http.ResponseWriter, _ *http.Request) {
 		<-slow.held
 		w.WriteHeader(http.StatusForbidden)

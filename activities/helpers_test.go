@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -214,4 +215,21 @@ func requireFailure(t *testing.T, err error, class string, permanent bool) {
 	require.NoError(t, app.Details(&f))
 	require.Equal(t, class, f.Class)
 	require.Equal(t, permanent, f.Permanent)
+}
+
+// outbound is a worker's interceptor of the calls from activities to the SDK.
+type outbound struct {
+	interceptor.WorkerInterceptorBase
+	interceptor.ActivityInboundInterceptorBase
+	wrap func(next interceptor.ActivityOutboundInterceptor) interceptor.ActivityOutboundInterceptor
+}
+
+func (o *outbound) InterceptActivity(
+	_ context.Context, next interceptor.ActivityInboundInterceptor,
+) interceptor.ActivityInboundInterceptor {
+	return &outbound{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, wrap: o.wrap}
+}
+
+func (o *outbound) Init(next interceptor.ActivityOutboundInterceptor) error {
+	return o.Next.Init(o.wrap(next))
 }
