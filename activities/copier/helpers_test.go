@@ -216,13 +216,20 @@ func newFixture(t *testing.T, size int, region, endpoint string) *fixture {
 	return r
 }
 
-func (r *fixture) init(t *testing.T, b copier.Bucket) {
+// newOrigin returns a client for sources on loopback, with a limit of connections; 0 is the default.
+func newOrigin(t *testing.T, conns int) *origin.Client {
 	t.Helper()
-	var err error
-	r.origin, err = origin.New(origin.Config{
+	client, err := origin.New(origin.Config{
 		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		MaxConnsPerHost: conns,
 	})
 	require.NoError(t, err)
+	return client
+}
+
+func (r *fixture) init(t *testing.T, b copier.Bucket) {
+	t.Helper()
+	r.origin = newOrigin(t, 0)
 	r.Copier = &copier.Copier{
 		Source: r.origin, Bucket: b, SmallMemory: copier.NewMemory(64 << 20), Memory: copier.NewMemory(64 << 20),
 		PartSize: partSize, Parts: inFlight, StallTimeout: 30 * time.Second, MinRate: 1, SpoolDir: t.TempDir(),

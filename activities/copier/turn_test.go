@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"sync"
 	"testing"
@@ -21,12 +20,7 @@ import (
 // connect limits the connections to the source.
 func (r *fixture) connect(t *testing.T, most int) {
 	t.Helper()
-	limited, err := origin.New(origin.Config{
-		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		MaxConnsPerHost: most,
-	})
-	require.NoError(t, err)
-	r.Source = limited
+	r.Source = newOrigin(t, most)
 }
 
 // another returns a job for the same object under another key.
