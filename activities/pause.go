@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// MaxAttempts is how many attempts of one StreamCopy may fail. Its retry policy has no limit, because
-// the server counts every attempt, also those that only waited for their turn.
+// MaxAttempts is how many attempts of one StreamCopy may fail. Its retry policy has no limit,
+// because the server counts every attempt, also those that only waited for their turn.
 const MaxAttempts = 8
 
 // Pauses are the pauses between the attempts of a series: First, and then twice as long each time,
 // up to Longest.
 type Pauses struct{ First, Longest time.Duration }
 
-// RetryPauses returns the pauses between failed attempts of a StreamCopy with the first request, or of
-// one for a large object. The retry policies in package workflows have the same. The server however
-// doubles the pause with every attempt, also with those that used up none.
+// RetryPauses returns the pauses between failed attempts of a StreamCopy with the first request, or
+// of one for a large object. The retry policies in package workflows have the same. The server
+// however doubles the pause with every attempt, also with those that used up none.
 func RetryPauses(first bool) Pauses {
 	if first {
 		return Pauses{500 * time.Millisecond, 30 * time.Second}

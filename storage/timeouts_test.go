@@ -16,8 +16,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// TestLongCallsHaveNoHeaderTimeout has the server answer one kind of call late. It may take minutes for
-// some.
+// TestLongCallsHaveNoHeaderTimeout has the server answer one kind of call late. It may take minutes
+// for some.
 func TestLongCallsHaveNoHeaderTimeout(t *testing.T) {
 	const limit = 500 * time.Millisecond
 	s := servers(t)[0]

@@ -16,8 +16,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// timeline is a run with activities of a minute each, and its signals. HeadSource finds the copy that
-// an earlier round has published.
+// timeline is a run with activities of a minute each, and its signals. HeadSource finds the copy
+// that an earlier round has published.
 type timeline struct {
 	*run
 	heads, copies int
@@ -273,8 +273,8 @@ func TestRunThatIsRequestedForEver(t *testing.T) {
 	require.Equal(t, 20, l.heads)
 }
 
-// TestNextRunHasNoErrorClass has every copy of a run fail. The next run inherits the search attributes,
-// and may succeed.
+// TestNextRunHasNoErrorClass has every copy of a run fail. The next run inherits the search
+// attributes, and may succeed.
 func TestNextRunHasNoErrorClass(t *testing.T) {
 	l := requestedInEachRound(t)
 	l.ExecuteWorkflow(workflows.CopyObject, input())
@@ -284,7 +284,8 @@ func TestNextRunHasNoErrorClass(t *testing.T) {
 	require.Empty(t, l.class)
 }
 
-// TestCancelledRunStartsNoNextRun cancels the last round of a run. A next run would not be cancelled.
+// TestCancelledRunStartsNoNextRun cancels the last round of a run. A next run would not be
+// cancelled.
 func TestCancelledRunStartsNoNextRun(t *testing.T) {
 	l := requestedInEachRound(t)
 	l.at(59.6, l.CancelWorkflow)

@@ -36,9 +36,9 @@ const (
 //   - Once such a copy has waited for 250 ms, loans are taken back, and for 5 s none is given.
 //   - The youngest copy of the host that holds most gives back first. Copies that would restart, such
 //     as streams, give back only if no host has other loans.
-//   - A host with one hold keeps it, even if it is larger than the share. Otherwise hosts would take
-//     each other's only part before it is stored. [Copier.StallTimeout] bounds such a hold: it ends the
-//     part of a source below [Copier.MinRate].
+//   - A host with one hold keeps it, even if it is larger than the share. Otherwise hosts would
+//     take each other's only part before it is stored. [Copier.StallTimeout] bounds such a hold: it
+//     ends the part of a source below [Copier.MinRate].
 //
 // So one host alone has the whole budget. Copies of one host are served in their order. Nil is a
 // budget without a limit.

@@ -63,7 +63,8 @@ func (r *fixture) crawling() {
 	}
 }
 
-// start runs the job several times at once. It returns the errors, and ends the copies with the test.
+// start runs the job several times at once. It returns the errors, and ends the copies with the
+// test.
 func (r *fixture) start(t *testing.T, n int) <-chan error {
 	t.Helper()
 	errs := make(chan error, n)
@@ -110,8 +111,8 @@ func TestCopyWaitsWithoutASlot(t *testing.T) {
 	}
 }
 
-// TestCopiesLeaveTasksToBriefActivities hands copies back at once while as many run or wait as may. Those
-// wait for the source's response: they would give up a wait for a slot after 2 s.
+// TestCopiesLeaveTasksToBriefActivities hands copies back at once while as many run or wait as may.
+// Those wait for the source's response: they would give up a wait for a slot after 2 s.
 func TestCopiesLeaveTasksToBriefActivities(t *testing.T) {
 	r := inMemory(t, 1000)
 	r.Slots = copier.NewBudget(2, 1)
@@ -134,8 +135,8 @@ func TestCopiesLeaveTasksToBriefActivities(t *testing.T) {
 	require.EqualValues(t, 2*(copier.TasksPerSlot-1), r.source.gets.Load())
 }
 
-// TestSlowCopyGivesBackWhatItHolds has copies crawl beyond the share of their host. One ends as soon
-// as a copy of another host waits, and leaves nothing. The others keep their share.
+// TestSlowCopyGivesBackWhatItHolds has copies crawl beyond the share of their host. One ends as
+// soon as a copy of another host waits, and leaves nothing. The others keep their share.
 func TestSlowCopyGivesBackWhatItHolds(t *testing.T) {
 	r := inMemory(t, 1000)
 	r.Slots = copier.NewBudget(4, 0.5)
@@ -153,8 +154,8 @@ func TestSlowCopyGivesBackWhatItHolds(t *testing.T) {
 	r.requireAbsent(t)
 }
 
-// TestLargeCopyGivesBackItsMemory has a large copy hold memory beyond the share of its host. It ends,
-// and the next try resumes.
+// TestLargeCopyGivesBackItsMemory has a large copy hold memory beyond the share of its host. It
+// ends, and the next try resumes.
 func TestLargeCopyGivesBackItsMemory(t *testing.T) {
 	const count = 5
 	r := inMemory(t, count*partSize)

@@ -216,7 +216,8 @@ func newFixture(t *testing.T, size int, region, endpoint string) *fixture {
 	return r
 }
 
-// newOrigin returns a client for sources on loopback, with a limit of connections; 0 is the default.
+// newOrigin returns a client for sources on loopback, with a limit of connections; 0 is the
+// default.
 func newOrigin(t *testing.T, conns int) *origin.Client {
 	t.Helper()
 	client, err := origin.New(origin.Config{

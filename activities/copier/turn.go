@@ -8,8 +8,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// inFlight returns the limit of parts in flight. It is lower for parts in files, which are large: more
-// of them would take more disk than an operator expects.
+// inFlight returns the limit of parts in flight. It is lower for parts in files, which are large:
+// more of them would take more disk than an operator expects.
 func (u *upload) inFlight() int64 {
 	c := u.run.copier
 	if u.state.PartSize > c.Memory.MaxBuffer() {
@@ -77,8 +77,8 @@ func (u *upload) acquireMemory(ctx context.Context, t *turn, n int64) (err error
 	return err
 }
 
-// acquireRange is acquireTurn for a range. It waits for the part's connection first. A part thus holds
-// no memory while its host is at its limit, with the exceptions of [origin.Place].
+// acquireRange is acquireTurn for a range. It waits for the part's connection first. A part thus
+// holds no memory while its host is at its limit, with the exceptions of [origin.Place].
 //
 // It never waits for memory while it holds a connection. A part that was refused waits for a
 // connection while it holds memory, and the two waits would be a deadlock. If there is no memory at

@@ -208,8 +208,8 @@ func (s *slot) release() {
 // that were in flight with it. It counts those at its start and those of now, and takes the larger
 // number. The others of its round may have ended meanwhile.
 //
-// It reports whether there were others, so that a later try may succeed. Requests that started before
-// the limit was lowered last don't lower it again. Call it before release.
+// It reports whether there were others, so that a later try may succeed. Requests that started
+// before the limit was lowered last don't lower it again. Call it before release.
 func (s *slot) refused() (crowded bool) {
 	c, g := s.conns, s.gate
 	c.mu.Lock()

@@ -63,8 +63,8 @@ func (c *Client) follow(
 	}
 }
 
-// send makes one request and follows no redirect. It takes over the slot of the hop before, or releases
-// it. send classifies errors. The caller closes the body.
+// send makes one request and follows no redirect. It takes over the slot of the hop before, or
+// releases it. send classifies errors. The caller closes the body.
 func (c *Client) send(
 	ctx context.Context, canonical string, header http.Header, b budget, last *slot,
 ) (*http.Response, error) {

@@ -45,8 +45,8 @@ type Meta struct {
 // of one version.
 func (m Meta) Rangeable() bool { return m.AcceptRanges && m.Size > 0 && isStrong(m.ETag) }
 
-// Host returns the host that serves the object with this canonical URL: that of the last redirect, if
-// the chain is known. It has a port unless that is the default.
+// Host returns the host that serves the object with this canonical URL: that of the last redirect,
+// if the chain is known. It has a port unless that is the default.
 func (m Meta) Host(canonical string) string {
 	if n := len(m.Addresses); n > 0 {
 		return m.Addresses[n-1].Host

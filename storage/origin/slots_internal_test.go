@@ -157,8 +157,8 @@ func TestEveryEndReleasesTheSlots(t *testing.T) {
 	}
 }
 
-// TestRedirectWithinAHostKeepsTheSlot has another request wait for the only connection to a host while
-// the host redirects to itself. A part that queued again would hold its memory meanwhile.
+// TestRedirectWithinAHostKeepsTheSlot has another request wait for the only connection to a host
+// while the host redirects to itself. A part that queued again would hold its memory meanwhile.
 func TestRedirectWithinAHostKeepsTheSlot(t *testing.T) {
 	const url = "https://h.example/"
 	meta := Meta{Size: 10, ETag: `"1"`, AcceptRanges: true}
