@@ -3,6 +3,7 @@ package flight
 import (
 	"iter"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -28,7 +29,8 @@ func (a *admission) request(t *Target, payers iter.Seq[netip.Addr]) error {
 	if err := a.gate.pass(t.Pool.ID(), forClients); err != nil {
 		return err
 	}
-	if wait := a.hosts.take(t.Object.Host(), a.now()); wait > 0 {
+	host := strings.Clone(t.Object.Host()) // Otherwise the table would keep the whole URL.
+	if wait := a.hosts.take(host, a.now()); wait > 0 {
 		return refuse(LimitHost, wait)
 	}
 	return nil
