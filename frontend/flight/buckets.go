@@ -37,25 +37,24 @@ func newBuckets[K comparable](perSecond, burst, size int) buckets[K] {
 	}
 }
 
-// wait returns the time until take can take a token.
+// wait returns the time until take can take a token. It changes nothing: a key without a bucket
+// gets none, and so evicts no other.
 func (b buckets[K]) wait(key K, now time.Time) time.Duration {
-	undo, wait := b.reserve(key, now)
-	if wait == 0 {
-		undo()
+	if b.table == nil {
+		return 0
 	}
-	return wait
+	bucket, ok := b.table.GetIfPresent(key)
+	if !ok {
+		return 0
+	}
+	lacks := 1 - bucket.TokensAt(now)
+	return max(0, time.Duration(lacks/float64(b.rate)*float64(time.Second)))
 }
 
 // take takes a token. If there is none, it takes nothing and returns the time until the next token.
 func (b buckets[K]) take(key K, now time.Time) time.Duration {
-	_, wait := b.reserve(key, now)
-	return wait
-}
-
-// reserve is take. undo returns the token at the time now.
-func (b buckets[K]) reserve(key K, now time.Time) (undo func(), wait time.Duration) {
 	if b.table == nil {
-		return func() {}, 0
+		return 0
 	}
 	bucket, ok := b.table.GetIfPresent(key)
 	if !ok {
@@ -63,9 +62,9 @@ func (b buckets[K]) reserve(key K, now time.Time) (undo func(), wait time.Durati
 		b.table.Set(key, bucket)
 	}
 	token := bucket.ReserveN(now, 1)
-	undo = func() { token.CancelAt(now) }
-	if wait = token.DelayFrom(now); wait > 0 {
-		undo()
+	wait := token.DelayFrom(now)
+	if wait > 0 {
+		token.CancelAt(now)
 	}
-	return undo, wait
+	return wait
 }

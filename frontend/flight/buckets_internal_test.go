@@ -53,7 +53,29 @@ func TestBuckets(t *testing.T) {
 	unlimited := newBuckets[netip.Addr](0, 1, 100)
 	for range 10_000 {
 		require.Zero(t, unlimited.take(address(1), c.now))
+		require.Zero(t, unlimited.wait(address(1), c.now))
 	}
+}
+
+// TestWaitChangesNoBucket asks for the waits of more clients than the table holds.
+func TestWaitChangesNoBucket(t *testing.T) {
+	c := clock{time.Now()}
+	b := newBuckets[netip.Addr](50, 2, 10)
+	for range 2 {
+		require.Zero(t, b.wait(address(1), c.now))
+		require.Zero(t, b.take(address(1), c.now), "a question took a token")
+	}
+	require.Equal(t, 20*time.Millisecond, b.wait(address(1), c.now))
+	for i := range 100 {
+		require.Zero(t, b.wait(address(2+i), c.now))
+	}
+	require.Equal(t, 1, b.table.EstimatedSize())
+	c.sleep(5 * time.Millisecond)
+	require.Equal(t, 15*time.Millisecond, b.wait(address(1), c.now))
+	require.Equal(t, 15*time.Millisecond, b.take(address(1), c.now))
+	c.sleep(15 * time.Millisecond)
+	require.Zero(t, b.wait(address(1), c.now))
+	require.Zero(t, b.take(address(1), c.now))
 }
 
 // TestTableOfBucketsIsBounded takes tokens of many more clients and hosts than the tables hold.
