@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// batch is the divisor for evictions: each closes that share of a client's idle connections.
+// batch is the divisor for evictions: each closes that share of the idle connections that it found.
 // Otherwise each new connection would scan all others.
 const batch = 64
 
@@ -43,29 +43,29 @@ func (g *Guard) admit(tcp *net.TCPConn) *conn {
 // The caller closes them. It returns false if none is idle. The mutex is held.
 func (g *Guard) makeRoom(client clientKey) (victims []*conn, reason limit, ok bool) {
 	if own := g.clients[client]; g.options.MaxPerClient > 0 && len(own) >= g.options.MaxPerClient {
-		victims = g.evict(client, own)
+		victims = g.evict(client, func() []idleConn { return appendIdle(nil, own) })
 		return victims, limitClient, len(victims) > 0
 	}
 	if g.options.Max > 0 && g.open >= g.options.Max {
-		victims = g.evictAny()
+		victims = g.evict(clientKey{}, g.mostIdle)
 		return victims, limitAll, len(victims) > 0
 	}
 	return nil, "", true
 }
 
-// evict forgets the longest idle connections of a client.
-func (g *Guard) evict(client clientKey, conns map[*conn]struct{}) []*conn {
+// evict forgets the longest idle of the connections that find returns. They belong to one client,
+// or to any client if the key is zero.
+func (g *Guard) evict(client clientKey, find func() []idleConn) (victims []*conn) {
 	if g.isBusy(client) {
 		return nil
 	}
-	idle := idle(conns)
+	idle := find()
 	if len(idle) == 0 {
 		g.busy[client] = struct{}{}
 		return nil
 	}
 	// The longest idle first: since is negative.
 	slices.SortFunc(idle, func(a, b idleConn) int { return cmp.Compare(b.since, a.since) })
-	var victims []*conn
 	for _, i := range idle[:1+(len(idle)-1)/batch] {
 		if i.conn.since.Load() == i.since { // No request has come meanwhile.
 			g.remove(i.conn)
@@ -75,26 +75,23 @@ func (g *Guard) evict(client clientKey, conns map[*conn]struct{}) []*conn {
 	return victims
 }
 
-// evictAny finds the client with the most idle connections, and forgets the longest idle of them.
-func (g *Guard) evictAny() []*conn {
-	anyone := clientKey{}
-	if g.isBusy(anyone) {
-		return nil
-	}
-	var most clientKey
-	found := 0
-	for client, conns := range g.clients {
-		if len(conns) > found {
-			if n := len(idle(conns)); n > found {
-				most, found = client, n
-			}
+// mostIdle returns the idle connections of the clients that have the most of them.
+func (g *Guard) mostIdle() (most []idleConn) {
+	found := 0 // By each of these clients.
+	for _, conns := range g.clients {
+		if len(conns) < found {
+			continue
+		}
+		others := len(most)
+		most = appendIdle(most, conns)
+		switch n := len(most) - others; {
+		case n > found:
+			found, most = n, slices.Delete(most, 0, others)
+		case n < found:
+			most = most[:others]
 		}
 	}
-	if found == 0 {
-		g.busy[anyone] = struct{}{}
-		return nil
-	}
-	return g.evict(most, g.clients[most])
+	return most
 }
 
 // isBusy reports whether a client had no idle connection earlier in this tick. Such a client is
@@ -113,7 +110,8 @@ type idleConn struct {
 	since int64
 }
 
-func idle(conns map[*conn]struct{}) (idle []idleConn) {
+// appendIdle appends the idle ones of a client's connections.
+func appendIdle(idle []idleConn, conns map[*conn]struct{}) []idleConn {
 	for c := range conns {
 		if since := c.since.Load(); since < 0 {
 			idle = append(idle, idleConn{c, since})

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -203,29 +204,84 @@ func BenchmarkState(b *testing.B) {
 	}
 }
 
+// add adds a connection of a client, idle since -since or busy since then, if there is room. It
+// returns nil otherwise.
+func (g *Guard) add(client clientKey, since int64) *conn {
+	c := &conn{guard: g, client: client}
+	c.since.Store(since)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, _, ok := g.makeRoom(client); !ok {
+		return nil
+	}
+	if g.clients[client] == nil {
+		g.clients[client] = map[*conn]struct{}{}
+	}
+	g.clients[client][c] = struct{}{}
+	g.open++
+	return c
+}
+
+// nth returns one of many clients.
+func nth(n int) clientKey {
+	return clientKey(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}))
+}
+
+// A client that was refused at its own limit is the most idle a moment later. Its connections make
+// room for others.
+func TestClientThatWasBusyMakesRoom(t *testing.T) {
+	g := New(Options{Max: 4, MaxPerClient: 3})
+	var busy []*conn
+	for range 3 {
+		busy = append(busy, g.add(nth(1), 1))
+	}
+	other := g.add(nth(2), 1)
+	require.Nil(t, g.add(nth(1), 1), "control: the client is at its limit")
+	for _, c := range busy {
+		c.since.Store(-2)
+	}
+	require.NotNil(t, g.add(nth(3), -3))
+	require.Len(t, g.clients[nth(1)], 2)
+	require.Contains(t, g.clients[nth(2)], other)
+}
+
+// The clients with the most idle connections make room together: a 64th of them at once.
+func TestClientsThatTieMakeRoomTogether(t *testing.T) {
+	const clients = 10 * batch
+	g := New(Options{})
+	for i := range clients {
+		require.NotNil(t, g.add(nth(i), -int64(i)-1))
+	}
+	for range 2 { // Busy connections count for nothing.
+		g.add(nth(clients), 1)
+	}
+	g.options.Max = g.open
+	require.NotNil(t, g.add(nth(clients+1), -clients-2))
+	for i := range clients {
+		require.Equal(t, i < 10, g.clients[nth(i)] == nil, "client %d of %d", i, clients)
+	}
+	require.Len(t, g.clients[nth(clients)], 2)
+}
+
 // BenchmarkAdmitAtTheLimit measures the cost of a connection while 20,000 others are idle.
 func BenchmarkAdmitAtTheLimit(b *testing.B) {
-	g := New(Options{})
-	g.options.Max = 20_000
-	admit := func() {
-		c := &conn{guard: g}
-		c.since.Store(-1)
-		g.mu.Lock()
-		_, _, ok := g.makeRoom(c.client)
-		if g.clients[c.client] == nil {
-			g.clients[c.client] = map[*conn]struct{}{}
-		}
-		g.clients[c.client][c] = struct{}{}
-		g.open++
-		g.mu.Unlock()
-		if !ok {
-			b.Fatal("refused")
-		}
-	}
-	for range 20_000 {
-		admit()
-	}
-	for b.Loop() {
-		admit()
+	const limit = 20_000
+	for name, clients := range map[string]int{"one client": 1, "20,000 clients": limit} {
+		b.Run(name, func(b *testing.B) {
+			g := New(Options{Max: limit})
+			g.options.Max = limit // Whatever the limit of open files.
+			n := 0
+			admit := func() {
+				if n++; g.add(nth(n%clients), -1) == nil {
+					b.Fatal("refused")
+				}
+			}
+			for range limit {
+				admit()
+			}
+			for b.Loop() {
+				admit()
+			}
+		})
 	}
 }
