@@ -2,6 +2,7 @@ package conns
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"math"
 	"net"
@@ -261,6 +262,22 @@ func TestClientsThatTieMakeRoomTogether(t *testing.T) {
 		require.Equal(t, i < 10, g.clients[nth(i)] == nil, "client %d of %d", i, clients)
 	}
 	require.Len(t, g.clients[nth(clients)], 2)
+}
+
+// A connection that is already closed is not watched: its descriptor may belong to another.
+func TestWatchOfAClosedConnection(t *testing.T) {
+	g := New(Options{})
+	c := g.add(nth(1), 1)
+	ctx := context.WithValue(t.Context(), connKey{}, net.Conn(c))
+	watched, stop := Watch(ctx)
+	require.NoError(t, watched.Err(), "control: the connection is open")
+	require.Contains(t, g.watched, c)
+	stop()
+	g.forget(c)
+	watched, stop = Watch(ctx)
+	defer stop()
+	require.ErrorIs(t, watched.Err(), context.Canceled)
+	require.Empty(t, g.watched)
 }
 
 // BenchmarkAdmitAtTheLimit measures the cost of a connection while 20,000 others are idle.

@@ -6,8 +6,9 @@ import "context"
 // window. A full window hides that the client left.
 const maxUnread = 16 << 10
 
-// Watch returns a context that also ends when the client of ctx's request leaves. Use it for a
-// request that waits without a body. The caller calls stop before the request ends.
+// Watch returns a context that also ends when the client of ctx's request leaves. It has ended
+// already if the guard has closed the connection. Use it for a request that waits without a body.
+// The caller calls stop before the request ends.
 func Watch(ctx context.Context) (watched context.Context, stop context.CancelFunc) {
 	c, ok := ctx.Value(connKey{}).(*conn)
 	if !ok || c.fd < 0 {
@@ -17,6 +18,10 @@ func Watch(ctx context.Context) (watched context.Context, stop context.CancelFun
 	g := c.guard
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if _, open := g.clients[c.client][c]; !open {
+		cancel() // The descriptor may belong to another connection by now.
+		return ctx, cancel
+	}
 	g.watched[c] = cancel
 	return ctx, func() {
 		cancel()
