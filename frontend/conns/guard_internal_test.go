@@ -100,11 +100,11 @@ func (s served) count() int {
 }
 
 func TestRequestThatTakesTooLong(t *testing.T) {
-	registry := prometheus.NewRegistry()
-	s := serve(t, Options{Longest: time.Second, Registry: registry}, func(_ http.ResponseWriter, r *http.Request) {
+	slow, quick := prometheus.NewRegistry(), prometheus.NewRegistry()
+	s := serve(t, Options{Longest: time.Second, Registry: slow}, func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done() // Closing the connection ends the request.
 	})
-	progressing := serve(t, Options{Longest: time.Second}, func(_ http.ResponseWriter, r *http.Request) {
+	progressing := serve(t, Options{Longest: time.Second, Registry: quick}, func(_ http.ResponseWriter, r *http.Request) {
 		for range 40 {
 			Progress(r.Context())
 			select {
@@ -120,6 +120,24 @@ func TestRequestThatTakesTooLong(t *testing.T) {
 	require.Eventually(t, func() bool { return s.count() == 0 }, 10*time.Second, 10*time.Millisecond)
 	_, err := c.Read(make([]byte, 1))
 	require.NoError(t, err, "a request that makes progress was cut")
+	require.EqualValues(t, 1, closedSlowly(t, slow))
+	require.Zero(t, closedSlowly(t, quick))
+}
+
+// closedSlowly returns the value of closed{limit=slow}.
+func closedSlowly(t *testing.T, r *prometheus.Registry) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "cloud_mirror_closed_connections_total" && m.GetLabel()[0].GetValue() == string(closedSlow) {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	require.Fail(t, "no such metric")
+	return 0
 }
 
 // The guard forgets every connection, and its client's records.
