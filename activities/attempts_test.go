@@ -112,6 +112,35 @@ func TestWaitingUsesUpNoAttempt(t *testing.T) {
 	}
 }
 
+// TestOnlyAnIdleCopyIsRaised has a list's copy wait for its turn. Its entry is marked only if a client's
+// request would schedule the activity again.
+func TestOnlyAnIdleCopyIsRaised(t *testing.T) {
+	for name, tc := range map[string]struct {
+		low  bool
+		last activities.Progress
+		want bool
+	}{
+		"nothing is stored":     {true, activities.Progress{Total: -1, Free: 3}, true},
+		"of a client":           {false, activities.Progress{Total: -1, Free: 3}, false},
+		"an upload":             {true, activities.Progress{Resume: copier.State{Upload: "u", PartSize: 5}}, false},
+		"an upload, with parts": {true, activities.Progress{Done: 5, Resume: copier.State{Upload: "u", PartSize: 5}}, false},
+		"it must be one stream": {true, activities.Progress{Resume: copier.State{Stream: true}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAttempts(t)
+			a.in.Low, a.last = tc.low, &tc.last
+			a.origin.err = copier.ErrTurn
+			a.number(t.Context()).attempt = 2
+			f, _, _ := a.run(t)
+			require.Equal(t, activities.ClassTurn, f.Class)
+			require.Equal(t, 1, a.seen.handedBack, "control: the lease is renewed")
+			require.Equal(t, cache.Pending, a.entry(t).State)
+			require.Equal(t, tc.want, a.entry(t).Low)
+			require.Equal(t, tc.want || !tc.low, a.last.Idle())
+		})
+	}
+}
+
 // TestLostWorkersUseUpAttempts has workers die while they make a copy, so that no attempt reports how
 // it ended.
 func TestLostWorkersUseUpAttempts(t *testing.T) {

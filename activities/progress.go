@@ -17,6 +17,10 @@ type Progress struct {
 	Free int32 `json:"free,omitempty"`
 }
 
+// Idle reports whether another attempt could resume nothing. Such a copy may wait for a worker, for its
+// turn, or for a slow source. A client's request schedules its activity again, at the client's priority.
+func (p Progress) Idle() bool { return p.Done == 0 && p.Resume.Upload == "" && !p.Resume.Stream }
+
 // progress returns how far the copy is.
 func (t *transfer) progress() Progress {
 	counters := &t.job.Counters

@@ -168,11 +168,11 @@ func (t *transfer) stalled(cause error, since time.Duration) error {
 	return fmt.Errorf("%w: no byte moved for %s, after %s bytes", cause, since.Round(time.Second), stored)
 }
 
-// renew renews the lease. The copy waits if it makes no progress: a client can then raise its priority.
-// It fails only with [cache.ErrPurged]: a copy continues while redis is down.
+// renew renews the lease. The copy waits if it makes no progress: a client can then raise its priority,
+// if the copy is idle. It fails only with [cache.ErrPurged]: a copy continues while redis is down.
 func (t *transfer) renew(ctx context.Context, now time.Time, waits bool) error {
 	entry := t.a.Rules.Pending(now, owner(ctx), t.job.Counters.Stored.Load(), t.job.Counters.Size.Load())
-	entry.Low = t.in.Low && waits
+	entry.Low = t.in.Low && waits && t.progress().Idle()
 	if sum := t.sha256.Load(); sum != nil {
 		entry.SHA256 = *sum
 	}

@@ -148,15 +148,14 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request) er
 	return nil
 }
 
-// idle reports whether the workflow's activity has nothing stored that another attempt could
-// resume. Such an activity may wait for a worker, for its turn, or for a slow source.
+// idle reports whether the workflow's activity is idle; see [activities.Progress.Idle].
 func idle(out *workflowservice.DescribeWorkflowExecutionResponse) bool {
 	for _, a := range out.GetPendingActivities() {
 		var p activities.Progress
 		if d := a.GetHeartbeatDetails(); d != nil && converter.GetDefaultDataConverter().FromPayloads(d, &p) != nil {
 			return false
 		}
-		if p.Done > 0 || p.Resume.Upload != "" || p.Resume.Stream {
+		if !p.Idle() {
 			return false
 		}
 	}
