@@ -124,6 +124,9 @@ func TestBodiesThatNeverComeHoldNoWaitingPlace(t *testing.T) {
 		c.send(t, request(http.MethodGet, path(""), "Content-Length: 1"))
 		require.NoError(t, c.Close())
 	}
+	require.Eventually(t, func() bool {
+		return f.metric(t, "cloud_mirror_refused_bodies_total") == clients
+	}, 20*time.Second, time.Millisecond, "control: all requests are served")
 	// Another client finds a place within a second.
 	require.Eventually(t, func() bool { return f.waiting(t) == 0 }, time.Second, time.Millisecond, "places are held")
 	c := dial(t, address)
