@@ -20,6 +20,17 @@ func TestContract(t *testing.T) {
 	})
 }
 
+func TestWakes(t *testing.T) {
+	t.Run("memory", func(t *testing.T) {
+		m := &cachetest.Memory{}
+		cachetest.RunWakes(t, m, m)
+	})
+	t.Run("redis", func(t *testing.T) {
+		c, _ := open(t)
+		cachetest.RunWakes(t, c, watch(t, c, func(bool) {}))
+	})
+}
+
 func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
 	c, undecodable := open(t)
 	r := raw(t)

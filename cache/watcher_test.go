@@ -13,17 +13,24 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 )
 
-func TestWatcherDetectsHungRedis(t *testing.T) {
-	f := newFreezer(t, raw(t).Options().Addr)
-	c, err := cache.Open("redis://"+f.Addr().String(), cache.Options{Undecodable: func() {}})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, c.Close()) })
-	w := cache.NewWatcher(func(bool) {})
+// watch runs a watcher until the test ends, and returns once it is up.
+func watch(t *testing.T, c *cache.Redis, onChange func(up bool)) *cache.Watcher {
+	t.Helper()
+	w := cache.NewWatcher(onChange)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.Run(ctx, c) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+	return w
+}
+
+func TestWatcherDetectsHungRedis(t *testing.T) {
+	f := newFreezer(t, raw(t).Options().Addr)
+	c, err := cache.Open("redis://"+f.Addr().String(), cache.Options{Undecodable: func() {}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	w := watch(t, c, func(bool) {})
 	changed, stop := w.Wait("key")
 	defer stop()
 
@@ -37,12 +44,8 @@ func TestWatcherDetectsHungRedis(t *testing.T) {
 func TestWatcherWakes(t *testing.T) {
 	c, _ := open(t)
 	var changes atomic.Int64
-	w := cache.NewWatcher(func(bool) { changes.Add(1) })
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); w.Run(ctx, c) }()
-	t.Cleanup(func() { cancel(); <-ended })
-	require.Eventually(t, w.Up, 5*time.Second, time.Millisecond)
+	w := watch(t, c, func(bool) { changes.Add(1) })
+	ctx := t.Context()
 
 	present := cachetest.Rules().Present(time.Now(), time.Time{}, "")
 	key := cache.Key("s3_test", t.Name()+time.Now().String())

@@ -188,15 +188,23 @@ func (m *Memory) Put(ctx context.Context, key string, generation int64, e cache.
 	case e.State != cache.Present && m.read(key).State == cache.Present:
 		return nil
 	}
-	before := m.entries[key]
+	before := m.read(key)
 	m.entries[key] = e
 	if e.State == cache.Present {
 		delete(m.failures, key)
 	}
-	if e.State != cache.Pending || e.SHA256 != before.SHA256 {
+	if isNews(before, e) {
 		m.wake(key)
 	}
 	return nil
+}
+
+// isNews reports whether waiters must see the entry. They need a pending one only for its digest.
+func isNews(before, e cache.Entry) bool {
+	if e.State == cache.Pending {
+		return e.SHA256 != "" && e.SHA256 != before.SHA256
+	}
+	return e != before
 }
 
 // Purge is [cache.Redis.Purge].
