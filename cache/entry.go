@@ -71,8 +71,8 @@ func (e Entry) HasOtherDigest(want string) bool {
 }
 
 // body is the JSON part of a stored entry. There are many present ones, so their two times have
-// short names. They keep the value within 44 bytes, the longest that redis stores in one
-// allocation (embstr).
+// short names. Without a digest, they keep the value within 44 bytes, the longest that redis stores
+// in one allocation (embstr).
 type body struct {
 	Deadline     int64  `json:"d"`           // Unix milliseconds
 	Expires      int64  `json:"e,omitempty"` // Unix seconds; 0 for never

@@ -34,11 +34,14 @@ func ownRedis(t *testing.T) (url string, client *redis.Client) {
 	return "unix://" + socket, client
 }
 
-// refusals are states in which a real redis refuses writes, or all commands, by an error reply.
-func refusals() map[string]struct {
+// A refusal is a state in which a real redis refuses writes, or all commands, by an error reply.
+type refusal struct {
 	refuse, allow func(t *testing.T, r *redis.Client)
 	reads         bool // redis still answers reads
-} {
+}
+
+// refusals returns all refusals, by the error reply.
+func refusals() map[string]refusal {
 	config := func(pairs ...string) func(*testing.T, *redis.Client) {
 		return func(t *testing.T, r *redis.Client) {
 			t.Helper()
@@ -53,10 +56,7 @@ func refusals() map[string]struct {
 			require.NoError(t, r.Do(t.Context(), args...).Err())
 		}
 	}
-	return map[string]struct {
-		refuse, allow func(t *testing.T, r *redis.Client)
-		reads         bool
-	}{
+	return map[string]refusal{
 		"OOM":      {config("maxmemory-policy", "noeviction", "maxmemory", "1"), config("maxmemory", "0"), true},
 		"READONLY": {command("REPLICAOF", "127.0.0.1", "1"), command("REPLICAOF", "NO", "ONE"), true},
 		"MASTERDOWN": {func(t *testing.T, r *redis.Client) {
