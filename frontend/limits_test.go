@@ -33,7 +33,7 @@ func fromHeader(o *options) {
 	o.ClientOf = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("From")) }
 }
 
-// frozen stops the clock of the cold rates.
+// frozen stops the clock of the flights.
 func frozen(o *options) {
 	now := time.Now()
 	o.flight.Now = func() time.Time { return now }

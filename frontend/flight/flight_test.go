@@ -326,6 +326,20 @@ func TestAwait(t *testing.T) {
 	}
 }
 
+// TestClock has a clock that is ahead. The lease, the wait and the cold rates follow it.
+func TestClock(t *testing.T) {
+	now := time.Now().Add(time.Hour)
+	f := newFixture(t, func(o *flight.Options) {
+		o.Now = func() time.Time { return now }
+		o.ColdRate, o.ColdBurst = 1, 1
+	})
+	until := now.Add(-time.Minute)
+	require.True(t, f.Await(t.Context(), f.target, "", flight.Wait{Until: until, Client: address(1)}).TimedOut)
+	require.WithinDuration(t, now.Add(cachetest.Rules().Lease), f.entry(t, f.target).Deadline, 0)
+	refused := f.Await(t.Context(), flight.NewTarget(f.Pools()[0], source+"2"), "", flight.Wait{Until: until, Client: address(1), Cold: true}).Refused
+	require.Equal(t, &flight.LimitError{Limit: flight.LimitClient, RetryAfter: time.Second}, refused)
+}
+
 func TestAwaitTurnsAwayTooManyWaiters(t *testing.T) {
 	f := newFixture(t, func(o *flight.Options) { o.MaxWaiters = 1 })
 	ctx, leave := context.WithCancel(t.Context())

@@ -33,7 +33,8 @@ type Options struct {
 	ColdRate, ColdBurst, ColdRatePerHost, ColdBurstPerHost int
 	// Gate refuses new copies for pools whose workers are far behind. Nil is always open.
 	Gate *Gate
-	// Now is the clock of the cold rates. Nil is [time.Now].
+	// Now is the clock of entries, waits and cold rates. Nil is [time.Now]. The paces of lists and
+	// of verifications sleep, and use the real time.
 	Now func() time.Time
 	// WarmRate bounds the copy requests of lists, per second. Zero is no limit.
 	WarmRate int
@@ -83,6 +84,9 @@ const meanWaitOver = 16
 // NewGroup returns a group without flights. It does no I/O. With VerifyEvery it starts goroutines,
 // which Stop ends.
 func NewGroup(o Options) *Group {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	g := &Group{
 		cache:   o.Cache,
 		watcher: o.Watcher,
@@ -101,12 +105,9 @@ func NewGroup(o Options) *Group {
 			now:     o.Now,
 		},
 		log:      o.Log,
-		now:      time.Now,
+		now:      o.Now,
 		flights:  map[string]*flight{},
 		stopping: make(chan struct{}),
-	}
-	if o.Now == nil {
-		g.admission.now = time.Now
 	}
 	if o.WarmRate > 0 {
 		g.pace.SetLimit(rate.Limit(o.WarmRate))
