@@ -70,8 +70,9 @@ func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
 		return nil, refuse(l, g.meanWait)
 	}
 	if f == nil && w.Cold {
-		// A client at its limit can't pay, so its request does no I/O. The host's limit and the
-		// gate are checked after the HEAD of the bucket: they must not hide copies that redis lost.
+		// A client at its limit can't pay, so its request does no further I/O. The host's limit and
+		// the gate are checked after the HEAD of the bucket: they must not hide copies that redis
+		// lost.
 		if wait := g.admission.clients.wait(client, g.admission.now()); wait > 0 {
 			return nil, refuse(LimitClient, wait)
 		}
@@ -184,8 +185,12 @@ func (f *flight) run(ctx context.Context) {
 // note shows the clients a copy that failed, or that has another digest than they expect. Otherwise
 // they would wait in vain.
 func (f *flight) note(entry cache.Entry) {
-	if entry.State != cache.Error {
-		entry = cache.Entry{State: entry.State, SHA256: entry.SHA256} // Progress is no news.
+	switch {
+	case entry.State == cache.Error:
+	case entry.SHA256 != "":
+		entry = cache.Entry{State: entry.State, SHA256: entry.SHA256}
+	default:
+		entry = cache.Entry{} // Progress is no news.
 	}
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
@@ -196,8 +201,8 @@ func (f *flight) note(entry cache.Entry) {
 	}
 }
 
-// noted returns the entry that may end a client's wait, and a channel that is closed when it
-// changes.
+// noted returns the entry that may end a client's wait, or an Absent one, and a channel that is
+// closed when it changes.
 func (f *flight) noted() (cache.Entry, <-chan struct{}) {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
