@@ -93,7 +93,7 @@ func gauge(t *testing.T, r *prometheus.Registry, name string) float64 {
 }
 
 // TestFloodThatALimitRefuses has one client request variants that a closed gate or a host's limit
-// refuses. The flood reaches the bucket and redis at most once for each token of the client.
+// refuses. The flood HEADs the bucket at most once for each token of the client.
 func TestFloodThatALimitRefuses(t *testing.T) {
 	const tokens, variants = 5, 50
 	for name, edit := range map[string]func(*options){

@@ -188,8 +188,8 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
-// TestClosedGateCostsTokens requests copies at a closed gate until the client is at its limit. Only
-// then does a refusal cost no I/O.
+// TestClosedGateCostsTokens requests copies at a closed gate until the client is at its limit. Its
+// next flight is then refused without a lease and a HEAD.
 func TestClosedGateCostsTokens(t *testing.T) {
 	c := clock{time.Now()}
 	b := &backlogs{all: map[string]cache.Backlog{gated: {Tasks: 5000}}}

@@ -24,8 +24,9 @@
 //   - A raised priority costs a token of a client. Nothing else costs a token: not a present copy,
 //     a copy found in the bucket, a running copy, nor a copy that another process requests. A
 //     client never takes a token of a host that it can't pay for itself.
-//   - A client without tokens does no I/O for an object without an entry. A copy that redis has
-//     forgotten counts as a new copy there, because only a HEAD could tell.
+//   - A client without tokens costs one read of redis for an object without an entry. It causes no
+//     lease and no HEAD. A copy that redis has forgotten counts as a new copy there, because only a
+//     HEAD could tell.
 //   - A client at its limit stops no other client. Any client of a flight can pay. A client that
 //     comes after the refusal starts another flight.
 //   - A Gate opens while the backlog is unknown, for example while redis or Temporal is down.
@@ -47,7 +48,7 @@
 //
 // 2026-11-25: the lease holder checks the limits between the HEAD of the bucket and the message.
 // The gate and the host's limit therefore never hide a copy that redis has lost. The client's
-// bucket is also checked before any I/O, without taking a token. A flood beyond the limit thus
+// bucket is also checked before the lease, without taking a token. A flood beyond the limit thus
 // costs one read of redis per request. Rejected: to take the token at the start of the flight. Each
 // front end would spend a token for the same copy, and after a flush of redis, all tokens would be
 // used up.

@@ -23,7 +23,7 @@ type Backlogs interface {
 	Backlogs(ctx context.Context, pools []string) (map[string]cache.Backlog, error)
 }
 
-// GateOptions configures a [Gate]. All fields are required.
+// GateOptions configures a [Gate]. A field is required unless its comment documents its zero value.
 type GateOptions struct {
 	Backlogs Backlogs
 	Pools    []string // Ids.
@@ -133,8 +133,8 @@ func over(value, limit int64, part float64) bool {
 	return limit > 0 && float64(value) > part*float64(limit)
 }
 
-// opensIn estimates when the gate opens for clients. By then workers have taken the excess tasks,
-// and the time that the oldest task lacks has passed.
+// opensIn estimates when the gate opens for clients. Workers take the excess tasks at their current
+// rate. An excess age takes its own length: the rate at which it shrinks is unknown.
 func (g *Gate) opensIn(b cache.Backlog) (wait time.Duration) {
 	if excess := float64(b.Tasks) - reopenAt*float64(g.o.MaxTasks); g.o.MaxTasks > 0 && excess > 0 {
 		wait = maxRetry
