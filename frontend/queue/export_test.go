@@ -1,4 +1,6 @@
 package queue
 
-// SetLongPoll changes how long a receive waits for messages, in seconds.
-func (q *Queue) SetLongPoll(seconds int32) { q.longPoll = seconds }
+import "time"
+
+// SetLongPoll changes how long a receive waits for messages, in whole seconds.
+func (q *Queue) SetLongPoll(d time.Duration) { q.longPoll = d }

@@ -22,7 +22,7 @@ type Queue struct {
 	name   string
 	// timeout bounds each call, besides longPoll for a receive.
 	timeout  time.Duration
-	longPoll int32 // seconds
+	longPoll time.Duration // in whole seconds
 
 	mu   sync.Mutex
 	urls map[string]string // by queue name
@@ -40,7 +40,7 @@ func Open(cfg aws.Config, region, endpoint, name string, timeout time.Duration) 
 			o.BaseEndpoint = aws.String(endpoint)
 		}
 	})
-	return &Queue{client: client, name: name, timeout: timeout, longPoll: longPoll, urls: map[string]string{}}
+	return &Queue{client: client, name: name, timeout: timeout, longPoll: LongPoll, urls: map[string]string{}}
 }
 
 // sendBackoff is the longest pause before a sender's second attempt. A client is waiting, and the

@@ -96,6 +96,13 @@ func (r *reports) count(o queue.Outcome) int {
 	return r.all[o]
 }
 
+// last returns the last error.
+func (r *reports) last() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
 func put() queue.Request {
 	return queue.Request{Pool: "s3_us-west-2", URL: "https://example.com/", Action: queue.Put}
 }

@@ -12,15 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// The maxima of one receive:
+// LongPoll is how long a receive waits for messages. It and batchSize are the maxima of one receive:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
-const (
-	batchSize = 10 // messages
-	longPoll  = 20 // seconds
-)
+const LongPoll = 20 * time.Second
 
-// LongPoll is how long a receive waits for messages.
-const LongPoll = longPoll * time.Second
+// batchSize is the limit of messages of one receive.
+const batchSize = 10
 
 // finishTimeout bounds the last step of a message, which a stopping process waits for.
 const finishTimeout = 5 * time.Second
@@ -87,7 +84,7 @@ func (r *Receiver) Run(ctx context.Context) {
 
 // receive waits for messages. Its deadline ends a receive that SQS accepts and never answers.
 func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Queue.longPoll)*time.Second+r.Queue.timeout)
+	ctx, cancel := context.WithTimeout(ctx, r.Queue.longPoll+r.Queue.timeout)
 	defer cancel()
 	url, err := r.Queue.url(ctx, r.Queue.name)
 	if err != nil {
@@ -96,7 +93,7 @@ func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 	out, err := r.Queue.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:            &url,
 		MaxNumberOfMessages: batchSize,
-		WaitTimeSeconds:     r.Queue.longPoll,
+		WaitTimeSeconds:     int32(r.Queue.longPoll.Seconds()),
 		VisibilityTimeout:   int32(r.VisibilityTimeout.Seconds()),
 	})
 	if err != nil {

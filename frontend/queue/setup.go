@@ -32,7 +32,7 @@ func (q *Queue) Setup(ctx context.Context, visibility time.Duration, maxReceives
 	}
 	want := map[string]string{
 		"VisibilityTimeout":             strconv.Itoa(int(visibility.Seconds())),
-		"ReceiveMessageWaitTimeSeconds": strconv.Itoa(longPoll),
+		"ReceiveMessageWaitTimeSeconds": strconv.Itoa(int(LongPoll.Seconds())),
 	}
 	arn, err := q.arn(ctx, dead)
 	switch {
