@@ -9,6 +9,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
@@ -30,14 +31,14 @@ type lists struct {
 	entries Entries
 	flights *flight.Group
 	token   bearerToken
-	slots   chan struct{} // Bounds the lists in flight; nil is no limit.
+	slots   *semaphore.Weighted // Bounds the lists in flight; nil is no limit.
 	metrics metrics
 }
 
 func newLists(paths paths, o Options, m metrics) *lists {
 	s := &lists{paths: paths, entries: o.Entries, flights: o.Flights, token: bearerToken(o.PurgeToken), metrics: m}
 	if o.MaxLists > 0 {
-		s.slots = make(chan struct{}, o.MaxLists)
+		s.slots = semaphore.NewWeighted(int64(o.MaxLists))
 	}
 	return s
 }
@@ -90,21 +91,11 @@ func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Param
 }
 
 // take takes a slot if one is free.
-func (s *lists) take() bool {
-	if s.slots == nil {
-		return true
-	}
-	select {
-	case s.slots <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
+func (s *lists) take() bool { return s.slots == nil || s.slots.TryAcquire(1) }
 
 func (s *lists) free() {
 	if s.slots != nil {
-		<-s.slots
+		s.slots.Release(1)
 	}
 }
 

@@ -97,7 +97,7 @@ func TestErrors(t *testing.T) {
 			r.Failed(now, cache.Reason{Class: "TooManyRedirects", Text: "private"}), 302,
 			map[string]any{"msg": "Object could not be copied: TooManyRedirects", "url": source}, source,
 		},
-		"an object with another digest than requested": {
+		"an object that its source cuts short": {
 			r.Failed(now, cache.Reason{Class: "SourceTruncated", Text: "private"}), 302,
 			map[string]any{"msg": "Object could not be copied: SourceTruncated", "url": source}, source,
 		},

@@ -27,6 +27,8 @@ var errTooMany = problem(codeInput, "A list may name at most 10,000 objects")
 // maxName bounds a URL or region in a line, in bytes. Answers repeat it, once for each object.
 const maxName = 8 << 10
 
+var errNotNames = errors.New("not a list of strings")
+
 var errLongName = problem(codeInput, "A URL or a region is longer than 8 KiB")
 
 // names is a list of strings. It fails with [errTooMany] after maxCopies of them. A short text can
@@ -37,8 +39,13 @@ type names []string
 func (n *names) UnmarshalJSON(text []byte) error {
 	*n = nil
 	dec := json.NewDecoder(bytes.NewReader(text))
-	if start, err := dec.Token(); err != nil || start != json.Delim('[') {
-		return errNotNames(start == nil)
+	switch start, err := dec.Token(); {
+	case err != nil:
+		return errNotNames
+	case start == nil:
+		return nil // Null is no list, as for every list of encoding/json.
+	case start != json.Delim('['):
+		return errNotNames
 	}
 	for dec.More() {
 		if len(*n) == maxCopies {
@@ -47,7 +54,7 @@ func (n *names) UnmarshalJSON(text []byte) error {
 		token, err := dec.Token()
 		name, ok := token.(string)
 		if err != nil || !ok {
-			return errNotNames(false)
+			return errNotNames
 		}
 		if len(name) > maxName {
 			return errLongName
@@ -55,14 +62,6 @@ func (n *names) UnmarshalJSON(text []byte) error {
 		*n = append(*n, name)
 	}
 	return nil
-}
-
-// errNotNames is nil for null, as for every list of encoding/json.
-func errNotNames(null bool) error {
-	if null {
-		return nil
-	}
-	return errors.New("not a list of strings")
 }
 
 // listItem is one object of a list, or an error of the line that names it.
