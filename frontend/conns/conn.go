@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"sync/atomic"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 )
 
 // conn is a guarded connection.
@@ -51,7 +53,7 @@ func Progress(ctx context.Context) {
 	}
 }
 
-// clientKey identifies a client: an IPv4 address, or a /64 of IPv6.
+// clientKey identifies a client; see [region.ClientOf]. It is zero for an address that is not TCP's.
 type clientKey netip.Addr
 
 func clientOf(a net.Addr) clientKey {
@@ -59,13 +61,5 @@ func clientOf(a net.Addr) clientKey {
 	if !ok {
 		return clientKey{}
 	}
-	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if addr.Is6() {
-		// The low half belongs to one subscriber: RFC 4291, section 2.5.4.
-		prefix, err := addr.Prefix(64)
-		if err == nil {
-			addr = prefix.Addr()
-		}
-	}
-	return clientKey(addr)
+	return clientKey(region.ClientOf(tcp.AddrPort().Addr()))
 }

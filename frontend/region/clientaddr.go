@@ -32,18 +32,25 @@ func ClientAddr(remoteAddr string, forwardedFor []string, trustedHops int) (neti
 // hosts choose their addresses in it (https://www.rfc-editor.org/rfc/rfc4291#section-2.5.4).
 const ipv6Client = 64
 
-// Client returns the address that identifies a request's client in limits: its IPv4 address, or the
-// first address of its IPv6 /64. If [ClientAddr] does not know the address, Client uses the
-// connection's peer. If the peer's address is no IP address, Client returns the zero address.
+// ClientOf returns the address that identifies a client in limits: its IPv4 address, or the first
+// address of its IPv6 /64. For the zero address, ClientOf returns the zero address.
+func ClientOf(a netip.Addr) netip.Addr {
+	a = normalize(a)
+	if a.Is6() {
+		a = netip.PrefixFrom(a, ipv6Client).Masked().Addr()
+	}
+	return a
+}
+
+// Client returns [ClientOf] a request's [ClientAddr]. If ClientAddr does not know the address, Client
+// uses the connection's peer. If the peer's address is no IP address, Client returns the zero
+// address.
 func Client(r *http.Request, trustedHops int) netip.Addr {
 	a, ok := ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"], trustedHops)
 	if !ok {
 		a, _ = ClientAddr(r.RemoteAddr, nil, 0)
 	}
-	if a.Is6() {
-		a = netip.PrefixFrom(a, ipv6Client).Masked().Addr()
-	}
-	return a
+	return ClientOf(a)
 }
 
 // nthFromRight returns the nth entry from the right, counted from 1, of the comma-separated entries

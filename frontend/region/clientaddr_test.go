@@ -3,6 +3,7 @@ package region_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,6 +64,25 @@ func TestClientAddr(t *testing.T) {
 	}
 }
 
+func TestClientOf(t *testing.T) {
+	for name, tc := range map[string]struct{ address, want string }{
+		"IPv4":                  {"192.0.2.1", "192.0.2.1"},
+		"another IPv4 address":  {"192.0.2.2", "192.0.2.2"},
+		"IPv4, mapped":          {"::ffff:192.0.2.1", "192.0.2.1"},
+		"IPv4, all zeros":       {"0.0.0.0", "0.0.0.0"},
+		"IPv6":                  {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+		"another host of a /64": {"2001:db8:1:2:ffff::1", "2001:db8:1:2::"},
+		"another /64":           {"2001:db8:1:3::1", "2001:db8:1:3::"},
+		"with a zone":           {"fe80::1%eth0", "fe80::"},
+		"the /64 of all zeros":  {"::", "::"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, tc.want, region.ClientOf(netip.MustParseAddr(tc.address)).String())
+		})
+	}
+	require.False(t, region.ClientOf(netip.Addr{}).IsValid())
+}
+
 func TestClient(t *testing.T) {
 	for name, tc := range map[string]struct {
 		peer      string
@@ -79,9 +99,6 @@ func TestClient(t *testing.T) {
 		"an entry that is no address":      {"192.0.2.1:567", []string{"unknown"}, 1, "192.0.2.1"},
 		"no entry":                         {"192.0.2.1:567", nil, 1, "192.0.2.1"},
 		"IPv6: its /64":                    {"[2001:db8:1:2:3:4:5:6]:567", nil, 0, "2001:db8:1:2::"},
-		"the same /64":                     {"[2001:db8:1:2:ffff::1%eth0]:567", nil, 0, "2001:db8:1:2::"},
-		"another /64":                      {"[2001:db8:1:3::1]:567", nil, 0, "2001:db8:1:3::"},
-		"IPv4 in IPv6":                     {"[::ffff:192.0.2.1]:567", nil, 0, "192.0.2.1"},
 		"IPv6 behind a proxy":              {"192.0.2.1:567", []string{"2001:db8:1:2:3:4:5:6"}, 1, "2001:db8:1:2::"},
 		"no IP address":                    {"@", nil, 0, "invalid IP"},
 	} {
