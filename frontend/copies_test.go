@@ -50,7 +50,7 @@ func TestListOfCopies(t *testing.T) {
 	f := newFixture(t)
 	f.store(t, "0") // The source, in us-west-2.
 	failed := "https://example.com/gone"
-	require.NoError(t, f.cache.Put(t.Context(), cacheKey("us-west-2", failed), 0, cachetest.Rules().Failed(time.Now(), cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: "private"})))
+	require.NoError(t, f.cache.Put(t.Context(), cacheKey(failed), 0, cachetest.Rules().Failed(time.Now(), cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: "private"})))
 	list := strings.Join([]string{
 		`{"url":"` + source + `","regions":["us-west-2","us-east-1"]}`,
 		`{"urls":["https://example.com/1","https://example.com/2"],"regions":["all"]}`,

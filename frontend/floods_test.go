@@ -5,32 +5,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
-	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
-
-// heldBucket blocks HEADs of one object until free is closed.
-type heldBucket struct {
-	*storagetest.Memory
-	free chan struct{}
-}
-
-func (b heldBucket) Head(ctx context.Context, key string) (storage.Stored, error) {
-	if key == object().Key() {
-		<-b.free
-	}
-	return b.Memory.Head(ctx, key)
-}
 
 // A client at its limit must not send other clients of the same object to the source: any of them
 // pays.
@@ -38,17 +22,15 @@ func TestClientAtItsLimitStopsNoOther(t *testing.T) {
 	for name, joined := range map[string]bool{"another client joins": true, "control: alone": false} {
 		t.Run(name, func(t *testing.T) {
 			free := make(chan struct{})
-			var registry *prometheus.Registry
 			f := newFixture(t, fromHeader, frozen, func(o *options) {
 				o.flight.ColdRate, o.flight.ColdBurst, o.MaxWait = 1, 1, time.Minute
-				o.flight.Pools[0].Bucket = heldBucket{&storagetest.Memory{}, free}
-				registry = o.Registry
+				o.flight.Pools[0].Bucket = slowBucket{&storagetest.Memory{}, free}
 			})
 			f.queue.copy = func(r queue.Request) {
-				_ = f.cache.Put(context.Background(), keyOf(r.URL), 0, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+				_ = f.cache.Put(context.Background(), cacheKey(r.URL), 0, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
 			}
 			locations := make(chan string, 2)
-			get := func(client string, waiting float64) {
+			get := func(client string, waiting int) {
 				r := httptest.NewRequest(http.MethodGet, path(""), nil)
 				r.Header.Set("From", client)
 				go func() {
@@ -56,7 +38,7 @@ func TestClientAtItsLimitStopsNoOther(t *testing.T) {
 					f.handler.ServeHTTP(w, r)
 					locations <- w.Header().Get("Location")
 				}()
-				require.Eventually(t, func() bool { return gauge(t, registry, "cloud_mirror_waiting_clients") == waiting }, 5*time.Second, time.Millisecond)
+				f.awaitWaiting(t, waiting, 5*time.Second, "it does not wait")
 			}
 			// Alice has a token when her flight starts, and none when its copy would be requested.
 			get(alice, 1)
@@ -79,19 +61,6 @@ func TestClientAtItsLimitStopsNoOther(t *testing.T) {
 	}
 }
 
-func gauge(t *testing.T, r *prometheus.Registry, name string) float64 {
-	t.Helper()
-	families, err := r.Gather()
-	require.NoError(t, err)
-	for _, f := range families {
-		if f.GetName() == name {
-			return f.GetMetric()[0].GetGauge().GetValue()
-		}
-	}
-	require.Fail(t, "no such metric", name)
-	return 0
-}
-
 // TestFloodThatALimitRefuses has one client request variants that a closed gate or a host's limit
 // refuses. The flood HEADs the bucket at most once for each token of the client.
 func TestFloodThatALimitRefuses(t *testing.T) {
@@ -102,9 +71,8 @@ func TestFloodThatALimitRefuses(t *testing.T) {
 	} {
 		for who, heads := range map[string]int{"one client": tokens, "control: many clients": variants} {
 			t.Run(name+", "+who, func(t *testing.T) {
-				var registry *prometheus.Registry
 				f := newFixture(t, fromHeader, frozen, edit, func(o *options) {
-					o.flight.ColdRate, o.flight.ColdBurst, registry = 1, tokens, o.Registry
+					o.flight.ColdRate, o.flight.ColdBurst = 1, tokens
 				})
 				for i := range variants {
 					source, target := cold(i)
@@ -120,7 +88,7 @@ func TestFloodThatALimitRefuses(t *testing.T) {
 				if want["client"] == 0 {
 					delete(want, "client")
 				}
-				require.Equal(t, want, limited(t, registry))
+				require.Equal(t, want, f.limited(t))
 			})
 		}
 	}
@@ -140,30 +108,34 @@ func TestClientThatLeavesPays(t *testing.T) {
 // half the limit.
 func TestLimitsOfLists(t *testing.T) {
 	const list = `{"urls":["https://example.com/1","https://example.com/2","https://example.com/3"],"regions":["us-west-2"]}`
-	post := func(f *fixture) string {
-		r := httptest.NewRequest(http.MethodPost, "/v1/copies", strings.NewReader(list))
-		r.Header.Set("Authorization", "Bearer "+token)
-		w := httptest.NewRecorder()
-		f.handler.ServeHTTP(w, r)
-		return w.Body.String()
+	// count returns how many of the list's three objects have the status, or the error's message.
+	count := func(f *fixture, want string) (n int) {
+		_, answers := f.warm(t, list, token)
+		require.Len(t, answers, 3)
+		for _, a := range answers {
+			if a.Status == want || a.Error != nil && a.Error.Code == "ServiceUnavailable" && a.Error.Message == want {
+				n++
+			}
+		}
+		return n
 	}
+	const refused = "Too many copies wait to be made, try again"
 	f := newFixture(t, frozen, func(o *options) {
 		o.flight.ColdRate, o.flight.ColdBurst, o.flight.ColdRatePerHost, o.flight.ColdBurstPerHost = 1, 1, 1, 1
 	})
-	require.Equal(t, 3, strings.Count(post(f), `"status":"pending"`))
+	require.Equal(t, 3, count(f, "pending"))
 	require.Equal(t, 3, f.queue.requests(queue.Put))
 
-	var registry *prometheus.Registry
-	f = newFixture(t, fromHeader, gate(t, cache.Backlog{Tasks: 600}), func(o *options) { registry = o.Registry })
+	f = newFixture(t, fromHeader, gate(t, cache.Backlog{Tasks: 600}))
 	_, target := cold(1)
 	require.Equal(t, "Cached copy did not show up in 0s", f.ask(t, "GET", target+"?max_wait=0", "From", alice).body["msg"], "open for clients")
-	require.Equal(t, 3, strings.Count(post(f), `"code":"ServiceUnavailable","message":"Too many copies wait to be made, try again"`))
+	require.Equal(t, 3, count(f, refused))
 	require.Equal(t, 1, f.queue.requests(queue.Put))
-	require.Equal(t, map[string]float64{"backlog": 3}, limited(t, registry))
+	require.Equal(t, map[string]float64{"backlog": 3}, f.limited(t))
 
 	// Each refusal takes a turn: a refused list is no faster than an accepted list.
 	f = newFixture(t, gate(t, cache.Backlog{Tasks: 600}), func(o *options) { o.flight.WarmRate = 10 })
 	start := time.Now()
-	require.Equal(t, 3, strings.Count(post(f), `"code":"ServiceUnavailable"`))
+	require.Equal(t, 3, count(f, refused))
 	require.GreaterOrEqual(t, time.Since(start), 190*time.Millisecond)
 }

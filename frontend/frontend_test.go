@@ -122,14 +122,16 @@ func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 	return f
 }
 
-func object() storage.Object {
-	return storage.Object{Service: "s3", Region: "us-west-2", URL: source}
+func object() storage.Object { return objectOf(source) }
+
+func objectOf(url string) storage.Object {
+	return storage.Object{Service: "s3", Region: "us-west-2", URL: url}
 }
 
-func key() string { return cacheKey("us-west-2", source) }
+func key() string { return cacheKey(source) }
 
-func cacheKey(region, url string) string {
-	o := storage.Object{Service: "s3", Region: region, URL: url}
+func cacheKey(url string) string {
+	o := objectOf(url)
 	return cache.Key(o.PoolID(), o.Hash())
 }
 
@@ -346,14 +348,16 @@ func TestClientThatLeaves(t *testing.T) {
 	require.Eventually(t, func() bool { return f.cache.Waiting(key()) == 0 }, 5*time.Second, time.Millisecond)
 }
 
-// slowBucket blocks Head until free is closed.
+// slowBucket blocks HEADs of the source's copy until free is closed.
 type slowBucket struct {
 	*storagetest.Memory
 	free chan struct{}
 }
 
 func (b slowBucket) Head(ctx context.Context, key string) (storage.Stored, error) {
-	<-b.free
+	if key == object().Key() {
+		<-b.free
+	}
 	return b.Memory.Head(ctx, key)
 }
 

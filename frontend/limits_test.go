@@ -3,14 +3,10 @@ package frontend_test
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
-	"net/url"
-	"strconv"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +15,6 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
-	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
 // Addresses of clients.
@@ -37,38 +32,6 @@ func fromHeader(o *options) {
 func frozen(o *options) {
 	now := time.Now()
 	o.flight.Now = func() time.Time { return now }
-}
-
-// cold returns the nth of many sources, and its path.
-func cold(n int) (source, path string) {
-	source = "https://example.com/cold/" + strconv.Itoa(n)
-	return source, "/v1/redirect/s3/us-west-2/" + url.QueryEscape(source)
-}
-
-func keyOf(url string) string {
-	return cache.Key("s3_us-west-2", storage.Object{Service: "s3", Region: "us-west-2", URL: url}.Hash())
-}
-
-// limited returns the non-zero values of cloud_mirror_limited_requests_total, by limit. It requires
-// a series for each limit.
-func limited(t *testing.T, r *prometheus.Registry) map[string]float64 {
-	t.Helper()
-	families, err := r.Gather()
-	require.NoError(t, err)
-	found, nonzero := 0, map[string]float64{}
-	for _, f := range families {
-		if f.GetName() != "cloud_mirror_limited_requests_total" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			found++
-			if v := m.GetCounter().GetValue(); v > 0 {
-				nonzero[m.GetLabel()[0].GetValue()] = v
-			}
-		}
-	}
-	require.Equal(t, len(flight.AllLimits()), found, "limits that start at zero")
-	return nonzero
 }
 
 // fixedBacklog is the backlog of us-west-2.
@@ -100,20 +63,6 @@ func gate(t *testing.T, b cache.Backlog) func(o *options) {
 			<-reads
 		}
 	}
-}
-
-// wait has a client wait for an object until the test ends.
-func (f *fixture) wait(t *testing.T, target, client string) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	t.Cleanup(func() { cancel(); <-ended })
-	r := httptest.NewRequestWithContext(ctx, http.MethodGet, target+"?max_wait=1m", nil)
-	r.Header.Set("From", client)
-	go func() {
-		defer close(ended)
-		f.handler.ServeHTTP(httptest.NewRecorder(), r)
-	}()
 }
 
 func TestLimits(t *testing.T) {
@@ -177,15 +126,11 @@ func TestLimits(t *testing.T) {
 	} {
 		for _, at := range []frontend.AtLimit{"", frontend.AtLimitSource, frontend.AtLimitRefuse} {
 			t.Run(name+", "+string(at), func(t *testing.T) {
-				var registry *prometheus.Registry
-				f := newFixture(t, fromHeader, frozen, tc.edit, func(o *options) {
-					o.MaxWait, o.AtLimit = time.Minute, at
-					registry = o.Registry
-				})
+				f := newFixture(t, fromHeader, frozen, tc.edit, func(o *options) { o.MaxWait, o.AtLimit = time.Minute, at })
 				if tc.prepare != nil {
 					tc.prepare(t, f)
 				}
-				require.Empty(t, limited(t, registry))
+				require.Empty(t, f.limited(t))
 				puts, heads := f.queue.requests(queue.Put), f.bucket.Heads
 				wanted, target := cold(3)
 				if tc.again != "" {
@@ -206,14 +151,14 @@ func TestLimits(t *testing.T) {
 						require.Equal(t, wanted, a.location)
 						require.Equal(t, map[string]any{"url": wanted, "msg": tc.text}, a.body)
 					}
-					require.Equal(t, map[string]float64{tc.limit: float64(i + 1)}, limited(t, registry))
+					require.Equal(t, map[string]float64{tc.limit: float64(i + 1)}, f.limited(t))
 				}
 				require.Equal(t, puts, f.queue.requests(queue.Put), "requested")
 				if tc.status == 429 {
 					require.Equal(t, heads, f.bucket.Heads, "a flood of one client reaches the bucket")
 				}
 				if tc.again == "" {
-					e, err := f.cache.Get(t.Context(), keyOf(wanted))
+					e, err := f.cache.Get(t.Context(), cacheKey(wanted))
 					require.NoError(t, err)
 					require.Equal(t, cache.Absent, e.State, "a lease is left behind")
 				}
@@ -236,7 +181,7 @@ func TestOnlyNewCopiesAreLimited(t *testing.T) {
 			running, first := cold(1)
 			elsewhere, second := cold(3)
 			acquire := func(url string) {
-				_, _, err := f.cache.Acquire(t.Context(), keyOf(url), cachetest.Rules().Pending(time.Now(), "another", 0, -1))
+				_, _, err := f.cache.Acquire(t.Context(), cacheKey(url), cachetest.Rules().Pending(time.Now(), "another", 0, -1))
 				require.NoError(t, err)
 			}
 			acquire(elsewhere)
@@ -244,7 +189,7 @@ func TestOnlyNewCopiesAreLimited(t *testing.T) {
 				acquire(running)
 			}
 			f.wait(t, first, alice)
-			require.Eventually(t, func() bool { return f.cache.Waiting(keyOf(running)) == 1 }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return f.cache.Waiting(cacheKey(running)) == 1 }, 5*time.Second, time.Millisecond)
 			if name != "backlog" {
 				require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
 			}

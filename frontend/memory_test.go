@@ -29,7 +29,7 @@ func heap() int64 {
 
 // Kept redirects stay within the budget, regardless of the length of their request lines.
 func TestKeptRedirectsStayWithinTheirMemory(t *testing.T) {
-	const budget, margin, requests = 8 << 20, 4 << 20, 5_000
+	const budget, margin = 8 << 20, 4 << 20
 	encoded := func(i int) string { return url.QueryEscape(fmt.Sprintf("https://example.com/%d", i)) }
 	long := func(i, n int) string { return fmt.Sprintf("https://example.com/%d/%s", i, strings.Repeat("x", n)) }
 	for name, tc := range map[string]struct {

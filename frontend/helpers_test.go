@@ -8,12 +8,17 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
 // serve runs the front end on a listener of its own, as the binary does, and returns its address.
@@ -31,12 +36,12 @@ func (f *fixture) serve(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// metric returns the sum of a metric over the labels that contain all of the values.
-func (f *fixture) metric(t testing.TB, name string, values ...string) (sum float64) {
+// metric returns the value of a metric's series with exactly these label values, in the order of the
+// labels' names.
+func (f *fixture) metric(t testing.TB, name string, values ...string) float64 {
 	t.Helper()
 	families, err := f.metrics.Gather()
 	require.NoError(t, err)
-	found := false
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
 			var labels []string
@@ -44,13 +49,12 @@ func (f *fixture) metric(t testing.TB, name string, values ...string) (sum float
 				labels = append(labels, l.GetValue())
 			}
 			if family.GetName() == name && strings.Join(labels, " ") == strings.Join(values, " ") {
-				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
-				found = true
+				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
 			}
 		}
 	}
-	require.True(t, found, "no metric %s %v", name, values)
-	return sum
+	require.Fail(t, "no such metric", "%s %v", name, values)
+	return 0
 }
 
 func (f *fixture) waiting(t testing.TB) int { return int(f.metric(t, "cloud_mirror_waiting_clients")) }
@@ -59,6 +63,48 @@ func (f *fixture) waiting(t testing.TB) int { return int(f.metric(t, "cloud_mirr
 func (f *fixture) awaitWaiting(t testing.TB, n int, within time.Duration, msg string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return f.waiting(t) == n }, within, 5*time.Millisecond, msg)
+}
+
+// limited returns the non-zero values of cloud_mirror_limited_requests_total, by limit. It requires
+// a series for each limit.
+func (f *fixture) limited(t *testing.T) map[string]float64 {
+	t.Helper()
+	families, err := f.metrics.Gather()
+	require.NoError(t, err)
+	found, nonzero := 0, map[string]float64{}
+	for _, family := range families {
+		if family.GetName() != "cloud_mirror_limited_requests_total" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			found++
+			if v := m.GetCounter().GetValue(); v > 0 {
+				nonzero[m.GetLabel()[0].GetValue()] = v
+			}
+		}
+	}
+	require.Equal(t, len(flight.AllLimits()), found, "limits that start at zero")
+	return nonzero
+}
+
+// cold returns the nth of many sources, and its path.
+func cold(n int) (source, path string) {
+	source = "https://example.com/cold/" + strconv.Itoa(n)
+	return source, "/v1/redirect/s3/us-west-2/" + url.QueryEscape(source)
+}
+
+// wait has a client wait for an object until the test ends.
+func (f *fixture) wait(t *testing.T, target, client string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	t.Cleanup(func() { cancel(); <-ended })
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, target+"?max_wait=1m", nil)
+	r.Header.Set("From", client)
+	go func() {
+		defer close(ended)
+		f.handler.ServeHTTP(httptest.NewRecorder(), r)
+	}()
 }
 
 // client is a client's connection.
