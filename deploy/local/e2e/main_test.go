@@ -3,11 +3,13 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"testing"
 	"time"
 
@@ -25,6 +27,10 @@ type system struct {
 }
 
 var sys system
+
+// runLimit bounds the start of the stack and all tests. It is less than the Makefile's -timeout,
+// after which go test ends this process and no function here runs.
+const runLimit = 19 * time.Minute
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -50,7 +56,7 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), runLimit)
 	defer cancel()
 	if sys.authority, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 		return 0, err
@@ -69,6 +75,11 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer sys.temporal.Close()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			giveUp(dir)
+		}
+	})()
 	code = m.Run()
 	// Send the secret no matter which tests ran, so that the logs could show it.
 	target := redirectURL(0, "us-west-2", "http://127.0.0.1:1/?sig="+secret, "?max_wait=0")
@@ -89,6 +100,21 @@ func settings() []string {
 		"CLOUD_MIRROR_SOURCE_STALL_TIMEOUT=" + stallTimeout.String(), "CLOUD_MIRROR_SOURCE_USER_AGENT=" + agent,
 		"CLOUD_MIRROR_SOURCE_AUTHORITATIVE_4XX=" + sys.authority.Addr().String(),
 	}
+}
+
+// giveUp ends this process although tests run. It prints their goroutines, searches the logs and
+// keeps them.
+func giveUp(dir string) {
+	fmt.Fprintln(os.Stderr, "e2e: tests still run after", runLimit)
+	_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
+	if err := inspectLogs(sys.LogDir()); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+	}
+	keepLogs(dir)
+	if err := errors.Join(sys.Close(), os.RemoveAll(dir)); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+	}
+	os.Exit(1)
 }
 
 // keepLogs copies the logs of a failed run out of the state folder, which the run then removes. It
