@@ -28,7 +28,7 @@ func attacks() []attack {
 		{"idle", fmt.Sprintf("%d idle connections", idleConnections), idle},
 		{"unread", fmt.Sprintf("%d pipelines, answers unread", unreadPipelines), unread},
 		{"lines", fmt.Sprintf("%d request lines of 60 KiB a second", linesPerSecond), longLines},
-		{"lists", fmt.Sprintf("%d URLs × %d regions", listURLs, listRegions), products},
+		{"lists", fmt.Sprintf("%d URLs × %d times one region", listURLs, listRegions), products},
 		{"crawl", fmt.Sprintf("%d objects at %d B/s", crawlingObjects, crawlRate), crawl},
 		{"variants", fmt.Sprintf("%d variants of a URL a second", variantsPerSecond), variants},
 		{"redis", "full, no eviction", nil},
@@ -94,8 +94,11 @@ func (s *system) fillRedis(ctx context.Context) (func(context.Context) (string, 
 	}
 	return func(ctx context.Context) (string, error) {
 		err := s.redis.Set(ctx, "neighbours", strings.Repeat("x", 1<<10), time.Minute).Err()
-		if err == nil || !strings.HasPrefix(err.Error(), "OOM") {
-			return "", fmt.Errorf("redis accepts writes: %w", err)
+		if err == nil {
+			return "", errors.New("redis accepts writes")
+		}
+		if !strings.HasPrefix(err.Error(), "OOM") {
+			return "", fmt.Errorf("redis is not full: %w", err)
 		}
 		return "every write: OOM", nil
 	}, nil

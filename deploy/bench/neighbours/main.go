@@ -144,7 +144,9 @@ func (s settings) one(ctx context.Context, a attack) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	<-time.After(s.lead)
+	if wait(ctx, s.lead); ctx.Err() != nil {
+		return r, context.Cause(ctx)
+	}
 	if r.beside, err = sys.phase(ctx, s.beside); err != nil {
 		return r, err
 	}

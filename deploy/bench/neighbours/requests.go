@@ -26,7 +26,6 @@ const (
 	crawlingObjects = 150
 
 	variantsPerSecond = 250
-	variantsFor       = 20 * time.Second
 	attackConnections = 64
 )
 
@@ -40,8 +39,9 @@ func longLines(ctx context.Context, a *attacker) error {
 	return nil
 }
 
-// products posts a list of one line, with the product of URLs and regions. It reads the answer for
-// some seconds.
+// products posts a list of one line, with many URLs and one region many times. The front end drops
+// the repeated regions, so the list requests a copy of each URL. A client reads the answer for some
+// seconds.
 func products(ctx context.Context, a *attacker) error {
 	var line struct {
 		URLs    []string `json:"urls"`
@@ -98,11 +98,10 @@ func crawl(ctx context.Context, a *attacker) error {
 	return nil
 }
 
-// variants requests one URL with many queries. It waits for no copy.
+// variants requests one URL with many queries, until ctx ends. It waits for no copy.
 func variants(ctx context.Context, a *attacker) error {
 	c := a.client(attackConnections)
-	every := time.Second / variantsPerSecond
-	schedule{every: every, number: int(variantsFor / every), workers: attackConnections}.run(ctx, func(i int, _ time.Time) {
+	schedule{every: time.Second / variantsPerSecond, workers: attackConnections}.run(ctx, func(i int, _ time.Time) {
 		a.get(ctx, c, a.own(fmt.Sprintf("/small/variant.bin?%d", i))+"?max_wait=0")
 	})
 	return nil
