@@ -20,6 +20,9 @@ const (
 	maxCopies = 10_000
 	// maxLine is the longest line of a list, in bytes: enough for all URLs of a list.
 	maxLine = 4 << 20
+	// MaxListMemory is the most memory that a list takes while it is served, in bytes: a few copies
+	// of its longest line.
+	MaxListMemory = 5 * maxLine
 	// warmers is the number of objects of one list that are requested concurrently.
 	warmers = 16
 )

@@ -221,6 +221,17 @@ func TestMemoryLimitsLargeSlots(t *testing.T) {
 	}
 }
 
+func TestMemoryLimitOfFrontEnd(t *testing.T) {
+	for lists, want := range map[int]config.Size{0: 320 << 20, 8: 480 << 20} {
+		c := config.Default()
+		c.Frontend.CacheMemory, c.Frontend.MaxLists = 256<<20, lists
+		require.EqualValues(t, want, c.FrontendMemoryLimit(), "%d lists", lists)
+	}
+	size, err := config.Size(frontend.MaxListMemory).MarshalText()
+	require.NoError(t, err)
+	require.Contains(t, config.Table(), "A list takes up to "+string(size))
+}
+
 func TestClientsBehindTrustedProxies(t *testing.T) {
 	for hops, want := range map[string]string{"0": "192.0.2.1", "1": "198.51.100.7", "2": "203.0.113.9", "3": "192.0.2.1"} {
 		c, err := load(t, minimal, "CLOUD_MIRROR_REGION_TRUSTED_HOPS="+hops)

@@ -231,9 +231,12 @@ func (c *Config) LargeSlots() int {
 // and 64 MiB for everything else.
 func (c *Config) MemoryLimit() int64 { return int64(c.Worker.Memory)*11/10 + 64<<20 }
 
-// FrontendMemoryLimit returns a front end's limit for the Go runtime, in bytes. The estimated cost
-// of a redirect includes room for garbage.
-func (c *Config) FrontendMemoryLimit() int64 { return int64(c.Frontend.CacheMemory) + 64<<20 }
+// FrontendMemoryLimit returns a front end's limit for the Go runtime, in bytes:
+// frontend.cache_memory, the memory of frontend.max_lists, and 64 MiB for everything else. The
+// estimated cost of a redirect includes room for garbage.
+func (c *Config) FrontendMemoryLimit() int64 {
+	return int64(c.Frontend.CacheMemory) + int64(c.Frontend.MaxLists)*frontend.MaxListMemory + 64<<20
+}
 
 // Copies reports whether the worker copies into the pool.
 func (c *Config) Copies(pool string) bool {
