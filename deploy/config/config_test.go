@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-var update = flag.Bool("update", false, "write the table of settings into deploy/README.md")
+var update = flag.Bool("update", false, "write settings and defaults into deploy/README.md")
 
 const minimal = `
 source: {allowed_patterns: ["^https://example\\.com/"]}
@@ -182,19 +183,37 @@ func replace(old, with string) func(string) string {
 	return func(s string) string { return strings.Replace(s, old, with, 1) }
 }
 
-func TestTableOfSettingsIsCurrent(t *testing.T) {
+// TestOperatorsPageIsCurrent compares the page with the code: the table of settings, and the default
+// in parentheses behind each setting of the limits.
+func TestOperatorsPageIsCurrent(t *testing.T) {
 	const file, begin, end = "../README.md", "<!-- settings -->\n", "<!-- /settings -->"
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	before, rest, ok := strings.Cut(string(data), begin)
 	require.True(t, ok)
-	table, after, ok := strings.Cut(rest, end)
+	_, after, ok := strings.Cut(rest, end)
 	require.True(t, ok)
+
+	defaults := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?`) \\| .*? \\| (`.*?`) \\|").FindAllStringSubmatch(config.Table(), -1) {
+		defaults[row[1]] = row[2]
+	}
+	limit := regexp.MustCompile("(`[a-z0-9_]+\\.[a-z0-9_]+`) \\(`[^`]*`\\)")
+	require.Greater(t, len(limit.FindAllString(after, -1)), 20, "defaults of the limits")
+	after = limit.ReplaceAllStringFunc(after, func(text string) string {
+		key := limit.FindStringSubmatch(text)[1]
+		require.Contains(t, defaults, key)
+		return key + " (" + defaults[key] + ")"
+	})
+
+	page := before + begin + config.Table() + end + after
 	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(before+begin+config.Table()+end+after), 0o600))
+		require.NoError(t, os.WriteFile(file, []byte(page), 0o600))
 		return
 	}
-	require.Equal(t, config.Table(), table, "run: go test ./deploy/config -update")
+	if page != string(data) { // require.Equal would print the whole page.
+		t.Error("deploy/README.md is not current, run: go test ./deploy/config -update")
+	}
 }
 
 func TestMemoryLimitsLargeSlots(t *testing.T) {
