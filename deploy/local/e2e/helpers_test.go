@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -280,6 +281,17 @@ func metricAt(t *testing.T, name, admin string) (sum float64) {
 
 func workers() []string {
 	return []string{"worker-us-west-2", "worker-us-east-1", "worker-eu-central-1"}
+}
+
+// testSeed returns the seed of a random test, and logs it. TEST_SEED repeats a failed test.
+func testSeed(t *testing.T) string {
+	t.Helper()
+	seed := os.Getenv("TEST_SEED")
+	if seed == "" {
+		seed = strconv.FormatInt(time.Now().UnixNano(), 10)
+	}
+	t.Logf("TEST_SEED=%s", seed)
+	return seed
 }
 
 func eventually(t *testing.T, f func() bool, what string) {

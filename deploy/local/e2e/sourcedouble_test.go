@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,17 +134,6 @@ func refusingPort(t *testing.T) string {
 	name, err := unix.Getsockname(fd)
 	require.NoError(t, err)
 	return fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
-}
-
-// sourceSeed returns the seed of the bytes. TEST_SEED repeats the bytes of a failed test.
-func sourceSeed(t *testing.T) string {
-	t.Helper()
-	seed := os.Getenv("TEST_SEED")
-	if seed == "" {
-		seed = strconv.FormatInt(time.Now().UnixNano(), 10)
-	}
-	t.Logf("TEST_SEED=%s", seed)
-	return seed
 }
 
 // object returns the URL of the object.

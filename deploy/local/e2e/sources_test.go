@@ -62,7 +62,7 @@ func (row *sourceRow) lane() lane {
 //   - The source sees the row's number of requests.
 //   - No client waits in vain. The table marks first clients that waited longer than the row says.
 func TestSources(t *testing.T) {
-	seed, rows := sourceSeed(t), sourceRows()
+	seed, rows := testSeed(t), sourceRows()
 	results := make([]rowResult, len(rows))
 	lanes := map[lane][]int{}
 	for i, row := range rows {
@@ -128,7 +128,7 @@ func milli(d time.Duration) string {
 // TestSourceDoubles checks the table itself: curl shows that each double misbehaves as its row says,
 // and that the double counts requests.
 func TestSourceDoubles(t *testing.T) {
-	seed, rows := sourceSeed(t), sourceRows()
+	seed, rows := testSeed(t), sourceRows()
 	names := map[string]bool{}
 	groups := map[string]bool{} // The many rows for one status count as one
 	for _, row := range rows {
