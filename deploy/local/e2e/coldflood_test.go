@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,8 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // clientAt returns a client with an address, such as 127.0.0.2. It follows no redirects.
@@ -31,21 +27,7 @@ func clientAt(t *testing.T, address string) *http.Client {
 	}}
 }
 
-// plainBinary builds the product without the race detector, for tests that measure time.
-func plainBinary(t *testing.T) string {
-	t.Helper()
-	root, err := stack.FindRoot(".")
-	require.NoError(t, err)
-	binary := filepath.Join(t.TempDir(), "cloud-mirror")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
-	build.Dir = root
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
-	return binary
-}
-
-// latencies are the times of cold requests that led to a copy, and the number of those that did
-// not.
+// latencies are the times of all cold requests, and the number of those that did not lead to a copy.
 type latencies struct {
 	mu     sync.Mutex
 	took   []time.Duration
@@ -98,7 +80,8 @@ func requestEvery(t *testing.T, c *http.Client, frontEnd string, s *source, peri
 }
 
 // TestColdFloodOfOneClient has one client request 250 variants of one URL a second, for 10 s. Another
-// client requests new objects meanwhile, and must get their copies as if it was alone.
+// client requests new objects meanwhile, and must get all their copies. Its p90 may be twice that of
+// a quiet front end, and a second more.
 func TestColdFloodOfOneClient(t *testing.T) {
 	const (
 		variants = 2500

@@ -6,8 +6,8 @@
 //
 //   - All tests share one stack with two front ends, and a worker in each of three regions. Each
 //     test uses its own objects.
-//   - All processes of the product have the race detector, except the front ends of the test with
-//     10,000 clients.
+//   - All processes of the product have the race detector, except those of
+//     TestTenThousandClientsMakeOneCopy and TestColdFloodOfOneClient.
 //   - The run fails if the log of any process contains a data race, a panic, or the secret in the
 //     query of the source URLs. A test that reads the secret in a history or a metric also fails.
 //   - A failed run keeps the logs of all processes, and prints their folder.

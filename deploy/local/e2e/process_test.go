@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +28,20 @@ type process struct {
 	log    string
 	kill   func() // By SIGKILL
 	ended  chan error
+}
+
+// plainBinary builds the product without the race detector. A test that uses it has many goroutines,
+// or measures time.
+func plainBinary(t *testing.T) string {
+	t.Helper()
+	root, err := stack.FindRoot(".")
+	require.NoError(t, err)
+	binary := filepath.Join(t.TempDir(), "cloud-mirror")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return binary
 }
 
 // startProcess runs the product with the stack's environment and these variables, and waits until
