@@ -272,5 +272,4 @@ func TestDefaultLimits(t *testing.T) {
 	gate := c.GateOptions()
 	require.Equal(t, 10_000, gate.MaxTasks)
 	require.Equal(t, 2*time.Minute, gate.MaxAge)
-	require.Equal(t, []string{"s3_us-west-2", "s3_us-east-1"}, gate.Pools)
 }

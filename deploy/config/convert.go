@@ -127,18 +127,14 @@ func (c *Config) FlightOptions() flight.Options {
 	}
 }
 
+// GateOptions returns the options that follow from the configuration alone.
+func (c *Config) GateOptions() flight.GateOptions {
+	return flight.GateOptions{MaxTasks: c.Frontend.MaxBacklog, MaxAge: c.Frontend.MaxBacklogAge}
+}
+
 // awsConnectTimeout bounds a connection to AWS and, separately, its TLS handshake. The SDK's
 // default for a connection is 30 s.
 const awsConnectTimeout = 10 * time.Second
-
-// GateOptions returns the options that follow from the configuration alone.
-func (c *Config) GateOptions() flight.GateOptions {
-	o := flight.GateOptions{MaxTasks: c.Frontend.MaxBacklog, MaxAge: c.Frontend.MaxBacklogAge}
-	for _, p := range c.Pools {
-		o.Pools = append(o.Pools, storage.PoolID(p.Service, p.Region))
-	}
-	return o
-}
 
 // AWS returns the configuration that the SDK finds in its environment and files.
 func (c *Config) AWS(ctx context.Context, log zerolog.Logger) (aws.Config, error) {

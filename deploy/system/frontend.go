@@ -66,7 +66,7 @@ func (s *parts) admit(url string) (string, error) {
 
 func (s *parts) gate() *flight.Gate {
 	o := s.cfg.GateOptions()
-	o.Backlogs, o.Log = s.cache, s.log
+	o.Pools, o.Backlogs, o.Log = s.ids(), s.cache, s.log
 	return flight.NewGate(o)
 }
 

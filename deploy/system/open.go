@@ -54,6 +54,14 @@ func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, lo
 	return s, nil
 }
 
+// ids returns the ids of all pools.
+func (s *parts) ids() (ids []string) {
+	for _, p := range s.Pools {
+		ids = append(ids, p.ID())
+	}
+	return ids
+}
+
 // close releases the connections to redis.
 func (s *parts) close() error { return s.cache.Close() }
 

@@ -41,10 +41,6 @@ func (s *parts) setupTemporal(ctx context.Context, dryRun bool) ([]string, error
 	if err != nil {
 		return lines, err
 	}
-	var pools []string
-	for _, p := range s.Pools {
-		pools = append(pools, p.ID())
-	}
-	swept, err := worker.SetupSweeps(ctx, temporal.ScheduleClient(), pools, dryRun)
+	swept, err := worker.SetupSweeps(ctx, temporal.ScheduleClient(), s.ids(), dryRun)
 	return append(lines, swept...), err
 }

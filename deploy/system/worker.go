@@ -86,14 +86,6 @@ func (s *parts) copied() (ids []string) {
 	return ids
 }
 
-// ids returns the ids of all pools.
-func (s *parts) ids() (ids []string) {
-	for _, p := range s.Pools {
-		ids = append(ids, p.ID())
-	}
-	return ids
-}
-
 // activities returns the activities of each pool that this worker copies into, by pool id. They
 // share the fields of shared.
 func (s *parts) activities(shared activities.Activities) map[string]*activities.Activities {
