@@ -31,31 +31,31 @@ type Log struct {
 
 // Frontend configures the front end.
 type Frontend struct {
-	Listen              string        `yaml:"listen" env:"LISTEN" doc:"address for clients"`
-	AdminListen         string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
-	PublicNames         []string      `yaml:"public_names" env:"PUBLIC_NAMES" envSeparator:" " doc:"hosts that lead to the front ends, e.g. mirror.example.com or mirror.example.com:8443. A source there, or a hop of its redirects, is refused. Without a port, all ports are. The addresses of listen and admin_listen are refused by themselves"`
-	LoopID              string        `yaml:"loop_id" env:"LOOP_ID" doc:"name of this deployment in the CDN-Loop of requests to sources (RFC 8586). A request that comes back with it is answered 508. If empty, it is derived from the names of the queue and of all buckets: front ends and workers must list the same. Deployments that share these names need a loop_id each"`
-	MaxWait             time.Duration `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is redirected to the source"`
-	MaxWaitLimit        time.Duration `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"upper limit of a client's ?max_wait="`
-	Chain               time.Duration `yaml:"chain" env:"CHAIN" doc:"how long one request is held at most, for load balancers that cut long requests. A client that waits longer is redirected to the front end again for the remainder; 0 disables this"`
-	MaxWaiters          int           `yaml:"max_waiters" env:"MAX_WAITERS" doc:"maximum requests waiting for copies, per process"`
-	MaxWaitersPerObject int           `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"maximum requests waiting for one object"`
-	MaxWaitersPerClient int           `yaml:"max_waiters_per_client" env:"MAX_WAITERS_PER_CLIENT" doc:"maximum requests of one client waiting for copies, per process; 0 is a fifth of max_waiters. A client is an IPv4 address or an IPv6 /64: set region.trusted_hops behind a proxy"`
-	ColdRate            int           `yaml:"cold_rate" env:"COLD_RATE" doc:"maximum copies requested per second for one client, per process; 0 is no limit. A copy that redis has forgotten counts as a new one, and so does raising the priority of a list's copy. Requests for other copies that exist, or are being made, are never limited"`
-	ColdBurst           int           `yaml:"cold_burst" env:"COLD_BURST" doc:"copies that one client may request at once, before cold_rate applies"`
-	ColdRatePerHost     int           `yaml:"cold_rate_per_host" env:"COLD_RATE_PER_HOST" doc:"maximum copies requested per second from one source host, for all clients, per process; 0 is no limit"`
-	ColdBurstPerHost    int           `yaml:"cold_burst_per_host" env:"COLD_BURST_PER_HOST" doc:"copies from one source host that may be requested at once, before cold_rate_per_host applies"`
-	MaxBacklog          int           `yaml:"max_backlog" env:"MAX_BACKLOG" doc:"maximum tasks of a pool that wait in Temporal; beyond it, front ends request no new copies into the pool; 0 is no limit. Lists of copies stop at half of it"`
-	MaxBacklogAge       time.Duration `yaml:"max_backlog_age" env:"MAX_BACKLOG_AGE" doc:"maximum age of the oldest of these tasks, except those of lists and of large objects, which have a queue of their own; 0 is no limit"`
-	AtLimit             string        `yaml:"at_limit" env:"AT_LIMIT" doc:"what a request gets at one of these limits: source, a redirect to the original URL at once; or refuse, 429 at a limit of one client and 503 at any other, with Retry-After"`
-	MaxConns            int           `yaml:"max_conns" env:"MAX_CONNS" doc:"maximum connections of clients, per process; a new one takes the place of the longest idle one, and is refused if none is idle. Lowered if the limit of open files is less; must be greater than max_waiters; 0 is no limit"`
-	MaxConnsPerClient   int           `yaml:"max_conns_per_client" env:"MAX_CONNS_PER_CLIENT" doc:"maximum connections of one IPv4 address or IPv6 /64; 0 is no limit, and so is region.trusted_hops above 0, since the connections are then those of proxies"`
-	ClientTimeout       time.Duration `yaml:"client_timeout" env:"CLIENT_TIMEOUT" doc:"how long a client may vanish, or read nothing of its answer, before its connection is closed"`
-	CacheEntries        int           `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects held in memory, which redis keeps current; 0 holds none"`
-	CacheMemory         Size          `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
-	PurgeToken          string        `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses both"`
-	WarmRate            int           `yaml:"warm_rate" env:"WARM_RATE" doc:"maximum copies requested for lists per second, per process, so that waiting clients do not queue behind them; 0 is no limit"`
-	MaxLists            int           `yaml:"max_lists" env:"MAX_LISTS" doc:"maximum lists of copies served at the same time, per process; others get 503 with Retry-After. A list takes up to 20MiB; 0 is no limit"`
+	Listen              string           `yaml:"listen" env:"LISTEN" doc:"address for clients"`
+	AdminListen         string           `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
+	PublicNames         []string         `yaml:"public_names" env:"PUBLIC_NAMES" envSeparator:" " doc:"hosts that lead to the front ends, e.g. mirror.example.com or mirror.example.com:8443. A source there, or a hop of its redirects, is refused. Without a port, all ports are. The addresses of listen and admin_listen are refused by themselves"`
+	LoopID              string           `yaml:"loop_id" env:"LOOP_ID" doc:"name of this deployment in the CDN-Loop of requests to sources (RFC 8586). A request that comes back with it is answered 508. If empty, it is derived from the names of the queue and of all buckets: front ends and workers must list the same. Deployments that share these names need a loop_id each"`
+	MaxWait             time.Duration    `yaml:"max_wait" env:"MAX_WAIT" doc:"how long a client waits for a copy before it is redirected to the source"`
+	MaxWaitLimit        time.Duration    `yaml:"max_wait_limit" env:"MAX_WAIT_LIMIT" doc:"upper limit of a client's ?max_wait="`
+	Chain               time.Duration    `yaml:"chain" env:"CHAIN" doc:"how long one request is held at most, for load balancers that cut long requests. A client that waits longer is redirected to the front end again for the remainder; 0 disables this"`
+	MaxWaiters          int              `yaml:"max_waiters" env:"MAX_WAITERS" doc:"maximum requests waiting for copies, per process"`
+	MaxWaitersPerObject int              `yaml:"max_waiters_per_object" env:"MAX_WAITERS_PER_OBJECT" doc:"maximum requests waiting for one object"`
+	MaxWaitersPerClient int              `yaml:"max_waiters_per_client" env:"MAX_WAITERS_PER_CLIENT" doc:"maximum requests of one client waiting for copies, per process; 0 is a fifth of max_waiters. A client is an IPv4 address or an IPv6 /64: set region.trusted_hops behind a proxy"`
+	ColdRate            int              `yaml:"cold_rate" env:"COLD_RATE" doc:"maximum copies requested per second for one client, per process; 0 is no limit. A copy that redis has forgotten counts as a new one, and so does raising the priority of a list's copy. Requests for other copies that exist, or are being made, are never limited"`
+	ColdBurst           int              `yaml:"cold_burst" env:"COLD_BURST" doc:"copies that one client may request at once, before cold_rate applies"`
+	ColdRatePerHost     int              `yaml:"cold_rate_per_host" env:"COLD_RATE_PER_HOST" doc:"maximum copies requested per second from one source host, for all clients, per process; 0 is no limit"`
+	ColdBurstPerHost    int              `yaml:"cold_burst_per_host" env:"COLD_BURST_PER_HOST" doc:"copies from one source host that may be requested at once, before cold_rate_per_host applies"`
+	MaxBacklog          int              `yaml:"max_backlog" env:"MAX_BACKLOG" doc:"maximum tasks of a pool that wait in Temporal; beyond it, front ends request no new copies into the pool; 0 is no limit. Lists of copies stop at half of it"`
+	MaxBacklogAge       time.Duration    `yaml:"max_backlog_age" env:"MAX_BACKLOG_AGE" doc:"maximum age of the oldest of these tasks, except those of lists and of large objects, which have a queue of their own; 0 is no limit"`
+	AtLimit             frontend.AtLimit `yaml:"at_limit" env:"AT_LIMIT" doc:"what a request gets at one of these limits: source, a redirect to the original URL at once; or refuse, 429 at a limit of one client and 503 at any other, with Retry-After"`
+	MaxConns            int              `yaml:"max_conns" env:"MAX_CONNS" doc:"maximum connections of clients, per process; a new one takes the place of the longest idle one, and is refused if none is idle. Lowered if the limit of open files is less; must be greater than max_waiters; 0 is no limit"`
+	MaxConnsPerClient   int              `yaml:"max_conns_per_client" env:"MAX_CONNS_PER_CLIENT" doc:"maximum connections of one IPv4 address or IPv6 /64; 0 is no limit, and so is region.trusted_hops above 0, since the connections are then those of proxies"`
+	ClientTimeout       time.Duration    `yaml:"client_timeout" env:"CLIENT_TIMEOUT" doc:"how long a client may vanish, or read nothing of its answer, before its connection is closed"`
+	CacheEntries        int              `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects held in memory, which redis keeps current; 0 holds none"`
+	CacheMemory         Size             `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
+	PurgeToken          string           `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses both"`
+	WarmRate            int              `yaml:"warm_rate" env:"WARM_RATE" doc:"maximum copies requested for lists per second, per process, so that waiting clients do not queue behind them; 0 is no limit"`
+	MaxLists            int              `yaml:"max_lists" env:"MAX_LISTS" doc:"maximum lists of copies served at the same time, per process; others get 503 with Retry-After. A list takes up to 20MiB; 0 is no limit"`
 }
 
 // Region configures how a front end resolves the region auto.
@@ -173,7 +173,7 @@ func Default() Config {
 			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
 			MaxWaiters: 20_000, MaxWaitersPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
 			ColdRate: 50, ColdBurst: 500, ColdRatePerHost: 200, ColdBurstPerHost: 2000, MaxBacklog: 10_000, MaxBacklogAge: 2 * time.Minute,
-			AtLimit:  string(frontend.AtLimitSource),
+			AtLimit:  frontend.AtLimitSource,
 			MaxLists: 8, MaxConns: 25_000, MaxConnsPerClient: 10_000, ClientTimeout: 30 * time.Second,
 		},
 		Region: Region{Reload: time.Hour},

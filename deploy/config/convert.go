@@ -105,7 +105,7 @@ func (c *Config) FrontendOptions() frontend.Options {
 		PurgeToken:        c.Frontend.PurgeToken,
 		MaxLists:          c.Frontend.MaxLists,
 		LoopID:            c.LoopID(),
-		AtLimit:           frontend.AtLimit(c.Frontend.AtLimit),
+		AtLimit:           c.Frontend.AtLimit,
 		ClientOf:          func(r *http.Request) netip.Addr { return region.Client(r, c.Region.TrustedHops) },
 		LogSample:         c.Log.Sample,
 	}

@@ -32,7 +32,7 @@ const maxObject = storage.MaxParts * storage.MaxPartSize
 // checked by that subcommand.
 func (c *Config) validate() error {
 	for _, check := range []func() error{
-		c.validateLog, c.validateTimes, c.validateNumbers, c.validateLimits, c.validateSource, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
+		c.validateLog, c.validateTimes, c.validateNumbers, c.validateAtLimit, c.validateSource, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -86,8 +86,16 @@ func (c *Config) validateTimes() error {
 			return wrong(t.key, "%s is not between %s and %s", t.value, t.min, t.max)
 		}
 	}
-	if every := c.Cache.VerifyEvery; every != 0 && (every < time.Second || every > maxVerify) {
-		return wrong("cache.verify_every", "%s is neither 0 nor between %s and %s", every, time.Second, maxVerify)
+	for _, t := range []struct {
+		key        string
+		value, max time.Duration
+	}{
+		{"frontend.max_backlog_age", c.Frontend.MaxBacklogAge, 24 * time.Hour},
+		{"cache.verify_every", c.Cache.VerifyEvery, maxVerify},
+	} {
+		if t.value != 0 && (t.value < time.Second || t.value > t.max) {
+			return wrong(t.key, "%s is neither 0 nor between %s and %s", t.value, time.Second, t.max)
+		}
 	}
 	if life := time.Duration(c.S3.LifespanDays) * 24 * time.Hour; life > 0 && c.Cache.ExpiryMargin >= life {
 		return wrong("cache.expiry_margin", "%s is not less than s3.lifespan_days, %d", c.Cache.ExpiryMargin, c.S3.LifespanDays)
@@ -102,6 +110,12 @@ func (c *Config) validateNumbers() error {
 	}{
 		{"frontend.max_waiters", int64(c.Frontend.MaxWaiters), 1, 10_000_000},
 		{"frontend.max_waiters_per_object", int64(c.Frontend.MaxWaitersPerObject), 1, int64(c.Frontend.MaxWaiters)},
+		{"frontend.max_waiters_per_client", int64(c.Frontend.MaxWaitersPerClient), 0, int64(c.Frontend.MaxWaiters)},
+		{"frontend.cold_rate", int64(c.Frontend.ColdRate), 0, 1_000_000},
+		{"frontend.cold_burst", int64(c.Frontend.ColdBurst), 1, 1_000_000},
+		{"frontend.cold_rate_per_host", int64(c.Frontend.ColdRatePerHost), 0, 1_000_000},
+		{"frontend.cold_burst_per_host", int64(c.Frontend.ColdBurstPerHost), 1, 1_000_000},
+		{"frontend.max_backlog", int64(c.Frontend.MaxBacklog), 0, 1_000_000_000},
 		{"frontend.cache_entries", int64(c.Frontend.CacheEntries), 0, 1 << 30},
 		{"frontend.cache_memory", int64(c.Frontend.CacheMemory), 0, 1 << 40},
 		{"frontend.warm_rate", int64(c.Frontend.WarmRate), 0, 1_000_000},
@@ -126,35 +140,16 @@ func (c *Config) validateNumbers() error {
 			return wrong(n.key, "%d is not between %d and %d", n.value, n.min, n.max)
 		}
 	}
+	// Each waiting request has a connection, and hits need further connections.
+	if f := &c.Frontend; f.MaxConns != 0 && f.MaxConns <= f.MaxWaiters {
+		return wrong("frontend.max_conns", "%d is neither 0 nor greater than frontend.max_waiters, %d", f.MaxConns, f.MaxWaiters)
+	}
 	return nil
 }
 
-func (c *Config) validateLimits() error {
-	f := &c.Frontend
-	for _, n := range []struct {
-		key             string
-		value, min, max int64
-	}{
-		{"frontend.max_waiters_per_client", int64(f.MaxWaitersPerClient), 0, int64(f.MaxWaiters)},
-		{"frontend.cold_rate", int64(f.ColdRate), 0, 1_000_000},
-		{"frontend.cold_burst", int64(f.ColdBurst), 1, 1_000_000},
-		{"frontend.cold_rate_per_host", int64(f.ColdRatePerHost), 0, 1_000_000},
-		{"frontend.cold_burst_per_host", int64(f.ColdBurstPerHost), 1, 1_000_000},
-		{"frontend.max_backlog", int64(f.MaxBacklog), 0, 1_000_000_000},
-	} {
-		if n.value < n.min || n.value > n.max {
-			return wrong(n.key, "%d is not between %d and %d", n.value, n.min, n.max)
-		}
-	}
-	// Each waiting request has a connection, and hits need further connections.
-	if f.MaxConns != 0 && f.MaxConns <= f.MaxWaiters {
-		return wrong("frontend.max_conns", "%d is neither 0 nor greater than frontend.max_waiters, %d", f.MaxConns, f.MaxWaiters)
-	}
-	if age := f.MaxBacklogAge; age != 0 && (age < time.Second || age > 24*time.Hour) {
-		return wrong("frontend.max_backlog_age", "%s is neither 0 nor between %s and %s", age, time.Second, 24*time.Hour)
-	}
-	if a := frontend.AtLimit(f.AtLimit); a != frontend.AtLimitSource && a != frontend.AtLimitRefuse {
-		return wrong("frontend.at_limit", "%q is not source or refuse", f.AtLimit)
+func (c *Config) validateAtLimit() error {
+	if a := c.Frontend.AtLimit; a != frontend.AtLimitSource && a != frontend.AtLimitRefuse {
+		return wrong("frontend.at_limit", "%q is not source or refuse", a)
 	}
 	return nil
 }
