@@ -68,6 +68,31 @@ func (c *Config) Origin() origin.Config {
 	}
 }
 
+// own returns the names and addresses of the deployment's listeners. It omits port 0, which other
+// processes can't know.
+func (c *Config) own() (names []string, addrs []netip.AddrPort) {
+	names = append(names, c.Frontend.PublicNames...)
+	for _, listen := range []string{c.Frontend.Listen, c.Frontend.AdminListen, c.Worker.AdminListen} {
+		host, service, err := net.SplitHostPort(listen)
+		if err != nil {
+			continue // The listener reports it.
+		}
+		port, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", service)
+		if err != nil || port == 0 {
+			continue
+		}
+		switch addr, err := netip.ParseAddr(host); {
+		case host == "":
+			addrs = append(addrs, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(port))) //nolint:gosec // a port
+		case err == nil:
+			addrs = append(addrs, netip.AddrPortFrom(addr.WithZone(""), uint16(port))) //nolint:gosec // a port
+		default:
+			names = append(names, net.JoinHostPort(host, service))
+		}
+	}
+	return names, addrs
+}
+
 // Rules returns how long cache entries are valid.
 func (c *Config) Rules() cache.Rules {
 	return cache.Rules{

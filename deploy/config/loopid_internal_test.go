@@ -1,39 +1,10 @@
 package config
 
 import (
-	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestOwnListeners(t *testing.T) {
-	for listen, tc := range map[string]struct {
-		names []string
-		addrs []string
-	}{
-		":8080":               {nil, []string{"[::]:8080"}},
-		"0.0.0.0:8080":        {nil, []string{"0.0.0.0:8080"}},
-		"[::]:8080":           {nil, []string{"[::]:8080"}},
-		"192.0.2.1:80":        {nil, []string{"192.0.2.1:80"}},
-		"127.0.0.1:0":         {nil, nil},
-		"mirror.internal:443": {[]string{"mirror.internal:443"}, nil},
-		":http":               {nil, []string{"[::]:80"}},
-		"nonsense":            {nil, nil},
-	} {
-		c := Config{Frontend: Frontend{Listen: listen, PublicNames: []string{"mirror.example.com"}}}
-		names, addrs := c.own()
-		require.Equal(t, append([]string{"mirror.example.com"}, tc.names...), names, listen)
-		var want []netip.AddrPort
-		for _, a := range tc.addrs {
-			want = append(want, netip.MustParseAddrPort(a))
-		}
-		require.Equal(t, want, addrs, listen)
-	}
-	c := Default()
-	_, addrs := c.own()
-	require.Len(t, addrs, 3, "the listeners of a front end and a worker")
-}
 
 // TestLoopIDIsOfTheDeployment checks that all processes of a deployment have the same id, and that
 // other deployments have other ids.
