@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +54,7 @@ func (l *latencies) String() string {
 
 // requestEvery requests new objects of s at the front end, one in each period, and waits for all
 // answers.
-func requestEvery(t *testing.T, c *http.Client, frontEnd string, s *source, period time.Duration, n int) *latencies {
+func requestEvery(t *testing.T, c *http.Client, frontEnd *process, s *source, period time.Duration, n int) *latencies {
 	t.Helper()
 	var all sync.WaitGroup
 	l := &latencies{}
@@ -64,7 +63,7 @@ func requestEvery(t *testing.T, c *http.Client, frontEnd string, s *source, peri
 	for range n {
 		<-ticker.C
 		all.Go(func() {
-			target := "http://" + frontEnd + "/v1/redirect/s3/" + west + "/" + url.QueryEscape(s.object())
+			target := frontEnd.redirectURL(west, s.object(), "")
 			start := time.Now()
 			resp, err := c.Get(target)
 			if err != nil {
@@ -102,7 +101,7 @@ func TestColdFloodOfOneClient(t *testing.T) {
 	flooded, other := newSource(t, 1000, nil), newSource(t, 1000, nil)
 	flooder, neighbour := clientAt(t, "127.0.0.2"), clientAt(t, "127.0.0.3")
 
-	alone := requestEvery(t, neighbour, frontEnd.listen, other, 250*time.Millisecond, 10)
+	alone := requestEvery(t, neighbour, frontEnd, other, 250*time.Millisecond, 10)
 	t.Logf("alone: %s", alone)
 	require.Zero(t, alone.failed)
 
@@ -119,7 +118,7 @@ func TestColdFloodOfOneClient(t *testing.T) {
 			for range variants / 50 {
 				<-period.C
 				n := number.Add(1)
-				target := "http://" + frontEnd.listen + "/v1/redirect/s3/" + west + "/" + url.QueryEscape(fmt.Sprintf("%s&n=%d", object, n)) + "?max_wait=0"
+				target := frontEnd.redirectURL(west, fmt.Sprintf("%s&n=%d", object, n), "?max_wait=0")
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 				if err != nil {
 					errors.Add(1)
@@ -134,7 +133,7 @@ func TestColdFloodOfOneClient(t *testing.T) {
 			}
 		})
 	}
-	beside := requestEvery(t, neighbour, frontEnd.listen, other, 250*time.Millisecond, 40)
+	beside := requestEvery(t, neighbour, frontEnd, other, 250*time.Millisecond, 40)
 	flood.Wait()
 	took := time.Since(start)
 	limited := metricAt(t, "cloud_mirror_limited_requests_total", "http://"+frontEnd.admin)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -43,7 +42,7 @@ func TestTenThousandClientsMakeOneCopy(t *testing.T) {
 		conns[i], err = from.DialContext(t.Context(), "tcp", frontEnds[i%2].listen)
 		require.NoError(t, err)
 		defer conns[i].Close()
-		_, err = fmt.Fprintf(conns[i], "GET /v1/redirect/s3/%s/%s?max_wait=2m HTTP/1.1\r\nHost: x\r\n\r\n", west, url.QueryEscape(object))
+		_, err = fmt.Fprintf(conns[i], "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", redirectPath(west, object, "?max_wait=2m"))
 		require.NoError(t, err)
 	}
 	waiting := func() (n float64) {

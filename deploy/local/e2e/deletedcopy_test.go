@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -17,7 +16,7 @@ func TestDeletedCopyIsMadeAgain(t *testing.T) {
 	frontEnd := startProcess(t, "verifying-frontend", sys.Binary(), strings.Fields("frontend --config "+sys.ConfigPath()),
 		"CLOUD_MIRROR_CACHE_VERIFY_EVERY=1s")
 	ask := func() answer {
-		return do(t, http.MethodGet, "http://"+frontEnd.listen+"/v1/redirect/s3/"+west+"/"+url.QueryEscape(object), "")
+		return do(t, http.MethodGet, frontEnd.redirectURL(west, object, ""), "")
 	}
 	missing := func() float64 {
 		return metricAt(t, "cloud_mirror_missing_copies_total", "http://"+frontEnd.admin)

@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,7 +29,7 @@ func TestRedisRefusesWrites(t *testing.T) {
 	reads := startProcess(t, "reading-frontend", sys.Binary(), args, "CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0")
 	both := []*process{remembers, reads}
 	get := func(p *process, object, query string) (answer, error) {
-		return request("GET", fmt.Sprintf("http://%s/v1/redirect/s3/%s/%s%s", p.listen, west, url.QueryEscape(object), query), "")
+		return request("GET", p.redirectURL(west, object, query), "")
 	}
 	s := newSource(t, 1000, nil)
 	cached := s.object()

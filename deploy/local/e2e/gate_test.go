@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func TestGateOnTheBacklog(t *testing.T) {
 	frontEnd := startProcess(t, "gate-frontend", sys.Binary(), strings.Fields("frontend --config "+config),
 		fmt.Sprintf("CLOUD_MIRROR_FRONTEND_MAX_BACKLOG=%d", tooMany))
 	request := func(object, query string) answer {
-		return do(t, http.MethodGet, "http://"+frontEnd.listen+"/v1/redirect/s3/"+west+"/"+url.QueryEscape(object)+query, "")
+		return do(t, http.MethodGet, frontEnd.redirectURL(west, object, query), "")
 	}
 	const limited = "Too many copies wait to be made"
 
@@ -83,6 +82,5 @@ func TestGateOnTheBacklog(t *testing.T) {
 	startProcess(t, "gate-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --no-bridge --config "+config))
 	eventually(t, func() bool { return s.count(http.MethodGet) >= copies }, "the copies that wait are made")
 	eventually(t, func() bool { return request(s.object(), "").isCopy() }, "new objects are copied again")
-	status := sys.FrontEndURLs()[0] + "/v1/status/s3/" + west + "/" + url.QueryEscape(last)
-	require.Equal(t, "absent", do(t, http.MethodGet, status, "").body.Status, "nothing was requested while the gate was closed")
+	require.Equal(t, "absent", statusOf(t, 0, last).Status, "nothing was requested while the gate was closed")
 }

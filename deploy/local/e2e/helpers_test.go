@@ -129,7 +129,11 @@ type answer struct {
 func (a answer) isCopy() bool { return a.body.Status == "present" }
 
 func redirectURL(frontEnd int, region, object, query string) string {
-	return sys.FrontEndURLs()[frontEnd] + "/v1/redirect/s3/" + region + "/" + url.QueryEscape(object) + query
+	return sys.FrontEndURLs()[frontEnd] + redirectPath(region, object, query)
+}
+
+func redirectPath(region, object, query string) string {
+	return "/v1/redirect/s3/" + region + "/" + url.QueryEscape(object) + query
 }
 
 func ask(t *testing.T, region, object, query string) answer {

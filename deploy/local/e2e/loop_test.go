@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +15,7 @@ import (
 func newLoopingSource(t *testing.T, frontEnd string) *source {
 	t.Helper()
 	return newSource(t, 1, func(s *source, w http.ResponseWriter, r *http.Request, _ int) {
-		next := url.QueryEscape(s.URL + "/x" + r.URL.Path)
-		http.Redirect(w, r, frontEnd+"/v1/redirect/s3/"+west+"/"+next+"?max_wait=1s", http.StatusFound)
+		http.Redirect(w, r, frontEnd+redirectPath(west, s.URL+"/x"+r.URL.Path, "?max_wait=1s"), http.StatusFound)
 	})
 }
 
@@ -49,7 +47,7 @@ func TestSourceThatLeadsBack(t *testing.T) {
 
 	t.Run("directly", func(t *testing.T) {
 		s := newSource(t, 1000, nil)
-		own := sys.FrontEndURLs()[0] + "/v1/redirect/s3/" + west + "/" + url.QueryEscape(s.URL+"/file.bin")
+		own := redirectURL(0, west, s.URL+"/file.bin", "")
 		a := ask(t, west, own, "")
 		require.Equal(t, http.StatusForbidden, a.status)
 		require.Equal(t, "InvalidUrl", a.body.Err)
@@ -62,7 +60,7 @@ func TestMirrorOfAMirror(t *testing.T) {
 	other := startProcess(t, "other-frontend", sys.Binary(), strings.Fields("frontend --config "+sys.ConfigPath()),
 		"CLOUD_MIRROR_FRONTEND_LOOP_ID=other")
 	s := newSource(t, 1000, nil)
-	through := "http://" + other.listen + "/v1/redirect/s3/" + east + "/" + url.QueryEscape(s.URL+"/file.bin") + "?max_wait=20s"
+	through := other.redirectURL(east, s.URL+"/file.bin", "?max_wait=20s")
 	a := ask(t, west, through, "?max_wait="+(30*time.Second).String())
 	requireCopy(t, s, west, a)
 	require.Equal(t, 1, s.count(http.MethodGet))

@@ -93,7 +93,7 @@ func (o *observed) proxy(t *testing.T, to *url.URL, name string) *httptest.Serve
 
 // url returns the redirect URL of an object.
 func (o *observed) url(object string) string {
-	return o.front.URL + "/v1/redirect/s3/" + west + "/" + url.QueryEscape(object)
+	return o.front.URL + redirectPath(west, object, "")
 }
 
 // take returns the exchanges about an object since the last call, in order.

@@ -113,6 +113,11 @@ func editedConfig(t *testing.T, edit func(settingsTree)) string {
 	return file
 }
 
+// redirectURL returns the URL of an object's redirect at this front end.
+func (p *process) redirectURL(region, object, query string) string {
+	return "http://" + p.listen + redirectPath(region, object, query)
+}
+
 // ready waits until the process is ready.
 func (p *process) ready(t *testing.T) {
 	t.Helper()

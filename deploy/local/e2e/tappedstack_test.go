@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"syscall"
@@ -120,13 +119,13 @@ func (s *tappedStack) object() string {
 // ask requests an object from the tapped front end.
 func (s *tappedStack) ask(object, query string) answer {
 	s.t.Helper()
-	return do(s.t, "GET", fmt.Sprintf("http://%s/v1/redirect/s3/%s/%s%s", s.frontEnd.listen, west, url.QueryEscape(object), query), "")
+	return do(s.t, "GET", s.frontEnd.redirectURL(west, object, query), "")
 }
 
 // status returns an object's status from the stack's own front end. It requests no copy.
 func (s *tappedStack) status(object string) string {
 	s.t.Helper()
-	return do(s.t, "GET", sys.FrontEndURLs()[0]+"/v1/status/s3/"+west+"/"+url.QueryEscape(object), "").body.Status
+	return statusOf(s.t, 0, object).Status
 }
 
 // leadsToCopy reports whether an answer redirects to the object's copy, through the proxy of S3.

@@ -14,13 +14,14 @@ import (
 	"go.temporal.io/api/enums/v1"
 )
 
-func statusOf(t *testing.T, frontEnd int, region, object string) (body struct {
+// statusOf returns the status of an object in west. It requests no copy.
+func statusOf(t *testing.T, frontEnd int, object string) (body struct {
 	Status      string
 	Done, Total int64
 	Error       string
 }) {
 	t.Helper()
-	_, data, _ := fetch(t, sys.FrontEndURLs()[frontEnd]+"/v1/status/s3/"+region+"/"+url.QueryEscape(object))
+	_, data, _ := fetch(t, sys.FrontEndURLs()[frontEnd]+"/v1/status/s3/"+west+"/"+url.QueryEscape(object))
 	require.NoError(t, json.Unmarshal(data, &body), string(data))
 	return body
 }
@@ -83,15 +84,15 @@ func TestStatusShowsProgress(t *testing.T) {
 	gate := make(chan struct{})
 	s := newRanged(t, 22*mib, after(10*mib, gate))
 	object := s.object()
-	require.Equal(t, "absent", statusOf(t, 0, west, object).Status)
+	require.Equal(t, "absent", statusOf(t, 0, object).Status)
 	require.Zero(t, s.count(http.MethodGet), "the status request caused a copy")
 	ask(t, west, object, "?max_wait=0")
 	eventually(t, func() bool {
-		now := statusOf(t, 1, west, object)
+		now := statusOf(t, 1, object)
 		return now.Status == "pending" && now.Total == 22*mib && now.Done >= 5*mib
 	}, "the status shows progress")
 	close(gate)
-	eventually(t, func() bool { return statusOf(t, 1, west, object).Status == "present" }, "the status shows the copy")
+	eventually(t, func() bool { return statusOf(t, 1, object).Status == "present" }, "the status shows the copy")
 }
 
 // TestPurgeReachesAllFrontEnds purges an object at one front end while another has it in memory.
