@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // cli runs the real binary as an operator would.
@@ -41,7 +43,7 @@ func TestClientCommands(t *testing.T) {
 	_, stderr, err = cli(t, "purge", server, "--region", west, "--token", "wrong", object)
 	require.Error(t, err)
 	require.Equal(t, "cloud-mirror: purge: 401 Unauthorized: A purge needs the bearer token\n", stderr)
-	_, _, err = cli(t, "purge", server, "--region", west, "--token", "local", object)
+	_, _, err = cli(t, "purge", server, "--region", west, "--token", stack.PurgeToken, object)
 	require.NoError(t, err)
 	require.Equal(t, 1, s.count("GET"))
 	requireCopy(t, s, west, ask(t, west, object, ""))

@@ -23,6 +23,8 @@ import (
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // secret is in the query of every source URL. No log and no history may contain it.
@@ -199,7 +201,22 @@ func requireCopy(t *testing.T, s *source, region string, a answer) {
 func purge(t *testing.T, region, object string) {
 	t.Helper()
 	target := sys.FrontEndURLs()[0] + "/v1/purge/s3/" + region + "/" + url.QueryEscape(object)
-	require.Equal(t, 204, do(t, http.MethodDelete, target, "local").status)
+	require.Equal(t, 204, do(t, http.MethodDelete, target, stack.PurgeToken).status)
+}
+
+// postList posts a list of copies to a front end, and returns the lines of the answer.
+func postList(t *testing.T, list string) []string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sys.FrontEndURLs()[0]+"/v1/copies", strings.NewReader(list))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+stack.PurgeToken)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, 200, resp.StatusCode, string(body))
+	return strings.Split(strings.TrimSpace(string(body)), "\n")
 }
 
 // workflows lists the runs of an object's workflow in a region, newest first. Temporal's list is

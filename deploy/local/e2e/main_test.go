@@ -93,6 +93,8 @@ func run(m *testing.M) (code int, err error) {
 // lease, a back-off and a source that stalls. Redis has 1 s instead of 50 ms to answer, because an
 // answer on a busy machine takes 50 ms now and then. Without redis the front end sends a second copy
 // request and a HEAD, and tests count both.
+//
+// Little memory leaves a worker 30 slots for large objects, which raisedShape fills with 32 copies.
 func settings() []string {
 	return []string{
 		"CLOUD_MIRROR_LOG_LEVEL=debug", "CLOUD_MIRROR_CACHE_RETRY_AFTER=2s", "CLOUD_MIRROR_REDIS_TIMEOUT=1s",

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // editions is a source of objects that have editions. Each GET takes a while, so that a purge meets
@@ -149,7 +151,7 @@ func (s *editions) purgeWhileAClientWaits(object string, delay time.Duration) (t
 	s.publish(u.Path)
 	start := time.Now()
 	target := redirectURL(1, west, object, "")
-	a, err := request(http.MethodDelete, strings.Replace(target, "/v1/redirect/", "/v1/purge/", 1), "local")
+	a, err := request(http.MethodDelete, strings.Replace(target, "/v1/redirect/", "/v1/purge/", 1), stack.PurgeToken)
 	if err == nil && a.status != http.StatusNoContent {
 		err = fmt.Errorf("purge: status %d", a.status)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -280,4 +281,41 @@ func serve(w http.ResponseWriter, r *http.Request, body []byte, etag string) {
 	w.Header().Set("ETag", etag)
 	w.Header().Set("Content-Type", "application/x-test")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// raisedShape has a list, and then a client, request a copy that waits for a slot of a worker. The
+// activity that waits at low priority is scheduled again.
+func raisedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	gate := make(chan struct{})
+	s := newRanged(t, 9*mib, after(0, gate))
+	// More copies than a worker has slots for large objects, with the memory of settings
+	for range 32 {
+		other := s.object()
+		require.False(t, ask(t, central, other, "?max_wait=0").isCopy())
+		eventually(t, func() bool { return len(priorities(t, other)) == 3 }, "the copy needs a slot for large objects")
+	}
+
+	object := s.object()
+	postList(t, `{"url":"`+object+`","regions":["`+central+`"]}`)
+	eventually(t, func() bool { return slices.Equal([]int32{5, 5, 5}, priorities(t, object)) }, "the list's copy waits for a slot")
+
+	require.False(t, ask(t, central, object, "?max_wait=0s").isCopy())
+	require.Equal(t, []int32{5, 5, 5}, priorities(t, object), "a client that does not wait raises nothing")
+	require.False(t, ask(t, central, object, "?max_wait=1s").isCopy())
+	eventually(t, func() bool { return slices.Equal([]int32{5, 5, 5, 0}, priorities(t, object)) }, "the priority is raised")
+	close(gate)
+	requireCopy(t, s.source, central, ask(t, central, object, ""))
+	return waitClosed(t, central, object, 1, completedStatus)
+}
+
+// priorities returns the priorities of a copy into central's activities in the order of their scheduling.
+func priorities(t *testing.T, object string) (keys []int32) {
+	t.Helper()
+	for _, e := range events(t, workflows(t, central, object, 1)[0]) {
+		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
+			keys = append(keys, a.GetPriority().GetPriorityKey())
+		}
+	}
+	return keys
 }
