@@ -33,12 +33,10 @@ func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	srv := &http.Server{
 		Handler:        mux,
-		ReadTimeout:    5 * time.Second, // Of a body too, although no route takes one.
+		ReadTimeout:    5 * time.Second, // Of a body too: net/http reads it, although no route takes one.
 		WriteTimeout:   30 * time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
-		// net/http's own answer to OPTIONS * reads a body.
-		DisableGeneralOptionsHandler: true,
 	}
 	guard := conns.New(conns.Options{Max: adminConns, Timeout: 30 * time.Second})
 	// Close, not Shutdown: no caller needs the answers that are in flight.
