@@ -6,16 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 )
-
-// timeout bounds the whole benchmark.
-const timeout = 10 * time.Minute
 
 // The subcommands that this program runs as other processes. The sources take their addresses. The
 // others take a task as JSON, and write an outcome.
@@ -25,17 +20,7 @@ const (
 	runLimit   = "limit"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	err := run(ctx, os.Args[1:])
-	cancel()
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench-copy:", err)
-		os.Exit(1)
-	}
-}
+func main() { process.Main("bench-copy", run) }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 3 && args[0] == runSources {

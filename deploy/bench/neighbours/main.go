@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
-)
 
-// timeout bounds the whole benchmark.
-const timeout = 10 * time.Minute
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+)
 
 // The subcommands that this program runs as other processes. The sources take their addresses. The
 // clients and the attacker take a task as JSON.
@@ -26,17 +23,7 @@ const (
 	runAttacker = "attacker"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	err := run(ctx, os.Args[1:])
-	cancel()
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench-neighbours:", err)
-		os.Exit(1)
-	}
-}
+func main() { process.Main("bench-neighbours", run) }
 
 func run(ctx context.Context, args []string) error {
 	switch {

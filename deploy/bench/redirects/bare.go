@@ -40,7 +40,7 @@ func serveBare(address, location, contentType, body string) error {
 		w.Header().Set("Location", location)
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(http.StatusFound)
-		_, _ = w.Write(text) //nolint:gosec // only wrk reads it
+		_, _ = w.Write(text)
 	})
 	return process.UntilOrphaned(func() error {
 		return http.ListenAndServe(address, r) //nolint:gosec // only wrk connects

@@ -7,38 +7,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
-	"syscall"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/report"
 )
-
-// timeout bounds the whole benchmark.
-const timeout = 10 * time.Minute
 
 // runBare is the subcommand that this program runs as another process.
 const runBare = "bare"
 
-func main() {
-	if len(os.Args) == 6 && os.Args[1] == runBare {
-		exit(serveBare(os.Args[2], os.Args[3], os.Args[4], os.Args[5]))
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	err := run(ctx)
-	cancel()
-	stop()
-	exit(err)
-}
-
-func exit(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench-redirect:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
+func main() { process.Main("bench-redirect", run) }
 
 // settings are the flags, for experiments.
 type settings struct {
@@ -49,21 +27,25 @@ type settings struct {
 	entries     int // to measure the memory of
 }
 
-func flags() (s settings, err error) {
-	flag.StringVar(&s.binary, "binary", ".cache/bin/cloud-mirror", "the cloud-mirror to measure")
-	flag.IntVar(&s.rounds, "rounds", 5, "rounds, of which the median counts")
-	flag.DurationVar(&s.length, "for", 4*time.Second, "length of one measurement, in whole seconds")
-	flag.IntVar(&s.connections, "connections", 32, "connections of wrk")
-	flag.IntVar(&s.entries, "entries", 200_000, "entries to measure the memory of")
-	flag.Parse()
+func flags(args []string) (s settings, err error) {
+	set := flag.NewFlagSet("bench-redirect", flag.ExitOnError)
+	set.StringVar(&s.binary, "binary", ".cache/bin/cloud-mirror", "the cloud-mirror to measure")
+	set.IntVar(&s.rounds, "rounds", 5, "rounds, of which the median counts")
+	set.DurationVar(&s.length, "for", 4*time.Second, "length of one measurement, in whole seconds")
+	set.IntVar(&s.connections, "connections", 32, "connections of wrk")
+	set.IntVar(&s.entries, "entries", 200_000, "entries to measure the memory of")
+	_ = set.Parse(args) // ExitOnError
 	if s.entries <= warmUp || s.rounds < 1 {
 		return s, fmt.Errorf("-entries must be more than %d, and -rounds at least 1", warmUp)
 	}
 	return s, nil
 }
 
-func run(ctx context.Context) error {
-	s, err := flags()
+func run(ctx context.Context, args []string) error {
+	if len(args) == 5 && args[0] == runBare {
+		return serveBare(args[1], args[2], args[3], args[4])
+	}
+	s, err := flags(args)
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"net/http/httptest"
 	"os"
-	"os/signal"
-	"syscall"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/report"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
@@ -23,26 +21,26 @@ type settings struct {
 	clients int // that request them, each one object at a time
 }
 
-func main() {
-	var s settings
-	flag.StringVar(&s.binary, "binary", "", "the cloud-mirror to measure; by default one built from this checkout")
-	flag.IntVar(&s.firsts, "firsts", 20, "first requests, one after the other")
-	flag.IntVar(&s.hits, "hits", 500, "next requests, one after the other")
-	flag.IntVar(&s.crowd, "crowd", 500, "first requests of the crowd")
-	flag.IntVar(&s.clients, "clients", 50, "clients in the crowd")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, s)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+func main() { process.Main("bench", run) }
+
+func flags(args []string) (s settings, err error) {
+	set := flag.NewFlagSet("bench", flag.ExitOnError)
+	set.StringVar(&s.binary, "binary", "", "the cloud-mirror to measure; by default one built from this checkout")
+	set.IntVar(&s.firsts, "firsts", 20, "first requests, one after the other")
+	set.IntVar(&s.hits, "hits", 500, "next requests, one after the other")
+	set.IntVar(&s.crowd, "crowd", 500, "first requests of the crowd")
+	set.IntVar(&s.clients, "clients", 50, "clients in the crowd")
+	_ = set.Parse(args) // ExitOnError
+	if s.firsts < 1 || s.hits < 1 || s.crowd < 1 || s.clients < 1 {
+		return s, errors.New("each number must be at least 1")
 	}
+	return s, nil
 }
 
-func run(ctx context.Context, s settings) error {
-	if s.firsts < 1 || s.hits < 1 || s.crowd < 1 || s.clients < 1 {
-		return errors.New("each number must be at least 1")
+func run(ctx context.Context, args []string) error {
+	s, err := flags(args)
+	if err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "cloud-mirror-bench-")
 	if err != nil {

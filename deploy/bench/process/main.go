@@ -1,0 +1,28 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// timeout bounds a whole benchmark.
+const timeout = 10 * time.Minute
+
+// Main is the main function of a benchmark. It calls run with the command line's arguments. The
+// context ends at SIGINT, at SIGTERM and after 10 minutes. Main reports an error with the
+// benchmark's name, and exits with status 1.
+func Main(name string, run func(ctx context.Context, args []string) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	err := run(ctx, os.Args[1:])
+	cancel()
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+}
