@@ -35,11 +35,7 @@ func startSources(ctx context.Context) (*sourceProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := process.Self(runSources, plain, slow)
-	if err != nil {
-		return nil, err
-	}
-	server, err := process.Start(ctx, program, slow) // listens on plain before it listens on slow
+	server, err := process.StartSelf(ctx, slow, runSources, plain, slow) // It listens on plain before it listens on slow.
 	if err != nil {
 		return nil, err
 	}

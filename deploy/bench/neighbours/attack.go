@@ -50,11 +50,7 @@ func (a attack) start(ctx context.Context, sys *system) (end func(context.Contex
 	if err != nil {
 		return nil, err
 	}
-	program, err := process.Self(runAttacker, control, string(task))
-	if err != nil {
-		return nil, err
-	}
-	server, err := process.Start(ctx, program, control)
+	server, err := process.StartSelf(ctx, control, runAttacker, control, string(task))
 	if err != nil {
 		return nil, err
 	}

@@ -71,13 +71,11 @@ func unsent(ctx context.Context, a *attacker) error {
 func idle(ctx context.Context, a *attacker) error {
 	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", redirectPath(a.Hit), a.FrontEnd)
 	forever(ctx, idleConnections, idlePause, func() error {
-		conn, err := a.dial(ctx)
+		conn, release, err := a.hold(ctx)
 		if err != nil {
 			return err
 		}
-		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-		defer stop()
-		defer conn.Close()
+		defer release()
 		if _, err := io.WriteString(conn, request); err != nil {
 			return err
 		}
@@ -104,13 +102,11 @@ func unread(ctx context.Context, a *attacker) error {
 	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", redirectPath(a.Hit), a.FrontEnd)
 	batch := bytes.Repeat([]byte(request), pipelined)
 	forever(ctx, unreadPipelines, unreadEvery, func() error {
-		conn, err := a.dial(ctx)
+		conn, release, err := a.hold(ctx)
 		if err != nil {
 			return err
 		}
-		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-		defer stop()
-		defer conn.Close()
+		defer release()
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetReadBuffer(unreadBuffer)
 		}

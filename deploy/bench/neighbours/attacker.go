@@ -68,6 +68,15 @@ func (a *attacker) dial(ctx context.Context) (net.Conn, error) {
 	return conn, err
 }
 
+// hold opens a connection to the front end, which ctx or release closes.
+func (a *attacker) hold(ctx context.Context) (conn net.Conn, release func(), err error) {
+	if conn, err = a.dial(ctx); err != nil {
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	return conn, func() { stop(); _ = conn.Close() }, nil
+}
+
 // client makes ordinary requests, and keeps its connections.
 func (a *attacker) client(connections int) *http.Client {
 	c := newClient(attackerAddress, time.Minute)

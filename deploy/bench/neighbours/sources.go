@@ -48,11 +48,8 @@ func startSources(ctx context.Context) (*sourceProcess, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	program, err := process.Self(runSources, clients, attackers)
-	if err != nil {
-		return nil, err
-	}
-	server, err := process.Start(ctx, program, attackers) // listens on clients before it listens on attackers
+	// It listens on clients before it listens on attackers.
+	server, err := process.StartSelf(ctx, attackers, runSources, clients, attackers)
 	if err != nil {
 		return nil, err
 	}

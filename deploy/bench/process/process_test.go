@@ -58,7 +58,7 @@ func TestServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := process.Start(t.Context(), self(t, "serve", address), address)
+	s, err := process.StartSelf(t.Context(), address, "serve", address)
 	if err != nil {
 		t.Fatal(err)
 	}

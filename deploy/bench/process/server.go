@@ -50,6 +50,15 @@ func Start(ctx context.Context, p Program, address string) (*Server, error) {
 	return s, nil
 }
 
+// StartSelf starts the running program with other arguments; see [Start].
+func StartSelf(ctx context.Context, address string, args ...string) (*Server, error) {
+	p, err := Self(args...)
+	if err != nil {
+		return nil, err
+	}
+	return Start(ctx, p, address)
+}
+
 func (s *Server) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

@@ -25,11 +25,7 @@ func (f *fixture) bare(ctx context.Context, frontEnd *process.Server) (*process.
 	if err != nil {
 		return nil, err
 	}
-	program, err := process.Self(runBare, address, resp.Header.Get("Location"), resp.Header.Get("Content-Type"), string(body))
-	if err != nil {
-		return nil, err
-	}
-	return process.Start(ctx, program, address)
+	return process.StartSelf(ctx, address, runBare, address, resp.Header.Get("Location"), resp.Header.Get("Content-Type"), string(body))
 }
 
 // serveBare is the main function of the bare router's process. Its response is always the same.
