@@ -3,14 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -63,7 +58,7 @@ func serveAttack(ctx context.Context, control, task string) error {
 func (a *attacker) dial(ctx context.Context) (net.Conn, error) {
 	conn, err := dialFrom(attackerAddress)(ctx, "tcp", a.FrontEnd)
 	if err != nil {
-		a.count(dialError(err))
+		a.count(ifTimeout(err, "no connection", "refused connection"))
 	}
 	return conn, err
 }
@@ -135,46 +130,4 @@ func wait(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-time.After(d):
 	}
-}
-
-// tally counts events by name. It serves the counts as JSON.
-type tally struct {
-	mu     sync.Mutex
-	counts map[string]int
-}
-
-func (t *tally) count(what string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.counts == nil {
-		t.counts = map[string]int{}
-	}
-	t.counts[what]++
-}
-
-func (t *tally) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_ = json.NewEncoder(w).Encode(t.counts)
-}
-
-// describeCounts lists counts, the largest first.
-func describeCounts(counts map[string]int) string {
-	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		if counts[a] != counts[b] {
-			return counts[b] - counts[a]
-		}
-		return strings.Compare(a, b)
-	})
-	for i, name := range names {
-		names[i] = fmt.Sprintf("%d × %s", counts[name], name)
-	}
-	return strings.Join(names, ", ")
-}
-
-func dialError(err error) string {
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return "no connection"
-	}
-	return "refused connection"
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -85,13 +84,13 @@ func (t phaseTask) requestHits(ctx context.Context) samples {
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.FrontEnd+redirectPath(t.Sources.hit(object)), nil)
 		if err != nil {
-			r.fail("invalid request")
+			r.count("invalid request")
 			return
 		}
 		req.Close = i%hitsPerConnection == 0
 		r.request(c, req, due, hitPatience)
 	})
-	return r.samples
+	return r.samples()
 }
 
 // requestCold requests new objects, each on a new connection.
@@ -103,61 +102,47 @@ func (t phaseTask) requestCold(ctx context.Context) samples {
 		target := "http://" + t.FrontEnd + redirectPath(t.Sources.cold(t.FirstCold+i)) + "?max_wait=" + coldWait.String()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 		if err != nil {
-			r.fail("invalid request")
+			r.count("invalid request")
 			return
 		}
 		r.request(c, req, due, coldPatience)
 	})
-	return r.samples
+	return r.samples()
 }
 
-// recorder records the samples of concurrent requests.
+// recorder records the samples of concurrent requests. Its tally counts the failures.
 type recorder struct {
-	mu sync.Mutex
-	samples
+	tally
+	took []float64 // of successful requests, in milliseconds
 }
+
+func (r *recorder) samples() samples { return samples{Took: r.took, Failed: r.counts} }
 
 // request sends a request and records its latency since it was due. A request that is too late to
 // succeed is not sent.
 func (r *recorder) request(c *http.Client, req *http.Request, due time.Time, patience time.Duration) {
 	if time.Since(due) > patience {
-		r.fail("too late to send")
+		r.count("too late to send")
 		return
 	}
 	resp, err := c.Do(req)
 	took := time.Since(due)
 	if err != nil {
-		r.fail(why(err))
+		r.count(ifTimeout(err, "time-out", "connection error"))
 		return
 	}
 	defer resp.Body.Close()
 	drain(resp)
 	switch u, err := resp.Location(); {
 	case resp.StatusCode != http.StatusFound || err != nil:
-		r.fail(resp.Status)
+		r.count(resp.Status)
 	case u.Query().Get("X-Amz-Signature") == "":
-		r.fail("redirect to the source")
+		r.count("redirect to the source")
 	default:
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.Took = append(r.Took, took.Seconds()*1000)
+		r.took = append(r.took, took.Seconds()*1000)
 	}
-}
-
-func (r *recorder) fail(why string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.Failed == nil {
-		r.Failed = map[string]int{}
-	}
-	r.Failed[why]++
-}
-
-func why(err error) string {
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return "time-out"
-	}
-	return "connection error"
 }
 
 // newClient follows no redirect, and connects from a loopback address.
