@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 )
 
 const (
@@ -69,7 +71,7 @@ func unsent(ctx context.Context, a *attacker) error {
 // idle opens connections, makes one request on each, and keeps it open. It opens a connection again
 // that the front end closes.
 func idle(ctx context.Context, a *attacker) error {
-	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", redirectPath(a.Hit), a.FrontEnd)
+	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", client.Path(a.Hit), a.FrontEnd)
 	forever(ctx, idleConnections, idlePause, func() error {
 		conn, release, err := a.hold(ctx)
 		if err != nil {
@@ -99,7 +101,7 @@ func idle(ctx context.Context, a *attacker) error {
 
 // unread sends requests and reads no answer. It opens a connection again that the front end closes.
 func unread(ctx context.Context, a *attacker) error {
-	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", redirectPath(a.Hit), a.FrontEnd)
+	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", client.Path(a.Hit), a.FrontEnd)
 	batch := bytes.Repeat([]byte(request), pipelined)
 	forever(ctx, unreadPipelines, unreadEvery, func() error {
 		conn, release, err := a.hold(ctx)

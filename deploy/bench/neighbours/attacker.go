@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 )
 
@@ -101,12 +101,7 @@ func (a *attacker) send(c *http.Client, req *http.Request) {
 }
 
 // own is the path of an object of the attacker's source.
-func (a *attacker) own(path string) string { return redirectPath(a.Source + path) }
-
-// redirectPath is the path of an object's redirect.
-func redirectPath(source string) string {
-	return "/v1/redirect/s3/" + region + "/" + url.QueryEscape(source)
-}
+func (a *attacker) own(path string) string { return client.Path(a.Source + path) }
 
 // forever runs f in n goroutines, again and again. A pause follows a failed round, so that refused
 // connections make no flood.

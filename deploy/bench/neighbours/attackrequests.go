@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
@@ -51,7 +52,7 @@ func products(ctx context.Context, a *attacker) error {
 		line.URLs = append(line.URLs, fmt.Sprintf("%s/small/%d", a.Source, i))
 	}
 	for range listRegions {
-		line.Regions = append(line.Regions, region)
+		line.Regions = append(line.Regions, client.Region)
 	}
 	text, err := json.Marshal(line)
 	if err != nil {

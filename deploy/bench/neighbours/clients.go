@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 )
 
 // The addresses of the well-behaved clients.
@@ -82,7 +84,7 @@ func (t phaseTask) requestHits(ctx context.Context) samples {
 		if i%fromRedis == 0 {
 			object = t.FirstHit + i/fromRedis
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.FrontEnd+redirectPath(t.Sources.hit(object)), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.FrontEnd+client.Path(t.Sources.hit(object)), nil)
 		if err != nil {
 			r.count("invalid request")
 			return
@@ -99,7 +101,7 @@ func (t phaseTask) requestCold(ctx context.Context) samples {
 	c.Transport.(*http.Transport).DisableKeepAlives = true
 	var r recorder
 	schedule{every: t.ColdEvery, number: t.cold(), workers: t.cold()}.run(ctx, func(i int, due time.Time) {
-		target := "http://" + t.FrontEnd + redirectPath(t.Sources.cold(t.FirstCold+i)) + "?max_wait=" + coldWait.String()
+		target := "http://" + t.FrontEnd + client.Path(t.Sources.cold(t.FirstCold+i)) + "?max_wait=" + coldWait.String()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 		if err != nil {
 			r.count("invalid request")
@@ -133,25 +135,23 @@ func (r *recorder) request(c *http.Client, req *http.Request, due time.Time, pat
 	}
 	defer resp.Body.Close()
 	drain(resp)
-	switch u, err := resp.Location(); {
-	case resp.StatusCode != http.StatusFound || err != nil:
-		r.count(resp.Status)
-	case u.Query().Get("X-Amz-Signature") == "":
-		r.count("redirect to the source")
-	default:
+	switch {
+	case client.IsCopy(resp):
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.took = append(r.took, took.Seconds()*1000)
+	case resp.StatusCode == http.StatusFound:
+		r.count("redirect to the source")
+	default:
+		r.count(resp.Status)
 	}
 }
 
-// newClient follows no redirect, and connects from a loopback address.
+// newClient returns a client that connects from a loopback address.
 func newClient(from string, patience time.Duration) *http.Client {
-	return &http.Client{
-		Transport:     &http.Transport{DialContext: dialFrom(from), DisableCompression: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       patience,
-	}
+	c := client.New(&http.Transport{DialContext: dialFrom(from), DisableCompression: true})
+	c.Timeout = patience
+	return c
 }
 
 func dialFrom(address string) func(ctx context.Context, network, to string) (net.Conn, error) {

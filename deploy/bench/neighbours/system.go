@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
@@ -24,7 +25,6 @@ import (
 )
 
 const (
-	region = "us-west-2"
 	warmUp = 2 * time.Second
 	// maxWaiters is frontend.max_waiters. It is low, so that the waiting places that an attacker
 	// takes and never gives back run out within seconds.
@@ -111,9 +111,9 @@ func (s *system) makeCopies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	endpoint := s.stack.S3Endpoint(region)
+	endpoint := s.stack.S3Endpoint(client.Region)
 	bucket := s3.New(s3.Options{
-		Region: region, BaseEndpoint: &endpoint, UsePathStyle: true,
+		Region: client.Region, BaseEndpoint: &endpoint, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(stack.AccessKey, stack.SecretKey, ""),
 	})
 	cfg, now := config.Default(), time.Now()
@@ -125,9 +125,9 @@ func (s *system) makeCopies(ctx context.Context) error {
 	group.SetLimit(16)
 	for i := range copies {
 		group.Go(func() error {
-			o := storage.Object{Service: "s3", Region: region, URL: s.sources.hit(i)}
+			o := storage.Object{Service: "s3", Region: client.Region, URL: s.sources.hit(i)}
 			if _, err := bucket.PutObject(ctx, &s3.PutObjectInput{
-				Bucket: aws.String(stack.Bucket + "-" + region), Key: aws.String(o.Key()), Body: strings.NewReader("copy"),
+				Bucket: aws.String(stack.Bucket + "-" + client.Region), Key: aws.String(o.Key()), Body: strings.NewReader("copy"),
 			}); err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 )
 
@@ -110,8 +111,8 @@ func (f *fixture) frontEnd(ctx context.Context, redisQuery string, entries int, 
 		"frontend": m{"listen": address, "admin_listen": "127.0.0.1:0", "cache_entries": entries, "cache_memory": memory},
 		"source":   m{"allowed_patterns": []string{`https://artifacts\.example\.com/`}},
 		"redis":    m{"url": "redis://" + f.redisServer.Address + redisQuery},
-		"sqs":      m{"region": region, "endpoint": f.stubs.URL},
-		"pools":    []m{{"region": region, "bucket": "bench", "endpoint": f.stubs.URL, "path_style": true}},
+		"sqs":      m{"region": client.Region, "endpoint": f.stubs.URL},
+		"pools":    []m{{"region": client.Region, "bucket": "bench", "endpoint": f.stubs.URL, "path_style": true}},
 	})
 	if err != nil {
 		return nil, err

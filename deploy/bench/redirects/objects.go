@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
-
-const region = "us-west-2"
 
 // source is the URL of the i-th object, of 100 bytes.
 func source(i int) string {
@@ -22,21 +20,18 @@ func source(i int) string {
 }
 
 // target is the path of its redirect.
-func target(i int) string { return "/v1/redirect/s3/" + region + "/" + url.QueryEscape(source(i)) }
+func target(i int) string { return client.Path(source(i)) }
 
 // put writes the entry of a copy of the i-th object, by the product's default rules.
 func (f *fixture) put(ctx context.Context, i int) error {
 	cfg, now := config.Default(), time.Now()
-	o := storage.Object{Service: "s3", Region: region, URL: source(i)}
+	o := storage.Object{Service: "s3", Region: client.Region, URL: source(i)}
 	return f.cache.Put(ctx, cache.Key(o.PoolID(), o.Hash()), 0, cfg.Rules().Present(now, now.Add(30*24*time.Hour), ""))
 }
 
-// newClient follows no redirect. It can keep an idle connection for each of many waiting clients.
+// newClient can keep an idle connection for each of many waiting clients.
 func newClient() *http.Client {
-	return &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 2000, DisableCompression: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return client.New(&http.Transport{MaxIdleConnsPerHost: 2000, DisableCompression: true})
 }
 
 // get requests the i-th object. It fails unless the front end redirects to a copy.
@@ -49,7 +44,7 @@ func get(ctx context.Context, c *http.Client, s *process.Server, i int) (*http.R
 	if err != nil {
 		return nil, err
 	}
-	if u, err := resp.Location(); err != nil || u.Query().Get("X-Amz-Signature") == "" {
+	if !client.IsCopy(resp) {
 		_ = resp.Body.Close()
 		return nil, fmt.Errorf("object %d: %s without a copy", i, resp.Status)
 	}

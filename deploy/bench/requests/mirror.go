@@ -5,8 +5,9 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 )
 
 const objectSize = 1 << 10 // bytes
@@ -18,10 +19,7 @@ type mirror struct {
 }
 
 func newMirror(frontEnd, source string, clients int) *mirror {
-	return &mirror{frontEnd: frontEnd, source: source, client: &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: clients},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &mirror{frontEnd: frontEnd, source: source, client: client.New(&http.Transport{MaxIdleConnsPerHost: clients})}
 }
 
 // serveObject serves the same bytes under every path.
@@ -39,7 +37,7 @@ func serveObject() http.HandlerFunc {
 
 // request fails unless the front end redirects to a copy.
 func (m *mirror) request(ctx context.Context, object int) error {
-	target := m.frontEnd + "/v1/redirect/s3/us-west-2/" + url.QueryEscape(fmt.Sprintf("%s/%d/object.bin", m.source, object))
+	target := m.frontEnd + client.Path(fmt.Sprintf("%s/%d/object.bin", m.source, object))
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return err
@@ -49,7 +47,7 @@ func (m *mirror) request(ctx context.Context, object int) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if u, err := resp.Location(); err != nil || u.Query().Get("X-Amz-Signature") == "" {
+	if !client.IsCopy(resp) {
 		return fmt.Errorf("object %d: %s without a copy", object, resp.Status)
 	}
 	return nil

@@ -1,0 +1,7 @@
+// Package client requests redirects of a front end, as the clients of all benchmarks do.
+//
+// # Guarantees
+//
+//   - A client follows no redirect.
+//   - Only a presigned location is a copy: a redirect to the source has no signature.
+package client
