@@ -235,9 +235,8 @@ func (c *Config) smallMemory() int64 { return int64(c.Worker.Memory) / 4 }
 // largeMemory returns the rest of worker.memory, in bytes.
 func (c *Config) largeMemory() int64 { return int64(c.Worker.Memory) - c.smallMemory() }
 
-// LargeSlots returns how many large objects are copied at the same time in each pool. It is the
-// number of objects for which largeMemory holds one part, divided by the number of pools that the
-// worker copies into, and at least 1.
+// LargeSlots returns how many large objects are copied at the same time in each pool. largeMemory
+// holds one part for each. The pools that the worker copies into get equal shares, of at least 1.
 func (c *Config) LargeSlots() int {
 	pools := 0
 	for _, p := range c.Pools {
@@ -252,7 +251,7 @@ func (c *Config) LargeSlots() int {
 // and 64 MiB for everything else.
 func (c *Config) MemoryLimit() int64 { return int64(c.Worker.Memory)*11/10 + 64<<20 }
 
-// FrontendMemoryLimit returns a front end's limit for the Go runtime, in bytes:
+// FrontendMemoryLimit returns a front end's limit for the Go runtime, in bytes. It holds
 // frontend.cache_memory, the memory of frontend.max_lists, and 64 MiB for everything else. The
 // estimated cost of a redirect includes room for garbage.
 func (c *Config) FrontendMemoryLimit() int64 {

@@ -1,8 +1,8 @@
 // Package config reads the configuration of a deployment: one YAML file and the environment. Every
 // setting except those of the pools has a variable, which overrides the file.
 //
-// It also converts the settings into the options of the rooms (convert.go), so that the product and
-// its benchmarks copy alike.
+// It also converts the settings into the options of the rooms (convert.go). The product and its
+// benchmarks thus copy alike.
 //
 // # Guarantees
 //

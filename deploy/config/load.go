@@ -93,7 +93,7 @@ func decodes(data []byte, key string) bool {
 	return err != nil || yaml.Unmarshal(one, &Config{}) == nil
 }
 
-// decodeEnv is strict too: a variable with the prefix must be a setting, a flag of the command
+// decodeEnv is strict too. A variable with the prefix must be a setting, a flag of the command
 // line, or one that Kubernetes sets.
 func decodeEnv(environ []string, c *Config) error {
 	variables := env.ToMap(environ)

@@ -10,9 +10,9 @@ import (
 // loopPrefix is in front of each deployment's id in CDN-Loop.
 const loopPrefix = "cloud-mirror-"
 
-// LoopID returns the deployment's name in CDN-Loop. It is derived only from values that all
-// processes of a deployment share: the names of the queue and of the buckets, in any order.
-// Endpoints may differ between processes. Deployments with the same names need a loop_id each.
+// LoopID returns the deployment's name in CDN-Loop. It is derived only from the names of the queue
+// and of the buckets, in any order. All processes of a deployment share them. Endpoints may differ
+// between processes. Deployments with the same names need a loop_id each.
 func (c *Config) LoopID() string {
 	if c.Frontend.LoopID != "" {
 		return loopPrefix + c.Frontend.LoopID

@@ -94,7 +94,7 @@ func TestReferenceNamesEveryBody(t *testing.T) {
 }
 
 // TestReferenceGivesMessagesOfTheCode wants each message in an example to begin with a text in the
-// code: the rest may be a number or a name.
+// code. The rest may be a number or a name.
 func TestReferenceGivesMessagesOfTheCode(t *testing.T) {
 	_, texts := frontendBodies(t)
 	begins := func(message string) bool {

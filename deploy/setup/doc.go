@@ -1,6 +1,6 @@
-// Package setup creates the resources that a deployment needs and does not run: buckets with their
-// lifecycle rules, the queue with its dead-letter queue, and Temporal's search attributes and
-// schedules.
+// Package setup creates the resources that a deployment needs and does not run. It creates buckets
+// with their lifecycle rules, the queue with its dead-letter queue, and Temporal's search
+// attributes and schedules.
 //
 // # Guarantees
 //

@@ -10,7 +10,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/report"
 )
 
-// killed kills the process of a copy with SIGKILL when the source has sent 60 %, and measures
+// killed kills the process of a copy with SIGKILL when the source has sent 60 %. It measures
 // another process, which resumes the copy.
 func (b *bench) killed(ctx context.Context) (report.Row, error) {
 	progress("kill -9")

@@ -18,7 +18,8 @@ import (
 const limitBuffer = 1 << 20
 
 // copyLimit does the work that no copy can avoid. It reads the object and drops it. Then it stores
-// as many bytes from memory in one request, with neither a checksum nor a hash for the signature.
+// as many bytes from memory in one request. The request has neither a checksum nor a hash for the
+// signature.
 func copyLimit(ctx context.Context, t task) (out outcome, err error) {
 	c := t.Copies[0]
 	start := time.Now()

@@ -66,8 +66,8 @@ func (b *bench) secondCopy(ctx context.Context, o object, t task) (sample, error
 	return s, b.remove(ctx, before)
 }
 
-// withRclone copies as a user of rclone without a configuration does, with one exception. versitygw
-// does not recognise the "Expect: 100-Continue" of rclone's AWS SDK, because of its capital letter:
+// withRclone copies as a user of rclone without a configuration does, with one exception. rclone's
+// AWS SDK sends "Expect: 100-Continue". versitygw does not recognise its capital letter, and
 // rclone would wait a second with each part.
 func (b *bench) withRclone(ctx context.Context, _ object, t task) (s sample, err error) {
 	c := t.Copies[0]

@@ -92,7 +92,7 @@ func (s *sources) count(name string) *atomic.Int64 {
 }
 
 // handler serves /bytes/SIZE/NAME with ranges, /stream/SIZE/NAME without, and /count?name=NAME.
-// /single/SIZE/NAME serves ranges, but one request at a time: it answers 503 to any other.
+// /single/SIZE/NAME serves ranges, one request at a time. It answers 503 to any other.
 func (s *sources) handler(delay time.Duration) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /bytes/{size}/{name}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, delay, true) })

@@ -35,8 +35,8 @@ const (
 	unreadBuffer = 4 << 10
 	// unreadPatience is how long a batch waits for room. It is longer than the attack.
 	unreadPatience = 5 * time.Minute
-	// unreadEvery is how often a pipeline with full buffers tries whether it is still open, and how
-	// long a client waits that the front end has disconnected.
+	// unreadEvery is how often a pipeline with full buffers tries whether it is still open. A
+	// client that the front end has disconnected waits as long.
 	unreadEvery = time.Second
 )
 

@@ -16,7 +16,7 @@
 // # Decisions
 //
 // 2026-11-25: each attack has a system of its own, because the effects of an attack can last for
-// hours. The quiet phase before it, and those of the attacks beside it, are its baseline: a noisy
+// hours. The quiet phase before it, and those of the attacks beside it, are its baseline. A noisy
 // machine then affects both sides.
 //
 // 2026-11-25: clients are told apart by their loopback addresses. The attacker and its source have

@@ -9,9 +9,9 @@
 //
 // # Decisions
 //
-// 2026-11-23: a measured program is a process, not a goroutine: its CPU time and its peak memory
-// are then its own. The sources of a benchmark are a process as well, which keeps their CPU time
-// out of the figures and the benchmark small; see [Usage].
+// 2026-11-23: a measured program is a process, not a goroutine. Its CPU time and its peak memory
+// are then its own. The sources of a benchmark are a process as well. Their CPU time stays out of
+// the figures, and the benchmark stays small; see [Usage].
 //
 // 2026-11-23: the sources end when their standard input does. That also holds if the benchmark is
 // killed with SIGKILL.

@@ -86,8 +86,8 @@ func stub(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// The query of redis's URL selects the protocol. With protocol 2 redis cannot invalidate the
-// entries in a front end's memory, so the front end reads redis for every request.
+// The query of redis's URL selects the protocol. With protocol 2 redis can't invalidate the
+// entries in a front end's memory. The front end then reads redis for every request.
 const (
 	fromMemory = ""
 	fromRedis  = "?protocol=2"

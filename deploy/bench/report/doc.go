@@ -8,6 +8,6 @@
 //
 // # Decisions
 //
-// 2026-11-22: ratios to a baseline of the same run stand beside absolute figures: on a noisy
+// 2026-11-22: ratios to a baseline of the same run stand beside absolute figures. On a noisy
 // machine a ratio says more.
 package report

@@ -1,5 +1,5 @@
-// Command requests measures the main job on the local stack: first requests of objects, which wait
-// for a copy, and further requests of an object, which find it.
+// Command requests measures the main job on the local stack. First requests of objects wait for a
+// copy, and further requests find it.
 //
 // Run it with `make bench`. ARGS="-h" lists its flags.
 //

@@ -22,8 +22,8 @@ func TestExpectedSHA256(t *testing.T) {
 				return header.Get("X-Amz-Meta-Cloud-Mirror-Sha256")
 			}
 
-			// One client's wrong digest keeps the copy from nobody else, and costs one download.
-			// The metadata of a copy in parts is fixed before its digest is known.
+			// A wrong digest of one client keeps the copy from no other client, and costs one
+			// download. The metadata of a copy in parts is fixed before its digest is known.
 			inMetadata := func(sum string) string {
 				if size > 8*mib {
 					return ""

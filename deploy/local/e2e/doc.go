@@ -1,4 +1,4 @@
-// Package e2e tests the whole of cloud-mirror from the outside: the real binary, with Temporal,
+// Package e2e tests the whole of cloud-mirror from the outside. The real binary has Temporal,
 // redis, S3 servers and SQS around it. Package stack runs them. The tests kill, freeze, stop and
 // disconnect processes, as machines and networks do. The package holds tests only.
 //
@@ -16,15 +16,15 @@
 //
 // # Decisions
 //
-// 2026-11-25: real clients request a front end between two recording proxies. Their own logs differ
-// by version, and Go's HTTP client uses no proxy on loopback. apt is not among them: machines
-// without Debian's tools could not run the tests.
+// 2026-11-25: real clients request a front end between two recording proxies. Their own logs
+// differ by version, and Go's HTTP client uses no proxy on loopback. They do not include apt:
+// machines without Debian's tools could not run its test.
 //
 // 2026-11-25: a page in Chromium gets its fetches from the test by HTTP, and sends their results
 // back. A driver such as chromedp would be one more dependency, for one function.
 //
 // 2026-11-25: the doubles of TestSources have their ports before the first row runs. A port that
-// served two doubles gave one row the cached answer of another, and workers remember for minutes
+// served two doubles gave one row the cached answer of another. Workers also remember for minutes
 // that a host refused ranges.
 //
 // 2026-11-25: TestSources runs few rows at a time. With all rows at once, clients waited 10 s for
@@ -39,6 +39,6 @@
 // 2026-11-22: only a stuck client exceeds the bounds on durations in faults_test.go. Narrow bounds
 // fail on a busy machine.
 //
-// 2026-11-22: a run sends a redirect with the secret after its last test, and fails if no log has a
+// 2026-11-22: a run sends a redirect with the secret after its last test. It fails if no log has a
 // redirect. Otherwise the search could pass because no log could hold the secret.
 package e2e

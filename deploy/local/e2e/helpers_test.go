@@ -42,8 +42,8 @@ type source struct {
 	counts map[string]int // By method
 }
 
-// newSource serves size random bytes. If serve is not nil, it answers instead: n is the number of
-// the request, from 1, with GETs and HEADs counted separately.
+// newSource serves size random bytes. If serve is not nil, it answers instead. n is the number of
+// the request, from 1. GETs and HEADs count separately.
 func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWriter, r *http.Request, n int)) *source {
 	t.Helper()
 	s := &source{body: make([]byte, size), counts: map[string]int{}}

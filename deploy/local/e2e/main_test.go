@@ -89,9 +89,9 @@ func run(m *testing.M) (code int, err error) {
 	return code, inspectLogs(sys.LogDir())
 }
 
-// settings returns the differences from the local stack. Tests wait less for a lost message, a lost
-// lease, a back-off and a source that stalls. Redis has 1 s instead of 50 ms to answer, because an
-// answer on a busy machine takes 50 ms now and then. Without redis the front end sends a second copy
+// settings returns the differences from the local stack. Tests wait less for a lost message, a
+// lost lease, a back-off and a source that stalls. Redis has 1 s instead of 50 ms to answer. On a
+// busy machine an answer takes 50 ms now and then. Without redis the front end sends a second copy
 // request and a HEAD, and tests count both.
 //
 // Little memory leaves a worker 30 slots for large objects, which raisedShape fills with 32 copies.

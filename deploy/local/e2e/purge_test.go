@@ -76,7 +76,7 @@ func (e *editions) publish(path string) {
 }
 
 // TestPurgeLosesNoRequest purges objects at every phase of their copies, while a client waits. No
-// client waits out a lease, each gets an edition that the source had at its answer, and no object is
+// client waits out a lease. Each gets an edition that the source had at its answer. No object is
 // copied twice at once.
 func TestPurgeLosesNoRequest(t *testing.T) {
 	const (
@@ -127,9 +127,9 @@ func TestPurgeLosesNoRequest(t *testing.T) {
 	require.Less(t, waits[trials-1], idle.took+2*time.Second+purgeSlack)
 }
 
-// purgeWhileAClientWaits requests an object, publishes its second edition and purges it after the
-// delay, and returns how long after the purge the client had its answer. A second client must get the
-// second edition in any case.
+// purgeWhileAClientWaits requests an object. After the delay it publishes the second edition and
+// purges the object. It returns the time from the purge to the client's answer. A second client
+// must get the second edition in any case.
 func (s *editions) purgeWhileAClientWaits(object string, delay time.Duration) (time.Duration, error) {
 	answered := make(chan error, 1)
 	var end time.Time

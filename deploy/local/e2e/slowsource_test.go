@@ -29,8 +29,8 @@ func crawl(s *source, w http.ResponseWriter, r *http.Request, end <-chan struct{
 	}
 }
 
-// TestSlowSourceLeavesSlotsToOthers has a source crawl through 150 objects of 8 MiB, which is more
-// than a pool copies at the same time. Meanwhile, 20 objects of another source are copied.
+// TestSlowSourceLeavesSlotsToOthers has a source crawl through 150 objects of 8 MiB. A pool copies
+// fewer at the same time. Meanwhile, 20 objects of another source are copied.
 func TestSlowSourceLeavesSlotsToOthers(t *testing.T) {
 	const slowObjects, others = 150, 20
 	const prompt = 10 * time.Second

@@ -146,8 +146,8 @@ func unframedRows() []sourceRow {
 	}
 }
 
-// malformedRows are responses that are requested once more, because they may have been cut, and after
-// which nothing more can be expected.
+// malformedRows are malformed responses. A worker requests each once more, because it may have
+// been cut, and then gives up.
 func malformedRows() []sourceRow {
 	row := func(name string, exit, status int, answer func(v *visit)) sourceRow {
 		r := sourceRow{name: name, serve: allGets(answer), want: toSource()}

@@ -171,8 +171,8 @@ func busyRows() []sourceRow {
 		row.seen.plain, row.seen.ranged = plain, ranged
 		rows = append(rows, row)
 	}
-	// Each refusal costs one request more. The double may still be busy with the first GET when the
-	// product asks for ranges, and refuse them all: one stream makes the copy then.
+	// Each refusal costs one request more. The double may refuse all ranges while it is still busy
+	// with the first GET. One stream then makes the copy.
 	served := between(parts, 3*parts)
 	for _, code := range []int{403, 429, 503} {
 		add(sourceRow{name: fmt.Sprintf("ranges: one request at a time, %d", code), serve: atMost(1, status(code))},

@@ -129,9 +129,9 @@ const (
 	sixthLimit = 3 * time.Second
 )
 
-// The first client's answer is due soon after its row's after. A later one is marked in the table. The
-// test fails only beyond tolerance, which a busy machine does not reach, and a client that waits in
-// vain exceeds.
+// The first client's answer is due soon after its row's after. A later one is marked in the table.
+// The test fails only beyond tolerance. A busy machine does not reach it, and a client that waits
+// in vain exceeds it.
 const (
 	soon      = 2 * time.Second
 	tolerance = 8 * time.Second

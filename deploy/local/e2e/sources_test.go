@@ -125,8 +125,8 @@ func milli(d time.Duration) string {
 	return fmt.Sprintf("%.3fs", d.Seconds())
 }
 
-// TestSourceDoubles checks the table itself: curl shows that each double misbehaves as its row says,
-// and that the double counts requests.
+// TestSourceDoubles checks the table itself. curl shows that each double misbehaves as its row
+// says, and that it counts requests.
 func TestSourceDoubles(t *testing.T) {
 	seed, rows := testSeed(t), sourceRows()
 	names := map[string]bool{}

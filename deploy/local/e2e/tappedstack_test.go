@@ -72,9 +72,9 @@ type tappedStack struct {
 	source                           *source
 }
 
-// impatience is the product's default timeout for redis. A front end that has it is used only where
-// redis fails: a busy machine exceeds it now and then. It is far below the latency of a slow redis,
-// because a process that was not scheduled in time still gets an answer that is late.
+// impatience is the product's default timeout for redis. A front end that has it is used only
+// where redis fails: a busy machine exceeds it now and then. It is far below the latency of a slow
+// redis. A process that was not scheduled in time still gets a late answer.
 const impatience = 50 * time.Millisecond
 
 // startTappedStack starts a tappedStack, whose worker has these variables as well. Until the test

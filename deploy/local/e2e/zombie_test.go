@@ -12,8 +12,8 @@ import (
 
 // TestZombie freezes a worker in the middle of its copies. Another worker makes the copies, and
 // then the test thaws the first worker: the zombie. Its calls reach the server late, and must
-// change nothing. The hardest cases are objects that were purged in between, and copied again from
-// a source with other bytes of the same length.
+// change nothing. The hardest cases are objects that were purged in between. They were copied
+// again from a source with other bytes of the same length.
 func TestZombie(t *testing.T) {
 	const large, small = 22*mib + 4321, 3_000
 	const parts = 5 // Of a large object

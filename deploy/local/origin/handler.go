@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Handler serves the files below root. An ETag is made of the size and the modification time: it
+// Handler serves the files below root. An ETag is made of the size and the modification time. It
 // changes with the content, as far as the file system can tell.
 func Handler(root *os.Root) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -54,7 +54,7 @@ type Server struct {
 	dirty     bool
 }
 
-// New returns a server. It loads the state file at Options.Path if it exists, and fails if that
+// New returns a server. It loads the state file at Options.Path if it exists. It fails if that
 // file is unreadable or has another version. The caller must Close the server.
 func New(o Options) (*Server, error) {
 	s := &Server{

@@ -48,7 +48,7 @@ func (p *plan) release() {
 	}
 }
 
-// assign claims the ports of all settings before it derives others from them: the second front end
+// assign claims the ports of all settings before it derives others from them. The second front end
 // must skip ADMIN_PORT, for example.
 func (p *plan) assign(o Options) error {
 	ports := o.Ports
@@ -192,9 +192,9 @@ func (p *plan) fill(ports ...*int) error {
 	return nil
 }
 
-// reserve takes a block of ports, which no other plan of any process uses: the listener on the
-// first port of a block owns the block. Free ports from the kernel would not do, because they are
-// used later and could be taken by then.
+// reserve takes a block of ports that no other plan of any process uses. The listener on its first
+// port owns the block. Free ports from the kernel would not do, because they are used later and
+// could be taken by then.
 func (p *plan) reserve() error {
 	if p.guard != nil {
 		return nil

@@ -18,7 +18,7 @@ const (
 )
 
 // Env returns the variables that a program needs to reach the services of this stack, as
-// NAME=value: credentials and region for the AWS SDKs, and Temporal's address.
+// NAME=value. They are credentials and region for the AWS SDKs, and Temporal's address.
 func (s *Stack) Env() []string {
 	return []string{
 		"TEMPORAL_ADDRESS=" + s.TemporalAddress(), "TEMPORAL_NAMESPACE=default",

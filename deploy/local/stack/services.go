@@ -14,9 +14,9 @@ import (
 
 // dynamicConfig speeds up a development server of Temporal. By default the server polls its only
 // shard 20 times a second, and every step of a workflow waits for the next poll. The matching
-// settings enable priority and fairness of task queues, and give a task queue one partition instead
-// of four. On a busy machine a task and a poller in two partitions miss each other, and the task
-// waits for the next poll, for up to a minute.
+// settings enable priority and fairness of task queues, and give a task queue one partition
+// instead of four. On a busy machine a task and a poller in two partitions miss each other. The
+// task then waits up to a minute for the next poll.
 func dynamicConfig() []string {
 	return []string{
 		"history.transferProcessorMaxPollRPS=2000",

@@ -263,7 +263,7 @@ func listBuckets(t *testing.T, s *stack.Stack, secret string) string {
 	return send(t, req)
 }
 
-// TestFailedSetup requires the message of cloud-mirror in the error, and starts twice: the first
+// TestFailedSetup requires the message of cloud-mirror in the error. It starts twice: the first
 // run must release its lock and its ports.
 func TestFailedSetup(t *testing.T) {
 	o := options(t)

@@ -82,9 +82,9 @@ func (p *Process) PID() int {
 	return p.running.Process.Pid
 }
 
-// Start runs the process and returns when it is ready. If the process exits first, or is not ready
-// when the context ends, Start stops it, and the error holds the end of its log. If the process was
-// started before, Start only waits.
+// Start runs the process and returns when it is ready. Start stops a process that exits first, or
+// that is not ready when the context ends. The error then holds the end of its log. If the process
+// was started before, Start only waits.
 func (p *Process) Start(ctx context.Context) error {
 	started := false
 	p.update(func() {

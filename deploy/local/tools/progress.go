@@ -19,8 +19,8 @@ const (
 
 var _ io.Writer = (*progress)(nil)
 
-// progress displays a running build. It reads the output of go build -v or go install -v, in which
-// each line names a package that was not in Go's build cache, and counts these packages.
+// progress displays a running build. It counts the lines of go build -v or go install -v. Each
+// line names a package that was not in Go's build cache.
 type progress struct {
 	log   io.Writer
 	title string

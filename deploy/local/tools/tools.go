@@ -58,8 +58,8 @@ func (t Tools) Temporal(ctx context.Context) (string, error) {
 }
 
 // satisfies reports whether the output of --version names a release that can replace the wanted
-// version: the same major version, and not older. A pre-release of the wanted version is older. So
-// is a build without a version (0.0.0-DEV).
+// version. It has the same major version, and is not older. A pre-release of the wanted version is
+// older. So is a build without a version (0.0.0-DEV).
 func satisfies(output, want string) bool {
 	found := regexp.MustCompile(`version v?(\d+\.\d+\.\d+\S*)`).FindStringSubmatch(output)
 	if found == nil {
