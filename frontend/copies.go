@@ -82,6 +82,9 @@ func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Param
 			return
 		}
 		for item := range items {
+			if ctx.Err() != nil { // The client has left: request nothing for it.
+				break
+			}
 			group.Go(func() error { out.write(s.warm(ctx, item)); return nil })
 		}
 	}

@@ -2,6 +2,8 @@ package frontend_test
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
 // warmed is a line of the answer to a list.
@@ -216,6 +219,50 @@ func TestListOfCopiesIsStreamed(t *testing.T) {
 	}
 	require.NoError(t, lines.Close())
 	require.False(t, answers.Scan())
+}
+
+// The rest of a list costs nothing once its client has left.
+func TestListWhoseClientLeaves(t *testing.T) {
+	const objects = 1000
+	bucket := &headedBucket{Memory: &storagetest.Memory{}}
+	f := newFixture(t, func(o *options) {
+		o.flight.Pools[0].Bucket, o.flight.WarmRate = bucket, 1
+	})
+	var urls []string
+	for i := range objects {
+		urls = append(urls, fmt.Sprintf("https://example.com/%d", i))
+	}
+	line, err := json.Marshal(map[string]any{"urls": urls, "regions": []string{"us-west-2"}})
+	require.NoError(t, err)
+	ctx, leave := context.WithCancel(t.Context())
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/copies", bytes.NewReader(line))
+	r.Header.Set("Authorization", "Bearer "+token)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.handler.ServeHTTP(httptest.NewRecorder(), r)
+	}()
+	require.Eventually(t, func() bool { return f.queue.requests(queue.Put) > 0 }, 10*time.Second, time.Millisecond, "control: it is served")
+	leave()
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "the list is still served")
+	}
+	require.Less(t, bucket.heads.Load(), int64(objects/10), "HEADs of the bucket")
+}
+
+// A front end that is shutting down requests nothing, so it looks for nothing either.
+func TestListDuringShutdown(t *testing.T) {
+	bucket := &headedBucket{Memory: &storagetest.Memory{}}
+	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket = bucket })
+	_, answers := f.warm(t, `{"url":"https://example.com/1","regions":["us-west-2"]}`, token)
+	require.Equal(t, "pending", answers["1 https://example.com/1 us-west-2"].Status)
+	require.EqualValues(t, 1, bucket.heads.Load(), "control")
+	f.flights.Stop()
+	_, answers = f.warm(t, `{"url":"https://example.com/2","regions":["us-west-2"]}`, token)
+	require.Equal(t, "ServiceUnavailable", answers["1 https://example.com/2 us-west-2"].Error.Code)
+	require.EqualValues(t, 1, bucket.heads.Load())
 }
 
 func TestListsAtTheSameTimeAreLimited(t *testing.T) {

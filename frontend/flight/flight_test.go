@@ -131,9 +131,9 @@ func TestWarm(t *testing.T) {
 			prepare: func(_ *testing.T, f *fixture) { f.bucket.Err = down },
 			want:    cache.Pending, left: cache.Pending, sent: []queue.Request{put(queue.Low)}, heads: 1,
 		},
-		"requests nothing while the group stops": {
+		"looks for nothing while the group stops": {
 			prepare: func(_ *testing.T, f *fixture) { f.Stop() },
-			want:    cache.Absent, left: cache.Absent, heads: 1,
+			want:    cache.Absent, left: cache.Absent,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

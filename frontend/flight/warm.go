@@ -25,6 +25,9 @@ var (
 // It holds no lease while it waits for its turn. A client of the object then requests the copy
 // itself, at once and at its own priority.
 func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entry, error) {
+	if err := g.ending(ctx); err != nil { // Look for nothing that won't be requested.
+		return cache.Entry{}, fmt.Errorf("%w: %w", ErrNotRequested, err)
+	}
 	pass := func() error { return g.admission.gate.pass(t.Pool.ID(), forLists) }
 	turn := func() error {
 		if err := g.takeTurn(ctx); err != nil {
@@ -50,19 +53,23 @@ func (g *Group) Warm(ctx context.Context, t *Target, redisErr error) (cache.Entr
 	return a.entry, nil
 }
 
-// takeTurn takes a turn of the rate limit of lists if there is one now. Once ctx has ended there is
-// none.
-func (g *Group) takeTurn(ctx context.Context) error {
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case g.Stopping():
+// ending returns why nothing is requested any more: ctx has ended, or the group is stopping.
+func (g *Group) ending(ctx context.Context) error {
+	if g.Stopping() {
 		return errStopping
-	case !g.pace.Allow():
-		return errNotYet
-	default:
-		return nil
 	}
+	return ctx.Err()
+}
+
+// takeTurn takes a turn of the rate limit of lists if there is one now.
+func (g *Group) takeTurn(ctx context.Context) error {
+	if err := g.ending(ctx); err != nil {
+		return err
+	}
+	if !g.pace.Allow() {
+		return errNotYet
+	}
+	return nil
 }
 
 // waitTurn waits for a turn of the rate limit of lists and takes it.
