@@ -98,7 +98,8 @@ func TestRedisRefusesWrites(t *testing.T) {
 	require.Len(t, fresh, 2)
 	require.Positive(t, requested.Load())
 	copies := 1 + len(fresh) + int(requested.Load())
-	eventually(t, func() bool { return s.count(http.MethodGet) >= copies }, "no work is left to the next test")
+	eventually(t, func() bool { return s.count(http.MethodGet) >= copies }, "all copies are started")
+	waitIdle(t, s)                 // No work is left to the next test.
 	for _, object := range fresh { // UpdateCache gives up, and the workflow ends.
 		waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 	}

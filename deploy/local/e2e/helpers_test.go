@@ -276,6 +276,18 @@ func waitClosed(t *testing.T, region, object string, runs int, want enums.Workfl
 	return w
 }
 
+// waitIdle waits until no copy from the source runs. A copy also runs while it waits for a retry.
+func waitIdle(t *testing.T, s *source) {
+	t.Helper()
+	count := func(operator string) int64 {
+		query := fmt.Sprintf("ExecutionStatus %s 'Running' AND MirrorHost = '%s'", operator, s.Listener.Addr())
+		out, err := sys.temporal.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Namespace: "default", Query: query})
+		require.NoError(t, err)
+		return out.GetCount()
+	}
+	eventually(t, func() bool { return count("!=") > 0 && count("=") == 0 }, "no copy runs")
+}
+
 // metric returns the sum of a metric over all labels and the given processes.
 func metric(t *testing.T, name string, processes ...string) float64 {
 	t.Helper()
