@@ -111,5 +111,5 @@ func (a *Activities) start(ctx context.Context, o storage.Object, low bool) int6
 // usable reports whether a stored copy may be published: it was started since the last purge, and
 // is not about to expire.
 func (a *Activities) usable(s storage.Stored, generation int64) bool {
-	return s.Generation >= generation && a.Rules.Present(a.Now(), s.Expires, "").State == cache.Present
+	return s.Generation >= generation && a.Rules.Present(a.Now(), cache.Copy{Expires: s.Expires}).State == cache.Present
 }

@@ -102,7 +102,7 @@ func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput)
 	f := in.Failure
 	switch {
 	case in.Copy != nil:
-		if e := a.Rules.Present(a.Now(), in.Copy.Expires, in.Copy.SHA256); e.State == cache.Present {
+		if e := a.Rules.Present(a.Now(), cache.Copy{Expires: in.Copy.Expires, SHA256: in.Copy.SHA256, Size: in.Copy.Size}); e.State == cache.Present {
 			return e
 		}
 		// Another copy would expire as soon. Clients that wait would make one after the other.

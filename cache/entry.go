@@ -29,6 +29,9 @@ type Entry struct {
 
 	// Expires is when the bucket deletes a present copy, in whole seconds. Zero is never.
 	Expires time.Time
+	// Size is the size of a present copy in bytes, or of an object that is too small. Zero is unknown:
+	// entries of builds before 2026-11-26 have no size.
+	Size int64
 	// SHA256 is the digest of the copy, in lower-case hex. It is empty unless a worker computed it,
 	// or the source sent it. A pending entry has only the digest that the source sent.
 	SHA256 string
@@ -70,12 +73,25 @@ func (e Entry) HasOtherDigest(want string) bool {
 	return want != "" && e.SHA256 != "" && e.SHA256 != want
 }
 
-// body is the JSON part of a stored entry. There are many present ones, so their two times have
-// short names. Without a digest, they keep the value within 44 bytes, the longest that redis stores
-// in one allocation (embstr).
+// ClassTooSmall is the class of an object that is smaller than the minimum of its request. Nothing
+// failed: it costs more to copy than it saves.
+const ClassTooSmall = "SourceTooSmall"
+
+// For returns the entry as it counts for a request with that minimum size, in bytes. An object that
+// was too small for another request is Absent if it is large enough for this one.
+func (e Entry) For(minSize int64) Entry {
+	if e.Class == ClassTooSmall && e.State == Error && e.Size >= minSize {
+		return Entry{}
+	}
+	return e
+}
+
+// body is the JSON part of a stored entry. There are many present ones, so their fields have short
+// names.
 type body struct {
 	Deadline     int64  `json:"d"`           // Unix milliseconds
 	Expires      int64  `json:"e,omitempty"` // Unix seconds; 0 for never
+	Size         int64  `json:"s,omitempty"`
 	SHA256       string `json:"sha256,omitempty"`
 	Owner        string `json:"owner,omitempty"`
 	Done         int64  `json:"done,omitempty"`
@@ -95,6 +111,7 @@ func encode(e Entry) (string, error) {
 	data, err := json.Marshal(body{
 		Deadline:     e.Deadline.UnixMilli(),
 		Expires:      toSeconds(e.Expires),
+		Size:         e.Size,
 		SHA256:       e.SHA256,
 		Owner:        e.Owner,
 		Done:         e.Done,
@@ -128,6 +145,7 @@ func decode(value string) (Entry, error) {
 		State:        State(state),
 		Deadline:     time.UnixMilli(b.Deadline),
 		Expires:      fromSeconds(b.Expires),
+		Size:         b.Size,
 		SHA256:       b.SHA256,
 		Owner:        b.Owner,
 		Done:         b.Done,

@@ -25,9 +25,9 @@ func ExampleRules() {
 		fmt.Printf("%s: %s for %s\n", what, e.State, e.Deadline.Sub(now))
 	}
 
-	show("copy without expiry", rules.Present(now, time.Time{}, ""))
-	show("copy that the bucket deletes in 5 h", rules.Present(now, now.Add(5*time.Hour), ""))
-	show("copy that the bucket deletes in 1 h", rules.Present(now, now.Add(time.Hour), ""))
+	show("copy without expiry", rules.Present(now, cache.Copy{}))
+	show("copy that the bucket deletes in 5 h", rules.Present(now, cache.Copy{Expires: now.Add(5 * time.Hour)}))
+	show("copy that the bucket deletes in 1 h", rules.Present(now, cache.Copy{Expires: now.Add(time.Hour)}))
 	show("copy in flight", rules.Pending(now, "workflow", 0, -1))
 	show("source answered 404", rules.Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true}))
 

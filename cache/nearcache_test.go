@@ -49,7 +49,7 @@ func newNearCache(t *testing.T, url string, edit ...func(*cache.NearCacheOptions
 func hold(t *testing.T, n *cache.NearCache, c *cache.Redis, name string) (key string) {
 	t.Helper()
 	key = cache.Key("s3_test", name+time.Now().String())
-	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 	remember(t, n, key)
 	return key
 }
@@ -98,7 +98,7 @@ func TestNearCacheDropsChangedEntries(t *testing.T) {
 		"FLUSHDB": func(string) error { return r.FlushDB(t.Context()).Err() },
 		"purge":   func(key string) error { _, err := c.Purge(t.Context(), key); return err },
 		"a script": func(key string) error {
-			return c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Now().Add(30*time.Minute), ""))
+			return c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{Expires: time.Now().Add(30 * time.Minute)}))
 		},
 		"RENAME": func(key string) error { return r.Rename(t.Context(), key, "elsewhere").Err() },
 		"EXPIRE": func(key string) error { return r.PExpire(t.Context(), key, -1).Err() },
@@ -152,7 +152,7 @@ func TestNearCacheKeepsFinalEntries(t *testing.T) {
 		entry cache.Entry
 		kept  bool
 	}{
-		"present":         {cachetest.Rules().Present(now, time.Time{}, ""), true},
+		"present":         {cachetest.Rules().Present(now, cache.Copy{}), true},
 		"permanent error": {cachetest.Rules().Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true}), true},
 		"transient error": {cachetest.Rules().Transient(now, 1, cache.Reason{Class: "x"}), false},
 		"pending":         {cachetest.Rules().Pending(now, "a", 0, -1), false},
@@ -179,7 +179,7 @@ func TestNearCacheIsBounded(t *testing.T) {
 			c, _ := open(t)
 			for i := range 500 {
 				key := cache.Key("s3_test", fmt.Sprint(t.Name(), i))
-				require.NoError(t, c.Put(t.Context(), key, cache.AnyGeneration, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
+				require.NoError(t, c.Put(t.Context(), key, cache.AnyGeneration, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 				_, err := n.Get(t.Context(), key)
 				require.NoError(t, err)
 			}
@@ -212,7 +212,7 @@ func TestNearCacheDropsReadsThatAChangeOvertook(t *testing.T) {
 			n, _ := newNearCache(t, "redis://"+f.Addr().String())
 			witness := hold(t, n, c, t.Name())
 			key := cache.Key("s3_test", t.Name()+"key"+time.Now().String())
-			require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
+			require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 			f.held = make(chan struct{}, 1)
 			f.frozen.Store(true)
 			var read sync.WaitGroup
@@ -284,7 +284,7 @@ func TestConcurrentReadsAreShared(t *testing.T) {
 	t.Cleanup(func() { _ = r.Close() })
 	n := cache.NewNearCache(r, cache.NearCacheOptions{})
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
-	require.NoError(t, n.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, n.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 	f.held = make(chan struct{}, 100)
 	f.frozen.Store(true)
 	var all sync.WaitGroup
@@ -317,7 +317,7 @@ func TestReadStartsAfterTheCall(t *testing.T) {
 	var before cache.Entry
 	early.Go(func() { before, _ = n.Get(context.Background(), key) })
 	receive(t, f.held)
-	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 	e, err := n.Read(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, cache.Present, e.State)

@@ -64,7 +64,7 @@ func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
 func TestKeysInRedisExpire(t *testing.T) {
 	c, _ := open(t)
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
-	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 	ttl := raw(t).PTTL(t.Context(), key).Val()
 	require.Greater(t, ttl, 59*time.Minute)
 	require.LessOrEqual(t, ttl, time.Hour)

@@ -84,7 +84,7 @@ func TestErrorRepliesLeaveTheBreakerClosed(t *testing.T) {
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = c.Close() })
-			entry := cachetest.Rules().Present(time.Now(), time.Time{}, "")
+			entry := cachetest.Rules().Present(time.Now(), cache.Copy{})
 			require.NoError(t, c.Put(t.Context(), "present", 0, entry))
 
 			tc.refuse(t, server)
@@ -120,7 +120,7 @@ func TestAFullRedisKeepsTheNearCache(t *testing.T) {
 	c, err := cache.Open(url, cache.Options{Timeout: 5 * time.Second, Undecodable: func() {}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
-	entry := cachetest.Rules().Present(time.Now(), time.Time{}, "")
+	entry := cachetest.Rules().Present(time.Now(), cache.Copy{})
 	keys := []string{cache.Key("s3_test", "remembered"), cache.Key("s3_test", "unread")}
 	for _, key := range keys {
 		require.NoError(t, c.Put(t.Context(), key, 0, entry))

@@ -27,20 +27,29 @@ type Rules struct {
 	RetryAfter, RetryMax time.Duration
 }
 
-// Present returns the entry of an object that the bucket holds until expires (zero: for ever).
-// sha256 is its SHA-256 in hex, or empty. The entry is Absent if expires is within ExpiryMargin of
-// now.
-func (r Rules) Present(now, expires time.Time, sha256 string) Entry {
+// A Copy describes a copy in the bucket.
+type Copy struct {
+	// Expires is when the bucket deletes the copy. Zero is never.
+	Expires time.Time
+	// SHA256 is the digest in lower-case hex, empty if it is unknown.
+	SHA256 string
+	// Size is in bytes.
+	Size int64
+}
+
+// Present returns the entry of an object that the bucket holds. It is Absent if the copy expires
+// within ExpiryMargin of now.
+func (r Rules) Present(now time.Time, c Copy) Entry {
 	deadline := now.Add(r.TTL)
-	if !expires.IsZero() {
-		if last := expires.Add(-r.ExpiryMargin); last.Before(deadline) {
+	if !c.Expires.IsZero() {
+		if last := c.Expires.Add(-r.ExpiryMargin); last.Before(deadline) {
 			deadline = last
 		}
 	}
 	if !deadline.After(now) {
 		return Entry{}
 	}
-	return Entry{State: Present, Deadline: deadline, Expires: expires, SHA256: sha256}
+	return Entry{State: Present, Deadline: deadline, Expires: c.Expires, SHA256: c.SHA256, Size: c.Size}
 }
 
 // Pending returns the entry of an object that owner is copying. Done and total are in bytes; total
@@ -55,6 +64,12 @@ func (r Rules) Failed(now time.Time, why Reason) Entry {
 	e := failed(why)
 	e.Deadline, e.Permanent = now.Add(r.NegativeTTL), true
 	return e
+}
+
+// TooSmall returns the entry of an object that is smaller than the minimum of its request. It is not
+// copied again for such a request within TTL.
+func (r Rules) TooSmall(now time.Time, size int64) Entry {
+	return Entry{State: Error, Deadline: now.Add(r.TTL), Size: size, Reason: Reason{Class: ClassTooSmall}, Permanent: true}
 }
 
 // Unmirrorable returns the entry of an object whose copies failed in the same way again and again.

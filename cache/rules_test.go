@@ -24,7 +24,7 @@ func TestPresentNeverOutlivesTheObject(t *testing.T) {
 		"has expired":           {now.Add(-time.Hour), time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := r.Present(now, tc.expires, "")
+			e := r.Present(now, cache.Copy{Expires: tc.expires})
 			require.Equal(t, tc.deadline, e.Deadline)
 			require.Equal(t, tc.deadline.IsZero(), e.State == cache.Absent)
 		})

@@ -47,7 +47,7 @@ func TestWatcherWakes(t *testing.T) {
 	w := watch(t, c, func(bool) { changes.Add(1) })
 	ctx := t.Context()
 
-	present := cachetest.Rules().Present(time.Now(), time.Time{}, "")
+	present := cachetest.Rules().Present(time.Now(), cache.Copy{})
 	key := cache.Key("s3_test", t.Name()+time.Now().String())
 	changed, stop := w.Wait(key)
 	defer stop()

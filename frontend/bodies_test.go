@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
@@ -58,7 +59,7 @@ func TestBodyOnARouteWithoutOne(t *testing.T) {
 			t.Run(name+", "+kind, func(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t, func(o *options) { o.MaxWait, o.MaxWaitLimit = time.Minute, time.Minute })
-				f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+				f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 				f.ask(t, http.MethodGet, path("")) // The path is known now.
 				c := dial(t, f.serve(t))
 				c.send(t, request(method, target, sent.header, "Authorization: Bearer "+token))
@@ -77,7 +78,7 @@ func TestBodyOnARouteWithoutOne(t *testing.T) {
 		t.Run(name+", without a body", func(t *testing.T) { // The positive control.
 			t.Parallel()
 			f := newFixture(t)
-			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+			f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			f.ask(t, http.MethodGet, path(""))
 			c := dial(t, f.serve(t))
 			c.send(t, request(method, target, "Content-Length: 0")+request(http.MethodGet, "/v1/ping"))

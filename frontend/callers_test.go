@@ -70,14 +70,14 @@ func TestChain(t *testing.T) {
 		f := newFixture(t, func(o *options) { o.Chain, o.MaxWait = 100*time.Millisecond, time.Minute })
 		a := f.ask(t, "HEAD", path(""))
 		require.Equal(t, path("?max_wait=59.9s"), a.location)
-		f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+		f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 		require.Equal(t, copyURL("HEAD"), f.ask(t, "HEAD", a.location).location)
 	})
 }
 
 func TestCORS(t *testing.T) {
 	f := newFixture(t)
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	want := map[string]string{
 		"Access-Control-Allow-Origin": "*", "Access-Control-Max-Age": "900", "Access-Control-Request-Method": "*",
 		"Access-Control-Allow-Methods": "OPTIONS,GET,HEAD,POST,PUT,DELETE,TRACE,CONNECT",
@@ -129,7 +129,7 @@ func TestAutoRegion(t *testing.T) {
 			return region, ok
 		}
 	})
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	auto := strings.Replace(path(""), "/us-west-2/", "/auto/", 1)
 	for range 2 { // The second time from memory, if anything was kept.
 		a := f.ask(t, "GET", auto, "From", "west")
@@ -167,7 +167,7 @@ func TestAutoPathIsKept(t *testing.T) {
 		o.flight.Pools[0].Bucket = s
 		o.RegionOf = func(r *http.Request) (string, bool) { return r.Header.Get("From"), true }
 	})
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	auto := strings.Replace(path(""), "/us-west-2/", "/auto/", 1)
 	for range 3 {
 		require.Contains(t, f.ask(t, "GET", auto, "From", "us-west-2").location, "/GET/1")
@@ -186,7 +186,7 @@ func TestStatus(t *testing.T) {
 		entry cache.Entry
 		want  map[string]any
 	}{
-		"present":                  {r.Present(now, time.Time{}, ""), map[string]any{"status": "present"}},
+		"present":                  {r.Present(now, cache.Copy{}), map[string]any{"status": "present"}},
 		"pending":                  {r.Pending(now, "a", 5, 10), map[string]any{"status": "pending", "done": 5.0, "total": 10.0}},
 		"pending, total not known": {r.Pending(now, "a", 0, -1), map[string]any{"status": "pending", "done": 0.0}},
 		"the source's 404": {
@@ -258,7 +258,7 @@ func TestCapsOnWaiters(t *testing.T) {
 				require.Equal(t, tc.status, <-answers)
 			}
 			require.Eventually(t, func() bool { return f.queue.requests(queue.Put) == 1 }, 5*time.Second, time.Millisecond)
-			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+			f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			for range tc.fit {
 				require.Equal(t, 302, <-answers)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
@@ -78,7 +79,7 @@ func TestWaiterThatPipelinesAndStays(t *testing.T) {
 	f.awaitWaiting(t, 1, 5*time.Second, "it does not wait")
 	c.send(t, request(http.MethodGet, "/v1/ping"))
 	require.Never(t, func() bool { return f.waiting(t) == 0 }, time.Second, 10*time.Millisecond, "it was taken for gone")
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	response, _ := c.receive(t, http.MethodGet, 5*time.Second)
 	require.Equal(t, copyURL("GET"), response.Header.Get("Location"))
 	_, body := c.receive(t, http.MethodGet, 5*time.Second)
@@ -102,7 +103,7 @@ func flood(t *testing.T, c *client, target string) {
 // A client that never reads its answers loses its connection.
 func TestPipelineThatIsNeverRead(t *testing.T) {
 	f := newFixture(t, patient, func(o *options) { o.ClientTimeout = time.Second })
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	address := f.serve(t)
 	other := dial(t, address)
 	c := dial(t, address)
@@ -143,7 +144,7 @@ func TestIdleConnectionsDoNotStarveHits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, tc.edit)
-			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+			f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			address := f.serve(t)
 			neighbour := f.idle(t, address, "127.0.0.3")
 			for range 5 * limit {
@@ -189,7 +190,7 @@ func TestWaitersKeepTheirConnections(t *testing.T) {
 		}
 		require.InDelta(t, 3, f.metric(t, "cloud_mirror_refused_connections_total", label), 0)
 	}
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	for _, c := range waiters {
 		response, _ := c.receive(t, http.MethodGet, 5*time.Second)
 		require.Equal(t, copyURL("GET"), response.Header.Get("Location"))

@@ -38,7 +38,7 @@ func TestDigestOfTheFirstClientCounts(t *testing.T) {
 			rules := cachetest.Rules()
 			rules.RetryAfter = 50 * time.Millisecond
 			f.queue.copy = func(queue.Request) {
-				entry := rules.Present(time.Now(), time.Time{}, "")
+				entry := rules.Present(time.Now(), cache.Copy{})
 				if f.queue.requests(queue.Put) == 1 {
 					// Another client joins before the copy fails and must be requested again.
 					f.leave(t, "GET", path("?sha256="+later))
@@ -71,7 +71,7 @@ func TestDigestBelongsToTheRequest(t *testing.T) {
 		for _, waits := range []bool{false, true} {
 			t.Run(name+map[bool]string{false: ", at the first look", true: ", after a wait"}[waits], func(t *testing.T) {
 				f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
-				entry := cachetest.Rules().Present(time.Now(), time.Time{}, digest(tc.copied))
+				entry := cachetest.Rules().Present(time.Now(), cache.Copy{SHA256: digest(tc.copied)})
 				if waits {
 					f.queue.copy = func(queue.Request) { _ = f.cache.Put(context.Background(), key(), 0, entry) }
 				} else {
@@ -111,7 +111,7 @@ func TestDigestOfARunningCopy(t *testing.T) {
 		<-started
 		w := httptest.NewRecorder()
 		f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path("?sha256="+other), nil))
-		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}, sent))
+		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), cache.Copy{SHA256: sent}))
 		elsewhere <- w.Header().Get("Location")
 	}()
 	require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("?sha256="+sent)).location)

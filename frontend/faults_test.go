@@ -36,7 +36,7 @@ func TestDependenciesThatAreDown(t *testing.T) {
 			"Cached copy could not be requested", 0,
 		},
 		"S3, the entry is present": {func(t *testing.T, f *fixture) {
-			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+			f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			f.bucket.Err = down
 		}, copyURL("GET"), "", 0},
 		"S3, no entry": {
@@ -141,7 +141,7 @@ func TestTransientErrorIsRetriedWhileAClientWaits(t *testing.T) {
 	rules.RetryAfter = 50 * time.Millisecond
 	f.put(t, rules.Transient(time.Now(), 1, cache.Reason{Class: "SourceUnreachable"}))
 	f.queue.copy = func(queue.Request) {
-		_ = f.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), time.Time{}, ""))
+		_ = f.cache.Put(context.Background(), key(), 0, rules.Present(time.Now(), cache.Copy{}))
 	}
 	require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
 	require.Equal(t, 1, f.queue.requests(queue.Put))

@@ -27,7 +27,7 @@ func TestClientAtItsLimitStopsNoOther(t *testing.T) {
 				o.flight.Pools[0].Bucket = slowBucket{&storagetest.Memory{}, free}
 			})
 			f.queue.copy = func(r queue.Request) {
-				_ = f.cache.Put(context.Background(), cacheKey(r.URL), 0, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+				_ = f.cache.Put(context.Background(), cacheKey(r.URL), 0, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			}
 			locations := make(chan string, 2)
 			get := func(client string, waiting int) {

@@ -211,7 +211,7 @@ func TestAPIReferenceNamesEveryRoute(t *testing.T) {
 
 func TestAPIReferenceNamesTheQueryParameters(t *testing.T) {
 	f := newFixture(t)
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	var reference struct {
 		Paths map[string]struct {
 			Parameters []struct {
@@ -237,7 +237,7 @@ func TestAPIReferenceNamesTheQueryParameters(t *testing.T) {
 func TestCopyThatIsMadeWhileTheClientWaits(t *testing.T) {
 	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
 	f.queue.copy = func(queue.Request) {
-		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	}
 	a := f.ask(t, "GET", path(""))
 	require.Equal(t, 302, a.status)
@@ -269,7 +269,7 @@ func TestManyClientsMakeOneRequest(t *testing.T) {
 	release := make(chan struct{})
 	f.queue.copy = func(queue.Request) {
 		<-release
-		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+		_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	}
 	// The first client leaves while the others wait.
 	ctx, leave := context.WithCancel(t.Context())

@@ -53,7 +53,7 @@ func TestLocationsAreReused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &signer{Memory: &storagetest.Memory{}, works: tc.works}
 			f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket, o.CacheEntries = s, tc.targets })
-			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+			f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			for i := range 5 {
 				a := f.ask(t, "GET", path(""))
 				want := fmt.Sprintf("https://bucket.example/GET/%d?X-Amz-Signature=a&b=<>", min(i+1, tc.made))
@@ -68,7 +68,7 @@ func TestLocationsAreReused(t *testing.T) {
 func TestCopyThatCannotBePresigned(t *testing.T) {
 	s := &signer{Memory: &storagetest.Memory{}, err: errors.New("no credentials")}
 	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket = s })
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	a := f.ask(t, "GET", path(""))
 	require.Equal(t, 302, a.status)
 	require.Equal(t, source, a.location)
@@ -79,7 +79,7 @@ func TestLocationsBelongToTheirMethodAndCopy(t *testing.T) {
 	s := &signer{Memory: &storagetest.Memory{}, works: time.Hour}
 	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket = s })
 	expires := time.Now().Add(5 * time.Hour)
-	f.put(t, cachetest.Rules().Present(time.Now(), expires, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{Expires: expires}))
 	get, head := f.ask(t, "GET", path("")).location, f.ask(t, "HEAD", path("")).location
 	require.Contains(t, get, "/GET/1")
 	require.Contains(t, head, "/HEAD/2")
@@ -87,13 +87,13 @@ func TestLocationsBelongToTheirMethodAndCopy(t *testing.T) {
 	require.Equal(t, head, f.ask(t, "HEAD", path("")).location)
 
 	// The copy was made again, and expires at another time.
-	f.put(t, cachetest.Rules().Present(time.Now(), expires.Add(-time.Hour), ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{Expires: expires.Add(-time.Hour)}))
 	require.Contains(t, f.ask(t, "GET", path("")).location, "/GET/3")
 }
 
 func TestHitThatIsPurged(t *testing.T) {
 	f := newFixture(t)
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	for range 3 {
 		require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
 	}
@@ -124,7 +124,7 @@ func TestHitAllocatesNothing(t *testing.T) {
 		entry cache.Entry
 		heads int64
 	}{
-		"a new copy":               {cachetest.Rules().Present(time.Now(), time.Time{}, ""), 0},
+		"a new copy":               {cachetest.Rules().Present(time.Now(), cache.Copy{}), 0},
 		"a copy that was verified": {aged(), 1},
 	} {
 		t.Run(name, func(t *testing.T) {

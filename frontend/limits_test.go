@@ -201,7 +201,7 @@ func TestOnlyNewCopiesAreLimited(t *testing.T) {
 			}
 			refused()
 			for range 20 {
-				f.put(t, r.Present(time.Now(), time.Time{}, ""))
+				f.put(t, r.Present(time.Now(), cache.Copy{}))
 				require.Equal(t, copyURL("GET"), f.ask(t, "GET", path(""), "From", alice).location, "a hit")
 			}
 			for _, pending := range []string{first, second} { // For this front end, and for another.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
@@ -32,7 +33,7 @@ func TestLoops(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				f := newFixture(t, func(o *options) { o.LoopID = id })
 				if known { // The path is served without the router.
-					f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+					f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 					require.Equal(t, copyURL("GET"), f.ask(t, "GET", path("")).location)
 				}
 				var header []string

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 )
 
@@ -53,7 +54,7 @@ func TestKeptRedirectsStayWithinTheirMemory(t *testing.T) {
 			}
 			f := newFixture(t, func(o *options) {
 				o.Log, o.CacheEntries, o.CacheMemory = zerolog.Nop(), 100_000, budget
-				o.Entries = remembering{entry: cachetest.Rules().Present(time.Now(), time.Time{}, "")}
+				o.Entries = remembering{entry: cachetest.Rules().Present(time.Now(), cache.Copy{})}
 				admit := o.Admit
 				o.Admit = func(url string) (string, error) { admitted++; return admit(url) }
 			})
@@ -91,7 +92,7 @@ func TestKeptRedirectsStayWithinTheirMemory(t *testing.T) {
 
 func TestQueryThatIsTooLong(t *testing.T) {
 	f := newFixture(t)
-	f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 	query := "?max_wait=" + strings.Repeat("0", 2048-len("max_wait="))
 	require.Equal(t, 302, f.ask(t, "GET", path(query)).status)
 	for range 2 { // The path is new, then known.

@@ -34,7 +34,7 @@ func TestPurge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			f.store(t, "0")
-			f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+			f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			a := f.ask(t, "DELETE", tc.target, "Authorization", tc.authorization)
 			require.Equal(t, tc.status, a.status, a.raw)
 			require.Equal(t, tc.cancelled, f.queue.requests(queue.Cancel))
@@ -83,7 +83,7 @@ func TestCopyPublishedDuringAPurgeIsDropped(t *testing.T) {
 		// Started after the purge, and published before its deletion.
 		generation, err := f.cache.Generation(t.Context(), key())
 		require.NoError(t, err)
-		require.NoError(t, f.cache.Put(t.Context(), key(), generation, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
+		require.NoError(t, f.cache.Put(t.Context(), key(), generation, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 	}
 	a := f.ask(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
 	require.Equal(t, 204, a.status)

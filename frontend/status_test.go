@@ -21,7 +21,7 @@ func TestStatusDuringOutages(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, mine)
 	}
-	present := func(t *testing.T, f *fixture) { f.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, "")) }
+	present := func(t *testing.T, f *fixture) { f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{})) }
 	stored := func(t *testing.T, f *fixture) { f.store(t, "0") }
 	for name, tc := range map[string]struct {
 		prepare       func(*testing.T, *fixture)

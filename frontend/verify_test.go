@@ -47,7 +47,7 @@ func verifying(b *headedBucket) func(*options) {
 
 // aged is a present entry that was made half an hour ago.
 func aged() cache.Entry {
-	return cachetest.Rules().Present(time.Now().Add(-30*time.Minute), time.Time{}, "")
+	return cachetest.Rules().Present(time.Now().Add(-30*time.Minute), cache.Copy{})
 }
 
 // endVerifications waits until those in flight have finished.
@@ -85,7 +85,7 @@ func TestDeletedCopyIsRequestedAgain(t *testing.T) {
 			require.Equal(t, copyURL("GET"), f.ask(t, "GET", tc.path).location)
 			require.Eventually(t, func() bool { return f.state(t) == cache.Absent }, 5*time.Second, time.Millisecond)
 			f.queue.copy = func(queue.Request) {
-				_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+				_ = f.cache.Put(context.Background(), key(), 0, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			}
 			require.Zero(t, f.queue.requests(queue.Put))
 			a := f.ask(t, "GET", tc.path+"?max_wait=10s")
@@ -126,7 +126,7 @@ func TestTwoFrontEndsVerifyOnce(t *testing.T) {
 			_, err := b.Put(t.Context(), storage.ObjectSpec{Key: object().Key()}, b.Checksum().Body([]byte("x")))
 			require.NoError(t, err)
 
-			first.put(t, cachetest.Rules().Present(time.Now(), time.Time{}, ""))
+			first.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
 			hit(t, first, second)
 			require.Zero(t, b.heads.Load(), "a new copy was verified")
 

@@ -126,7 +126,7 @@ func RunWakes(t *testing.T, c Cache, w Watcher) {
 	further.Done++
 	another := known
 	another.SHA256 = strings.Repeat("0b", 32)
-	present := Rules().Present(now, time.Time{}, "")
+	present := Rules().Present(now, cache.Copy{})
 	failed := Rules().Failed(now, cache.Reason{Class: "x"})
 	none := cache.Entry{}
 	for name, tc := range map[string]struct {
@@ -144,7 +144,7 @@ func RunWakes(t *testing.T, c Cache, w Watcher) {
 		"present":                         {pending, present, true},
 		"present without an entry before": {none, present, true},
 		"present again":                   {present, present, false},
-		"present, with another deadline":  {present, Rules().Present(now.Add(time.Second), time.Time{}, ""), true},
+		"present, with another deadline":  {present, Rules().Present(now.Add(time.Second), cache.Copy{}), true},
 		"failed":                          {pending, failed, true},
 		"failed, which does not replace":  {present, failed, false},
 	} {
@@ -170,7 +170,7 @@ func awaitWakes(t *testing.T, c Cache, w Watcher) {
 	key := cache.Key("s3_test", t.Name()+"last"+time.Now().String())
 	changed, stop := w.Wait(key)
 	defer stop()
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), cache.Copy{})))
 	select {
 	case <-changed:
 	case <-time.After(5 * time.Second):
@@ -194,7 +194,7 @@ func roundTrip(t *testing.T, c Cache, key string) {
 		{State: cache.Pending, Deadline: now.Add(time.Minute), Low: true, SHA256: strings.Repeat("0a", 32)},
 		Rules().Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: "private"}),
 		Rules().Unmirrorable(now, cache.Reason{Class: "SourceTruncated", Text: "private"}),
-		Rules().Present(now, now.Add(24*time.Hour).Truncate(time.Second), ""),
+		Rules().Present(now, cache.Copy{Expires: now.Add(24 * time.Hour).Truncate(time.Second)}),
 	} {
 		require.NoError(t, c.Put(t.Context(), key, 0, e))
 		require.Equal(t, e, get(t, c, key))
@@ -257,13 +257,13 @@ func abandonPending(t *testing.T, c Cache, key string) {
 	require.NoError(t, c.Abandon(t.Context(), key))
 	require.Equal(t, cache.Absent, get(t, c, key).State)
 
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), cache.Copy{})))
 	require.NoError(t, c.Abandon(t.Context(), key))
 	require.Equal(t, cache.Present, get(t, c, key).State)
 }
 
 func presentKept(t *testing.T, c Cache, key string) {
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), cache.Copy{})))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Failed(time.Now(), cache.Reason{Class: "x"})))
 	require.Equal(t, cache.Present, get(t, c, key).State)
@@ -303,7 +303,7 @@ func oneSwap(t *testing.T, c Cache, key string) {
 }
 
 func purge(t *testing.T, c Cache, key string) {
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), cache.Copy{})))
 	_, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, cache.Absent, get(t, c, key).State)
@@ -315,7 +315,7 @@ func staleGeneration(t *testing.T, c Cache, key string) {
 	after, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
 
-	present := Rules().Present(time.Now(), time.Time{}, "")
+	present := Rules().Present(time.Now(), cache.Copy{})
 	require.ErrorIs(t, c.Put(t.Context(), key, before, present), cache.ErrPurged)
 	require.ErrorIs(t, c.Put(t.Context(), key, after-1, Rules().Pending(time.Now(), "a", 0, -1)), cache.ErrPurged)
 	require.Equal(t, cache.Absent, get(t, c, key).State)
@@ -355,7 +355,7 @@ func failures(t *testing.T, c Cache, key string) {
 	count("y", 3, 1)
 	count("x", 4, 1)
 	count("x", 5, 2)
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), cache.Copy{})))
 	count("x", 1, 1)
 	_, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
@@ -364,7 +364,7 @@ func failures(t *testing.T, c Cache, key string) {
 
 func dropUnchanged(t *testing.T, c Cache, key string) {
 	now := time.Now()
-	older, newer := Rules().Present(now, now.Add(24*time.Hour), ""), Rules().Present(now.Add(time.Second), now.Add(25*time.Hour), "")
+	older, newer := Rules().Present(now, cache.Copy{Expires: now.Add(24 * time.Hour)}), Rules().Present(now.Add(time.Second), cache.Copy{Expires: now.Add(25 * time.Hour)})
 	drop := func(e cache.Entry) bool {
 		t.Helper()
 		dropped, err := c.Drop(t.Context(), key, e)
@@ -424,7 +424,7 @@ func claimAside(t *testing.T, c Cache, key string) {
 	require.Zero(t, left)
 	require.Equal(t, cache.Absent, get(t, c, key).State)
 	acquire(t, c, key, "a", time.Minute)
-	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), time.Time{}, "")))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), cache.Copy{})))
 	left, err = c.Claim(t.Context(), key, time.Minute)
 	require.NoError(t, err)
 	require.Positive(t, left, "the entry released the claim")

@@ -22,6 +22,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
+	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
@@ -104,6 +105,18 @@ func (c *Config) Rules() cache.Rules {
 		RetryAfter:      c.Cache.RetryAfter,
 		RetryMax:        c.Cache.RetryMax,
 	}
+}
+
+// Upstreams returns the configured upstreams of /v1/mirror.
+func (c *Config) Upstreams() []upstream.Options {
+	all := make([]upstream.Options, len(c.Mirror.Upstreams))
+	for i, u := range c.Mirror.Upstreams {
+		all[i] = upstream.Options{Name: u.Name, URL: u.URL, Copy: u.Copy, MinSize: int64(c.Mirror.MinSize)}
+		if u.MinSize != nil {
+			all[i].MinSize = int64(*u.MinSize)
+		}
+	}
+	return all
 }
 
 // NearCache returns the bounds of a front end's near cache: a quarter of frontend.cache_memory. The

@@ -127,7 +127,7 @@ func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.En
 		}
 		return cache.Entry{}, err
 	}
-	entry := g.rules.Present(g.now(), stored.Expires, stored.SHA256)
+	entry := g.rules.Present(g.now(), cache.Copy{Expires: stored.Expires, SHA256: stored.SHA256, Size: stored.Size})
 	if entry.State != cache.Present {
 		return cache.Entry{}, storage.ErrNotFound
 	}

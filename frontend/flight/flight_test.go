@@ -278,7 +278,7 @@ func TestPacedListRequestsEveryCopy(t *testing.T) {
 }
 
 func TestAwait(t *testing.T) {
-	present := cachetest.Rules().Present(time.Now(), time.Time{}, "")
+	present := cachetest.Rules().Present(time.Now(), cache.Copy{})
 	for name, tc := range map[string]struct {
 		prepare func(*testing.T, *fixture)
 		wait    time.Duration
@@ -384,7 +384,7 @@ func TestNoClientWaitsInVain(t *testing.T) {
 		require.Fail(t, "a client that waits for the next try was sent away", "%+v", out)
 	default:
 	}
-	present := cachetest.Rules().Present(time.Now(), time.Time{}, "")
+	present := cachetest.Rules().Present(time.Now(), cache.Copy{})
 	require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, present))
 	require.Equal(t, cache.Present, (<-chained).Entry.State)
 }

@@ -41,7 +41,7 @@ func TestAFullRedis(t *testing.T) {
 		sent    []queue.Request
 	}{
 		"an entry is present": {func(t *testing.T, f *fixture) {
-			require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, cachetest.Rules().Present(time.Now(), time.Time{}, "")))
+			require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 		}, cache.Present, nil},
 		"a copy is in the bucket": {func(t *testing.T, f *fixture) { f.store(t) }, cache.Present, nil},
 		"a purged copy is in the bucket": {func(t *testing.T, f *fixture) {

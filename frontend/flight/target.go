@@ -13,6 +13,9 @@ type Target struct {
 	Pool   *Pool
 	Object storage.Object
 	Key    string
+	// MinSize is the size of the smallest object that is copied, in bytes. It is not a part of the
+	// identity. Set it before the first use.
+	MinSize int64
 
 	due atomic.Int64 // see verifier.offer
 }

@@ -124,7 +124,7 @@ func expiresBefore(stored storage.Stored, e cache.Entry) bool {
 // shorten replaces the entry of a copy that the bucket deletes earlier than the entry says. Put
 // rejects a copy that was started before a purge.
 func (g *Group) shorten(ctx context.Context, t *Target, before cache.Entry, stored storage.Stored) {
-	entry := g.rules.Present(g.now(), stored.Expires, cmp.Or(stored.SHA256, before.SHA256))
+	entry := g.rules.Present(g.now(), cache.Copy{Expires: stored.Expires, SHA256: cmp.Or(stored.SHA256, before.SHA256), Size: stored.Size})
 	if entry.State != cache.Present {
 		g.drop(ctx, t, before, "copy is about to expire; entry removed")
 		return

@@ -89,7 +89,7 @@ func (v *verified) end() {
 
 // aged is a present entry that was made half an hour ago.
 func aged(expires time.Time) cache.Entry {
-	return cachetest.Rules().Present(time.Now().Add(-30*time.Minute), expires, "")
+	return cachetest.Rules().Present(time.Now().Add(-30*time.Minute), cache.Copy{Expires: expires})
 }
 
 func (v *verified) put(t *testing.T, e cache.Entry) cache.Entry {
@@ -225,7 +225,7 @@ func purged(t *testing.T, v *verified, _ *storage.Stored, _ *error) {
 // replaced publishes a new copy.
 func replaced(until time.Time) func(*testing.T, *verified, *storage.Stored, *error) {
 	return func(t *testing.T, v *verified, _ *storage.Stored, _ *error) {
-		e := cachetest.Rules().Present(time.Now(), until, "")
+		e := cachetest.Rules().Present(time.Now(), cache.Copy{Expires: until})
 		assert.NoError(t, v.cache.Memory.Put(t.Context(), v.target.Key, cache.AnyGeneration, e))
 	}
 }
@@ -234,7 +234,7 @@ func replaced(until time.Time) func(*testing.T, *verified, *storage.Stored, *err
 func TestEntryOfALongerTTLIsVerified(t *testing.T) {
 	v := newVerified(t)
 	v.store(t)
-	v.serve(v.put(t, cachetest.Rules().Present(time.Now().Add(10*time.Hour), time.Time{}, "")))
+	v.serve(v.put(t, cachetest.Rules().Present(time.Now().Add(10*time.Hour), cache.Copy{})))
 	v.awaitHeads(t, 1)
 }
 
@@ -258,9 +258,9 @@ func TestServedCopyThatIsNotVerified(t *testing.T) {
 		inRedis bool
 		last    func(*testing.T, *verified)
 	}{
-		"a new copy": {entry: cachetest.Rules().Present(time.Now(), time.Time{}, ""), inRedis: true},
+		"a new copy": {entry: cachetest.Rules().Present(time.Now(), cache.Copy{}), inRedis: true},
 		"a new copy whose worker's clock is ahead": {
-			entry: cachetest.Rules().Present(time.Now().Add(every/2), time.Time{}, ""), inRedis: true,
+			entry: cachetest.Rules().Present(time.Now().Add(every/2), cache.Copy{}), inRedis: true,
 		},
 		"an entry that has gone":              {entry: aged(time.Time{}), claims: 1},
 		"another front end has the claim":     {entry: aged(time.Time{}), claims: 1, inRedis: true, last: claimed},

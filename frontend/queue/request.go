@@ -32,6 +32,8 @@ type Request struct {
 	// SHA256 is the digest that a put's copy must have, 64 lower-case hex digits; empty accepts
 	// any.
 	SHA256 string `json:"sha256,omitempty"`
+	// MinSize is the smallest object that a put copies, in bytes; 0 copies every object.
+	MinSize int64 `json:"minSize,omitempty"`
 	// Priority is a put's priority; empty is the priority of copies that clients wait for.
 	Priority Priority `json:"priority,omitempty"`
 }
@@ -79,6 +81,8 @@ func Decode(body string) (Request, error) {
 		return Request{}, fmt.Errorf("data.action is %.20q, want %q or %q", e.Data.Action, Put, Cancel)
 	case e.Data.SHA256 != "" && !isSHA256(e.Data.SHA256):
 		return Request{}, errors.New("data.sha256 is not a SHA-256 in hex")
+	case e.Data.MinSize < 0:
+		return Request{}, errors.New("data.minSize is negative")
 	case e.Data.Priority != "" && e.Data.Priority != Low:
 		return Request{}, fmt.Errorf("data.priority is %.20q, want %q or none", e.Data.Priority, Low)
 	}

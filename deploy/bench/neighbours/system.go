@@ -131,7 +131,7 @@ func (s *system) makeCopies(ctx context.Context) error {
 			}); err != nil {
 				return err
 			}
-			return entries.Put(ctx, cache.Key(o.PoolID(), o.Hash()), 0, cfg.Rules().Present(now, now.Add(lifespan), ""))
+			return entries.Put(ctx, cache.Key(o.PoolID(), o.Hash()), 0, cfg.Rules().Present(now, cache.Copy{Expires: now.Add(lifespan)}))
 		})
 	}
 	return group.Wait()
