@@ -30,8 +30,10 @@ func abandonBody(w http.ResponseWriter) {
 }
 
 // refuseBody answers a request with a body to a route without one.
-func (s *Server) refuseBody(w http.ResponseWriter) {
+func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request) {
 	s.redirects.metrics.bodies.Inc()
 	abandonBody(w)
-	writeError(w, errBody)
+	if !s.mirrors.passAnyway(w, r) {
+		writeError(w, errBody)
+	}
 }

@@ -35,19 +35,23 @@ const (
 	reasonAgain   reason = "again"   // The next request of the chain waits for the remainder.
 	reasonRegion  reason = "region"  // The client's region is unknown.
 	reasonGone    reason = "gone"    // The client seems to have left.
+	reasonSmall   reason = "small"   // The object is smaller than its upstream's minimum.
+	reasonBypass  reason = "bypass"  // The path, or its query, is never copied.
 )
 
 // reasons lists all reasons, for metrics that start at zero.
 func reasons() []reason {
 	return []reason{
 		reasonHit, reasonCopied, reasonWait, reasonTimeout, reasonNoQueue, reasonSource, reasonRefused, reasonFailed, reasonStop,
-		reasonGone, reasonLimited, reasonAgain, reasonRegion, reasonDigest,
+		reasonGone, reasonLimited, reasonAgain, reasonRegion, reasonDigest, reasonSmall, reasonBypass,
 	}
 }
 
 // situation holds everything that a decision depends on.
 type situation struct {
 	Entry cache.Entry
+	// Mirror is set on the mirror route: its clients get the copy or the source, and nothing else.
+	Mirror bool
 	// FirstLook is set while the client has not waited for the entry.
 	FirstLook bool
 	// OtherDigest is set if the copy, or a running copy, has another digest than the client
@@ -83,6 +87,14 @@ type decision struct {
 // decide is the redirect decision. Only two answers are given without it: an invalid request is
 // refused before, and a copy whose URL can't be presigned becomes a redirect to the source after.
 func decide(s situation) decision {
+	d := decideRedirect(s)
+	if s.Mirror && d.Status != 0 && d.To != toCopy {
+		d.Status, d.To = http.StatusFound, toSource
+	}
+	return d
+}
+
+func decideRedirect(s situation) decision {
 	switch e := s.Entry; {
 	case s.Unlocated:
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonRegion}
@@ -131,6 +143,8 @@ func decideLimited(l flight.Limit, answer AtLimit) decision {
 // decideFailed answers for an object whose copy the client doesn't wait for.
 func decideFailed(e cache.Entry) decision {
 	switch {
+	case e.Class == cache.ClassTooSmall:
+		return decision{Status: http.StatusFound, To: toSource, Reason: reasonSmall}
 	case e.Class == string(codeInvalidURL):
 		return decision{Status: statusOf(codeInvalidURL), Reason: reasonRefused}
 	case e.AboutObject && e.Status >= 400 && e.Status <= 499:

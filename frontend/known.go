@@ -8,8 +8,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
-// known keeps the targets of recent redirects by path. The target of a path never changes, so
-// entries are only evicted for room. A path with the region auto has a target for each region.
+// known keeps the targets of recent redirects by path, on the mirror route by path and query. The
+// target of a path never changes, so entries are only evicted for room. A path with the region auto
+// has a target for each region.
 type known struct {
 	targets *otter.Cache[string, *knownTarget]
 }
@@ -18,6 +19,8 @@ type known struct {
 type knownTarget struct {
 	*flight.Target
 	answers answers
+	// mirror is set if the path is one of the mirror route.
+	mirror *mirrored
 }
 
 // knownSize estimates a known target without its texts, in bytes: the structs, the table's nodes,
@@ -45,18 +48,18 @@ func (k known) get(path string) (*knownTarget, bool) {
 	return k.targets.GetIfPresent(path)
 }
 
-// add returns the kept target of a path that the router resolved, and keeps it if it is new. The
-// target of an auto path is kept for its region. The space keeps clients from requesting that key.
+// add keeps the new target of a path that the router resolved. If the path has the region auto, the
+// target is kept for its region, and add returns the target that is kept already. The space keeps
+// clients from requesting that key.
 //
 // The path is a part of the request line. add must not keep that line as a whole.
-func (k known) add(path string, target *flight.Target, auto bool) *knownTarget {
+func (k known) add(path string, t *knownTarget, auto bool) *knownTarget {
 	if auto {
-		path = target.Object.Region + " " + path
-		if t, ok := k.get(path); ok {
-			return t
+		path = t.Object.Region + " " + path
+		if kept, ok := k.get(path); ok {
+			return kept
 		}
 	}
-	t := &knownTarget{Target: target}
 	k.keep(path, t)
 	return t
 }

@@ -24,9 +24,10 @@ type params struct {
 	digest string
 }
 
-// waits are the configured waits of clients: unless they set their own, the most that they may set,
-// and the most in one request of a chain (zero is no limit).
-type waits struct{ standard, limit, chain time.Duration }
+// waits are the configured waits of clients: unless they set their own, on the redirect route and
+// on the mirror route; the most that they may set; and the most in one request of a chain (zero is
+// no limit).
+type waits struct{ standard, mirror, limit, chain time.Duration }
 
 // params reads ?max_wait=, ?sha256= and Prefer. Any other query shows that the URL was not encoded
 // and lost its own query.
@@ -48,21 +49,37 @@ func (v waits) params(r *http.Request) (params, error) {
 			return params{}, err
 		}
 	}
-	p.total = v.standard
 	if len(durations) > 0 {
 		var err error
 		if p.total, err = v.parse(durations[0]); err != nil {
 			return params{}, err
 		}
-	} else if seconds, ok := preferredWait(r.Header["Prefer"]); ok {
-		// A preference is never an error: it is capped.
-		p.total, p.preferred = min(seconds, v.limit), true
+	} else {
+		p.total, p.preferred = v.preferred(r, v.standard)
 	}
 	p.wait = p.total
 	if v.chain > 0 && p.total > v.chain {
 		p.wait, p.rest = v.chain, p.total-v.chain
 	}
 	return p, nil
+}
+
+// mirrorParams returns the parameters of a request to the mirror route, whose query belongs to the
+// source. digest is the one that the path names.
+func (v waits) mirrorParams(r *http.Request, digest string) params {
+	p := params{digest: digest}
+	p.total, p.preferred = v.preferred(r, v.mirror)
+	p.wait = p.total
+	return p
+}
+
+// preferred returns the wait that Prefer sets, or else the standard wait. A preference is never an
+// error: it is capped.
+func (v waits) preferred(r *http.Request, standard time.Duration) (wait time.Duration, preferred bool) {
+	if seconds, ok := preferredWait(r.Header["Prefer"]); ok {
+		return min(seconds, v.limit), true
+	}
+	return standard, false
 }
 
 // parse reads a duration or a number of seconds.

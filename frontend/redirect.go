@@ -55,9 +55,17 @@ func (s *redirects) serveKnown(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	path, _, _ := strings.Cut(r.RequestURI, "?")
+	path := r.RequestURI
+	mirror := strings.HasPrefix(path, mirrorPrefix)
+	if !mirror {
+		path, _, _ = strings.Cut(path, "?")
+	}
 	t, ok := s.known.get(path)
-	if ok {
+	switch {
+	case !ok:
+	case mirror:
+		s.serve(w, r, t, path, s.waits.mirrorParams(r, t.mirror.sha256))
+	default:
 		if params, valid := s.params(w, r); valid {
 			s.serve(w, r, t, path, params)
 		}
@@ -78,7 +86,7 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 	}
 	if params, valid := s.params(w, r); valid { // An invalid request is never kept.
 		path, _, _ := strings.Cut(r.RequestURI, "?")
-		s.serve(w, r, s.known.add(path, target, auto), path, params)
+		s.serve(w, r, s.known.add(path, &knownTarget{Target: target}, auto), path, params)
 	}
 }
 
@@ -118,18 +126,20 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 	if !remembered {
 		entry, redisErr = s.entries.Get(r.Context(), t.Key)
 	}
+	entry = entry.For(t.MinSize)
 	d := decide(situation{
-		Entry: entry, FirstLook: true, WaitOver: c.wait == 0, InVain: flight.InVain(entry, c.start.Add(c.total)),
+		Entry: entry, Mirror: t.mirror != nil, FirstLook: true, WaitOver: c.wait == 0, InVain: flight.InVain(entry, c.start.Add(c.total)),
 		OtherDigest: entry.HasOtherDigest(c.digest), Stopping: s.flights.Stopping(),
 	})
-	if remembered {
-		s.answer(r.Context(), w, &c, entry, d, c.start) // No time has passed.
-		return
-	}
+	now := c.start
 	if redisErr != nil || d.Status == 0 || d.Request {
 		entry, d = s.await(r, &c, entry.State == cache.Absent)
+		remembered = false
 	}
-	s.answer(r.Context(), w, &c, entry, d, s.now())
+	if !remembered { // Otherwise no time has passed.
+		now = s.now()
+	}
+	s.answer(r.Context(), w, &c, entry, d, now)
 }
 
 // await waits for the copy and decides again. cold is set if no entry is known.
@@ -144,6 +154,7 @@ func (s *redirects) await(r *http.Request, c *redirectRequest, cold bool) (cache
 	}
 	return out.Entry, decide(situation{
 		Entry:       out.Entry,
+		Mirror:      c.mirror != nil,
 		OtherDigest: out.Entry.HasOtherDigest(c.digest),
 		FirstLook:   out.FirstLook,
 		InVain:      out.InVain,
@@ -162,7 +173,14 @@ func (s *redirects) answer(
 	ctx context.Context, w http.ResponseWriter, c *redirectRequest, e cache.Entry, d decision, now time.Time,
 ) {
 	var copied *copyAnswer
-	if d.To == toCopy {
+	var headers http.Header
+	if d.To == toCopy && c.mirror != nil && c.method == http.MethodHead {
+		var err error
+		if headers, err = c.mirror.head.of(ctx, c.Target, e); err != nil {
+			s.log.Warn().Err(err).Str("pool", c.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
+			d.To, d.Reason = toSource, reasonFailed
+		}
+	} else if d.To == toCopy {
 		var err error
 		if copied, err = c.answers.prepare(ctx, c.Target, c.method, e.Expires, now); err != nil {
 			s.log.Error().Err(err).Str("pool", c.Pool.ID()).Msg("presign failed; redirecting to the source")
@@ -186,6 +204,11 @@ func (s *redirects) answer(
 	}
 	switch d.To {
 	case toCopy:
+		if headers != nil {
+			writeHead(w, headers)
+			s.flights.Served(c.Target, e, now)
+			return
+		}
 		h["Location"], h["Content-Type"], h["Cache-Control"] = copied.location, contentType, noStore
 		w.WriteHeader(d.Status)
 		_, _ = io.WriteString(w, copied.body) // An error means that the client is gone.
@@ -206,6 +229,8 @@ func (s *redirects) answer(
 var (
 	statusHit  = []string{"cloud-mirror; hit"}
 	statusMiss = []string{"cloud-mirror; fwd=miss"}
+	// statusBypass is for what is never copied.
+	statusBypass = []string{"cloud-mirror; fwd=bypass"}
 )
 
 type (
@@ -228,6 +253,8 @@ func why(r reason, e cache.Entry, c *redirectRequest) string {
 		return "Cached copy could not be requested"
 	case reasonStop:
 		return "This front end is shutting down"
+	case reasonSmall:
+		return "Object is smaller than the minimum of its upstream"
 	case reasonDigest:
 		return "Cached copy has another SHA-256 than this request expects"
 	case reasonFailed:

@@ -16,6 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 )
 
 // Entries reads the entries of objects; see [cache.NearCache]. Any error means that redis is
@@ -44,6 +45,10 @@ type Options struct {
 	AtLimit AtLimit
 	// MaxWait is a client's wait unless it sets its own, up to MaxWaitLimit.
 	MaxWait, MaxWaitLimit time.Duration
+	// Upstreams are the upstreams of the mirror route. Nil is none.
+	Upstreams *upstream.Set
+	// MirrorWait is a client's wait on the mirror route unless it sets its own.
+	MirrorWait time.Duration
 	// Chain caps how long one request is held. Clients that may wait longer are redirected back
 	// here for the remainder. Zero disables chaining.
 	Chain time.Duration
@@ -72,6 +77,7 @@ type Options struct {
 type Server struct {
 	flights   *flight.Group
 	redirects *redirects
+	mirrors   *mirrors
 	router    http.Handler
 	guard     *conns.Guard
 	loopID    string
@@ -92,7 +98,7 @@ func New(o Options) *Server {
 		started: time.Now(),
 		redirects: &redirects{
 			paths:   paths,
-			waits:   waits{standard: o.MaxWait, limit: o.MaxWaitLimit, chain: o.Chain},
+			waits:   waits{standard: o.MaxWait, mirror: o.MirrorWait, limit: o.MaxWaitLimit, chain: o.Chain},
 			limits:  limits{clientOf: o.ClientOf, answer: o.AtLimit},
 			entries: o.Entries,
 			flights: o.Flights,
@@ -103,6 +109,10 @@ func New(o Options) *Server {
 			now:     time.Now,
 		},
 	}
+	if o.Upstreams == nil {
+		o.Upstreams = &upstream.Set{}
+	}
+	s.mirrors = &mirrors{redirects: s.redirects, upstreams: o.Upstreams}
 	s.guard = conns.New(conns.Options{
 		Max: o.MaxConns, MaxPerClient: o.MaxConnsPerClient, Timeout: o.ClientTimeout,
 		Longest: o.MaxWaitLimit + answerGrace, Registry: o.Registry,
@@ -124,11 +134,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		allowOrigin(w.Header())
 	}
 	if r.ContentLength != 0 && !takesBody(r) { // It is -1 for chunks.
-		s.refuseBody(w)
+		s.refuseBody(w, r)
 		return
 	}
 	if via := r.Header[loopHeader]; via != nil && loops(via, s.loopID) {
-		s.refuseLoop(w)
+		s.refuseLoop(w, r)
 		return
 	}
 	if !s.redirects.serveKnown(w, r) {
@@ -142,6 +152,7 @@ func (s *Server) routes(statuses *statuses, lists *lists, purges *purges) http.H
 	r.RedirectTrailingSlash, r.RedirectFixedPath = false, false
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		r.Handle(method, "/v1/redirect/:service/:region/*url", s.redirects.redirect)
+		r.Handle(method, mirrorPrefix+":service/:region/*target", s.mirrors.mirror)
 		r.Handle(method, "/v1/status/:service/:region/*url", statuses.serve)
 		r.Handle(method, "/v1/ping", s.ping)
 		r.Handle(method, "/v1/api-reference", apiReference)

@@ -51,6 +51,8 @@ type Stored struct {
 	// CRC64NVME is the checksum of the full object, base64 as in x-amz-checksum-crc64nvme. It is
 	// empty if the server keeps none.
 	CRC64NVME string
+	// Headers are the headers that a GET of the copy has, besides Content-Length and ETag.
+	Headers Headers
 	// Expires is when the bucket deletes the copy, zero if it never does.
 	Expires time.Time
 	// Generation is the purge generation under which the copy started (see cache.Redis.Generation).
@@ -62,6 +64,15 @@ type Stored struct {
 	// CopyID identifies the copy, so that a retry recognises an object it stored itself. It is
 	// empty if the copy has none.
 	CopyID string
+}
+
+// Headers are the headers of a copy. An empty one is not sent.
+type Headers struct {
+	ContentType        string
+	ContentEncoding    string
+	ContentDisposition string
+	ContentLanguage    string
+	LastModified       time.Time // When the copy was stored.
 }
 
 // Bucket is one pool's bucket. It is safe for concurrent use.
@@ -156,6 +167,13 @@ func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 	stored := Stored{
 		Size:       aws.ToInt64(out.ContentLength),
 		ETag:       aws.ToString(out.ETag),
+		Headers: Headers{
+			ContentType:        aws.ToString(out.ContentType),
+			ContentEncoding:    aws.ToString(out.ContentEncoding),
+			ContentDisposition: aws.ToString(out.ContentDisposition),
+			ContentLanguage:    aws.ToString(out.ContentLanguage),
+			LastModified:       aws.ToTime(out.LastModified),
+		},
 		Expires:    expiry(out.Expiration, aws.ToTime(out.LastModified), b.pool.Lifespan),
 		Generation: Generation(out.Metadata),
 		CopyID:     out.Metadata[MetadataCopyID],

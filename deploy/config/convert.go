@@ -137,6 +137,7 @@ func (c *Config) FrontendOptions() frontend.Options {
 		ClientTimeout:     c.Frontend.ClientTimeout,
 		MaxWait:           c.Frontend.MaxWait,
 		MaxWaitLimit:      c.Frontend.MaxWaitLimit,
+		MirrorWait:        c.Mirror.Wait,
 		Chain:             c.Frontend.Chain,
 		CacheEntries:      c.Frontend.CacheEntries,
 		CacheMemory:       int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,

@@ -12,6 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
@@ -28,6 +29,9 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	gate := s.gate()
 	o.Flights, o.Entries, o.Admit = s.flights(near, watcher, gate), near, s.admit
 	o.Log, o.Registry = log, s.registry
+	if o.Upstreams, err = upstream.New(cfg.Upstreams()); err != nil {
+		return err
+	}
 	runLocator, err := s.locator(ctx, &o)
 	if err != nil {
 		return err

@@ -16,6 +16,9 @@ type Target struct {
 	// MinSize is the size of the smallest object that is copied, in bytes. It is not a part of the
 	// identity. Set it before the first use.
 	MinSize int64
+	// Upstream is the name of the configured upstream behind a mirror request, otherwise empty. Set
+	// it before the first use.
+	Upstream string
 
 	due atomic.Int64 // see verifier.offer
 }

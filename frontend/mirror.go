@@ -1,0 +1,103 @@
+package frontend
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
+)
+
+// mirrorPrefix begins the paths of the mirror route.
+const mirrorPrefix = "/v1/mirror/"
+
+// mirrors serves /v1/mirror: paths of configured upstreams. Its clients are redirected to the copy
+// or to the source, whatever happens, so that it is safe in front of a package manager.
+type mirrors struct {
+	*redirects
+	upstreams *upstream.Set
+}
+
+// mirrored is what is kept about a path of the mirror route, besides its target.
+type mirrored struct {
+	sha256 string // The digest that the path names, in lower-case hex, or empty.
+	head   head
+}
+
+// mirror serves a path that is new, was evicted, or is never copied.
+func (s *mirrors) mirror(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+	m, err := s.resolve(r)
+	if err != nil {
+		refuse(w, s.metrics, err)
+		return
+	}
+	region, auto, err := s.paths.region(w, r, p)
+	if errors.Is(err, errUnlocated) {
+		s.pass(w, m, noPool, reasonRegion)
+		return
+	}
+	pools, err := s.paths.poolsOf(p.ByName("service"), region, false)
+	if err != nil {
+		refuse(w, s.metrics, err)
+		return
+	}
+	pool := pools[0]
+	canonical := ""
+	if m.Copy {
+		// The source tells its client what is wrong with a URL that admit refuses.
+		canonical, err = s.paths.canonical(m.URL)
+	}
+	if !m.Copy || err != nil {
+		s.pass(w, m, pool.ID(), reasonBypass)
+		return
+	}
+	target := flight.NewTarget(pool, canonical)
+	target.MinSize, target.Upstream = m.Upstream.MinSize, m.Upstream.Name
+	t := &knownTarget{Target: target, mirror: &mirrored{sha256: strings.Clone(m.SHA256)}}
+	if strings.HasPrefix(r.RequestURI, mirrorPrefix) { // Absolute forms are not kept.
+		t = s.known.add(r.RequestURI, t, auto)
+	}
+	s.serve(w, r, t, r.RequestURI, s.waits.mirrorParams(r, t.mirror.sha256))
+}
+
+// resolve reads the path as it was sent. The router's path can differ from it in bytes that no URL
+// may contain.
+func (s *mirrors) resolve(r *http.Request) (upstream.Match, error) {
+	_, target, _ := strings.Cut(r.RequestURI, mirrorPrefix)
+	for range 2 { // The service and the region.
+		_, target, _ = strings.Cut(target, "/")
+	}
+	m, err := s.upstreams.Resolve(target)
+	if bad, ok := errors.AsType[*upstream.PathError](err); ok {
+		return m, problem(codeInput, bad.Text)
+	}
+	if err != nil {
+		return m, problem(codeNotFound, "No such upstream is configured here")
+	}
+	return m, nil
+}
+
+// pass redirects to the source without a look at the cache.
+func (s *mirrors) pass(w http.ResponseWriter, m upstream.Match, pool string, why reason) {
+	s.metrics.answered(pool, why, 0)
+	h := w.Header()
+	h["Location"], h["Cache-Status"] = []string{m.URL}, statusBypass
+	commonHeaders(h)
+	w.WriteHeader(http.StatusFound)
+}
+
+// passAnyway redirects a request that other routes refuse, and reports whether it did: one with a
+// body, or one that comes from this mirror.
+func (s *mirrors) passAnyway(w http.ResponseWriter, r *http.Request) bool {
+	if !strings.HasPrefix(r.URL.Path, mirrorPrefix) || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	m, err := s.resolve(r)
+	if err == nil {
+		s.pass(w, m, noPool, reasonBypass)
+	}
+	return err == nil
+}
