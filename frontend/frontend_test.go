@@ -191,15 +191,16 @@ func TestPing(t *testing.T) {
 }
 
 func TestAPIReferenceNamesEveryRoute(t *testing.T) {
-	f := newFixture(t)
+	f := newFixture(t, mirroring)
 	a := f.ask(t, "GET", "/v1/api-reference")
 	require.Equal(t, 200, a.status)
 	require.Equal(t, "3.1.0", a.body["openapi"])
 	// Every route that it names must exist: the router answers a missing one with 404 or 405.
 	paths, _ := a.body["paths"].(map[string]any)
-	require.Len(t, paths, 6)
+	require.Len(t, paths, 7)
 	for path, operations := range paths {
-		target := strings.NewReplacer("{service}", "s3", "{region}", "us-west-2", "{url}", url.QueryEscape(source)).Replace(path)
+		target := strings.NewReplacer("{service}", "s3", "{region}", "us-west-2", "{url}", url.QueryEscape(source),
+			"{upstream}", "example.com", "{path}", "files/a.zip").Replace(path)
 		for method := range operations.(map[string]any) {
 			if method != "parameters" {
 				got := f.ask(t, strings.ToUpper(method), target)

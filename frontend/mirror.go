@@ -84,8 +84,7 @@ func (s *mirrors) resolve(r *http.Request) (upstream.Match, error) {
 func (s *mirrors) pass(w http.ResponseWriter, m upstream.Match, pool string, why reason) {
 	s.metrics.answered(pool, why, 0)
 	h := w.Header()
-	h["Location"], h["Cache-Status"] = []string{m.URL}, statusBypass
-	commonHeaders(h)
+	h["Location"], h["Cache-Status"], h["Cache-Control"] = []string{m.URL}, statusBypass, noStore
 	w.WriteHeader(http.StatusFound)
 }
 
