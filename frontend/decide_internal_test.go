@@ -69,6 +69,16 @@ func TestDecide(t *testing.T) {
 		"a URL that is not allowed":      {situation{Entry: refused, WaitOver: true}, decision{403, nowhere, false, reasonRefused}},
 		"an object that can't be copied": {situation{Entry: truncated}, decision{302, toSource, false, reasonFailed}},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, decide(tc.situation)) })
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, tc.want, decide(tc.situation))
+
+			// On the mirror route, clients get the copy or the source.
+			tc.situation.Mirror = true
+			want := tc.want
+			if want.Status != 0 && want.To != toCopy {
+				want.Status, want.To = 302, toSource
+			}
+			require.Equal(t, want, decide(tc.situation))
+		})
 	}
 }

@@ -35,13 +35,12 @@ func (s *mirrors) mirror(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 		return
 	}
 	region, auto, err := s.paths.region(w, r, p)
-	if errors.Is(err, errUnlocated) {
-		s.pass(w, m, noPool, reasonRegion)
-		return
+	var pools []*flight.Pool
+	if err == nil {
+		pools, err = s.paths.poolsOf(p.ByName("service"), region, false)
 	}
-	pools, err := s.paths.poolsOf(p.ByName("service"), region, false)
-	if err != nil {
-		refuse(w, s.metrics, err)
+	if err != nil { // A client's build must not fail because a region was removed.
+		s.pass(w, m, noPool, reasonRegion)
 		return
 	}
 	pool := pools[0]
@@ -85,6 +84,9 @@ func (s *mirrors) pass(w http.ResponseWriter, m upstream.Match, pool string, why
 	s.metrics.answered(pool, why, 0)
 	h := w.Header()
 	h["Location"], h["Cache-Status"], h["Cache-Control"] = []string{m.URL}, statusBypass, noStore
+	if why == reasonRegion {
+		h["Cache-Status"] = statusNoRegion
+	}
 	w.WriteHeader(http.StatusFound)
 }
 

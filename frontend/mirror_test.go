@@ -1,6 +1,7 @@
 package frontend_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -60,6 +61,7 @@ func copyOf(url, method string) string {
 
 func TestMirror(t *testing.T) {
 	const hit, miss, bypass = "cloud-mirror; hit", "cloud-mirror; fwd=miss", "cloud-mirror; fwd=bypass"
+	const noRegion = bypass + `; detail="unknown service or region"`
 	failed := func(r cache.Reason) func(*testing.T, *fixture) {
 		return func(t *testing.T, f *fixture) {
 			e := cachetest.Rules().Failed(time.Now(), r)
@@ -113,9 +115,10 @@ func TestMirror(t *testing.T) {
 		"dot segments below a path":      {"GET", west + "below/../a", nil, 400, "", "", 0},
 		"an unknown upstream":            {"GET", west + "other.example/files/a.zip", nil, 404, "", "", 0},
 		"no upstream":                    {"GET", west, nil, 404, "", "", 0},
-		"an unknown region":              {"GET", "/v1/mirror/s3/nowhere/example.com/files/a.zip", nil, 404, "", "", 0},
-		"an unknown region, mutable":     {"GET", "/v1/mirror/s3/nowhere/example.com/index", nil, 404, "", "", 0},
-		"an unknown service":             {"GET", "/v1/mirror/gcs/us-west-2/example.com/files/a.zip", nil, 404, "", "", 0},
+		"an unknown region":              {"GET", "/v1/mirror/s3/nowhere/example.com/files/a.zip", nil, 302, mirrored, noRegion, 0},
+		"an unknown region, mutable":     {"GET", "/v1/mirror/s3/nowhere/example.com/index", nil, 302, "https://example.com/index", noRegion, 0},
+		"an unknown service":             {"GET", "/v1/mirror/gcs/us-west-2/example.com/files/a.zip", nil, 302, mirrored, noRegion, 0},
+		"an unknown region and upstream": {"GET", "/v1/mirror/s3/nowhere/other.example/files/a.zip", nil, 404, "", "", 0},
 		"another method":                 {"POST", mirrorPath, present, 405, "", "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,6 +251,9 @@ func TestMirrorRefusesNobody(t *testing.T) {
 	require.Equal(t, map[string]float64{"client": 1}, f.limited(t))
 	require.Equal(t, 429, ask(path("")).status, "control: the redirect refuses at this limit")
 
+	require.Equal(t, mirrored, ask(mirrorPath).location, "no chain")
+	require.Contains(t, ask(path("")).location, "chain", "control: the redirect chains")
+
 	require.Equal(t, mirrored+"3", ask(mirrorPath+"3", "Cdn-Loop", "loop").location)
 	require.Equal(t, 508, ask(path(""), "Cdn-Loop", "loop").status, "control")
 
@@ -324,4 +330,23 @@ func TestMirrorHitAllocatesNothing(t *testing.T) {
 		require.Contains(t, w.header.Get("Location"), "https://bucket.example/")
 		require.Zero(t, testing.AllocsPerRun(100, func() { f.handler.ServeHTTP(w, r) }))
 	}
+}
+
+// A client's credentials stay with the client.
+func TestMirrorKeepsNoCredentials(t *testing.T) {
+	var logs bytes.Buffer
+	f := newFixture(t, mirroring, func(o *options) { o.Log = zerolog.New(&logs) })
+	const secret = "s3cr3t"
+	for _, query := range []string{"", "?sig=" + secret, "?X-Amz-Signature=" + secret, "?Signature=" + secret, "?token=" + secret} {
+		a := f.ask(t, "GET", mirrorPath+query, "Authorization", "Bearer "+secret, "Cookie", "session="+secret)
+		require.Equal(t, mirrored+query, a.location)
+	}
+	require.Len(t, f.queue.sent, 1, "control: the plain path is copied")
+	message, err := queue.Encode(f.queue.sent[0])
+	require.NoError(t, err)
+	require.Contains(t, message, mirrored)
+	require.NotContains(t, message, secret)
+	require.NotContains(t, logs.String(), secret)
+	f.copied(t, mirrored)
+	require.Equal(t, copyOf(mirrored, "GET"), f.ask(t, "GET", mirrorPath, "Authorization", "Bearer other").location, "one key")
 }

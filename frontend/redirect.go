@@ -231,6 +231,8 @@ var (
 	statusMiss = []string{"cloud-mirror; fwd=miss"}
 	// statusBypass is for what is never copied.
 	statusBypass = []string{"cloud-mirror; fwd=bypass"}
+	// statusNoRegion explains to an operator why a client never gets a copy.
+	statusNoRegion = []string{`cloud-mirror; fwd=bypass; detail="unknown service or region"`}
 )
 
 type (
