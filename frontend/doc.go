@@ -1,5 +1,5 @@
-// Package frontend is the HTTP side of cloud-mirror: redirects to copies, their status, lists of
-// copies to make, and purges. README.md in this folder documents the API and the redirect decision.
+// Package frontend is the HTTP side of cloud-mirror: redirects to copies, by URL and by upstream,
+// their status, lists of copies to make, and purges. README.md in this folder documents the API and the redirect decision.
 //
 // # Guarantees
 //
@@ -7,6 +7,10 @@
 //     a refusal of an invalid request, or the original URL. That holds while any dependency is
 //     down. The exception is a client at a limit of package flight. It gets the original URL at
 //     once, or 429 or 503 with Retry-After if [Options].AtLimit is [AtLimitRefuse].
+//   - A request to the mirror route for a configured upstream gets the copy or a redirect to the
+//     source, and no error: the source tells its client what is wrong. Its Location begins with the
+//     root of a configured upstream or is the copy's URL. The exception is a path that leads out of
+//     its upstream.
 //   - Only requests that wait, or that need a new copy, are limited. Hits never are.
 //   - No client waits in vain. It is redirected to the source at once if its wait would end before
 //     the next try at a copy that failed, or if the copy failed twice in the same way.
@@ -23,6 +27,14 @@
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions
+//
+// 2026-11-26: the mirror route answers a client whose service or region is unknown with the source,
+// not 404. A region that an operator removes must not break the builds that still name it.
+// Cache-Status says why.
+//
+// 2026-11-26: a HEAD of the mirror route answers with the headers of the copy, from one HEAD of the
+// bucket for each entry. A redirect would lead to a URL that is signed for HEAD only, and Homebrew
+// and huggingface_hub GET that URL. Headers in each redis entry were rejected: few clients HEAD.
 //
 // 2026-11-25: the answer at a limit is the original URL, not 503. A build that requests more than
 // its share then loses time but does not fail. An operator that pays for the source's traffic can
