@@ -4,16 +4,31 @@ import "errors"
 
 // Options configures one upstream.
 type Options struct {
-	// Name is the first segment of the upstream's paths. Empty is the host of URL.
+	// Name is the first segment of the upstream's paths. Empty is the host of URL. It consists of
+	// lower-case letters, digits and . _ : -, and begins with a letter or a digit.
 	Name string
-	// URL is the root of the upstream, https or http.
+	// URL is the root of the upstream, https or, if Insecure is set, http. Its host is a name. It has
+	// neither userinfo, nor a query, nor a fragment.
 	URL string
+	// Insecure allows an http URL.
+	Insecure bool
 	// Copy lists the rules: names of built-in sets, or expressions (RE2) that begin with ^. A path
-	// that matches one of them is immutable.
+	// that matches one of them is immutable. An expression sees the path below the root as it was
+	// sent, with its leading slash, and without the query.
 	Copy []string
 	// MinSize is the size of the smallest object that is copied, in bytes.
 	MinSize int64
 }
+
+// An OptionsError reports a fault in the options of an upstream.
+type OptionsError struct {
+	Index int    // Of the upstream.
+	Field string // "name", "url", "min_size", or "copy[i]".
+	Text  string
+	name  string
+}
+
+func (e *OptionsError) Error() string { return "upstream " + e.name + ": " + e.Field + ": " + e.Text }
 
 // An Upstream is a server that clients reach through the mirror.
 type Upstream struct {
@@ -26,7 +41,7 @@ type Upstream struct {
 // A Match is the result of [Set.Resolve].
 type Match struct {
 	Upstream *Upstream
-	// URL is the URL of the source.
+	// URL is the URL of the source. It begins with the upstream's root.
 	URL string
 	// Copy is set if the object is immutable, and its copy is allowed.
 	Copy bool
@@ -41,24 +56,3 @@ var ErrUnknown = errors.New("no such upstream")
 type PathError struct{ Text string }
 
 func (e *PathError) Error() string { return e.Text }
-
-// A Set holds the configured upstreams. It is safe for concurrent use.
-type Set struct{}
-
-// New returns the set of the given upstreams. Its errors name the upstream and the fault.
-func New(all []Options) (*Set, error) { return &Set{}, nil }
-
-// Resolve resolves the target of a request: everything behind the region, as it was sent, query
-// included. It fails with [ErrUnknown] or a [*PathError].
-func (s *Set) Resolve(target string) (Match, error) { return Match{}, ErrUnknown }
-
-// Names returns the names of all upstreams, in the order of configuration.
-func (s *Set) Names() []string { return nil }
-
-// Roots returns the prefixes of URLs that the policy for sources must allow: the roots of all
-// upstreams, and of the hosts to which the built-in sets redirect. Each ends in a slash.
-func (s *Set) Roots() []string { return nil }
-
-// Name returns the name of the upstream with the longest root that is a prefix of a canonical URL.
-// It is empty if there is none.
-func (s *Set) Name(url string) string { return "" }
