@@ -20,10 +20,10 @@ func parseRoot(raw string) (e *entry, text string) {
 		return nil, "does not begin with https://"
 	}
 	switch {
-	case !isPrintable(rest) || strings.ContainsAny(rest, "\"<>\\^`{|}") || strings.ContainsFunc(rest, func(r rune) bool { return r > '~' }):
-		return nil, "has a character that no URL may contain"
 	case strings.ContainsAny(rest, "?#"):
 		return nil, "has a query or a fragment"
+	case !isPrintable(rest) || strings.ContainsAny(rest, "\"<>\\^`{|}") || strings.ContainsFunc(rest, func(r rune) bool { return r > '~' }):
+		return nil, "has a character that no URL may contain"
 	}
 	authority, path, _ := strings.Cut(rest, "/")
 	if strings.Contains(authority, "@") {
