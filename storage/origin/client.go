@@ -33,9 +33,13 @@ const (
 // Config is the policy and the limits of a Client. A zero limit means its default.
 type Config struct {
 	// AllowedPatterns are regular expressions (RE2), anchored at their start. A canonical URL,
-	// query included, must match one of them, and so must every hop of its redirects. There is no
-	// default: at least one is required.
+	// query included, must match one of them or be below one of AllowedRoots, and so must every hop
+	// of its redirects. There is no default: at least one pattern or root is required.
 	AllowedPatterns []string
+	// AllowedRoots are canonical URLs that end in a slash. A canonical URL that begins with one of
+	// them is allowed. Below a root with a path, a URL is not if its path has dot segments, or encoded
+	// dots, slashes or backslashes.
+	AllowedRoots []string
 	// EnsureSSL allows only https, at every hop.
 	EnsureSSL bool
 	// RedirectLimit is the most redirects that a request follows; 30 by default.
@@ -72,6 +76,7 @@ type Config struct {
 // use it everywhere.
 type Client struct {
 	patterns      []*regexp.Regexp
+	roots         []root
 	ensureSSL     bool
 	redirectLimit int
 	timeout       time.Duration
@@ -83,8 +88,9 @@ type Client struct {
 	transport     http.RoundTripper
 }
 
-// New returns a Client with the given policy. It refuses an empty list of patterns, a pattern that
-// is empty or does not compile (the error names it), an invalid network, and a negative limit.
+// New returns a Client with the given policy. It refuses a policy without a pattern or a root, a
+// pattern that is empty or does not compile, a root that is not canonical (the error names it), an
+// invalid network, and a negative limit.
 func New(cfg Config) (*Client, error) {
 	if cfg.RedirectLimit < 0 || cfg.MaxConnsPerHost < 0 || cfg.Timeout < 0 {
 		return nil, errors.New("origin: a limit is negative")
@@ -98,7 +104,14 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = defaultTimeout
 	}
+	if len(cfg.AllowedPatterns)+len(cfg.AllowedRoots) == 0 {
+		return nil, errors.New("origin: no allowed pattern, and no allowed root")
+	}
 	patterns, err := compilePatterns(cfg.AllowedPatterns)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := parseRoots(cfg.AllowedRoots)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +127,7 @@ func New(cfg Config) (*Client, error) {
 		self:          own,
 		loopID:        cfg.LoopID,
 		patterns:      patterns,
+		roots:         roots,
 		ensureSSL:     cfg.EnsureSSL,
 		redirectLimit: cfg.RedirectLimit,
 		timeout:       cfg.Timeout,
@@ -143,6 +157,11 @@ func (c *Client) Check(canonical string) error {
 	if c.self.named(u) {
 		return invalidURL("host %s: url leads to this mirror itself", u.Host)
 	}
+	for _, root := range c.roots {
+		if root.allows(canonical) {
+			return nil
+		}
+	}
 	for _, pattern := range c.patterns {
 		if pattern.MatchString(canonical) {
 			return nil
@@ -162,9 +181,6 @@ func (c *Client) Admit(raw string) (string, error) {
 }
 
 func compilePatterns(raw []string) ([]*regexp.Regexp, error) {
-	if len(raw) == 0 {
-		return nil, errors.New("origin: no allowed pattern")
-	}
 	patterns := make([]*regexp.Regexp, 0, len(raw))
 	for _, p := range raw {
 		if p == "" {

@@ -4,7 +4,7 @@
 // # Guarantees
 //
 //   - Every URL requested, the first and each redirect after it, is canonical and matches the allow
-//     list.
+//     list: a pattern, or a root that it is below.
 //   - Every address dialled is outside the special-purpose networks (loopback, private, link-local,
 //     …) unless configuration allows it. The guard judges the address after name resolution, when
 //     the socket is made, so no spelling of a host gets around it.
@@ -34,6 +34,12 @@
 //   - A body that stalls. Only the caller's context bounds reads.
 //
 // # Decisions
+//
+// 2026-11-26: a root binds the path as well, which a pattern can't. Under a root with a path, a URL
+// that a server could read as one of the root's parents is refused.
+//
+// 2026-11-26: a root binds the path as well, which a pattern can't. Under a root with a path, a URL
+// that a server could read as one of the root's parents is refused.
 //
 // 2026-11-25: no HEAD. About 100 misbehaving sources were tried. A source's response to HEAD often
 // differs from its response to GET, and every difference made an object impossible to copy. Every
