@@ -70,7 +70,7 @@ type Region struct {
 
 // Source configures the sources that may be copied, and how to reach them.
 type Source struct {
-	AllowedPatterns  []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" envSeparator:" " doc:"**required**; regular expressions, one of which must match the source's URL from its start. Write the / after the host"`
+	AllowedPatterns  []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" envSeparator:" " doc:"**required** without mirror.upstreams; regular expressions, one of which must match the URL of a source, and of each hop of its redirects, from its start. Write the / after the host. URLs below an upstream are allowed without one"`
 	EnsureSSL        bool           `yaml:"ensure_ssl" env:"ENSURE_SSL" doc:"allow only https sources, at every hop"`
 	RedirectLimit    int            `yaml:"redirect_limit" env:"REDIRECT_LIMIT" doc:"maximum redirects followed"`
 	AllowedNetworks  []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused at dial time"`
@@ -168,7 +168,7 @@ type Mirror struct {
 
 // Upstream configures one server that clients reach through /v1/mirror.
 type Upstream struct {
-	URL     string   `yaml:"url" doc:"**required**; the root of the upstream, e.g. https://github.com"`
+	URL     string   `yaml:"url" doc:"**required**; the root of the upstream, e.g. https://github.com. Its host is a name, not an address. It is http only if source.ensure_ssl is false"`
 	Name    string   `yaml:"name" doc:"the first segment of its paths, if not the host of url"`
 	Copy    []string `yaml:"copy" doc:"paths that are immutable: names of built-in sets, e.g. github, or expressions that begin with ^. Everything else is redirected to the source"`
 	MinSize *Size    `yaml:"min_size" doc:"size of the smallest object that is copied, if not mirror.min_size"`

@@ -75,7 +75,7 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"wrong type":                {add("frontend: {max_wait: hunter2}"), "", "frontend.max_wait: want a duration such as 5s"},
 		"wrong type of a size":      {replace("bucket_base: mirror", "part_size: hunter2"), "", "s3.part_size: want a size such as 32MiB"},
 		"wrong type of a list":      {add("worker: {query_keys: {a: hunter2}}"), "", "worker.query_keys: want a list"},
-		"wrong type of a pool":      {replace("path_style: true", "path_style: hunter2"), "", "line 7: "},
+		"wrong type of a pool":      {replace("path_style: true", "path_style: hunter2"), "", "pools[1].path_style: want true or false"},
 		"no patterns":               {replace(`["^https://example\\.com/"]`, "[]"), "", "source.allowed_patterns: is empty"},
 		"empty pattern":             {replace(`^https://example\\.com/`, ""), "", "source.allowed_patterns: has an empty pattern"},
 		"bad pattern":               {replace(`^https://example\\.com/`, "(oops"), "", "source.allowed_patterns: error parsing regexp: missing closing ): `(oops`"},

@@ -59,6 +59,7 @@ func (c *Config) Origin() origin.Config {
 		OwnAddrs:         addrs,
 		LoopID:           c.LoopID(),
 		AllowedPatterns:  c.Source.AllowedPatterns,
+		AllowedRoots:     c.upstreamRoots(),
 		EnsureSSL:        c.Source.EnsureSSL,
 		RedirectLimit:    c.Source.RedirectLimit,
 		AllowedNetworks:  c.Source.AllowedNetworks,
@@ -111,12 +112,24 @@ func (c *Config) Rules() cache.Rules {
 func (c *Config) Upstreams() []upstream.Options {
 	all := make([]upstream.Options, len(c.Mirror.Upstreams))
 	for i, u := range c.Mirror.Upstreams {
-		all[i] = upstream.Options{Name: u.Name, URL: u.URL, Copy: u.Copy, MinSize: int64(c.Mirror.MinSize)}
+		all[i] = upstream.Options{
+			Name: u.Name, URL: u.URL, Insecure: !c.Source.EnsureSSL, Copy: u.Copy, MinSize: int64(c.Mirror.MinSize),
+		}
 		if u.MinSize != nil {
 			all[i].MinSize = int64(*u.MinSize)
 		}
 	}
 	return all
+}
+
+// upstreamRoots returns the roots that sources may be below: those of the upstreams, and those to
+// which the servers of their built-in sets redirect.
+func (c *Config) upstreamRoots() []string {
+	set, err := upstream.New(c.Upstreams())
+	if err != nil {
+		return nil // validate reports it.
+	}
+	return set.Roots()
 }
 
 // NearCache returns the bounds of a front end's near cache: a quarter of frontend.cache_memory. The

@@ -64,6 +64,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 	require.NoError(t, err, all)
 	require.Empty(t, got.Worker.Pools)
 	require.Empty(t, got.Frontend.PublicNames)
-	got.Worker.Pools, got.Frontend.PublicNames = nil, nil // The defaults
+	require.Empty(t, got.Mirror.Upstreams)
+	got.Worker.Pools, got.Frontend.PublicNames, got.Mirror.Upstreams = nil, nil, nil // The defaults
 	require.Equal(t, want, got)
 }

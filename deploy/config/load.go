@@ -56,8 +56,8 @@ func decodeFile(data []byte, c *Config) error {
 		return nil
 	}
 	for _, s := range settings() {
-		if !decodes(data, s.key) {
-			return wrong(s.key, "want %s", s.want())
+		if key := s.undecodable(data); key != "" {
+			return wrong(key, "want %s", s.want())
 		}
 	}
 	// The library's long form shows lines of the file, which may hold secrets.
@@ -76,21 +76,45 @@ func decodeFile(data []byte, c *Config) error {
 	return fmt.Errorf("line %d: %s", line, strings.Replace(message, "unknown field", "unknown key", 1))
 }
 
-// decodes reports whether the setting's value can be decoded, or is missing. The library's error
-// does not name the setting.
-func decodes(data []byte, key string) bool {
-	section, name, _ := strings.Cut(key, ".")
-	var file map[string]any
+// undecodable returns the key of a value of this setting that can't be decoded, or "". The library's
+// error does not name the setting.
+func (s setting) undecodable(data []byte) string {
+	var file any
 	if yaml.Unmarshal(data, &file) != nil {
-		return true
+		return ""
 	}
-	of, _ := file[section].(map[string]any)
+	return undecodable(file, s.key, "", func(value any) any { return value })
+}
+
+// undecodable looks for the key rest below a node of the file, whose own key is path. wrap returns a
+// file that holds nothing but its argument, at the place of the node. Each element of a list is tried.
+func undecodable(node any, rest, path string, wrap func(any) any) string {
+	if rest == "" {
+		one, err := yaml.Marshal(wrap(node))
+		if err != nil || yaml.Unmarshal(one, &Config{}) == nil {
+			return ""
+		}
+		return strings.TrimPrefix(path, ".")
+	}
+	name, rest, _ := strings.Cut(rest, ".")
+	name, isList := strings.CutSuffix(name, "[]")
+	of, _ := node.(map[string]any)
 	value, ok := of[name]
 	if !ok {
-		return true
+		return ""
 	}
-	one, err := yaml.Marshal(map[string]any{section: map[string]any{name: value}})
-	return err != nil || yaml.Unmarshal(one, &Config{}) == nil
+	in := func(value any) any { return wrap(map[string]any{name: value}) }
+	if !isList {
+		return undecodable(value, rest, path+"."+name, in)
+	}
+	list, _ := value.([]any)
+	for i, element := range list {
+		key := undecodable(element, rest, fmt.Sprintf("%s.%s[%d]", path, name, i), func(value any) any { return in([]any{value}) })
+		if key != "" {
+			return key
+		}
+	}
+	return ""
 }
 
 // decodeEnv is strict too. A variable with the prefix must be a setting, a flag of the command

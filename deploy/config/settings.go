@@ -17,9 +17,14 @@ type setting struct {
 }
 
 // settings returns all settings in the order of their declaration.
-func settings() []setting {
-	all := collect(reflect.ValueOf(Default()), "", variablePrefix)
-	return append(all, collect(reflect.ValueOf(defaultPool()), "pools[].", "")...)
+func settings() []setting { return collect(reflect.ValueOf(Default()), "", variablePrefix) }
+
+// element returns the defaults of an element of a list.
+func element(list reflect.Type) reflect.Value {
+	if list.Elem() == reflect.TypeFor[Pool]() {
+		return reflect.ValueOf(defaultPool())
+	}
+	return reflect.Zero(list.Elem())
 }
 
 func collect(v reflect.Value, path, prefix string) (all []setting) {
@@ -32,8 +37,14 @@ func collect(v reflect.Value, path, prefix string) (all []setting) {
 		var isSetting bool
 		if s.doc, isSetting = f.Tag.Lookup("doc"); isSetting {
 			all = append(all, s)
-		} else if f.Type.Kind() == reflect.Struct {
+			continue
+		}
+		switch f.Type.Kind() {
+		case reflect.Struct:
 			all = append(all, collect(v.Field(i), s.key+".", prefix+f.Tag.Get("envPrefix"))...)
+		case reflect.Slice: // Only the file can set its elements.
+			all = append(all, collect(element(f.Type), s.key+"[].", "")...)
+		default:
 		}
 	}
 	return all
@@ -44,7 +55,7 @@ func (s setting) want() string {
 	switch s.value.Interface().(type) {
 	case time.Duration:
 		return "a duration such as 5s"
-	case Size:
+	case Size, *Size:
 		return "a size such as 32MiB"
 	case []netip.Prefix:
 		return "networks such as 10.0.0.0/8"

@@ -32,7 +32,7 @@ const maxObject = storage.MaxParts * storage.MaxPartSize
 // checked by that subcommand.
 func (c *Config) validate() error {
 	for _, check := range []func() error{
-		c.validateLog, c.validateTimes, c.validateNumbers, c.validateAtLimit, c.validateSource, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
+		c.validateLog, c.validateTimes, c.validateNumbers, c.validateAtLimit, c.validateSource, c.validateMirror, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -65,6 +65,7 @@ func (c *Config) validateTimes() error {
 		{"frontend.max_wait", c.Frontend.MaxWait, 0, c.Frontend.MaxWaitLimit},
 		{"frontend.max_wait_limit", c.Frontend.MaxWaitLimit, 0, time.Hour},
 		{"frontend.chain", c.Frontend.Chain, 0, time.Hour},
+		{"mirror.wait", c.Mirror.Wait, time.Millisecond, c.maxMirrorWait()},
 		{"region.reload", c.Region.Reload, time.Second, 7 * 24 * time.Hour},
 		{"redis.timeout", c.Redis.Timeout, time.Millisecond, 10 * time.Second},
 		{"source.timeout", c.Source.Timeout, time.Millisecond, time.Minute},
@@ -122,6 +123,8 @@ func (c *Config) validateNumbers() error {
 		{"frontend.max_conns", int64(c.Frontend.MaxConns), 0, 10_000_000},
 		{"frontend.max_conns_per_client", int64(c.Frontend.MaxConnsPerClient), 0, 10_000_000},
 		{"frontend.max_lists", int64(c.Frontend.MaxLists), 0, 1_000_000},
+		{"mirror.min_size", int64(c.Mirror.MinSize), 0, maxObject},
+		{"mirror.audit_every", int64(c.Mirror.AuditEvery), 0, 1_000_000_000},
 		{"region.trusted_hops", int64(c.Region.TrustedHops), 0, 100},
 		{"source.redirect_limit", int64(c.Source.RedirectLimit), 0, 100},
 		{"source.max_conns_per_host", int64(c.Source.MaxConnsPerHost), 1, 10_000},
@@ -155,8 +158,8 @@ func (c *Config) validateAtLimit() error {
 }
 
 func (c *Config) validateSource() error {
-	if len(c.Source.AllowedPatterns) == 0 {
-		return wrong("source.allowed_patterns", "is empty: no source is allowed")
+	if len(c.Source.AllowedPatterns)+len(c.Mirror.Upstreams) == 0 {
+		return wrong("source.allowed_patterns", "is empty, and so is mirror.upstreams: no source is allowed")
 	}
 	for _, p := range c.Source.AllowedPatterns {
 		if p == "" {
