@@ -37,9 +37,10 @@ type answer struct {
 	queue error
 }
 
-// ask requests the copy of an object whose entry is absent, or unknown because of redisErr. The
-// lease holder HEADs the bucket on behalf of all front ends, then sends the message, or else
-// releases the lease so that the next request can retry at once.
+// ask requests the copy of an object whose entry is absent for the target's minimum size (see
+// [cache.Entry.For]), or unknown because of redisErr. The lease holder HEADs the bucket on behalf of
+// all front ends, then sends the message, or else releases the lease so that the next request can
+// retry at once.
 //
 // It ignores the cancellation of ctx: a client that leaves between Acquire and Send must not leave
 // a lease without a message. It never waits while it holds a lease, except for its dependencies.
@@ -50,7 +51,7 @@ func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) an
 	if redisErr == nil {
 		mine := g.rules.Pending(g.now(), g.owner, 0, -1)
 		mine.Low = d.priority == queue.Low
-		lease, leased, redisErr = g.cache.Acquire(ctx, t.Key, mine)
+		lease, leased, redisErr = g.acquire(ctx, t, mine)
 		if redisErr == nil && !leased {
 			return answer{entry: lease}
 		}
@@ -72,6 +73,24 @@ func (g *Group) ask(ctx context.Context, t *Target, redisErr error, d demand) an
 	return a
 }
 
+// acquireTries bounds the tries of acquire. Each dropped entry needs another try.
+const acquireTries = 3
+
+// acquire takes the object's lease, as [Cache].Acquire does. It first drops an entry that is absent
+// for the target's minimum size. It drops no other entry: a worker may have changed it since.
+func (g *Group) acquire(ctx context.Context, t *Target, mine cache.Entry) (e cache.Entry, leased bool, err error) {
+	for range acquireTries {
+		e, leased, err = g.cache.Acquire(ctx, t.Key, mine)
+		if err != nil || leased || e.For(t.MinSize).State != cache.Absent {
+			return e, leased, err
+		}
+		if _, err = g.cache.Drop(ctx, t.Key, e); err != nil {
+			return e, false, err
+		}
+	}
+	return cache.Entry{}, false, nil // The flight looks again.
+}
+
 // send sends the message if it is the demand's turn. Its errors are [ErrNotRequested].
 func (g *Group) send(ctx context.Context, t *Target, d demand) error {
 	if d.turn != nil {
@@ -80,7 +99,7 @@ func (g *Group) send(ctx context.Context, t *Target, d demand) error {
 		}
 	}
 	err := g.queue.Send(ctx, queue.Request{
-		Pool: t.Pool.ID(), URL: t.Object.URL, Action: queue.Put, SHA256: d.digest, Priority: d.priority,
+		Pool: t.Pool.ID(), URL: t.Object.URL, Action: queue.Put, SHA256: d.digest, MinSize: t.MinSize, Priority: d.priority,
 	})
 	if err != nil {
 		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("copy request not sent")

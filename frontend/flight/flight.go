@@ -20,9 +20,9 @@ const (
 // raiseEvery is the time between two tries to raise the priority of a copy.
 const raiseEvery = 5 * time.Second
 
-// A flight waits for one object on behalf of all its clients in this process. It reads the entry,
-// requests the copy if there is none, and sleeps until it is woken. It ends with a final entry,
-// with a failed request, or with its last client.
+// A flight waits for one object on behalf of all its clients in this process. All of them have the
+// same minimum size. It reads the entry, requests the copy if there is none, and sleeps until it is
+// woken. It ends with a final entry, with a failed request, or with its last client.
 type flight struct {
 	group  *Group
 	target *Target
@@ -65,7 +65,7 @@ func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
 	client := w.Client
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f := g.flights[t.Key]
+	f := g.flights[t.id()]
 	if l := g.full(f, client); l != None {
 		return nil, refuse(l, g.meanWait)
 	}
@@ -85,7 +85,7 @@ func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
 			group: g, target: t, want: demand{digest: digest}, cancel: cancel, starter: client,
 			requested: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}),
 		}
-		g.flights[t.Key] = f
+		g.flights[t.id()] = f
 		g.running.Go(func() { f.run(ctx) })
 	}
 	f.clients++
@@ -140,8 +140,8 @@ func (f *flight) leave(client netip.Addr, waited time.Duration) {
 
 // remove unlists the flight, unless a newer one has taken its place. Group.mu is held.
 func (f *flight) remove() {
-	if f.group.flights[f.target.Key] == f {
-		delete(f.group.flights, f.target.Key)
+	if f.group.flights[f.target.id()] == f {
+		delete(f.group.flights, f.target.id())
 	}
 }
 
@@ -223,7 +223,7 @@ func (f *flight) finish(entry cache.Entry) {
 func (f *flight) look(ctx context.Context) (cache.Entry, error) {
 	ctx = context.WithoutCancel(ctx)
 	entry, redisErr := f.group.cache.Read(ctx, f.target.Key)
-	if redisErr == nil && entry.State != cache.Absent {
+	if redisErr == nil && entry.For(f.target.MinSize).State != cache.Absent {
 		if entry.Low && !f.raised {
 			f.raise(ctx, entry)
 		}

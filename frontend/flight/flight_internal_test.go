@@ -14,7 +14,7 @@ import (
 // TestRefusalEstimatesTheWait has clients wait for half a minute each. A client that finds no place
 // is told to come back after that time.
 func TestRefusalEstimatesTheWait(t *testing.T) {
-	g := &Group{limits: limits{all: 1, perObject: 1, perClient: 1}, flights: map[string]*flight{}}
+	g := &Group{limits: limits{all: 1, perObject: 1, perClient: 1}, flights: map[flightID]*flight{}}
 	target := NewTarget(&Pool{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}}, "https://example.com/")
 	f := &flight{group: g, target: target, starter: address(1), cancel: func() {}}
 	enter := func() {

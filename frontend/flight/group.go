@@ -61,7 +61,7 @@ type Group struct {
 	now     func() time.Time
 
 	mu        sync.Mutex
-	flights   map[string]*flight // by cache key
+	flights   map[flightID]*flight
 	clients   int                // of all flights
 	waiting   map[netip.Addr]int // their requests, by client
 	meanWait  time.Duration      // of the clients that left lately
@@ -106,7 +106,7 @@ func NewGroup(o Options) *Group {
 		},
 		log:      o.Log,
 		now:      o.Now,
-		flights:  map[string]*flight{},
+		flights:  map[flightID]*flight{},
 		stopping: make(chan struct{}),
 	}
 	if o.WarmRate > 0 {

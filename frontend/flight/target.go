@@ -28,3 +28,12 @@ func NewTarget(p *Pool, url string) *Target {
 	o := storage.Object{Service: p.Service, Region: p.Region, URL: url}
 	return &Target{Pool: p, Object: o, Key: cache.Key(o.PoolID(), o.Hash())}
 }
+
+// flightID identifies the flight of a target. Clients with different minimum sizes don't share a
+// flight: an object can be too small for some of them.
+type flightID struct {
+	key     string
+	minSize int64
+}
+
+func (t *Target) id() flightID { return flightID{key: t.Key, minSize: t.MinSize} }
