@@ -112,7 +112,7 @@ func (s *lists) warm(ctx context.Context, item listItem) listAnswer {
 		return a
 	}
 	entry, redisErr := s.entries.Get(ctx, item.target.Key)
-	if entry.State == cache.Absent {
+	if entry = entry.For(item.target.MinSize); entry.State == cache.Absent {
 		var err error
 		if entry, err = s.flights.Warm(ctx, item.target, redisErr); err != nil {
 			a.Error = lineError(s.notRequested(ctx, err))
