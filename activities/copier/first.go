@@ -11,7 +11,8 @@ import (
 )
 
 // copyFirst sends the first request, a plain GET. It copies a small object, and describes a
-// large object.
+// large object. It reports the size of an object below the job's minimum, and reads no body unless
+// the size is unknown.
 func (r *run) copyFirst(ctx context.Context) error {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
@@ -28,6 +29,10 @@ func (r *run) copyFirst(ctx context.Context) error {
 	defer src.Close()
 	if err := r.describe(src.Meta()); err != nil {
 		return err
+	}
+	if size := src.Size(); tooSmall(size, r.job.MinSize) {
+		r.result.TooSmall = &size
+		return nil
 	}
 	if src.Size() > Small {
 		r.result.Large = &r.meta
@@ -68,6 +73,10 @@ func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *o
 	}
 	if err != nil {
 		return err
+	}
+	if tooSmall(body.Size, r.job.MinSize) {
+		r.result.TooSmall = &body.Size
+		return nil
 	}
 	_ = src.Close() // A slow bucket must not keep the source's connections.
 	r.result.Way = WayRequest

@@ -290,6 +290,7 @@ func (r *fixture) attemptIn(ctx context.Context) (copier.Result, error) {
 func (r *fixture) run(ctx context.Context) (copier.Result, error) {
 	next := &copier.Job{
 		URL: r.job.URL, First: r.job.First, Meta: r.job.Meta, Spec: r.job.Spec, SHA256: r.job.SHA256, Server: r.job.Server,
+		MinSize:    r.job.MinSize,
 		Checkpoint: func(s copier.State) { r.saved.Store(&s) },
 	}
 	if s := r.saved.Load(); s != nil {

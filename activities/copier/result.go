@@ -21,7 +21,10 @@ type Result struct {
 	// Large describes an object that the first request found to be large. It is not copied then,
 	// and the other fields are zero except for Fetched.
 	Large *origin.Meta
-	Way   string
+	// TooSmall is the size in bytes of an object that the first request found to be smaller than
+	// [Job].MinSize. It is not copied then, and the other fields are zero except for Fetched.
+	TooSmall *int64
+	Way      string
 	// SHA256 is the digest of the copy in lower-case hex. It is empty unless the job or the source made
 	// the copier compute it.
 	SHA256 string
