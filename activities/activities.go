@@ -38,6 +38,9 @@ type Cache interface {
 type Observer interface {
 	Copied(pool string, bytes int64, took time.Duration)
 	Failed(pool, class string)
+	// TooSmall counts an object that is not copied because it is smaller than the minimum. It is no
+	// failure.
+	TooSmall(pool string)
 	// HandedBack counts an attempt that ended because the copy has to wait for its turn.
 	HandedBack(pool string)
 	// Unmirrorable counts an object that is not copied for a while, because its copies failed in the

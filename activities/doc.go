@@ -23,6 +23,9 @@
 //     AbortUpload.
 //   - On servers with conditional writes, a copy never overwrites a newer copy, nor an object that
 //     it has not seen.
+//   - An object that is smaller than the minimum of its requests is not stored, and is no failure:
+//     UpdateCache records its size, and clients with such a minimum get the source. A copy that the
+//     bucket already has is used, whatever its size.
 //   - An attempt that was handed over, that an operator paused, or that waited for its turn uses up
 //     none of the attempts of its copy. An attempt that dies with its worker does. So does an
 //     attempt that had to give its holds back, and lost all fetched bytes.
@@ -31,6 +34,11 @@
 //     request HEADs the bucket.
 //
 // # Decisions
+//
+// 2026-11-26: the result of StreamCopy for a small object has no number as its size, like that of a
+// large object. A workflow of an earlier build fails instead of publishing a copy that does not exist.
+// A worker of an earlier build ignores the minimum, and copies. Its UpdateCache records a permanent
+// failure of the same class, which lives for cache.negative_ttl (see [TooSmallUpdate]).
 //
 // 2026-11-25: a digest that a request expects never fails a copy. Before, a client with a wrong digest
 // kept all others from the object. StreamCopy computes the digest instead, and the front end compares

@@ -76,6 +76,7 @@ type observerDouble struct {
 	bytes        int64
 	failed       string
 	handedBack   int
+	tooSmall     int
 	unmirrorable []string // The classes, in order
 }
 
@@ -89,6 +90,12 @@ func (o *observerDouble) HandedBack(string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.handedBack++
+}
+
+func (o *observerDouble) TooSmall(string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tooSmall++
 }
 
 func (o *observerDouble) Failed(_, class string) {

@@ -26,6 +26,8 @@ type StreamCopyInput struct {
 	CopyID     string      `json:"copyID,omitempty"`
 	// SHA256 is the digest that the first client expects, in hex. The copy's own is then computed.
 	SHA256 string `json:"sha256,omitempty"`
+	// MinSize is the size of the smallest object that the first request copies, in bytes.
+	MinSize int64 `json:"minSize,omitempty"`
 	// Low is set if no client waits for the copy.
 	Low bool `json:"low,omitempty"`
 	// Resume is the state of an earlier StreamCopy with the same CopyID.
@@ -38,36 +40,48 @@ type StreamCopyResult struct {
 	// Large describes an object that was not copied, because it is large and belongs to the task
 	// queue of large objects. Only the first request sets it.
 	Large *origin.Meta `json:"large,omitempty"`
+	// TooSmall is set if the object was not copied because it is smaller than the minimum. Only the
+	// first request sets it.
+	TooSmall *TooSmall `json:"tooSmall,omitempty"`
 }
 
-// MarshalJSON gives an object that was not copied a size that is no number. A workflow of a build
-// before 2026-11-25 can't decode that, and fails. It would publish a copy that does not exist.
+// MarshalJSON gives an object that was not copied a size that is no number. A workflow of a build that
+// does not know the reason can't decode that, and fails. It would publish a copy that does not exist.
 func (r StreamCopyResult) MarshalJSON() ([]byte, error) {
-	if r.Large == nil {
+	switch {
+	case r.Large != nil:
+		return json.Marshal(notCopied{Size: "large", Large: r.Large})
+	case r.TooSmall != nil:
+		return json.Marshal(notCopied{Size: "too small", TooSmall: r.TooSmall})
+	default:
 		return json.Marshal(r.Copy)
 	}
-	return json.Marshal(notCopied{Size: "large", Large: r.Large})
 }
 
 // UnmarshalJSON decodes both forms of MarshalJSON.
 func (r *StreamCopyResult) UnmarshalJSON(data []byte) error {
 	var n struct {
-		Large *origin.Meta `json:"large"`
+		Large    *origin.Meta `json:"large"`
+		TooSmall *TooSmall    `json:"tooSmall"`
 	}
 	if err := json.Unmarshal(data, &n); err != nil {
 		return err
 	}
-	*r = StreamCopyResult{Large: n.Large}
-	if n.Large != nil {
+	*r = StreamCopyResult{Large: n.Large, TooSmall: n.TooSmall}
+	if !r.copied() {
 		return nil
 	}
 	return json.Unmarshal(data, &r.Copy)
 }
 
-// notCopied is the JSON of a [StreamCopyResult] with Large.
+// copied reports whether the result describes a copy.
+func (r *StreamCopyResult) copied() bool { return r.Large == nil && r.TooSmall == nil }
+
+// notCopied is the JSON of a [StreamCopyResult] without a copy.
 type notCopied struct {
-	Size  string       `json:"size"`
-	Large *origin.Meta `json:"large"`
+	Size     string       `json:"size"`
+	Large    *origin.Meta `json:"large,omitempty"`
+	TooSmall *TooSmall    `json:"tooSmall,omitempty"`
 }
 
 var (
@@ -88,7 +102,7 @@ func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (Stream
 	if err != nil {
 		return StreamCopyResult{}, t.fail(ctx, err)
 	}
-	if out.Large == nil {
+	if out.copied() {
 		a.Observer.Copied(in.Source.Pool(), out.Size, a.Now().Sub(start))
 	}
 	return out, nil
@@ -118,6 +132,9 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (StreamCopyRes
 		}
 		return StreamCopyResult{Large: r.Large}, nil
 	}
+	if r.TooSmall != nil {
+		return StreamCopyResult{TooSmall: &TooSmall{Size: *r.TooSmall, MinSize: t.in.MinSize}}, nil
+	}
 	return StreamCopyResult{Copy: Copy{
 		Size: r.Size, CRC64NVME: r.CRC64NVME, SHA256: r.SHA256, Expires: r.Expires,
 		Way: r.Way, Fetched: r.Fetched, Resumed: r.Resumed, Restarted: r.Restarted, Unverified: r.Unverified,
@@ -127,7 +144,7 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (StreamCopyRes
 // prepare makes the job of the transfer.
 func (a *Activities) prepare(ctx context.Context, t *transfer, object storage.Object) {
 	in := t.in
-	t.job.URL, t.job.First, t.job.Meta = object.URL, in.First, in.Meta
+	t.job.URL, t.job.First, t.job.Meta, t.job.MinSize = object.URL, in.First, in.Meta, in.MinSize
 	t.job.Resume, t.replaces = t.last.Resume, in.Replaces
 	if t.last.Row.needsStream() {
 		t.job.Resume = copier.State{Stream: true}

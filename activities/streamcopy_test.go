@@ -255,17 +255,18 @@ func TestCopyWithoutRedis(t *testing.T) {
 	requireFailure(t, err, activities.ClassCache, false)
 }
 
-// TestEarlierBuildsDoNotPublishALargeObject decodes a result as a build before 2026-11-25 does.
-func TestEarlierBuildsDoNotPublishALargeObject(t *testing.T) {
+// TestEarlierBuildsPublishOnlyCopies decodes a result as a build before 2026-11-25 does.
+func TestEarlierBuildsPublishOnlyCopies(t *testing.T) {
 	for name, result := range map[string]activities.StreamCopyResult{
 		"copied": {Copy: activities.Copy{Size: 7, Way: "one request"}},
 		"large":  {Large: &origin.Meta{Size: 1 << 30, ETag: `"1"`}},
+		"small":  {TooSmall: &activities.TooSmall{Size: 0, MinSize: 6}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := json.Marshal(result)
 			require.NoError(t, err)
 			var earlier activities.Copy
-			if err := json.Unmarshal(data, &earlier); result.Large == nil {
+			if err := json.Unmarshal(data, &earlier); name == "copied" {
 				require.NoError(t, err)
 				require.Equal(t, result.Copy, earlier)
 			} else {

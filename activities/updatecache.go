@@ -12,7 +12,7 @@ import (
 )
 
 // UpdateCacheInput is the input of [Activities.UpdateCache]: exactly one of Copy and Failure is
-// set.
+// set. An object that is too small has a Failure for earlier builds; see [TooSmallUpdate].
 type UpdateCacheInput struct {
 	Source SealedObject `json:"source"`
 	// Generation is the generation of the copy if Known is set. Otherwise HeadSource failed before it
@@ -21,9 +21,11 @@ type UpdateCacheInput struct {
 	Known      bool     `json:"known,omitempty"`
 	Copy       *Copy    `json:"copy,omitempty"`
 	Failure    *Failure `json:"failure,omitempty"`
+	// TooSmall is set for an object that is smaller than the minimum. Failure is ignored then.
+	TooSmall *TooSmall `json:"tooSmall,omitempty"`
 }
 
-// UpdateCache publishes the copy, or records why it failed, and wakes the clients that wait. If the
+// UpdateCache publishes the copy, or records why there is none, and wakes the clients that wait. If the
 // object was purged while the copy was made, it deletes the copy instead and fails with class
 // Purged.
 func (a *Activities) UpdateCache(ctx context.Context, in UpdateCacheInput) error {
@@ -36,6 +38,9 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 		return err
 	}
 	key := cache.Key(object.PoolID(), object.Hash())
+	if in.TooSmall != nil {
+		in.Failure = nil
+	}
 	generation := in.Generation
 	if f := in.Failure; f != nil && f.Class != ClassPurged && !in.Known && generation == 0 {
 		generation = cache.AnyGeneration
@@ -79,11 +84,16 @@ func (a *Activities) knownSHA256(ctx context.Context, key string, c Copy) string
 	return e.SHA256
 }
 
-// report logs the outcome of the copy, and counts a failure.
+// report logs the outcome of the copy, and counts a failure or a small object.
 func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCacheInput, entry cache.Entry) {
 	log := activity.GetLogger(ctx)
 	if in.Copy != nil {
 		log.Info("copy completed", "object", o.Key(), "bytes", in.Copy.Size)
+		return
+	}
+	if in.TooSmall != nil {
+		a.Observer.TooSmall(o.PoolID())
+		log.Info("object too small to copy", "object", o.Key(), "bytes", in.TooSmall.Size, "minimum", in.TooSmall.MinSize)
 		return
 	}
 	a.Observer.Failed(o.PoolID(), in.Failure.Class)
@@ -101,6 +111,8 @@ const maxWorkflows = 3
 func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput) cache.Entry {
 	f := in.Failure
 	switch {
+	case in.TooSmall != nil:
+		return a.Rules.TooSmall(a.Now(), in.TooSmall.Size)
 	case in.Copy != nil:
 		if e := a.Rules.Present(a.Now(), cache.Copy{Expires: in.Copy.Expires, SHA256: in.Copy.SHA256, Size: in.Copy.Size}); e.State == cache.Present {
 			return e

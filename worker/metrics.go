@@ -24,6 +24,7 @@ type Metrics struct {
 	tasks       *prometheus.GaugeVec
 	age         *prometheus.GaugeVec
 	returned    *prometheus.CounterVec
+	small       *prometheus.CounterVec
 	factory     promauto.Factory
 }
 
@@ -73,8 +74,13 @@ func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 		Name: "cloud_mirror_returned_tasks_total",
 		Help: "Copies that a worker handed back after they waited in vain for a connection, memory, disk or a slot, by pool. Another attempt waits again.",
 	}, []string{"pool"})
+	m.small = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "cloud_mirror_small_objects_total",
+		Help: "Objects that were not copied because they are smaller than the minimum of the mirror route, by pool.",
+	}, []string{"pool"})
 	for _, pool := range pools {
 		m.returned.WithLabelValues(pool)
+		m.small.WithLabelValues(pool)
 		for _, class := range []string{string(origin.ClassTooLarge), activities.ClassTooSlow} {
 			m.failed.WithLabelValues(pool, class)
 		}
@@ -105,6 +111,9 @@ func (m *Metrics) Watch(pool, size string, slots *copier.Budget) {
 
 // HandedBack counts a copy that a worker handed back because it has to wait for its turn.
 func (m *Metrics) HandedBack(pool string) { m.returned.WithLabelValues(pool).Inc() }
+
+// TooSmall counts an object that was not copied because it is smaller than the minimum.
+func (m *Metrics) TooSmall(pool string) { m.small.WithLabelValues(pool).Inc() }
 
 // Failed counts a copy that failed for good, by pool and error class.
 func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, class).Inc() }
