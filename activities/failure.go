@@ -55,6 +55,10 @@ const (
 	ClassInternal  = "InternalError"  // Anything else
 )
 
+// ClassTooSmall is the class of an object that is smaller than the minimum. It is no failure; see
+// [TooSmallUpdate].
+const ClassTooSmall = cache.ClassTooSmall
+
 // maxErrorText keeps failures far below the 2 MB at which Temporal makes any error non-retryable,
 // in bytes.
 const maxErrorText = 1024

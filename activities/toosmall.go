@@ -1,10 +1,6 @@
 package activities
 
-import (
-	"fmt"
-
-	"github.com/cloud-mirror/cloud-mirror/cache"
-)
+import "fmt"
 
 // TooSmall describes an object that is not copied because it is smaller than the minimum of every
 // request for it.
@@ -20,11 +16,11 @@ func (s TooSmall) String() string {
 	return fmt.Sprintf("too small: %d bytes, and the minimum is %d", s.Size, s.MinSize)
 }
 
-// TooSmallUpdate returns the input that makes UpdateCache record a small object. Its failure is for
+// TooSmallUpdate returns the part of an input that makes UpdateCache record a small object. The failure is for
 // workers of builds before 2026-11-26, which ignore the size. Their entry counts as a size of 0.
-func TooSmallUpdate(source SealedObject, generation int64, s TooSmall) UpdateCacheInput {
+func TooSmallUpdate(s TooSmall) UpdateCacheInput {
 	return UpdateCacheInput{
-		Source: source, Generation: generation, Known: true, TooSmall: &s,
-		Failure: &Failure{Class: cache.ClassTooSmall, Permanent: true, Text: s.String()},
+		TooSmall: &s,
+		Failure:  &Failure{Class: ClassTooSmall, Permanent: true, Text: s.String()},
 	}
 }

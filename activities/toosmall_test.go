@@ -46,9 +46,15 @@ func TestSmallObjectIsNotCopied(t *testing.T) {
 	}
 }
 
+func (b *fixture) tooSmallUpdate(generation int64) activities.UpdateCacheInput {
+	in := activities.TooSmallUpdate(activities.TooSmall{Size: 5, MinSize: 6})
+	in.Source, in.Generation, in.Known = b.source, generation, true
+	return in
+}
+
 // recordTooSmall runs UpdateCache for an object of 5 bytes.
 func (b *fixture) recordTooSmall(generation int64) error {
-	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.TooSmallUpdate(b.source, generation, activities.TooSmall{Size: 5, MinSize: 6}))
+	_, err := b.env.ExecuteActivity(b.UpdateCache, b.tooSmallUpdate(generation))
 	return err
 }
 
@@ -105,7 +111,7 @@ func TestSmallRecordOfAPurgedObject(t *testing.T) {
 // records a permanent failure of the class, for which clients get the source.
 func TestEarlierWorkersRecordASmallObject(t *testing.T) {
 	b := newFixture(t)
-	data, err := json.Marshal(activities.TooSmallUpdate(b.source, 7, activities.TooSmall{Size: 5, MinSize: 6}))
+	data, err := json.Marshal(b.tooSmallUpdate(7))
 	require.NoError(t, err)
 	var earlier struct {
 		Generation    int64

@@ -17,6 +17,9 @@ type CopyObjectInput struct {
 	Source activities.SealedObject `json:"source"`
 	// SHA256 is the digest that the first client expects, in hex. The copy's own is then computed.
 	SHA256 string `json:"sha256,omitempty"`
+	// MinSize is the size of the smallest object that is copied, in bytes: the lowest minimum of all
+	// requests.
+	MinSize int64 `json:"minSize,omitempty"`
 	// Low is set if no client waits for the copy. Its activities then rank behind others.
 	Low bool `json:"low,omitempty"`
 }
@@ -28,6 +31,8 @@ type CopyObjectResult struct {
 	Copied bool `json:"copied"`
 	// Published is false if the cache could not be updated.
 	Published bool `json:"published"`
+	// TooSmall is set if there is no copy, because the object is smaller than the minimum.
+	TooSmall *activities.TooSmall `json:"tooSmall,omitempty"`
 }
 
 // CopyObject makes one copy. It fails with an application error that has the error class as its
@@ -93,27 +98,48 @@ func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 		c.abortUpload(ctx)
 		result, err = c.copy(ctx)
 	}
+	if err == nil && c.lowered(ctx, result.TooSmall) {
+		return result, nil // The request makes another round
+	}
 	if err == nil {
-		result.Published, err = c.publish(ctx, result.Copy)
+		result.Published, err = c.publish(ctx, result)
 	}
 	if err != nil {
 		return CopyObjectResult{}, c.fail(ctx, err)
 	}
-	c.classify(ctx, "")
+	if result.TooSmall != nil {
+		c.classify(ctx, activities.ClassTooSmall)
+	} else {
+		c.classify(ctx, "")
+	}
 	return result, nil
 }
 
-// publish publishes the copy. The cache then answers all requests that arrived before. publish
-// fails if the object was purged meanwhile. Any other failure to update the cache does not fail the
-// copy.
-func (c *copyObject) publish(ctx workflow.Context, made activities.Copy) (published bool, err error) {
+// lowered reports whether a request has arrived, since StreamCopy was scheduled, for which the object
+// is not too small. Such a request needs another round.
+func (c *copyObject) lowered(ctx workflow.Context, small *activities.TooSmall) bool {
+	if small == nil {
+		return false
+	}
+	c.drain(ctx)
+	return small.Size >= c.in.MinSize
+}
+
+// publish publishes the copy, or that the object is too small. The cache then answers all requests
+// that arrived before. publish fails if the object was purged meanwhile. Any other failure to update
+// the cache does not fail the copy.
+func (c *copyObject) publish(ctx workflow.Context, result CopyObjectResult) (published bool, err error) {
 	// A complete copy is published even if the run is cancelled: the cancellation comes too late.
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	c.drain(ctx)
 	asked := c.requested
 	c.requested = false // The entry answers all requests so far
-	err = c.updateCache(ctx, "present", activities.UpdateCacheInput{Copy: &made})
+	if small := result.TooSmall; small != nil {
+		err = c.updateCache(ctx, small.String(), activities.TooSmallUpdate(*small))
+	} else {
+		err = c.updateCache(ctx, "present", activities.UpdateCacheInput{Copy: &result.Copy})
+	}
 	if f, ok := failureOf(err); ok && f.Class == activities.ClassPurged {
 		c.requested = c.requested || asked
 		return false, err
@@ -147,26 +173,26 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	if err == nil && copied.Way == activities.WayFound {
 		c.abortUpload(ctx) // Parts of this copy are not part of the object that was found
 	}
-	return CopyObjectResult{Copy: copied, Copied: true}, err
+	return CopyObjectResult{Copy: copied.Copy, Copied: copied.TooSmall == nil, TooSmall: copied.TooSmall}, err
 }
 
-// streamCopy copies a small object by the first request to the source. It sends a large one to its
-// own task queue.
-func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyInput) (activities.Copy, error) {
+// streamCopy copies a small object by the first request to the source, unless it is too small. It
+// sends a large one to its own task queue.
+func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyInput) (out activities.StreamCopyResult, err error) {
 	if in.First {
-		var out activities.StreamCopyResult
-		err := c.execute(ctx, firstCopyOptions("GET "+c.label()), c.activities.StreamCopy, c.withPriority(&in), &out)
+		err := c.execute(ctx, firstCopyOptions("GET "+c.label()), c.activities.StreamCopy, c.asRequested(&in), &out)
 		if err != nil || out.Large == nil {
-			return out.Copy, err
+			return out, err
 		}
-		in.First, in.Meta = false, *out.Large
+		in.First, in.Meta, out.Large = false, *out.Large, nil
 	}
 	opts := streamCopyOptions(size(in.Meta.Size) + " to " + c.in.Source.Pool())
 	if in.Meta.Size < 0 || in.Meta.Size > copier.Small {
 		c.parts = true
 		opts.TaskQueue = LargeTaskQueue(c.in.Source.Pool())
 	}
-	return c.rerun(ctx, opts, in)
+	out.Copy, err = c.rerun(ctx, opts, in)
+	return out, err
 }
 
 // rerun runs StreamCopy until it makes no more progress: a series of failed attempts is final only
@@ -175,7 +201,7 @@ func (c *copyObject) rerun(
 	ctx workflow.Context, opts workflow.ActivityOptions, in activities.StreamCopyInput,
 ) (copied activities.Copy, err error) {
 	for done := int64(0); ; {
-		err = c.execute(ctx, opts, c.activities.StreamCopy, c.withPriority(&in), &copied)
+		err = c.execute(ctx, opts, c.activities.StreamCopy, c.asRequested(&in), &copied)
 		p, ok := progressOf(err)
 		if !ok || p.Resume.Upload == "" || p.Done <= done {
 			return copied, err
@@ -209,10 +235,14 @@ func (c *copyObject) execute(ctx workflow.Context, opts workflow.ActivityOptions
 	}
 }
 
-// withPriority returns the input of a StreamCopy at the workflow's current priority.
-func (c *copyObject) withPriority(in *activities.StreamCopyInput) func() any {
+// asRequested returns the input of a StreamCopy at the workflow's current priority. The first request
+// has the lowest minimum of all requests so far.
+func (c *copyObject) asRequested(in *activities.StreamCopyInput) func() any {
 	return func() any {
-		in.Low = c.in.Low
+		in.Low, in.MinSize = c.in.Low, 0
+		if in.First {
+			in.MinSize = c.in.MinSize
+		}
 		return *in
 	}
 }

@@ -17,6 +17,8 @@ const (
 type Request struct {
 	// SHA256 is the digest that the client expects, in hex.
 	SHA256 string `json:"sha256,omitempty"`
+	// MinSize is the size of the smallest object that the request copies, in bytes.
+	MinSize int64 `json:"minSize,omitempty"`
 	// Low is set if no client waits for the copy.
 	Low bool `json:"low,omitempty"`
 	// Idle is set if the running activity has stored nothing that another attempt could resume.
@@ -65,11 +67,12 @@ func (c *copyObject) purges(ctx workflow.Context) workflow.ReceiveChannel {
 	return workflow.GetSignalChannel(ctx, PurgeSignal)
 }
 
-// request notes a request. A client's request raises the priority of the remaining work. If the
+// request notes a request. The copy gets the lowest minimum of all requests. A client's request raises the priority of the remaining work. If the
 // running activity is idle, for example because it waits for a worker, request schedules it again:
 // the server can't move it.
 func (c *copyObject) request(r Request) {
 	c.requested = true
+	c.in.MinSize = min(c.in.MinSize, r.MinSize)
 	if r.SHA256 != "" {
 		c.in.SHA256 = r.SHA256
 	}

@@ -26,6 +26,8 @@ type timeline struct {
 	large         bool   // A HeadSource of an earlier build described a large object
 	failures      int    // The number of StreamCopy calls that fail, before others succeed
 	class         string // The error class among the search attributes
+	size          int64  // Of the object, if it is compared with minimums; see sized
+	minSizes      []int64
 }
 
 func newTimeline(t *testing.T) *timeline {
@@ -48,13 +50,17 @@ func newTimeline(t *testing.T) *timeline {
 			if l.copies++; l.copies <= l.failures {
 				return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
 			}
+			l.minSizes = append(l.minSizes, in.MinSize)
+			if in.MinSize > l.size {
+				return activities.StreamCopyResult{TooSmall: &activities.TooSmall{Size: l.size, MinSize: in.MinSize}}, nil
+			}
 			return activities.StreamCopyResult{Copy: activities.Copy{Size: in.Generation}}, nil
 		}).After(time.Minute)
 	l.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(nil).After(time.Minute)
 	l.OnActivity("UpdateCache", mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.UpdateCacheInput) error {
 			l.updates = append(l.updates, in)
-			if in.Copy != nil && in.Generation < l.generation {
+			if (in.Copy != nil || in.TooSmall != nil) && in.Generation < l.generation {
 				return failed(activities.ClassPurged, 0, true)
 			}
 			l.stored = in.Copy != nil
