@@ -128,13 +128,15 @@ func (b *Bridge) start(ctx context.Context, id string, r queue.Request, s activi
 		TypedSearchAttributes: workflows.Attributes(s),
 		StaticSummary:         workflows.Summary(s),
 		Priority:              workflows.Priority(false, workflows.Host(s)), // Only activities rank low
-	}, workflows.CopyObject, workflows.CopyObjectInput{Source: s, SHA256: r.SHA256, Low: r.Priority == queue.Low})
+	}, workflows.CopyObject, workflows.CopyObjectInput{
+		Source: s, SHA256: r.SHA256, MinSize: r.MinSize, Low: r.Priority == queue.Low,
+	})
 	return err
 }
 
 // signal passes the request to a running copy.
 func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request) error {
-	request := workflows.Request{SHA256: r.SHA256, Low: r.Priority == queue.Low}
+	request := workflows.Request{SHA256: r.SHA256, MinSize: r.MinSize, Low: r.Priority == queue.Low}
 	if !request.Low {
 		out, err := b.Temporal.DescribeWorkflowExecution(ctx, id, run)
 		if err != nil {

@@ -111,6 +111,20 @@ func TestDigestIsPassedOn(t *testing.T) {
 	}
 }
 
+func TestMinimumIsPassedOn(t *testing.T) {
+	for _, minSize := range []int64{0, 1000} {
+		d := &temporalDouble{start: func(_ client.StartWorkflowOptions, in workflows.CopyObjectInput) error {
+			require.Equal(t, minSize, in.MinSize)
+			return nil
+		}}
+		b, _ := newBridge(t, d)
+		r := request(queue.Put)
+		r.MinSize = minSize
+		require.NoError(t, b.Handle(t.Context(), r))
+		require.Len(t, d.started, 1)
+	}
+}
+
 // TestPriorityIsPassedOn leaves the workflow's own tasks at the default priority: only activities
 // may wait.
 func TestPriorityIsPassedOn(t *testing.T) {
@@ -158,6 +172,7 @@ func TestRequestOfARunningCopy(t *testing.T) {
 		"which is about to close":       {nil, queue.Request{}, 0, workflows.Request{Idle: true}},
 		"by a list":                     {pending(nil), queue.Request{Priority: queue.Low}, 0, workflows.Request{Low: true}},
 		"with a digest":                 {pending(nil), queue.Request{SHA256: digest}, 0, workflows.Request{SHA256: digest, Idle: true}},
+		"with a minimum":                {pending(nil), queue.Request{MinSize: 7}, 0, workflows.Request{MinSize: 7, Idle: true}},
 		"which closes":                  {pending(nil), queue.Request{}, 1, workflows.Request{Idle: true}},
 		"which closes, again and again": {pending(nil), queue.Request{}, 3, workflows.Request{Idle: true}},
 	} {
@@ -180,7 +195,7 @@ func TestRequestOfARunningCopy(t *testing.T) {
 			}
 			b, waited := newBridge(t, d)
 			r := request(queue.Put)
-			r.Priority, r.SHA256 = tc.request.Priority, tc.request.SHA256
+			r.Priority, r.SHA256, r.MinSize = tc.request.Priority, tc.request.SHA256, tc.request.MinSize
 			require.NoError(t, b.Handle(t.Context(), r))
 			require.Equal(t, tc.closes+1, signals)
 			require.Len(t, d.started, tc.closes+1)
