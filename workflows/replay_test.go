@@ -14,8 +14,12 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// shapes returns the paths that a workflow of a version can take. Each has a recorded history.
+// shapes returns the paths that a workflow of a version can take. Each has a recorded history. The
+// version small adds paths to those of the version before, and changes none of them.
 func shapes(version string) []string {
+	if version == small {
+		return []string{"lowered", "small"}
+	}
 	all := []string{
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
 		"swept",
@@ -29,9 +33,12 @@ func shapes(version string) []string {
 // signals is the version with signals for requests and purges.
 const signals = "2026-11-25-signals"
 
+// small is the version with minimum sizes.
+const small = "2026-11-26-small"
+
 // versions returns the folders of recorded histories. In the first one, HeadSource describes the
 // source.
-func versions() []string { return []string{"2026-11-25", "2026-11-25-plain-get", signals} }
+func versions() []string { return []string{"2026-11-25", "2026-11-25-plain-get", signals, small} }
 
 // histories returns the files of all recorded histories, relative to testdata. They come from a
 // real server: see TestHistoryShapes in deploy/local/e2e. The two of 2026-11-22 lie in testdata
