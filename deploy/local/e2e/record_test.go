@@ -63,6 +63,8 @@ func TestHistoryShapes(t *testing.T) {
 		{"purged", purgedShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
 		{"again", againShape, "HeadSource StreamCopy StreamCopy AbortUpload HeadSource StreamCopy StreamCopy UpdateCache", false},
 		{"raised", raisedShape, "HeadSource StreamCopy StreamCopy StreamCopy UpdateCache", false},
+		{"small", smallShape, "HeadSource StreamCopy UpdateCache", false},
+		{"lowered", loweredShape, "HeadSource StreamCopy HeadSource StreamCopy UpdateCache", false},
 		{"swept", sweptShape, "SweepUploads", false},
 	} {
 		if s.onlyRecord && dir == "" {
