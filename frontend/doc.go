@@ -36,6 +36,10 @@
 // bucket for each entry. A redirect would lead to a URL that is signed for HEAD only, and Homebrew
 // and huggingface_hub GET that URL. Headers in each redis entry were rejected: few clients HEAD.
 //
+// 2026-11-26: redirects to copies are counted by the upstream of their source, not by route. The
+// routes share copies, and workers count copies by source: only so can redirects be compared with
+// copies.
+//
 // 2026-11-25: the answer at a limit is the original URL, not 503. A build that requests more than
 // its share then loses time but does not fail. An operator that pays for the source's traffic can
 // choose 429 and 503.

@@ -19,6 +19,7 @@ type known struct {
 type knownTarget struct {
 	*flight.Target
 	answers answers
+	copies  *copyCounters
 	// mirror is set if the path is one of the mirror route.
 	mirror *mirrored
 }

@@ -1,6 +1,7 @@
 package frontend
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -8,22 +9,33 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 )
 
-// metrics has no label that holds a client's input: pools are the configured ones, reasons and
-// codes are constants. Package flight has the metrics of waits, backfills and purges.
+// metrics has no label that holds a client's input: pools and upstreams are the configured ones,
+// reasons and codes are constants. Package flight has the metrics of waits, backfills and purges.
 type metrics struct {
 	redirects map[string]map[reason]prometheus.Observer // by pool
 	refusals  *prometheus.CounterVec                    // by code
 	bodies    prometheus.Counter
 	lists     prometheus.Counter
 	limited   *prometheus.CounterVec // by limit
+
+	upstreams *upstream.Set
+	toCopies  map[string]map[string]*copyCounters // by pool and upstream
 }
+
+// copyCounters count the redirects to copies of one pool and upstream. They are looked up once for
+// each known target.
+type copyCounters struct{ redirects, bytes prometheus.Counter }
+
+// noUpstream labels redirects to copies of sources that are below no upstream.
+const noUpstream = "none"
 
 // noPool labels redirects without a pool: the client's region is unknown.
 const noPool = "none"
 
-func newMetrics(r *prometheus.Registry, pools []string) metrics {
+func newMetrics(r *prometheus.Registry, pools []string, upstreams *upstream.Set) metrics {
 	f := promauto.With(r)
 	m := metrics{
 		redirects: observers(f.NewHistogramVec(prometheus.HistogramOpts{
@@ -47,6 +59,17 @@ func newMetrics(r *prometheus.Registry, pools []string) metrics {
 			Name: "cloud_mirror_limited_requests_total",
 			Help: "Redirect requests, and lines of lists, that reached a limit, by limit.",
 		}, []string{"limit"}),
+		upstreams: upstreams,
+		toCopies: newCopyCounters(
+			f.NewCounterVec(prometheus.CounterOpts{
+				Name: "cloud_mirror_copy_redirects_total",
+				Help: "GET requests redirected to a copy, by pool and by the upstream of the source. A redirect is not a finished download.",
+			}, []string{"pool", "upstream"}),
+			f.NewCounterVec(prometheus.CounterOpts{
+				Name: "cloud_mirror_redirected_bytes_total",
+				Help: "Sizes of the copies that GET requests were redirected to, by pool and by the upstream of the source. A redirect is not a finished download.",
+			}, []string{"pool", "upstream"}),
+			pools, upstreams.Names()),
 	}
 	for _, l := range flight.AllLimits() {
 		m.limited.WithLabelValues(string(l))
@@ -67,6 +90,30 @@ func observers(vec *prometheus.HistogramVec, pools []string) map[string]map[reas
 		}
 	}
 	return all
+}
+
+// newCopyCounters starts the counters of every pool and upstream at zero.
+func newCopyCounters(redirects, bytes *prometheus.CounterVec, pools, upstreams []string) map[string]map[string]*copyCounters {
+	all := map[string]map[string]*copyCounters{}
+	for _, pool := range pools {
+		all[pool] = map[string]*copyCounters{}
+		for _, name := range append([]string{noUpstream}, upstreams...) {
+			all[pool][name] = &copyCounters{redirects.WithLabelValues(pool, name), bytes.WithLabelValues(pool, name)}
+		}
+	}
+	return all
+}
+
+// copyCounters returns the counters of a target. The upstream is that of the source, on either
+// route: the routes share copies, and workers know no routes.
+func (m metrics) copyCounters(t *flight.Target) *copyCounters {
+	return m.toCopies[t.Pool.ID()][cmp.Or(m.upstreams.Name(t.Object.URL), noUpstream)]
+}
+
+// redirected counts a redirect to a copy with that size. An unknown size is 0.
+func (c *copyCounters) redirected(size int64) {
+	c.redirects.Inc()
+	c.bytes.Add(float64(size))
 }
 
 func (m metrics) answered(pool string, r reason, took time.Duration) {

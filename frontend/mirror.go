@@ -55,7 +55,7 @@ func (s *mirrors) mirror(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 	}
 	target := flight.NewTarget(pool, canonical)
 	target.MinSize, target.Upstream = m.Upstream.MinSize, m.Upstream.Name
-	t := &knownTarget{Target: target, mirror: &mirrored{sha256: strings.Clone(m.SHA256)}}
+	t := &knownTarget{Target: target, copies: s.metrics.copyCounters(target), mirror: &mirrored{sha256: strings.Clone(m.SHA256)}}
 	if strings.HasPrefix(r.RequestURI, mirrorPrefix) { // Absolute forms are not kept.
 		t = s.known.add(r.RequestURI, t, auto)
 	}

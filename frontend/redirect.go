@@ -86,7 +86,7 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 	}
 	if params, valid := s.params(w, r); valid { // An invalid request is never kept.
 		path, _, _ := strings.Cut(r.RequestURI, "?")
-		s.serve(w, r, s.known.add(path, &knownTarget{Target: target}, auto), path, params)
+		s.serve(w, r, s.known.add(path, &knownTarget{Target: target, copies: s.metrics.copyCounters(target)}, auto), path, params)
 	}
 }
 
@@ -212,6 +212,9 @@ func (s *redirects) answer(
 		h["Location"], h["Content-Type"], h["Cache-Control"] = copied.location, contentType, noStore
 		w.WriteHeader(d.Status)
 		_, _ = io.WriteString(w, copied.body) // An error means that the client is gone.
+		if c.method == http.MethodGet {       // A HEAD transfers no object.
+			c.copies.redirected(e.Size)
+		}
 		s.flights.Served(c.Target, e, now)
 	case toSource:
 		h.Set("Location", c.Object.URL)

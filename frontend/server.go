@@ -87,7 +87,10 @@ type Server struct {
 // New returns a front end. It does no I/O.
 func New(o Options) *Server {
 	paths := paths{pools: o.Flights.Pools(), admit: o.Admit, regionOf: o.RegionOf}
-	metrics := newMetrics(o.Registry, paths.poolIDs())
+	if o.Upstreams == nil {
+		o.Upstreams = &upstream.Set{}
+	}
+	metrics := newMetrics(o.Registry, paths.poolIDs(), o.Upstreams)
 	token := bearerToken(o.PurgeToken)
 	if o.ClientOf == nil {
 		o.ClientOf = func(*http.Request) netip.Addr { return netip.Addr{} }
@@ -108,9 +111,6 @@ func New(o Options) *Server {
 			sampled: newRedirectLog(o.Log, o.LogSample),
 			now:     time.Now,
 		},
-	}
-	if o.Upstreams == nil {
-		o.Upstreams = &upstream.Set{}
 	}
 	s.mirrors = &mirrors{redirects: s.redirects, upstreams: o.Upstreams}
 	s.guard = conns.New(conns.Options{
