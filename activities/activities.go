@@ -36,7 +36,8 @@ type Cache interface {
 
 // Observer counts copies for metrics.
 type Observer interface {
-	Copied(pool string, bytes int64, took time.Duration)
+	// Copied counts a copy. The source is a canonical URL without a query.
+	Copied(pool, source string, bytes int64, took time.Duration)
 	Failed(pool, class string)
 	// TooSmall counts an object that is not copied because it is smaller than the minimum. It is no
 	// failure.

@@ -74,6 +74,7 @@ type observerDouble struct {
 	mu           sync.Mutex
 	copied       int
 	bytes        int64
+	source       string // Of the last copy
 	failed       string
 	handedBack   int
 	tooSmall     int
@@ -104,9 +105,10 @@ func (o *observerDouble) Failed(_, class string) {
 	o.failed = class
 }
 
-func (o *observerDouble) Copied(_ string, bytes int64, _ time.Duration) {
+func (o *observerDouble) Copied(_, source string, bytes int64, _ time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.source = source
 	o.copied++
 	o.bytes += bytes
 }

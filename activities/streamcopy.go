@@ -103,7 +103,7 @@ func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (Stream
 		return StreamCopyResult{}, t.fail(ctx, err)
 	}
 	if out.copied() {
-		a.Observer.Copied(in.Source.Pool(), out.Size, a.Now().Sub(start))
+		a.Observer.Copied(in.Source.Pool(), in.Source.URL, out.Size, a.Now().Sub(start))
 	}
 	return out, nil
 }

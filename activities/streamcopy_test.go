@@ -56,6 +56,7 @@ func TestStreamCopy(t *testing.T) {
 	require.Less(t, size, 2<<10)
 	require.EqualValues(t, len(body), b.seen.bytes)
 	require.Equal(t, 1, b.seen.copied)
+	require.Equal(t, b.source.URL, b.seen.source)
 	require.EqualValues(t, 1, b.origin.requests.Load(), "requests to the source")
 }
 

@@ -93,7 +93,7 @@ func TestBacklogsArePublished(t *testing.T) {
 			require.GreaterOrEqual(t, ttl, 5*time.Second)
 			return nil
 		},
-		Metrics: worker.NewMetrics(registry, nil), Log: zerolog.New(zerolog.NewTestWriter(t)),
+		Metrics: worker.NewMetrics(registry, nil, worker.Upstreams{}), Log: zerolog.New(zerolog.NewTestWriter(t)),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,9 +13,13 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// Metrics counts the worker's work. Labels hold only configured pools and our own words.
+// Metrics counts the worker's work. Labels hold only configured pools and upstreams, and our own
+// words.
 type Metrics struct {
+	upstreamOf func(url string) string
+
 	messages *prometheus.CounterVec
+	copies   *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
 	failed   *prometheus.CounterVec
 	gaveUp   *prometheus.CounterVec
@@ -30,20 +35,35 @@ type Metrics struct {
 
 var _ activities.Observer = (*Metrics)(nil)
 
-// NewMetrics registers the metrics with r. Unmirrorable objects of the pools, by id, are counted from
-// zero: a counter that appears at 1 never shows as an increase.
-func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
+// Upstreams are the configured upstreams, for labels. The zero Upstreams has none.
+type Upstreams struct {
+	Names []string
+	// Of returns the name of the upstream that a canonical URL is below, or an empty string. It is
+	// required unless Names is empty.
+	Of func(url string) string
+}
+
+// noUpstream labels copies of sources that are below no upstream.
+const noUpstream = "none"
+
+// NewMetrics registers the metrics with r. Copies, and unmirrorable objects of the pools, by id, are
+// counted from zero: a counter that appears at 1 never shows as an increase.
+func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Metrics {
 	f := promauto.With(r)
 	m := &Metrics{
-		factory: f,
+		factory: f, upstreamOf: upstreams.Of,
+		copies: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_copies_total",
+			Help: "Copies made, by pool and by the upstream of the source.",
+		}, []string{"pool", "upstream"}),
 		messages: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_messages_total",
 			Help: "Copy requests received, by pool (empty if not configured) and outcome.",
 		}, []string{"pool", "outcome"}),
 		bytes: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_copied_bytes_total",
-			Help: "Bytes copied, by pool.",
-		}, []string{"pool"}),
+			Help: "Bytes copied, by pool and by the upstream of the source.",
+		}, []string{"pool", "upstream"}),
 		failed: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_failed_copies_total",
 			Help: "Copies that failed for good, by pool and error class.",
@@ -81,6 +101,10 @@ func NewMetrics(r *prometheus.Registry, pools []string) *Metrics {
 	for _, pool := range pools {
 		m.returned.WithLabelValues(pool)
 		m.small.WithLabelValues(pool)
+		for _, upstream := range append([]string{noUpstream}, upstreams.Names...) {
+			m.copies.WithLabelValues(pool, upstream)
+			m.bytes.WithLabelValues(pool, upstream)
+		}
 		for _, class := range []string{string(origin.ClassTooLarge), activities.ClassTooSlow} {
 			m.failed.WithLabelValues(pool, class)
 		}
@@ -127,8 +151,18 @@ func (m *Metrics) backlog(pool string, b cache.Backlog) {
 	m.age.WithLabelValues(pool).Set(b.Age.Seconds())
 }
 
-// Copied counts the bytes of a successful StreamCopy and observes its duration.
-func (m *Metrics) Copied(pool string, bytes int64, took time.Duration) {
-	m.bytes.WithLabelValues(pool).Add(float64(bytes))
+// Copied counts a successful StreamCopy with its bytes, and observes its duration.
+func (m *Metrics) Copied(pool, source string, bytes int64, took time.Duration) {
+	upstream := m.upstream(source)
+	m.copies.WithLabelValues(pool, upstream).Inc()
+	m.bytes.WithLabelValues(pool, upstream).Add(float64(bytes))
 	m.seconds.WithLabelValues(pool).Observe(took.Seconds())
+}
+
+// upstream returns the label of a source.
+func (m *Metrics) upstream(source string) string {
+	if m.upstreamOf == nil {
+		return noUpstream
+	}
+	return cmp.Or(m.upstreamOf(source), noUpstream)
 }

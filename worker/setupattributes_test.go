@@ -82,7 +82,7 @@ func TestWorkerDoesNotStartWithoutSearchAttributes(t *testing.T) {
 	c.On("OperatorService").Return(&operatorDouble{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // a worker that did start would stop at once
-	w := worker.New(c, worker.Options{Metrics: worker.NewMetrics(prometheus.NewRegistry(), nil), Log: zerolog.Nop(), Namespace: "default"})
+	w := worker.New(c, worker.Options{Metrics: worker.NewMetrics(prometheus.NewRegistry(), nil, worker.Upstreams{}), Log: zerolog.Nop(), Namespace: "default"})
 	err := w.Run(ctx)
 	require.ErrorIs(t, err, worker.ErrAttributes)
 	require.ErrorContains(t, err, "MirrorErrorClass")

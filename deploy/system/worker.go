@@ -11,6 +11,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/worker"
 )
@@ -36,7 +37,11 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		return err
 	}
 	setWorkerGC(cfg)
-	metrics := worker.NewMetrics(s.registry, s.copied())
+	upstreams, err := upstream.New(cfg.Upstreams())
+	if err != nil {
+		return err
+	}
+	metrics := worker.NewMetrics(s.registry, s.copied(), worker.Upstreams{Names: upstreams.Names(), Of: upstreams.Name})
 	o := worker.Options{
 		Log:       log,
 		Namespace: namespace,
