@@ -20,6 +20,7 @@ type Config struct {
 	SQS      SQS      `yaml:"sqs" envPrefix:"SQS_"`
 	S3       S3       `yaml:"s3" envPrefix:"S3_"`
 	Worker   Worker   `yaml:"worker" envPrefix:"WORKER_"`
+	Prices   Prices   `yaml:"prices" envPrefix:"PRICES_"`
 	Pools    []Pool   `yaml:"pools"`
 }
 
@@ -211,5 +212,6 @@ func Default() Config {
 			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, HostShare: 25, Memory: 1 << 30, SpoolLimit: 16 << 30, Parts: 6, Bridge: true, Receivers: 4,
 			CheckEvery: 15 * time.Second,
 		},
+		Prices: defaultPrices(),
 	}
 }

@@ -27,6 +27,18 @@ func Load(file string, environ []string) (Config, error) {
 }
 
 func load(file string, environ []string) (Config, error) {
+	c, err := decode(file, environ)
+	if err == nil {
+		err = c.validate()
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// decode is load without the validation.
+func decode(file string, environ []string) (Config, error) {
 	c := Default()
 	if file != "" {
 		data, err := os.ReadFile(file)
@@ -38,9 +50,6 @@ func load(file string, environ []string) (Config, error) {
 		}
 	}
 	if err := decodeEnv(environ, &c); err != nil {
-		return Config{}, err
-	}
-	if err := c.validate(); err != nil {
 		return Config{}, err
 	}
 	return c, nil

@@ -63,6 +63,8 @@ func (s setting) want() string {
 		return "a list"
 	case bool:
 		return "true or false"
+	case float64:
+		return "a number such as 0.045"
 	case int:
 		return "a whole number"
 	default:

@@ -32,7 +32,8 @@ const maxObject = storage.MaxParts * storage.MaxPartSize
 // checked by that subcommand.
 func (c *Config) validate() error {
 	for _, check := range []func() error{
-		c.validateLog, c.validateTimes, c.validateNumbers, c.validateAtLimit, c.validateSource, c.validateMirror, c.validateServers, c.validatePools, c.validateWorker, c.validateRegion,
+		c.validateLog, c.validateTimes, c.validateNumbers, c.validateAtLimit, c.validateSource, c.validateMirror,
+		c.validateServers, c.validatePools, c.validateWorker, c.validateRegion, c.validatePrices,
 	} {
 		if err := check(); err != nil {
 			return err
