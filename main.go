@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/savings"
 	"github.com/cloud-mirror/cloud-mirror/deploy/system"
 	"github.com/cloud-mirror/cloud-mirror/frontend/client"
 )
@@ -29,6 +30,7 @@ type cli struct {
 	URL      client.URLCommand   `cmd:"" name:"url" help:"Print the redirect URL of an object."`
 	Get      client.GetCommand   `cmd:"" help:"Follow a redirect and save the object."`
 	Purge    client.PurgeCommand `cmd:"" help:"Forget an object and delete its copy."`
+	Savings  savings.Command     `cmd:"" help:"Print what the mirror saves and costs, from metrics."`
 	Version  versionCmd          `cmd:"" help:"Print the version."`
 }
 

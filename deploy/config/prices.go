@@ -9,19 +9,19 @@ import (
 // Prices is the table that `cloud-mirror savings` multiplies with metrics. A GB has 2^30 bytes, as on
 // AWS's bills.
 type Prices struct {
-	AsOf     string `yaml:"as_of" env:"AS_OF" doc:"day of the prices, which cloud-mirror savings prints"`
-	Currency string `yaml:"currency" env:"CURRENCY" doc:"currency of the prices"`
+	AsOf     string `yaml:"as_of" json:"asOf" env:"AS_OF" doc:"day of the prices, which cloud-mirror savings prints"`
+	Currency string `yaml:"currency" json:"currency" env:"CURRENCY" doc:"currency of the prices"`
 
-	RegionGB       float64 `yaml:"region_gb" env:"REGION_GB" doc:"a GB that crosses regions"`
-	NATGB          float64 `yaml:"nat_gb" env:"NAT_GB" doc:"a GB that a NAT gateway processes"`
-	StorageGBMonth float64 `yaml:"storage_gb_month" env:"STORAGE_GB_MONTH" doc:"a GB in a bucket for a month of 30 days"`
-	Puts1000       float64 `yaml:"puts_1000" env:"PUTS_1000" doc:"1,000 requests of S3's PUT, COPY, POST and LIST"`
-	Gets1000       float64 `yaml:"gets_1000" env:"GETS_1000" doc:"1,000 requests of S3's GET and all others"`
-	Actions1000    float64 `yaml:"actions_1000" env:"ACTIONS_1000" doc:"1,000 actions of Temporal Cloud; 0 if you run Temporal yourself"`
+	RegionGB       float64 `yaml:"region_gb" json:"regionGB" env:"REGION_GB" doc:"a GB that crosses regions"`
+	NATGB          float64 `yaml:"nat_gb" json:"natGB" env:"NAT_GB" doc:"a GB that a NAT gateway processes"`
+	StorageGBMonth float64 `yaml:"storage_gb_month" json:"storageGBMonth" env:"STORAGE_GB_MONTH" doc:"a GB in a bucket for a month of 30 days"`
+	Puts1000       float64 `yaml:"puts_1000" json:"puts1000" env:"PUTS_1000" doc:"1,000 requests of S3's PUT, COPY, POST and LIST"`
+	Gets1000       float64 `yaml:"gets_1000" json:"gets1000" env:"GETS_1000" doc:"1,000 requests of S3's GET and all others"`
+	Actions1000    float64 `yaml:"actions_1000" json:"actions1000" env:"ACTIONS_1000" doc:"1,000 actions of Temporal Cloud; 0 if you run Temporal yourself"`
 
-	CopyPuts    float64 `yaml:"copy_puts" env:"COPY_PUTS" doc:"PUT requests of one copy, besides one for each s3.part_size of it. A copy in parts takes three more"`
-	CopyGets    float64 `yaml:"copy_gets" env:"COPY_GETS" doc:"GET requests of one copy"`
-	CopyActions float64 `yaml:"copy_actions" env:"COPY_ACTIONS" doc:"Temporal actions of one copy. A copy in parts takes one more; heartbeats come in addition, at most one a second"`
+	CopyPuts    float64 `yaml:"copy_puts" json:"copyPuts" env:"COPY_PUTS" doc:"PUT requests of one copy, besides one for each s3.part_size of it. A copy in parts takes three more"`
+	CopyGets    float64 `yaml:"copy_gets" json:"copyGets" env:"COPY_GETS" doc:"GET requests of one copy"`
+	CopyActions float64 `yaml:"copy_actions" json:"copyActions" env:"COPY_ACTIONS" doc:"Temporal actions of one copy. A copy in parts takes one more; heartbeats come in addition, at most one a second"`
 }
 
 // defaultPrices returns list prices of us-east-1 without any free tier or discount, from the pages
