@@ -121,6 +121,6 @@ chromium: # A test needs a real browser, by one of the names in deploy/local/e2e
 	@command -v chromium chromium-browser google-chrome >/dev/null || ./deploy/install.sh chromium
 
 .PHONY: clients
-clients: # A test needs real clients
-	@for program in curl wget aria2c rclone pip3 npm; do \
+clients: # Tests need real clients, and a real Prometheus with its promtool
+	@for program in curl wget aria2c rclone pip3 npm prometheus; do \
 		command -v $$program >/dev/null || ./deploy/install.sh $$program; done

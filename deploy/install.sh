@@ -9,9 +9,10 @@ chromium) apt=chromium dnf=chromium apk=chromium brew="--cask chromium" ;;
 aria2c) apt=aria2 dnf=aria2 apk=aria2 brew=aria2 ;;
 pip3) apt=python3-pip dnf=python3-pip apk=py3-pip brew=python ;;
 npm) apt=npm dnf=npm apk=npm brew=node ;;
+prometheus) apt=prometheus dnf=golang-github-prometheus apk=prometheus brew=prometheus ;;
 curl | wget | rclone) apt=$program dnf=$program apk=$program brew=$program ;;
 *)
-	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm" >&2
+	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm|prometheus" >&2
 	exit 2
 	;;
 esac

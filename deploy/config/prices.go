@@ -20,7 +20,7 @@ type Prices struct {
 	Actions1000    float64 `yaml:"actions_1000" json:"actions1000" env:"ACTIONS_1000" doc:"1,000 actions of Temporal Cloud; 0 if you run Temporal yourself"`
 
 	CopyPuts    float64 `yaml:"copy_puts" json:"copyPuts" env:"COPY_PUTS" doc:"PUT requests of one copy, besides one for each s3.part_size of it. A copy in parts takes three more"`
-	CopyGets    float64 `yaml:"copy_gets" json:"copyGets" env:"COPY_GETS" doc:"GET requests of one copy"`
+	CopyGets    float64 `yaml:"copy_gets" json:"copyGets" env:"COPY_GETS" doc:"GET requests of one copy. A copy in parts takes one more"`
 	CopyActions float64 `yaml:"copy_actions" json:"copyActions" env:"COPY_ACTIONS" doc:"Temporal actions of one copy. A copy in parts takes one more; heartbeats come in addition, at most one a second"`
 }
 

@@ -68,7 +68,7 @@ func TestSecondSetupChangesNothing(t *testing.T) {
 }
 
 func TestHelpOfEverySubcommandHasAnExample(t *testing.T) {
-	for _, command := range []string{"frontend", "worker", "setup", "url", "get", "purge", "version"} {
+	for _, command := range []string{"frontend", "worker", "setup", "url", "get", "purge", "savings", "version"} {
 		out, _, err := cli(t, command, "--help")
 		require.NoError(t, err)
 		require.Contains(t, out, "Example")

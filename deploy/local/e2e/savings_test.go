@@ -1,10 +1,16 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -78,8 +84,8 @@ func actionsOf(events []*history.HistoryEvent) (n int) {
 }
 
 // TestCostOfACopy measures the defaults of prices.copy_puts, copy_gets and copy_actions, which are
-// those of a small copy. A copy in parts takes a PUT for each part, four more to start, look for and
-// complete the upload, and no other one.
+// those of a small copy. A copy in parts takes a PUT for each part, and four to start, look for and
+// complete the upload. It also takes a HEAD and an action more.
 func TestCostOfACopy(t *testing.T) {
 	counted := newS3Tariff(t, west)
 	config := editedConfig(t, func(c settingsTree) { c.setEndpoint(t, west, counted.URL) })
@@ -88,7 +94,7 @@ func TestCostOfACopy(t *testing.T) {
 	front := startProcess(t, "billed-frontend", sys.Binary(), strings.Fields("frontend --config "+config))
 	for name, tc := range map[string]struct{ size, puts, gets, actions int }{
 		"small":          {100_000, 1, 2, 4},
-		"of three parts": {20 * mib, 4 + 3, 2, 5},
+		"of three parts": {20 * mib, 4 + 3, 3, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t, tc.size, nil)
@@ -103,5 +109,146 @@ func TestCostOfACopy(t *testing.T) {
 			require.Equal(t, tc.gets, gets, "GET requests")
 			require.Equal(t, tc.actions, actionsOf(events(t, w)))
 		})
+	}
+}
+
+// startPrometheus starts a real Prometheus that scrapes the stack every second, and returns its URL.
+func startPrometheus(t *testing.T, processes []string) string {
+	t.Helper()
+	// The port is free after Close, and Prometheus takes no listener.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address, dir := l.Addr().String(), t.TempDir()
+	require.NoError(t, l.Close())
+	targets := make([]string, len(processes))
+	for i, p := range processes {
+		targets[i] = strings.TrimPrefix(sys.AdminURL(p), "http://")
+	}
+	config, err := json.Marshal(map[string]any{
+		"global":         map[string]any{"scrape_interval": "1s"},
+		"scrape_configs": []any{map[string]any{"job_name": "cloud-mirror", "static_configs": []any{map[string]any{"targets": targets}}}},
+	})
+	require.NoError(t, err)
+	file := filepath.Join(dir, "prometheus.yml")
+	require.NoError(t, os.WriteFile(file, config, 0o600))
+	cmd := exec.CommandContext(t.Context(), "prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	require.NoError(t, err)
+	cmd.Stdout, cmd.Stderr = log, log
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // It fails if the test's context ended it.
+		_ = cmd.Wait()
+		log.Close()
+	})
+	return "http://" + address
+}
+
+// prometheusValue returns the value of a query, or -1 if it has none.
+func prometheusValue(t *testing.T, address, query string) float64 {
+	t.Helper()
+	resp, err := http.Get(address + "/api/v1/query?query=" + url.QueryEscape(query)) //nolint:noctx // a loopback server
+	if err != nil {
+		return -1 // It starts.
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Data struct{ Result []struct{ Value [2]any } }
+	}
+	if json.NewDecoder(resp.Body).Decode(&answer) != nil || len(answer.Data.Result) == 0 {
+		return -1
+	}
+	var value float64
+	_, err = fmt.Sscan(answer.Data.Result[0].Value[1].(string), &value)
+	require.NoError(t, err)
+	return value
+}
+
+// saved is a part of the output of the command savings.
+type saved struct {
+	Period []string
+	Rows   []savedRow
+}
+
+type savedRow struct {
+	Pool, Upstream                                  string
+	RedirectedBytes, Redirects, CopiedBytes, Copies float64
+	SavedNAT                                        float64
+}
+
+// row returns the row of a pool for sources that are below no upstream, or an empty row.
+func (s saved) row(region string) savedRow {
+	for _, r := range s.Rows {
+		if r.Pool == "s3_"+region && r.Upstream == "none" {
+			return r
+		}
+	}
+	return savedRow{}
+}
+
+func savings(t *testing.T, args ...string) (s saved) {
+	t.Helper()
+	out, stderr, err := cli(t, append([]string{"savings", "--json"}, args...)...)
+	require.NoError(t, err, stderr)
+	require.NoError(t, json.Unmarshal([]byte(out), &s))
+	return s
+}
+
+// TestSavings compares the command with what clients did, by scrapes and by a real Prometheus.
+func TestSavings(t *testing.T) {
+	processes := append([]string{"frontend-1", "frontend-2"}, workers()...)
+	var scrapes []string
+	for _, p := range processes {
+		scrapes = append(scrapes, "--metrics="+sys.AdminURL(p)+"/metrics")
+	}
+	prometheus := startPrometheus(t, processes)
+	const redirects = `sum(cloud_mirror_copy_redirects_total{pool="s3_` + west + `",upstream="none"})`
+	eventually(t, func() bool {
+		return prometheusValue(t, prometheus, "sum(up)") == float64(len(processes)) && prometheusValue(t, prometheus, redirects) >= 0
+	}, "Prometheus has scraped all processes")
+	first := prometheusValue(t, prometheus, redirects)
+	before := savings(t, scrapes...).row(west)
+
+	const size, copies, times = 1 * mib, 3, 5
+	for range copies {
+		s := newSource(t, size, nil)
+		object := s.object()
+		for range times {
+			requireCopy(t, s, west, ask(t, west, object, ""))
+		}
+		do(t, http.MethodHead, redirectURL(0, west, object, ""), "") // It transfers nothing.
+	}
+	after := savings(t, scrapes...).row(west)
+	require.InDelta(t, copies, after.Copies-before.Copies, 0)
+	require.InDelta(t, copies*size, after.CopiedBytes-before.CopiedBytes, 0)
+	require.InDelta(t, copies*times, after.Redirects-before.Redirects, 0)
+	require.InDelta(t, copies*times*size, after.RedirectedBytes-before.RedirectedBytes, 0)
+	require.InEpsilon(t, float64(copies*(times-1)*size)/(1<<30)*.045, after.SavedNAT-before.SavedNAT, 1e-6)
+
+	eventually(t, func() bool { return prometheusValue(t, prometheus, redirects) == first+copies*times }, "Prometheus has scraped all redirects")
+	period := savings(t, "--prometheus="+prometheus, "--for=1m")
+	require.Contains(t, period.Period[0], "by "+prometheus)
+	// Prometheus extrapolates an increase to the ends of the period, by a scrape interval at most.
+	row := period.row(west)
+	require.InEpsilon(t, copies*times, row.Redirects, 0.6)
+	require.GreaterOrEqual(t, row.Redirects, float64(copies*times)-1e-6)
+	require.InEpsilon(t, size, row.RedirectedBytes/row.Redirects, 1e-6)
+	require.InEpsilon(t, size, row.CopiedBytes/row.Copies, 1e-6)
+	none, stderr, err := cli(t, "savings", "--prometheus="+prometheus, "--for=1m", `--match=job="another"`)
+	require.Error(t, err)
+	require.Empty(t, none)
+	require.Contains(t, stderr, "no data of cloud_mirror_copy_redirects_total in the last 1m")
+}
+
+// TestPromtoolAcceptsMetrics runs promtool's check of names, units and help texts.
+func TestPromtoolAcceptsMetrics(t *testing.T) {
+	for _, process := range []string{"frontend-1", "worker-us-west-2"} {
+		_, text, _ := fetch(t, sys.AdminURL(process)+"/metrics")
+		check := exec.CommandContext(t.Context(), "promtool", "check", "metrics")
+		check.Stdin = strings.NewReader(string(text))
+		out, err := check.CombinedOutput()
+		require.NoError(t, err, "%s: %s", process, out)
+		require.Empty(t, string(out))
 	}
 }
