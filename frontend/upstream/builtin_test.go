@@ -42,6 +42,8 @@ var builtin = map[string]string{
 		- /o/r/releases/download/v2-snapshot/a.zip
 		- /o/r/releases/download/v1.2.3-nightly/a.zip
 		- /o/r/releases/download/1.x-dev/a.zip
+		- /o/r/releases/download/v2.daily/a.zip
+		- /o/r/releases/download/2.0-Weekly/a.zip
 		- /o/r/releases/download/v4/a.zip
 		- /o/r/releases/download/v12/a.zip
 		- /o/r/releases/download/v1.0/

@@ -69,7 +69,7 @@ func isMovingWord(word string) bool {
 	}
 	for _, w := range [...]string{
 		"latest", "nightly", "snapshot", "canary", "edge", "dev", "devel", "head", "tip", "trunk", "main", "master",
-		"continuous", "current", "rolling", "unstable",
+		"continuous", "current", "rolling", "unstable", "daily", "weekly",
 	} {
 		if strings.EqualFold(word, w) {
 			return true

@@ -109,6 +109,7 @@ func TestResolve(t *testing.T) {
 		{"example.com/files/a%252fb", "example.com", "https://example.com/files/a%252fb", false, ""},
 		{"example.com/files/a%00b", "example.com", "https://example.com/files/a%00b", false, ""},
 		{"example.com/files/%c0%af", "example.com", "https://example.com/files/%c0%af", false, ""},
+		{"example.com/files/%C1%9c", "example.com", "https://example.com/files/%C1%9c", false, ""},
 		{"example.com/files//a", "example.com", "https://example.com/files//a", false, ""},
 		{"example.com//files/a", "example.com", "https://example.com//files/a", false, ""},
 		{"example.com/files/a%", "example.com", "https://example.com/files/a%", false, ""},
