@@ -9,6 +9,7 @@ LOCAL := .cache/bin/local
 TOOLS := $(CURDIR)/deploy/tools/go.mod
 MODULES := . deploy/local deploy/bench
 REDOCLY := @redocly/cli@2.55.0
+NPM_CLIENTS := pnpm@10.34.9 playwright-core@1.56.1
 
 .PHONY: help
 help: ## List the targets
@@ -122,5 +123,9 @@ chromium: # A test needs a real browser, by one of the names in deploy/local/e2e
 
 .PHONY: clients
 clients: # Tests need real clients, and a real Prometheus with its promtool
-	@for program in curl wget aria2c rclone pip3 npm prometheus; do \
+	@for program in curl wget aria2c rclone pip3 npm prometheus mvn apt-get dpkg-deb; do \
 		command -v $$program >/dev/null || ./deploy/install.sh $$program; done
+	@for client in $(NPM_CLIENTS); do \
+		manifest=.cache/clients/node_modules/$${client%@*}/package.json; \
+		[[ -e $$manifest && "$$(<$$manifest)" == *"\"version\": \"$${client##*@}\""* ]] || \
+			npm install --prefix .cache/clients --no-save --ignore-scripts --no-audit --no-fund --loglevel=error $(NPM_CLIENTS); done

@@ -10,9 +10,12 @@ aria2c) apt=aria2 dnf=aria2 apk=aria2 brew=aria2 ;;
 pip3) apt=python3-pip dnf=python3-pip apk=py3-pip brew=python ;;
 npm) apt=npm dnf=npm apk=npm brew=node ;;
 prometheus) apt=prometheus dnf=golang-github-prometheus apk=prometheus brew=prometheus ;;
+mvn) apt=maven dnf=maven apk=maven brew=maven ;;
+dpkg-deb) apt=dpkg dnf=dpkg apk=dpkg brew=dpkg ;;
+apt-get) apt=apt dnf=apt apk=apt brew= ;; # Homebrew has no apt
 curl | wget | rclone) apt=$program dnf=$program apk=$program brew=$program ;;
 *)
-	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm|prometheus" >&2
+	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm|prometheus|mvn|dpkg-deb|apt-get" >&2
 	exit 2
 	;;
 esac
@@ -35,5 +38,5 @@ if [ "$(id -u)" = 0 ] && out=$(install 2>&1); then
 	exit 0
 fi
 [ -z "${out:-}" ] || printf '%s\n' "$out" >&2
-echo "$program is missing; install it with your package manager (apt-get install $apt, dnf install $dnf, brew install $brew) and try again" >&2
+echo "$program is missing; install it with your package manager (apt-get install $apt, dnf install $dnf${brew:+, brew install $brew}) and try again" >&2
 exit 1

@@ -101,8 +101,8 @@ func packageManagers(t *testing.T) []clientTest {
 	t.Helper()
 	const text = "cmprobe = 1\n"
 	plain := []string{"redirect GET 302", "bucket GET 200"}
-	pip := map[string][]byte{wheel: newWheel(t, text)}
-	npm := map[string][]byte{"cmprobe-1.0.0.tgz": newTarball(t, text)}
+	pip := map[string][]byte{wheel: newWheel(t, "1.0.0", text)}
+	npm := map[string][]byte{"cmprobe-1.0.0.tgz": newTarball(t, `{"name":"cmprobe","version":"1.0.0"}`, text)}
 	requireInstalled := func(t *testing.T, dir string, files, urls map[string]string) {
 		t.Helper()
 		requireFile(t, []byte(text), dir, "node_modules", "cmprobe", "index.js")
@@ -152,7 +152,7 @@ func packageManagers(t *testing.T) []clientTest {
 			requireInstalled(t, dir, files, urls)
 		},
 	}, {
-		name: "go mod download", files: newModule(t, text), exchanges: plain,
+		name: "go mod download", files: newModule(t, "1.0.0", text), exchanges: plain,
 		run: func(t *testing.T, dir string, files, urls map[string]string) {
 			t.Helper()
 			proxy := newIndex(t, nil, urls)
@@ -208,7 +208,7 @@ func TestRealClients(t *testing.T) {
 // exists anyway.
 func TestPipNeedsAFileName(t *testing.T) {
 	o := startObserved(t)
-	body := newWheel(t, "cmprobe = 1\n")
+	body := newWheel(t, "1.0.0", "cmprobe = 1\n")
 	s := newSource(t, 0, func(_ *source, w http.ResponseWriter, r *http.Request, _ int) {
 		(&source{body: body}).serveObject(w, r)
 	})

@@ -11,14 +11,21 @@
 //   - The run fails if the log of any process contains a data race, a panic, or the secret in the
 //     query of the source URLs. A test that reads the secret in a history or a metric also fails.
 //   - A failed run keeps the logs of all processes, and prints their folder.
+//   - TestMirrorClients has a ledger of each source. Its clients get immutable paths from the bucket,
+//     and all other paths from the source.
 //   - TestSources is the table of misbehaving sources. It compares each copy with the real curl -L.
 //     TestSourceDoubles proves with curl that each double misbehaves as its row says.
 //
 // # Decisions
 //
+// 2026-11-26: clients of the mirror route include apt, which only systems with apt can run. Its
+// redirects differ from those of all other clients.
+//
+// 2026-11-26: Maven gets a build extension. It resolves extensions without plugins, of which a
+// test repository would need dozens.
+//
 // 2026-11-25: real clients request a front end between two recording proxies. Their own logs
-// differ by version, and Go's HTTP client uses no proxy on loopback. They do not include apt:
-// machines without Debian's tools could not run its test.
+// differ by version, and Go's HTTP client uses no proxy on loopback.
 //
 // 2026-11-25: a page in Chromium gets its fetches from the test by HTTP, and sends their results
 // back. A driver such as chromedp would be one more dependency, for one function.

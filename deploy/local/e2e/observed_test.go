@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,11 +44,20 @@ type interruption struct {
 // startObserved starts a front end for the stack's bucket in us-west-2.
 func startObserved(t *testing.T, variables ...string) *observed {
 	t.Helper()
+	return startObservedMirror(t, nil, variables...)
+}
+
+// startObservedMirror starts such a front end with these upstreams.
+func startObservedMirror(t *testing.T, upstreams []settingsTree, variables ...string) *observed {
+	t.Helper()
 	o := &observed{interruptions: map[string]*interruption{}}
 	bucket, err := url.Parse(sys.S3Endpoint(west))
 	require.NoError(t, err)
 	o.bucket = o.proxy(t, bucket, "bucket")
-	config := editedConfig(t, func(c settingsTree) { c.setEndpoint(t, west, o.bucket.URL) })
+	config := editedConfig(t, func(c settingsTree) {
+		c.setEndpoint(t, west, o.bucket.URL)
+		c["mirror"] = settingsTree{"upstreams": upstreams, "min_size": 0}
+	})
 	o.process = startProcess(t, "observed-frontend", sys.Binary(), strings.Fields("frontend --config "+config), variables...)
 	o.front = o.proxy(t, &url.URL{Scheme: "http", Host: o.listen}, "redirect")
 	return o
@@ -96,13 +106,23 @@ func (o *observed) url(object string) string {
 	return o.front.URL + redirectPath(west, object, "")
 }
 
+// mirrorURL returns the URL of an upstream's root on the mirror route.
+func (o *observed) mirrorURL(upstream string) string {
+	return o.front.URL + "/v1/mirror/s3/" + west + "/" + upstream
+}
+
 // take returns the exchanges about an object since the last call, in order.
 func (o *observed) take(object string) (texts, cacheStatuses []string) {
+	return o.takeURIs(url.QueryEscape(object), hashOf(object))
+}
+
+// takeURIs returns the exchanges since the last call whose URIs contain one of these texts.
+func (o *observed) takeURIs(parts ...string) (texts, cacheStatuses []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var others []exchange
 	for _, e := range o.seen {
-		if !strings.Contains(e.uri, url.QueryEscape(object)) && !strings.Contains(e.uri, hashOf(object)) {
+		if !slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(e.uri, part) }) {
 			others = append(others, e)
 			continue
 		}

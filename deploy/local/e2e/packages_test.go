@@ -46,39 +46,36 @@ func tarred(t *testing.T, members ...member) []byte {
 	return b.Bytes()
 }
 
-// wheel is the name of a Python package's only file.
-const wheel = "cmprobe-1.0-py3-none-any.whl"
+// wheel is the name of the only file of a Python package's version 1.0.0.
+const wheel = "cmprobe-1.0.0-py3-none-any.whl"
 
-// newWheel returns a Python package. Its module holds a text.
-func newWheel(t *testing.T, text string) []byte {
+// newWheel returns a version of a Python package. Its module holds a text.
+func newWheel(t *testing.T, version, text string) []byte {
 	t.Helper()
-	const info = "cmprobe-1.0.dist-info/"
+	info := "cmprobe-" + version + ".dist-info/"
 	return zipped(t,
 		member{"cmprobe.py", text},
-		member{info + "METADATA", "Metadata-Version: 2.1\nName: cmprobe\nVersion: 1.0\n"},
+		member{info + "METADATA", "Metadata-Version: 2.1\nName: cmprobe\nVersion: " + version + "\n"},
 		member{info + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
 		member{info + "RECORD", "cmprobe.py,,\n" + info + "METADATA,,\n" + info + "WHEEL,,\n" + info + "RECORD,,\n"},
 	)
 }
 
-// newTarball returns an npm package. Its module holds a text.
-func newTarball(t *testing.T, text string) []byte {
+// newTarball returns a version of an npm package. Its module holds a text.
+func newTarball(t *testing.T, manifest, text string) []byte {
 	t.Helper()
-	return tarred(t,
-		member{"package/package.json", `{"name":"cmprobe","version":"1.0.0"}`},
-		member{"package/index.js", text},
-	)
+	return tarred(t, member{"package/package.json", manifest}, member{"package/index.js", text})
 }
 
 // newModule returns the files of a Go module's version, by the names that a module proxy gives them.
-func newModule(t *testing.T, text string) map[string][]byte {
+func newModule(t *testing.T, version, text string) map[string][]byte {
 	t.Helper()
 	const mod = "module example.test/cmprobe\n"
-	const prefix = "example.test/cmprobe@v1.0.0/"
+	prefix := "example.test/cmprobe@v" + version + "/"
 	return map[string][]byte{
-		"v1.0.0.info": []byte(`{"Version":"v1.0.0","Time":"2026-01-02T03:04:05Z"}`),
-		"v1.0.0.mod":  []byte(mod),
-		"v1.0.0.zip":  zipped(t, member{prefix + "go.mod", mod}, member{prefix + "cmprobe.txt", text}),
+		"v" + version + ".info": []byte(`{"Version":"v` + version + `","Time":"2026-01-02T03:04:05Z"}`),
+		"v" + version + ".mod":  []byte(mod),
+		"v" + version + ".zip":  zipped(t, member{prefix + "go.mod", mod}, member{prefix + "cmprobe.txt", text}),
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 func programs() map[string]string {
 	return map[string]string{
 		"redis-server": "redis-server", "chromium": "chromium", "curl": "curl", "wget": "wget", "aria2c": "aria2",
-		"rclone": "rclone", "pip3": "python3-pip", "npm": "npm",
+		"rclone": "rclone", "pip3": "python3-pip", "npm": "npm", "mvn": "maven", "dpkg-deb": "dpkg",
 	}
 }
 
@@ -89,4 +89,11 @@ func TestMakeInstallsMissingProgramsOnly(t *testing.T) {
 			require.NoFileExists(t, m.log)
 		})
 	}
+}
+
+// TestMissingAptGet has no package manager that could install another.
+func TestMissingAptGet(t *testing.T) {
+	_, output, err := newMachine(t, "0", "apt-get").run(t, "make", "clients")
+	require.Error(t, err)
+	require.Contains(t, output, "apt-get is missing; install it with your package manager (apt-get install apt, dnf install apt) and try again")
 }
