@@ -11,13 +11,13 @@ import (
 
 // write writes the report for people.
 func (r *Report) write(w io.Writer) error {
-	var out strings.Builder
+	var out, lines strings.Builder
 	for _, line := range r.Period {
 		fmt.Fprintln(&out, line)
 	}
 	fmt.Fprintln(&out)
 	pool, upstream := width(r, func(row Row) string { return row.Pool }), width(r, func(row Row) string { return row.Upstream })
-	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	table := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(row Row, cells ...string) {
 		names := fmt.Sprintf("%-*s  %-*s", pool, row.Pool, upstream, row.Upstream) // To the left.
 		fmt.Fprintln(table, names+"\t"+strings.Join(cells, "\t")+"\t")
@@ -31,6 +31,9 @@ func (r *Report) write(w io.Writer) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	for line := range strings.Lines(lines.String()) {
+		out.WriteString(strings.TrimPrefix(line, "  ")) // The first column is padded too.
 	}
 	fmt.Fprintln(&out)
 	for _, a := range r.Assumptions {

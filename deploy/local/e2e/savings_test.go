@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,10 +74,12 @@ func (c *s3Tariff) take() (puts, gets int) {
 
 // actionsOf counts the events of a history that Temporal Cloud bills. Heartbeats are no events.
 func actionsOf(events []*history.HistoryEvent) (n int) {
+	billed := []enums.EventType{
+		enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, enums.EVENT_TYPE_ACTIVITY_TASK_STARTED, enums.EVENT_TYPE_TIMER_STARTED,
+		enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, enums.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, enums.EVENT_TYPE_MARKER_RECORDED,
+	}
 	for _, e := range events {
-		switch e.GetEventType() {
-		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, enums.EVENT_TYPE_ACTIVITY_TASK_STARTED, enums.EVENT_TYPE_TIMER_STARTED,
-			enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, enums.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, enums.EVENT_TYPE_MARKER_RECORDED:
+		if slices.Contains(billed, e.GetEventType()) {
 			n++
 		}
 	}
@@ -148,7 +151,7 @@ func startPrometheus(t *testing.T, processes []string) string {
 // prometheusValue returns the value of a query, or -1 if it has none.
 func prometheusValue(t *testing.T, address, query string) float64 {
 	t.Helper()
-	resp, err := http.Get(address + "/api/v1/query?query=" + url.QueryEscape(query)) //nolint:noctx // a loopback server
+	resp, err := http.Get(address + "/api/v1/query?query=" + url.QueryEscape(query))
 	if err != nil {
 		return -1 // It starts.
 	}
