@@ -178,7 +178,9 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 
 // streamCopy copies a small object by the first request to the source, unless it is too small. It
 // sends a large one to its own task queue.
-func (c *copyObject) streamCopy(ctx workflow.Context, in activities.StreamCopyInput) (out activities.StreamCopyResult, err error) {
+func (c *copyObject) streamCopy(
+	ctx workflow.Context, in activities.StreamCopyInput,
+) (out activities.StreamCopyResult, err error) {
 	if in.First {
 		err := c.execute(ctx, firstCopyOptions("GET "+c.label()), c.activities.StreamCopy, c.asRequested(&in), &out)
 		if err != nil || out.Large == nil {

@@ -15,9 +15,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// sized makes the timeline's object have a size. A StreamCopy with a larger minimum copies nothing.
-func (l *timeline) sized(size int64) *timeline {
-	l.size = size
+// sized makes the timeline's object have 500 bytes. A StreamCopy with a larger minimum copies nothing.
+func (l *timeline) sized() *timeline {
+	l.size = 500
 	return l
 }
 
@@ -49,7 +49,7 @@ func minimum(minSize int64) workflows.CopyObjectInput {
 
 // TestSmallObjectCompletes says why there is no copy.
 func TestSmallObjectCompletes(t *testing.T) {
-	l := newTimeline(t).sized(500)
+	l := newTimeline(t).sized()
 	l.ExecuteWorkflow(workflows.CopyObject, minimum(1000))
 	small := activities.TooSmall{Size: 500, MinSize: 1000}
 	require.Equal(t, workflows.CopyObjectResult{Published: true, TooSmall: &small}, l.result(t))
@@ -115,11 +115,12 @@ func TestRequestsOfASmallObject(t *testing.T) {
 			[]string{activities.ClassPurged, "present"},
 		},
 		"after a purge during UpdateCache": {
-			1000, func(l *timeline) { l.at(2.5, l.purge(4)); l.at(2.6, l.request) }, []int64{1000, 0}, []string{"small", "present"},
+			1000, func(l *timeline) { l.at(2.5, l.purge(4)); l.at(2.6, l.request) }, []int64{1000, 0},
+			[]string{"small", "present"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newTimeline(t).sized(500)
+			l := newTimeline(t).sized()
 			tc.signal(l)
 			l.ExecuteWorkflow(workflows.CopyObject, minimum(tc.minSize))
 			out := l.result(t)
@@ -139,7 +140,7 @@ func TestRequestsOfASmallObject(t *testing.T) {
 
 // TestSmallObjectThatIsPurged ends the run as cancelled, like any copy.
 func TestSmallObjectThatIsPurged(t *testing.T) {
-	l := newTimeline(t).sized(500)
+	l := newTimeline(t).sized()
 	l.at(2.5, l.purge(4))
 	l.ExecuteWorkflow(workflows.CopyObject, minimum(1000))
 	require.True(t, temporal.IsCanceledError(l.GetWorkflowError()), "%v", l.GetWorkflowError())
@@ -149,7 +150,7 @@ func TestSmallObjectThatIsPurged(t *testing.T) {
 // TestSmallObjectOfACancelledRun has a request with a lower minimum arrive before an operator's
 // cancellation. The run makes no copy.
 func TestSmallObjectOfACancelledRun(t *testing.T) {
-	l := newTimeline(t).sized(500)
+	l := newTimeline(t).sized()
 	l.at(1.4, l.request)
 	l.at(1.5, l.CancelWorkflow)
 	l.ExecuteWorkflow(workflows.CopyObject, minimum(1000))
@@ -160,7 +161,7 @@ func TestSmallObjectOfACancelledRun(t *testing.T) {
 
 // TestCopyInTheBucketIsUsedWhateverItsSize has HeadSource find it.
 func TestCopyInTheBucketIsUsedWhateverItsSize(t *testing.T) {
-	l := newTimeline(t).sized(500)
+	l := newTimeline(t).sized()
 	l.stored = true
 	l.ExecuteWorkflow(workflows.CopyObject, minimum(1000))
 	require.Empty(t, l.minSizes)
@@ -203,7 +204,7 @@ func TestSmallRecordThatFails(t *testing.T) {
 
 // TestManyRoundsKeepTheMinimum has requests arrive in each UpdateCache, until the run continues as new.
 func TestManyRoundsKeepTheMinimum(t *testing.T) {
-	l := newTimeline(t).sized(500)
+	l := newTimeline(t).sized()
 	for round := range 30 {
 		l.at(float64(3*round)+2.5, l.atLeast(900))
 	}
@@ -233,7 +234,7 @@ func TestMessagesWithoutAMinimum(t *testing.T) {
 // TestRaisedCopyHasTheLowerMinimum schedules an activity that waits at low priority again, with the
 // client's minimum.
 func TestRaisedCopyHasTheLowerMinimum(t *testing.T) {
-	l := newTimeline(t).sized(500)
+	l := newTimeline(t).sized()
 	in := minimum(1000)
 	in.Low = true
 	l.at(1.5, func() { l.SignalWorkflow(workflows.RequestSignal, workflows.Request{Idle: true}) })

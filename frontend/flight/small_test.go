@@ -120,7 +120,8 @@ func TestClientsOfTwoMinimums(t *testing.T) {
 
 	small := f.tooSmall(t)
 	require.Eventually(t, func() bool { return len(f.queue.requests()) > 1 }, 5*time.Second, time.Millisecond)
-	require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{Size: 500})))
+	present := cachetest.Rules().Present(time.Now(), cache.Copy{Size: 500})
+	require.NoError(t, f.cache.Put(t.Context(), f.target.Key, 0, present))
 	if out := <-high; out.Entry.State != cache.Present {
 		require.Equal(t, small, out.Entry)
 	}

@@ -62,7 +62,8 @@ func workflowResult(t *testing.T, w *workflow.WorkflowExecutionInfo) (result str
 func TestSmallObject(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
-	const counter, failures, worker = "cloud_mirror_small_objects_total", "cloud_mirror_failed_copies_total", "worker-us-west-2"
+	const worker = "worker-us-west-2"
+	const counter, failures = "cloud_mirror_small_objects_total", "cloud_mirror_failed_copies_total"
 	counted, failed := metric(t, counter, worker), metric(t, failures, worker)
 	requestAtLeast(t, object, 1001)
 	eventually(t, func() bool {
