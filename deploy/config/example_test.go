@@ -24,7 +24,7 @@ func example(t *testing.T) string {
 	var b strings.Builder
 	require.NoError(t, tmpl.Execute(&b, map[string]any{
 		"FrontEndListen": ":1", "FrontEndAdminListen": ":2", "WorkerAdminListen": ":3", "PurgeToken": "token", "QueryKey": "a2V5",
-		"RedisURL": "redis://localhost", "SQSEndpoint": "http://localhost:4", "Region": "us-west-2", "BucketBase": "mirror",
+		"RedisURL": "redis://localhost", "SQSEndpoint": "http://localhost:4", "OriginURL": "http://localhost:7", "Region": "us-west-2", "BucketBase": "mirror",
 		"Pools": []map[string]string{
 			{"Region": "us-west-2", "Endpoint": "http://localhost:5"}, {"Region": "us-east-1", "Endpoint": "http://localhost:6"},
 		},
@@ -39,6 +39,8 @@ func TestExampleIsAConfiguration(t *testing.T) {
 	require.Equal(t, "token", c.Frontend.PurgeToken)
 	require.Len(t, c.Pools, 2)
 	require.Equal(t, "mirror-us-east-1", c.Pools[1].Bucket)
+	require.Len(t, c.Mirror.Upstreams, 1)
+	require.Equal(t, "local", c.Mirror.Upstreams[0].Name)
 }
 
 // TestExampleShowsDefaults switches on every setting that the example has behind a #. If it shows
@@ -64,7 +66,6 @@ func TestExampleShowsDefaults(t *testing.T) {
 	require.NoError(t, err, all)
 	require.Empty(t, got.Worker.Pools)
 	require.Empty(t, got.Frontend.PublicNames)
-	require.Empty(t, got.Mirror.Upstreams)
-	got.Worker.Pools, got.Frontend.PublicNames, got.Mirror.Upstreams = nil, nil, nil // The defaults
+	got.Worker.Pools, got.Frontend.PublicNames = nil, nil // The defaults
 	require.Equal(t, want, got)
 }

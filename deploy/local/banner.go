@@ -19,7 +19,7 @@ func printBanner(w io.Writer, s *stack.Stack) {
 	}
 	for i, base := range s.FrontEndURLs() {
 		name := stack.FrontEndName(i)
-		row(name, name, base, "/v1/redirect/s3/REGION/URL")
+		row(name, name, base, "/v1/redirect/s3/REGION/URL /v1/mirror/s3/REGION/local/PATH")
 		row("  health, metrics", "", s.AdminURL(name), "/healthz /readyz /metrics")
 	}
 	for _, region := range stack.Regions() {
@@ -48,10 +48,12 @@ Sources on loopback are allowed here: this is a local set-up.
 Mirror an object, then look at its workflow:
   curl -L %s/v1/redirect/s3/%s/%s
   make temporal ARGS="workflow list"
+Get a file of the origin through the mirror route:
+  curl -L %s/v1/mirror/s3/%s/local/files/hello.txt
 
 Ctrl-C stops everything; the state is kept, make clean removes it.
 
-`, stack.PurgeToken, s.LogDir(), s.FrontEndURLs()[0], stack.Regions()[0], object)
+`, stack.PurgeToken, s.LogDir(), s.FrontEndURLs()[0], stack.Regions()[0], object, s.FrontEndURLs()[0], stack.Regions()[0])
 }
 
 // process describes the process of a part.

@@ -50,6 +50,8 @@ func TestHandler(t *testing.T) {
 		length                        string
 	}{
 		{"HEAD", "/sample.bin", "", "", 200, "5255225"},
+		{"HEAD", "/files/hello.txt", "", "", 200, "77"},
+		{"GET", "/files/", "", "", 404, ""},
 		{"GET", "/hello.txt", "Range", "bytes=0-4", 206, "5"},
 		{"GET", "/hello.txt", "If-None-Match", tag, 304, ""},
 		{"GET", "/missing", "", "", 404, ""},

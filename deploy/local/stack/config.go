@@ -20,6 +20,7 @@ type configValues struct {
 	FrontEndListen, FrontEndAdminListen, WorkerAdminListen string
 	PurgeToken, QueryKey                                   string
 	RedisURL, SQSEndpoint                                  string
+	OriginURL                                              string // of the upstream local
 	Region                                                 string // of the queue
 	BucketBase                                             string
 	Pools                                                  []poolValues
@@ -35,7 +36,7 @@ func newConfigValues(p *plan, queryKey string) configValues {
 		FrontEndListen: address(p.frontEnds[0]), FrontEndAdminListen: address(p.frontEndAdmins[0]),
 		WorkerAdminListen: address(p.workerAdmins[0]),
 		PurgeToken:        PurgeToken, QueryKey: queryKey,
-		RedisURL: redisURL(p.redis), SQSEndpoint: httpURL(p.sqs), Region: Regions()[0], BucketBase: Bucket,
+		RedisURL: redisURL(p.redis), SQSEndpoint: httpURL(p.sqs), OriginURL: upstreamURL(p.origin), Region: Regions()[0], BucketBase: Bucket,
 	}
 	for i, region := range Regions() {
 		v.Pools = append(v.Pools, poolValues{Region: region, Endpoint: httpURL(p.s3[i])})

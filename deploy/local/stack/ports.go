@@ -227,3 +227,6 @@ func listen(port int) (net.Listener, error) {
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
 func httpURL(port int) string { return "http://" + address(port) }
+
+// upstreamURL has a name instead of an address, as the root of an upstream must.
+func upstreamURL(port int) string { return "http://localhost:" + strconv.Itoa(port) }

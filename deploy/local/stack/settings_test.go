@@ -215,6 +215,13 @@ frontend:
   admin_listen: 127.0.0.1:2
   max_wait: 28s
   purge_token: local
+mirror:
+  upstreams:
+  - url: http://localhost:9
+    name: local
+    copy:
+    - ^/files/
+    min_size: 0
 source:
   allowed_patterns:
   - ^https?://
@@ -250,7 +257,7 @@ pools:
 `
 
 func TestConfigFile(t *testing.T) {
-	p := &plan{frontEnds: []int{1}, frontEndAdmins: []int{2}, redis: 3, sqs: 4, workerAdmins: []int{5}, s3: []int{6, 7, 8}}
+	p := &plan{frontEnds: []int{1}, frontEndAdmins: []int{2}, redis: 3, sqs: 4, workerAdmins: []int{5}, s3: []int{6, 7, 8}, origin: 9}
 	path := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
 	if err := newConfigValues(p, "a2V5").write(path); err != nil {
 		t.Fatal(err)
