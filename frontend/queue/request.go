@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Version is the version of the message envelope, the same as in the original cloud-mirror.
@@ -14,12 +15,21 @@ const Version = 1
 // Action is the kind of a request.
 type Action string
 
-// The actions. Put starts a copy unless one is running. Cancel cancels a running copy; its name in
-// the message is "purge".
+// The actions. A bridge of a build before 2026-11-26 moves the messages of Audit and Refresh to the
+// dead-letter queue: upgrade bridges before front ends.
 const (
-	Put    Action = "put"
+	// Put starts a copy unless one is running.
+	Put Action = "put"
+	// Cancel cancels a running copy. Its name in the message is "purge".
 	Cancel Action = "purge"
+	// Audit compares the source with the copy. It needs no field besides Pool and URL.
+	Audit Action = "audit"
+	// Refresh has the bucket keep a copy that it would delete soon. It needs no field besides Pool and
+	// URL.
+	Refresh Action = "refresh"
 )
+
+func (a Action) known() bool { return slices.Contains([]Action{Put, Cancel, Audit, Refresh}, a) }
 
 // Request is a request about the copy of one object.
 type Request struct {
@@ -77,8 +87,8 @@ func Decode(body string) (Request, error) {
 		return Request{}, errors.New("data.id is missing")
 	case e.Data.URL == "":
 		return Request{}, errors.New("data.url is missing")
-	case e.Data.Action != Put && e.Data.Action != Cancel:
-		return Request{}, fmt.Errorf("data.action is %.20q, want %q or %q", e.Data.Action, Put, Cancel)
+	case !e.Data.Action.known():
+		return Request{}, fmt.Errorf("data.action is %.20q, want %q, %q, %q or %q", e.Data.Action, Put, Cancel, Audit, Refresh)
 	case e.Data.SHA256 != "" && !isSHA256(e.Data.SHA256):
 		return Request{}, errors.New("data.sha256 is not a SHA-256 in hex")
 	case e.Data.MinSize < 0:

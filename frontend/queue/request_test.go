@@ -35,6 +35,19 @@ func TestEncodeIncludesThePriority(t *testing.T) {
 	require.Equal(t, sent, got)
 }
 
+// TestTendingMessages pins the messages that keep copies true and present.
+func TestTendingMessages(t *testing.T) {
+	for action, name := range map[queue.Action]string{queue.Audit: "audit", queue.Refresh: "refresh"} {
+		sent := queue.Request{Pool: "s3_us-west-2", URL: "u", Action: action}
+		body, err := queue.Encode(sent)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"version":1,"data":{"id":"s3_us-west-2","url":"u","action":"`+name+`"}}`, body)
+		got, err := queue.Decode(body)
+		require.NoError(t, err)
+		require.Equal(t, sent, got)
+	}
+}
+
 func TestDecode(t *testing.T) {
 	put := func(sha256 string) string {
 		return `{"version":1,"data":{"id":"a_b","url":"u","action":"put","sha256":` + sha256 + `}}`
@@ -64,8 +77,8 @@ func TestDecode(t *testing.T) {
 		`{"version":1,"data":{}}`:         "data.id is missing",
 		`{"version":1,"data":{"id":"a"}}`: "data.url is missing",
 		`{"version":1,"data":{"id":1}}`:   `field "data.id" has the wrong type`,
-		`{"version":1,"data":{"id":"a","url":"u"}}`:                `data.action is "", want "put" or "purge"`,
-		`{"version":1,"data":{"id":"a","url":"u","action":"PUT"}}`: `data.action is "PUT", want "put" or "purge"`,
+		`{"version":1,"data":{"id":"a","url":"u"}}`:                `data.action is "", want "put", "purge", "audit" or "refresh"`,
+		`{"version":1,"data":{"id":"a","url":"u","action":"PUT"}}`: `data.action is "PUT", want "put", "purge", "audit" or "refresh"`,
 	} {
 		t.Run(body, func(t *testing.T) {
 			r, err := queue.Decode(body)
