@@ -19,6 +19,7 @@ const (
 	firsts  budget = iota // First requests, which read small objects as well
 	streams               // Whole large objects
 	bulk                  // Ranges of large objects
+	checks                // HEADs
 )
 
 const (

@@ -38,10 +38,10 @@
 // 2026-11-26: a root binds the path as well, which a pattern can't. Under a root with a path, a URL
 // that a server could read as one of the root's parents is refused.
 //
-// 2026-11-26: a root binds the path as well, which a pattern can't. Under a root with a path, a URL
-// that a server could read as one of the root's parents is refused.
+// 2026-11-26: [Client.Head] is for audits, which confirm by a plain GET what they suspect. It has
+// connections of its own, so that it never keeps a first request waiting.
 //
-// 2026-11-25: no HEAD. About 100 misbehaving sources were tried. A source's response to HEAD often
+// 2026-11-25: no HEAD for copies. About 100 misbehaving sources were tried. A source's response to HEAD often
 // differs from its response to GET, and every difference made an object impossible to copy. Every
 // client sends a plain GET. If the object turns out to be large, the body is closed unread. The
 // kernel has received about 128 KiB of it by then.

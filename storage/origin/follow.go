@@ -19,7 +19,7 @@ type Hop struct {
 	Status int    `json:"status,omitempty"`
 }
 
-// follow GETs a canonical URL and follows its redirects by hand. Each hop is a fresh request,
+// follow requests a canonical URL by GET or HEAD, and follows its redirects by hand. Each hop is a fresh request,
 // and the policy judges it before it is sent. net/http's own client would carry the Referer, with
 // any signature in it, from host to host.
 //
@@ -27,7 +27,7 @@ type Hop struct {
 // last. Each request takes a slot of the budget at its host, unless the hop before it had the same
 // host: then it takes over that slot. The caller closes the body, which releases the slot.
 func (c *Client) follow(
-	ctx context.Context, canonical string, header http.Header, b budget,
+	ctx context.Context, method, canonical string, header http.Header, b budget,
 ) (*http.Response, []Hop, error) {
 	if err := c.Check(canonical); err != nil {
 		return nil, nil, err
@@ -38,7 +38,7 @@ func (c *Client) follow(
 	seen := map[string]bool{}
 	for at := canonical; ; {
 		seen[at] = true
-		resp, err := c.send(ctx, at, header, b, last)
+		resp, err := c.send(ctx, method, at, header, b, last)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -66,11 +66,11 @@ func (c *Client) follow(
 // send makes one request and follows no redirect. It takes over the slot of the hop before, or
 // releases it. send classifies errors. The caller closes the body.
 func (c *Client) send(
-	ctx context.Context, canonical string, header http.Header, b budget, last *slot,
+	ctx context.Context, method, canonical string, header http.Header, b budget, last *slot,
 ) (*http.Response, error) {
 	var answered atomic.Bool
 	trace := &httptrace.ClientTrace{GotFirstResponseByte: func() { answered.Store(true) }}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, canonical, nil)
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, canonical, nil)
 	if err != nil { // not wrapped: its text would hold the query
 		return nil, invalidURL("url is not valid")
 	}
@@ -108,7 +108,7 @@ func (c *Client) slot(ctx context.Context, host string, b budget, last *slot) (*
 		return s, nil
 	}
 	waiting, cancel := ctx, context.CancelFunc(func() {})
-	if b == firsts {
+	if b == firsts || b == checks {
 		waiting, cancel = context.WithTimeout(ctx, firstPatience)
 	}
 	defer cancel()
@@ -137,8 +137,8 @@ func closeHop(resp *http.Response) *slot {
 }
 
 // isRedirect excludes 300 and 304, which name no next hop, and 305 and 306, which clients must no
-// longer follow (RFC 9110, section 15.4). For GET, the only method here, the other five mean the
-// same.
+// longer follow (RFC 9110, section 15.4). For GET and HEAD, the only methods here, the other five mean
+// the same.
 func isRedirect(status int) bool {
 	switch status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,

@@ -34,7 +34,7 @@ func (c *Client) Get(ctx context.Context, canonical string) (*Body, error) {
 }
 
 func (c *Client) whole(ctx context.Context, canonical string, b budget) (*Body, error) {
-	resp, hops, err := c.follow(ctx, canonical, nil, b)
+	resp, hops, err := c.follow(ctx, http.MethodGet, canonical, nil, b)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (c *Client) GetRange(ctx context.Context, canonical string, want Meta, off,
 	}
 	last := off + n - 1
 	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", off, last)}}
-	resp, _, err := c.follow(ctx, canonical, header, bulk)
+	resp, _, err := c.follow(ctx, http.MethodGet, canonical, header, bulk)
 	if failure, ok := errors.AsType[*Error](err); ok {
 		failure.Class, failure.Permanent = ClassRangeRefused, false
 	}
