@@ -51,7 +51,8 @@ type Stored struct {
 	// CRC64NVME is the checksum of the full object, base64 as in x-amz-checksum-crc64nvme. It is
 	// empty if the server keeps none.
 	CRC64NVME string
-	// Headers are the headers that a GET of the copy has, besides Content-Length and ETag.
+	// Headers are the headers that a GET of the copy has, besides Content-Length and ETag. A call that
+	// stores an object without a HEAD leaves them empty.
 	Headers Headers
 	// Expires is when the bucket deletes the copy, zero if it never does.
 	Expires time.Time
@@ -153,20 +154,26 @@ func (b *Bucket) Checksum() Checksum {
 
 // Head returns the object under key. It fails with [ErrNotFound], or with the server's error.
 func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
+	stored, _, err := b.HeadMetadata(ctx, key)
+	return stored, err
+}
+
+// HeadMetadata returns the object as Head does, and all its user metadata.
+func (b *Bucket) HeadMetadata(ctx context.Context, key string) (Stored, map[string]string, error) {
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket:       &b.pool.Bucket,
 		Key:          &key,
 		ChecksumMode: types.ChecksumModeEnabled,
 	}, b.forHead...)
 	if isStatus(err, http.StatusNotFound) {
-		return Stored{}, ErrNotFound
+		return Stored{}, nil, ErrNotFound
 	}
 	if err != nil {
-		return Stored{}, b.wrap("head", key, err)
+		return Stored{}, nil, b.wrap("head", key, err)
 	}
 	stored := Stored{
-		Size:       aws.ToInt64(out.ContentLength),
-		ETag:       aws.ToString(out.ETag),
+		Size: aws.ToInt64(out.ContentLength),
+		ETag: aws.ToString(out.ETag),
 		Headers: Headers{
 			ContentType:        aws.ToString(out.ContentType),
 			ContentEncoding:    aws.ToString(out.ContentEncoding),
@@ -182,7 +189,7 @@ func (b *Bucket) Head(ctx context.Context, key string) (Stored, error) {
 	if out.ChecksumType != types.ChecksumTypeComposite {
 		stored.CRC64NVME = aws.ToString(out.ChecksumCRC64NVME)
 	}
-	return stored, nil
+	return stored, out.Metadata, nil
 }
 
 // Generation returns the purge generation in a copy's user metadata. A missing or malformed

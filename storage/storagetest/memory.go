@@ -23,6 +23,12 @@ type Memory struct {
 	Heads int
 	// OnDelete, if set, is called in the middle of every Delete.
 	OnDelete func()
+	// OnRefresh, if set, is called before an object is refreshed. Refresh returns its error.
+	OnRefresh func() error
+	// Refreshes counts the refreshed objects.
+	Refreshes int
+	// Lifespan is the time after which an object expires. Zero is never.
+	Lifespan time.Duration
 	// OnPart, if set, is called before a part is stored. UploadPart returns its error.
 	OnPart func(number int32) error
 	// OnCopy, if set, copies in place of the server, and returns the object's bytes. CopyFrom
@@ -48,17 +54,63 @@ type upload struct {
 
 // Head is [storage.Bucket.Head].
 func (m *Memory) Head(ctx context.Context, key string) (storage.Stored, error) {
+	stored, _, err := m.HeadMetadata(ctx, key)
+	return stored, err
+}
+
+// HeadMetadata is [storage.Bucket.HeadMetadata].
+func (m *Memory) HeadMetadata(ctx context.Context, key string) (storage.Stored, map[string]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.Heads++
 	if err := m.down(ctx); err != nil {
-		return storage.Stored{}, err
+		return storage.Stored{}, nil, err
 	}
 	o, ok := m.objects[key]
 	if !ok {
-		return storage.Stored{}, storage.ErrNotFound
+		return storage.Stored{}, nil, storage.ErrNotFound
 	}
-	return o.stored, nil
+	return o.stored, maps.Clone(o.spec.Metadata), nil
+}
+
+// Refresh is [storage.Bucket.Refresh].
+func (m *Memory) Refresh(ctx context.Context, key, etag, copyID string, _ func(bytes int64)) (storage.Stored, error) {
+	if m.OnRefresh != nil {
+		if err := m.OnRefresh(); err != nil {
+			return storage.Stored{}, err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.down(ctx); err != nil {
+		return storage.Stored{}, err
+	}
+	o, ok := m.objects[key]
+	switch {
+	case !ok:
+		return storage.Stored{}, storage.ErrNotFound
+	case o.stored.ETag != etag:
+		return storage.Stored{}, storage.ErrConflict
+	}
+	o.spec.Metadata = maps.Clone(o.spec.Metadata)
+	if o.spec.Metadata == nil {
+		o.spec.Metadata = map[string]string{}
+	}
+	o.spec.Metadata[storage.MetadataCopyID], o.spec.Replaces = copyID, etag
+	m.Refreshes++
+	return m.store(o.spec, o.body)
+}
+
+// Age makes the object under key older, and its expiry earlier.
+func (m *Memory) Age(key string, by time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.objects[key]
+	o.stored.Headers.LastModified = o.stored.Headers.LastModified.Add(-by)
+	if !o.stored.Expires.IsZero() {
+		o.stored.Expires = o.stored.Expires.Add(-by)
+	}
+	m.objects[key] = o
 }
 
 // Checksum is [storage.Bucket.Checksum].
@@ -107,6 +159,13 @@ func (m *Memory) store(spec storage.ObjectSpec, data []byte) (storage.Stored, er
 		Size: int64(len(data)), ETag: fmt.Sprintf(`"%d"`, m.serial), CRC64NVME: base64.StdEncoding.EncodeToString(sum.Sum(nil)),
 		Generation: storage.Generation(spec.Metadata), CopyID: spec.Metadata[storage.MetadataCopyID],
 		SHA256: storage.SHA256(spec.Metadata),
+		Headers: storage.Headers{
+			ContentType: spec.ContentType, ContentEncoding: spec.ContentEncoding, ContentDisposition: spec.ContentDisposition,
+			ContentLanguage: spec.ContentLanguage, LastModified: time.Now(),
+		},
+	}
+	if m.Lifespan > 0 {
+		stored.Expires = stored.Headers.LastModified.Add(m.Lifespan)
 	}
 	if m.objects == nil {
 		m.objects = map[string]object{}

@@ -23,6 +23,9 @@ type Bucket interface {
 	// Head returns the object under key. It fails with [storage.ErrNotFound] if there is none.
 	Head(ctx context.Context, key string) (storage.Stored, error)
 
+	// HeadMetadata returns the object as Head does, and all its user metadata.
+	HeadMetadata(ctx context.Context, key string) (storage.Stored, map[string]string, error)
+
 	// Checksum returns the kind of checksum that bodies must have.
 	Checksum() storage.Checksum
 
@@ -55,6 +58,11 @@ type Bucket interface {
 	// ListUploads returns the open uploads of the keys with the prefix. Servers may return only
 	// those of the key that equals the prefix, unless the prefix is empty.
 	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
+
+	// Refresh has the server copy the object with the ETag onto itself. The object keeps everything,
+	// except that it is as new, and has the id copyID. Refresh fails with [storage.ErrNotFound] and
+	// with [storage.ErrConflict] if the bucket no longer has the object.
+	Refresh(ctx context.Context, key, etag, copyID string, copied func(bytes int64)) (storage.Stored, error)
 
 	// Delete deletes an object. A missing object is no error.
 	Delete(ctx context.Context, key string) error
@@ -101,6 +109,8 @@ func Run(t *testing.T, f Fixture) {
 		"an upload shows nothing before it is completed":          c.showsNothing,
 		"a completed upload is gone":                              c.completesOnce,
 		"deleting is idempotent":                                  c.deletes,
+		"a refreshed object is as new":                            c.refreshes,
+		"a refresh of another object changes nothing":             c.refreshesConditionally,
 		"a cancelled caller gets an error, and nothing is stored": c.notices,
 		"a location names its object, by method":                  c.locates,
 	} {
@@ -138,6 +148,7 @@ func (c *contract) requireStored(t *testing.T, key string, want []byte, said sto
 	head, err := c.Bucket.Head(t.Context(), key)
 	require.NoError(t, err)
 	said.Expires, head.Expires = time.Time{}, time.Time{}
+	said.Headers, head.Headers = storage.Headers{}, storage.Headers{} // Not all calls know them.
 	require.Equal(t, said, head)
 	require.EqualValues(t, len(want), head.Size)
 	require.EqualValues(t, 42, head.Generation)
@@ -341,6 +352,43 @@ func (c *contract) deletes(t *testing.T, key string) {
 		require.NoError(t, c.Bucket.Delete(t.Context(), key))
 		c.requireNothing(t, key)
 	}
+}
+
+// refreshes refreshes an object until its time, which has whole seconds, has changed.
+func (c *contract) refreshes(t *testing.T, key string) {
+	body := random(1, c.PartSize+1)
+	_, err := c.Bucket.Put(t.Context(), specOf(key, "a"), c.body(body))
+	require.NoError(t, err)
+	before, metadata, err := c.Bucket.HeadMetadata(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, specOf(key, "a").Metadata, metadata)
+	now := before
+	for deadline := time.Now().Add(10 * time.Second); !now.Headers.LastModified.After(before.Headers.LastModified); {
+		require.True(t, time.Now().Before(deadline), "the object is not as new")
+		said, err := c.Bucket.Refresh(t.Context(), key, now.ETag, "b", func(int64) {})
+		require.NoError(t, err)
+		c.requireStored(t, key, body, said)
+		now, metadata, err = c.Bucket.HeadMetadata(t.Context(), key)
+		require.NoError(t, err)
+		require.Equal(t, specOf(key, "b").Metadata, metadata)
+	}
+	require.Contains(t, []string{now.CRC64NVME, ""}, before.CRC64NVME) // A server may add it.
+	require.Equal(t, "a", before.CopyID)
+	require.Equal(t, "b", now.CopyID)
+	before.Headers.LastModified, now.Headers.LastModified = time.Time{}, time.Time{}
+	require.Equal(t, before.Headers, now.Headers)
+	require.Empty(t, c.open(t, key))
+}
+
+func (c *contract) refreshesConditionally(t *testing.T, key string) {
+	_, err := c.Bucket.Refresh(t.Context(), key, `"1"`, "b", func(int64) {})
+	require.ErrorIs(t, err, storage.ErrNotFound)
+	c.requireNothing(t, key)
+	said, err := c.Bucket.Put(t.Context(), specOf(key, "a"), c.body(random(1, 10)))
+	require.NoError(t, err)
+	_, err = c.Bucket.Refresh(t.Context(), key, `"00000000000000000000000000000000"`, "b", func(int64) {})
+	require.ErrorIs(t, err, storage.ErrConflict)
+	c.requireStored(t, key, random(1, 10), said)
 }
 
 func (c *contract) notices(t *testing.T, key string) {
