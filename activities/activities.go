@@ -9,12 +9,17 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // Bucket is the bucket of a pool.
 type Bucket interface {
 	// Head fails with [storage.ErrNotFound] if there is no object.
 	Head(ctx context.Context, key string) (storage.Stored, error)
+	// HeadMetadata returns the object as Head does, and all its user metadata.
+	HeadMetadata(ctx context.Context, key string) (storage.Stored, map[string]string, error)
+	// Refresh has the server copy the object with the ETag onto itself: see [storage.Bucket.Refresh].
+	Refresh(ctx context.Context, key, etag, copyID string, copied func(bytes int64)) (storage.Stored, error)
 	Delete(ctx context.Context, key string) error
 	copier.Aborter
 }
@@ -27,6 +32,8 @@ type Cache interface {
 	Generation(ctx context.Context, key string) (int64, error)
 	// Put fails with [cache.ErrPurged] if the object was purged since the given generation.
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
+	// Purge deletes the entry and returns the object's new generation, which only grows.
+	Purge(ctx context.Context, key string) (int64, error)
 	// Abandon deletes a pending entry regardless of its owner.
 	Abandon(ctx context.Context, key string) error
 	// Failures counts a failure, once for a run of a workflow. It returns the number of failures in a
@@ -47,6 +54,20 @@ type Observer interface {
 	// Unmirrorable counts an object that is not copied for a while, because its copies failed in the
 	// same way again and again.
 	Unmirrorable(pool, class string)
+	// Audited counts an audit by result. The source is a URL without its query.
+	Audited(source, result string)
+	// AuditPurged counts a copy that was purged because its source had changed.
+	AuditPurged(source string)
+	// Refreshed counts a refresh by result.
+	Refreshed(pool, result string)
+}
+
+// Source describes objects at their source, for audits; see [origin.Client].
+type Source interface {
+	// Head describes the object by a HEAD, which is only a hint.
+	Head(ctx context.Context, canonical string) (origin.Meta, error)
+	// First requests the whole object by a plain GET. The caller closes the body, which may be unread.
+	First(ctx context.Context, canonical string) (*origin.Body, error)
 }
 
 // Owners lists running copies.
@@ -57,11 +78,12 @@ type Owners interface {
 }
 
 var (
+	_ Source = (*origin.Client)(nil)
 	_ Bucket = (*storage.Bucket)(nil)
 	_ Cache  = (*cache.Redis)(nil)
 )
 
-// Activities are the activities of one pool. Every field is required.
+// Activities are the activities of one pool. Every field is required, except AuditPurge.
 type Activities struct {
 	Pool     storage.Pool
 	Bucket   Bucket
@@ -72,6 +94,9 @@ type Activities struct {
 	Rules    cache.Rules
 	Observer Observer
 	Now      func() time.Time
+	Source   Source // Of audits
+	// AuditPurge has audits purge a copy whose source has changed.
+	AuditPurge bool
 }
 
 // owner returns the owner of a copy's lease: the workflow's run.

@@ -32,13 +32,13 @@ func (n *numbered) GetInfo(ctx context.Context) activity.Info {
 }
 
 // number lets the attempts have the server's numbers.
-func (a *attempts) number(background context.Context) *numbered {
+func (b *fixture) number(background context.Context) *numbered {
 	n := &numbered{}
 	wrap := func(next interceptor.ActivityOutboundInterceptor) interceptor.ActivityOutboundInterceptor {
 		n.Next = next
 		return n
 	}
-	a.env.SetWorkerOptions(worker.Options{
+	b.env.SetWorkerOptions(worker.Options{
 		Interceptors: []interceptor.WorkerInterceptor{&outbound{wrap: wrap}}, BackgroundActivityContext: background,
 	})
 	return n

@@ -79,6 +79,27 @@ type observerDouble struct {
 	handedBack   int
 	tooSmall     int
 	unmirrorable []string // The classes, in order
+	audited      []string // The sources and results, in order
+	auditPurged  int
+	refreshed    []string // The pools and results, in order
+}
+
+func (o *observerDouble) Audited(source, result string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.audited = append(o.audited, source+" "+result)
+}
+
+func (o *observerDouble) AuditPurged(string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.auditPurged++
+}
+
+func (o *observerDouble) Refreshed(pool, result string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refreshed = append(o.refreshed, pool+" "+result)
 }
 
 func (o *observerDouble) Unmirrorable(_, class string) {
@@ -155,7 +176,7 @@ func newFixture(t *testing.T) *fixture {
 	b.source = s.Seal(b.object)
 	b.Activities = &activities.Activities{
 		Bucket: b.bucket, Cache: b.cache, Sealer: s, Rules: cachetest.Rules(), Observer: b.seen, Now: time.Now,
-		Owners: b.owners,
+		Owners: b.owners, Source: b.origin,
 		Copier: &copier.Copier{
 			Source: b.origin, Bucket: b.bucket, SmallMemory: copier.NewMemory(32 << 20), Memory: copier.NewMemory(64 << 20),
 			PartSize: storage.MinPartSize, Parts: 2, StallTimeout: time.Minute, MinRate: 1, SpoolDir: t.TempDir(),

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,12 @@ import (
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
 const maxValue = 300
 
+// User metadata that audits read. Copies of builds before 2026-11-26 have no metadataModified.
+const (
+	metadataETag     = "cloud-mirror-upstream-etag"
+	metadataModified = "cloud-mirror-upstream-last-modified"
+)
+
 // metadata returns the user metadata of a copy. The names are the original cloud-mirror's, except
 // for the last ones.
 func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now time.Time) map[string]string {
@@ -22,7 +29,8 @@ func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now tim
 	}
 	m := map[string]string{
 		"cloud-mirror-upstream-url":            in.Source.URL,
-		"cloud-mirror-upstream-etag":           source.ETag,
+		metadataETag:                           source.ETag,
+		metadataModified:                       date(source.LastModified),
 		"cloud-mirror-upstream-content-length": strconv.FormatInt(source.Size, 10),
 		"cloud-mirror-addresses":               strings.Join(hops, ", "),
 		"cloud-mirror-stored":                  now.UTC().Format(time.RFC3339),
@@ -37,6 +45,14 @@ func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now tim
 		}
 	}
 	return m
+}
+
+// date returns a Last-Modified, or nothing if it is no date.
+func date(s string) string {
+	if _, err := http.ParseTime(s); err != nil {
+		return ""
+	}
+	return s
 }
 
 // maxHeader is more than a source needs for a header, in bytes. S3 allows 8 KB for all headers of a

@@ -88,10 +88,37 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 func (b *Bridge) apply(ctx context.Context, r queue.Request, s activities.SealedObject) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if r.Action == queue.Cancel {
+	switch r.Action {
+	case queue.Cancel:
 		return b.purge(ctx, s, r.Generation)
+	case queue.Audit:
+		return b.tend(ctx, s, workflows.AuditID(s), workflows.AuditTimeout, workflows.AuditCopy, activities.AuditInput{Source: s})
+	case queue.Refresh:
+		return b.tend(ctx, s, workflows.RefreshID(s), workflows.RefreshTimeout, workflows.RefreshCopy, activities.RefreshInput{Source: s})
+	case queue.Put:
 	}
 	return b.request(ctx, r, s)
+}
+
+// tend starts a workflow that looks after the object's copy, at low priority. If one of that id is
+// running, that is enough.
+func (b *Bridge) tend(
+	ctx context.Context, s activities.SealedObject, id string, timeout time.Duration, workflow, input any,
+) error {
+	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                workflows.TaskQueue(s.Pool()),
+		WorkflowExecutionTimeout: timeout,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		TypedSearchAttributes:    workflows.Attributes(s),
+		StaticSummary:            workflows.Summary(s),
+		Priority:                 workflows.Priority(true, workflows.Host(s)),
+	}, workflow, input)
+	if err != nil {
+		return fmt.Errorf("start workflow %s: %w", id, err)
+	}
+	return nil
 }
 
 // request starts the object's copy. If the copy is running, request signals that very run. A run

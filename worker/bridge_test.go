@@ -31,6 +31,8 @@ type temporalDouble struct {
 	signal  func(id, run, name string, arg any) error
 	started []client.StartWorkflowOptions
 	pending *workflow.PendingActivityInfo // Of the running copy
+	tended  []any                         // The inputs of audits and refreshes
+	tendErr error
 }
 
 func (d *temporalDouble) DescribeWorkflowExecution(
@@ -47,7 +49,12 @@ func (d *temporalDouble) ExecuteWorkflow(
 	_ context.Context, o client.StartWorkflowOptions, _ any, args ...any,
 ) (client.WorkflowRun, error) {
 	d.started = append(d.started, o)
-	return nil, d.start(o, args[0].(workflows.CopyObjectInput))
+	in, ok := args[0].(workflows.CopyObjectInput)
+	if !ok {
+		d.tended = append(d.tended, args[0])
+		return nil, d.tendErr
+	}
+	return nil, d.start(o, in)
 }
 
 func (d *temporalDouble) SignalWorkflow(_ context.Context, id, run, name string, arg any) error {
@@ -244,6 +251,36 @@ func TestInvalidRequestsAreRejected(t *testing.T) {
 			var reject *queue.RejectError
 			require.ErrorAs(t, b.Handle(t.Context(), r), &reject)
 			require.NotContains(t, reject.Reason, "secret")
+		})
+	}
+}
+
+// TestTending starts one workflow of its own for an audit or a refresh, at low priority.
+func TestTending(t *testing.T) {
+	for action, prefix := range map[queue.Action]string{queue.Audit: "audit/", queue.Refresh: "refresh/"} {
+		t.Run(string(action), func(t *testing.T) {
+			d := &temporalDouble{}
+			b, waited := newBridge(t, d)
+			require.NoError(t, b.Handle(t.Context(), request(action)))
+			require.Zero(t, *waited)
+			require.Len(t, d.started, 1)
+			require.Len(t, d.tended, 1)
+			o := d.started[0]
+			require.True(t, strings.HasPrefix(o.ID, prefix+"s3_us-west-2/example.com/a.zip/"), o.ID)
+			require.Equal(t, "copy-s3_us-west-2", o.TaskQueue)
+			require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy)
+			require.Equal(t, enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, o.WorkflowIDReusePolicy)
+			require.Equal(t, 5, o.Priority.PriorityKey)
+			require.Equal(t, "example.com", o.Priority.FairnessKey)
+			require.Positive(t, o.WorkflowExecutionTimeout)
+			data, err := json.Marshal(d.tended[0])
+			require.NoError(t, err)
+			require.NotContains(t, string(data)+o.StaticSummary, "secret")
+			require.Contains(t, string(data), "sealedQuery")
+
+			d.tendErr = serviceerror.NewInvalidArgument("no")
+			var reject *queue.RejectError
+			require.ErrorAs(t, b.Handle(t.Context(), request(action)), &reject)
 		})
 	}
 }

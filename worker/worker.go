@@ -174,6 +174,8 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		small := worker.New(c, workflows.TaskQueue(pool), options)
 		small.RegisterWorkflow(workflows.CopyObject)
 		small.RegisterWorkflow(workflows.SweepUploads)
+		small.RegisterWorkflow(workflows.AuditCopy)
+		small.RegisterWorkflow(workflows.RefreshCopy)
 		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = copier.TasksPerSlot*o.LargeSlots, true
 		large := worker.New(c, workflows.LargeTaskQueue(pool), options)
 		for _, w := range []worker.Worker{small, large} {

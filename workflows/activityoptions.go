@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
 )
 
 // No activity has a schedule-to-start timeout: while no worker runs in the region, copies wait for
@@ -54,6 +56,28 @@ func sweepOptions() workflow.ActivityOptions {
 		StartToCloseTimeout: time.Hour,
 		HeartbeatTimeout:    2 * time.Minute,
 		RetryPolicy:         SweepPolicy(),
+	}
+}
+
+// auditOptions bounds two requests to the source, of at most 30 redirects each.
+func auditOptions(s activities.SealedObject) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute,
+		RetryPolicy:         AuditPolicy(),
+		Priority:            Priority(true, Host(s)),
+		Summary:             "audit " + readable(s.URL, 150),
+	}
+}
+
+// refreshOptions bounds an attempt by its heartbeat, one for each part. An object of one call has no
+// parts, and may take 5 minutes. The completion of an upload may take 10 minutes.
+func refreshOptions(s activities.SealedObject) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 12 * time.Hour,
+		HeartbeatTimeout:    15 * time.Minute,
+		RetryPolicy:         RefreshPolicy(),
+		Priority:            Priority(true, Host(s)),
+		Summary:             "refresh " + readable(s.URL, 150),
 	}
 }
 

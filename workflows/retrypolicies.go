@@ -47,6 +47,16 @@ func UpdateCachePolicy() *temporal.RetryPolicy {
 	return doubling(200*time.Millisecond, 5*time.Second, 8)
 }
 
+// AuditPolicy gives up soon. A later hit audits the copy again.
+func AuditPolicy() *temporal.RetryPolicy {
+	return doubling(10*time.Second, time.Minute, activities.TendAttempts)
+}
+
+// RefreshPolicy gives up soon. A later hit in the last quarter of the copy's life refreshes it again.
+func RefreshPolicy() *temporal.RetryPolicy {
+	return doubling(10*time.Second, 5*time.Minute, activities.TendAttempts)
+}
+
 // doubling returns a policy: its pause starts at first and doubles up to longest.
 func doubling(first, longest time.Duration, attempts int32) *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{

@@ -1,0 +1,233 @@
+package activities_test
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+const day = 24 * time.Hour
+
+func (b *fixture) refresh(t *testing.T) (activities.RefreshResult, error) {
+	t.Helper()
+	v, err := b.env.ExecuteActivity(b.Refresh, activities.RefreshInput{Source: b.source})
+	var out activities.RefreshResult
+	if err == nil {
+		require.NoError(t, v.Get(&out))
+	}
+	return out, err
+}
+
+// living is a fixture with a published copy of that age. The bucket keeps copies for 40 days.
+func living(t *testing.T, age time.Duration) *fixture {
+	t.Helper()
+	b := newFixture(t)
+	b.Pool = storage.Pool{Service: "s3", Region: "us-west-2", Lifespan: 40 * day}
+	b.bucket.Lifespan = b.Pool.Lifespan
+	_, err := b.streamCopy(t, 0)
+	require.NoError(t, err)
+	b.bucket.Age(b.object.Key(), age)
+	b.publish(t)
+	b.origin.requests.Store(0)
+	return b
+}
+
+// publish stores the entry of the copy, with a digest that the metadata lacks.
+func (b *fixture) publish(t *testing.T) {
+	t.Helper()
+	stored, err := b.bucket.Head(t.Context(), b.object.Key())
+	require.NoError(t, err)
+	e := b.Rules.Present(b.Now(), cache.Copy{Expires: stored.Expires, Size: stored.Size, SHA256: digest})
+	require.NoError(t, b.cache.Put(t.Context(), b.key(), stored.Generation, e))
+}
+
+var digest = strings.Repeat("0a", 32)
+
+func TestRefresh(t *testing.T) {
+	down := errors.New("down")
+	for name, tc := range map[string]struct {
+		age     time.Duration
+		edit    func(*testing.T, *fixture)
+		want    string
+		renewed bool
+	}{
+		"in its last quarter":                {age: 31 * day, want: activities.Refreshed, renewed: true},
+		"not in its last quarter":            {age: 29 * day, want: activities.RefreshEarly},
+		"new":                                {want: activities.RefreshEarly},
+		"in its last hours":                  {age: 40*day - 5*time.Hour, want: activities.Refreshed, renewed: true},
+		"kept for ever":                      {age: 100 * day, edit: func(_ *testing.T, b *fixture) { b.Pool.Lifespan = 0 }, want: activities.RefreshEarly},
+		"of a shorter rule, not in its last": {age: 0, edit: func(_ *testing.T, b *fixture) { b.Pool.Lifespan = 400 * day }, want: activities.RefreshEarly},
+		"of a shorter rule, in its last":     {age: 31 * day, edit: func(_ *testing.T, b *fixture) { b.Pool.Lifespan = 400 * day }, want: activities.Refreshed, renewed: true},
+		"deleted": {
+			age: 31 * day, want: activities.RefreshReplaced,
+			edit: func(t *testing.T, b *fixture) { require.NoError(t, b.bucket.Delete(t.Context(), b.object.Key())) },
+		},
+		"purged before": {
+			age: 31 * day, want: activities.RefreshReplaced,
+			edit: func(t *testing.T, b *fixture) {
+				_, err := b.cache.Purge(t.Context(), b.key())
+				require.NoError(t, err)
+			},
+		},
+		"replaced meanwhile": {
+			age: 31 * day, want: activities.RefreshReplaced,
+			edit: func(_ *testing.T, b *fixture) { b.bucket.OnRefresh = func() error { return storage.ErrConflict } },
+		},
+		"unsupported": {
+			age: 31 * day, want: activities.RefreshUnsupported,
+			edit: func(_ *testing.T, b *fixture) { b.bucket.OnRefresh = func() error { return storage.ErrUnsupported } },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := living(t, tc.age)
+			before := b.entry(t)
+			spec, _ := b.bucket.Spec(b.object.Key())
+			if tc.edit != nil {
+				tc.edit(t, b)
+			}
+			out, err := b.refresh(t)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, out.Result)
+			require.Equal(t, []string{"s3_us-west-2 " + tc.want}, b.seen.refreshed)
+			require.Zero(t, b.origin.requests.Load(), "the source was asked")
+			if !tc.renewed {
+				require.Zero(t, b.bucket.Refreshes)
+				return
+			}
+			require.Equal(t, 1, b.bucket.Refreshes)
+			after, err := b.bucket.Head(t.Context(), b.object.Key())
+			require.NoError(t, err)
+			require.True(t, after.Expires.After(time.Now().Add(39*day)))
+			require.Equal(t, after.Expires.Unix(), out.Expires.Unix())
+			renewed, _ := b.bucket.Spec(b.object.Key())
+			require.NotEqual(t, spec.Metadata[storage.MetadataCopyID], renewed.Metadata[storage.MetadataCopyID])
+			maps.DeleteFunc(spec.Metadata, func(k, _ string) bool { return k == storage.MetadataCopyID })
+			maps.DeleteFunc(renewed.Metadata, func(k, _ string) bool { return k == storage.MetadataCopyID })
+			require.Equal(t, spec.Metadata, renewed.Metadata)
+			e := b.entry(t)
+			require.Equal(t, cache.Present, e.State)
+			require.Equal(t, after.Expires.Unix(), e.Expires.Unix())
+			require.Equal(t, before.Size, e.Size)
+			require.Equal(t, before.SHA256, e.SHA256, "the digest that only the entry has")
+
+			out, err = b.refresh(t) // Positive control of "early".
+			require.NoError(t, err)
+			require.NotEqual(t, activities.RefreshFailed, out.Result)
+			require.Equal(t, 1, b.bucket.Refreshes, "a refresh causes no other")
+		})
+	}
+
+	t.Run("the bucket fails", func(t *testing.T) {
+		b := living(t, 31*day)
+		before, entry := body, b.entry(t)
+		b.bucket.OnRefresh = func() error { return down }
+		n := b.number(t.Context())
+		for n.attempt = 1; n.attempt < activities.TendAttempts; n.attempt++ {
+			_, err := b.refresh(t)
+			requireFailure(t, err, activities.ClassStorage, false)
+		}
+		out, err := b.refresh(t)
+		require.NoError(t, err)
+		require.Equal(t, activities.RefreshResult{Result: activities.RefreshFailed, Cause: activities.ClassStorage}, out)
+		stored, ok := b.bucket.Body(b.object.Key())
+		require.True(t, ok)
+		require.Equal(t, before, string(stored))
+		require.Equal(t, entry, b.entry(t), "the old copy stays")
+	})
+
+	t.Run("redis fails", func(t *testing.T) {
+		b := living(t, 31*day)
+		b.cache.Fail(down)
+		_, err := b.refresh(t)
+		requireFailure(t, err, activities.ClassCache, false)
+		require.Zero(t, b.bucket.Refreshes, "a purge is unknown then")
+	})
+}
+
+// TestRefreshIsPublishedByTheNextAttempt has redis fail after the copy onto itself.
+func TestRefreshIsPublishedByTheNextAttempt(t *testing.T) {
+	b := living(t, 31*day)
+	b.bucket.OnRefresh = func() error { b.cache.Fail(errors.New("down")); return nil }
+	_, err := b.refresh(t)
+	requireFailure(t, err, activities.ClassCache, false)
+	require.Equal(t, 1, b.bucket.Refreshes)
+	b.cache.Fail(nil)
+	out, err := b.refresh(t)
+	require.NoError(t, err)
+	require.Equal(t, activities.Refreshed, out.Result)
+	require.Equal(t, 1, b.bucket.Refreshes)
+	require.True(t, b.entry(t).Expires.After(time.Now().Add(39*day)))
+}
+
+// TestPurgeWinsOverRefresh purges the object during the copy onto itself.
+func TestPurgeWinsOverRefresh(t *testing.T) {
+	for name, tc := range map[string]struct {
+		// after is the state of the entry after the purge; stored is whether the bucket has an object.
+		after  func(t *testing.T, b *fixture, generation int64)
+		stored bool
+	}{
+		"the object was restored":         {func(*testing.T, *fixture, int64) {}, false},
+		"a new copy is published already": {newEntry(cache.Present), true},
+		"a new copy is being made":        {newEntry(cache.Pending), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := living(t, 31*day)
+			var generation int64
+			b.bucket.OnRefresh = func() (err error) {
+				generation, err = b.cache.Purge(t.Context(), b.key())
+				tc.after(t, b, generation)
+				return err
+			}
+			before := b.entry(t)
+			out, err := b.refresh(t)
+			require.NoError(t, err)
+			require.Equal(t, activities.RefreshReplaced, out.Result)
+			e := b.entry(t)
+			require.NotEqual(t, before.Expires, e.Expires, "the purged copy is published")
+			require.False(t, e.State == cache.Present && e.Expires.Before(time.Now().Add(100*day)), "the refreshed copy is published")
+			_, stored := b.bucket.Body(b.object.Key())
+			require.Equal(t, tc.stored, stored)
+			// A front end that finds the object in the bucket can't publish it.
+			head, err := b.bucket.Head(t.Context(), b.object.Key())
+			if tc.stored {
+				require.NoError(t, err)
+				require.Less(t, head.Generation, generation)
+			} else {
+				require.ErrorIs(t, err, storage.ErrNotFound)
+			}
+		})
+	}
+}
+
+// newEntry stores the entry of a copy after the purge.
+func newEntry(state cache.State) func(*testing.T, *fixture, int64) {
+	return func(t *testing.T, b *fixture, generation int64) {
+		e := b.Rules.Pending(b.Now(), "owner", 0, -1)
+		if state == cache.Present {
+			e = b.Rules.Present(b.Now(), cache.Copy{Expires: time.Now().Add(200 * day)})
+		}
+		if err := b.cache.Put(t.Context(), b.key(), generation, e); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestRefreshThatStoresOtherBytes has the server store other bytes, which the bucket then lacks. The
+// next client's request must make a new copy.
+func TestRefreshThatStoresOtherBytes(t *testing.T) {
+	b := living(t, 31*day)
+	b.bucket.OnRefresh = func() error {
+		return errors.Join(storage.ErrMismatch, b.bucket.Delete(t.Context(), b.object.Key()))
+	}
+	_, err := b.refresh(t)
+	requireFailure(t, err, activities.ClassRejected, false)
+	require.Equal(t, cache.Absent, b.entry(t).State)
+}
