@@ -143,7 +143,7 @@ func TestAudit(t *testing.T) {
 			out, err := b.audit(t)
 			require.NoError(t, err)
 			require.Equal(t, tc.want, out)
-			require.Equal(t, []string{"upstream " + tc.want.Result}, b.seen.audited)
+			require.Equal(t, []string{b.source.URL + " " + tc.want.Result}, b.seen.audited)
 			require.EqualValues(t, 1, v.heads.Load())
 			require.Equal(t, tc.gets, v.gets.Load())
 			require.Equal(t, cache.Present, b.entry(t).State, "an audit purges only if it is configured")

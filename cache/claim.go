@@ -9,7 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Claim takes the claim on verifying the object for the time of d, at least 1 ms. It returns 0 to
+// Claim takes the claim on verifying the object for the time of d, at least 1 ms. A key with a suffix
+// that begins with a colon is another claim on the same object: see [AuditClaim] and [RefreshClaim]. It returns 0 to
 // the caller that took it, and otherwise how long the current claim lasts. One of any number of
 // callers takes the claim in each d. A claim is independent of the entry, and can't be released.
 func (r *Redis) Claim(ctx context.Context, key string, d time.Duration) (time.Duration, error) {
@@ -27,3 +28,9 @@ func (r *Redis) Claim(ctx context.Context, key string, d time.Duration) (time.Du
 	}
 	return left, nil
 }
+
+// AuditClaim returns the key of the claim on auditing the object with that key.
+func AuditClaim(key string) string { return key + ":audit" }
+
+// RefreshClaim returns the key of the claim on refreshing the object with that key.
+func RefreshClaim(key string) string { return key + ":refresh" }

@@ -117,6 +117,7 @@ type SQS struct {
 type S3 struct {
 	BucketBase   string        `yaml:"bucket_base" env:"BUCKET_BASE" doc:"buckets are named BUCKET_BASE-REGION unless a pool sets bucket"`
 	LifespanDays int           `yaml:"lifespan_days" env:"LIFESPAN_DAYS" doc:"days after which the bucket deletes a copy (a lifecycle rule that setup creates); 0 keeps copies"`
+	Refresh      bool          `yaml:"refresh" env:"REFRESH" doc:"have the bucket keep a copy that clients use in the last quarter of its life, by a copy onto itself; otherwise it is fetched from the source again"`
 	CORS         bool          `yaml:"cors" env:"CORS" doc:"let scripts of every site read copies (a CORS rule that setup creates); false removes only that rule"`
 	PartSize     Size          `yaml:"part_size" env:"PART_SIZE" doc:"size of a part, at least 5MiB. Objects of up to 8MiB are one request; objects of more than 10,000 parts have larger parts"`
 	Timeout      time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"how long S3 may take to send the head of a response. Copies by the server and completions of uploads may take minutes"`
@@ -207,7 +208,7 @@ func Default() Config {
 			NegativeTTL: 30 * time.Second, UnmirrorableTTL: time.Hour, RetryAfter: 10 * time.Second, RetryMax: 5 * time.Minute,
 		},
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, Timeout: 10 * time.Second, MaxReceives: 10},
-		S3:  S3{LifespanDays: 30, CORS: true, PartSize: 8 << 20, Timeout: time.Minute, PresignFor: time.Hour},
+		S3:  S3{LifespanDays: 30, Refresh: true, CORS: true, PartSize: 8 << 20, Timeout: time.Minute, PresignFor: time.Hour},
 		Worker: Worker{
 			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, HostShare: 25, Memory: 1 << 30, SpoolLimit: 16 << 30, Parts: 6, Bridge: true, Receivers: 4,
 			CheckEvery: 15 * time.Second,

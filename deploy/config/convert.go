@@ -176,6 +176,8 @@ func (c *Config) FlightOptions() flight.Options {
 		ColdBurstPerHost:    c.Frontend.ColdBurstPerHost,
 		WarmRate:            c.Frontend.WarmRate,
 		VerifyEvery:         c.Cache.VerifyEvery,
+		AuditEvery:          c.Mirror.AuditEvery,
+		Refresh:             c.S3.Refresh,
 	}
 }
 

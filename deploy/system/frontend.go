@@ -27,11 +27,11 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	near, watcher := s.nearCache(), s.watcher()
 	o := cfg.FrontendOptions()
 	gate := s.gate()
-	o.Flights, o.Entries, o.Admit = s.flights(near, watcher, gate), near, s.admit
-	o.Log, o.Registry = log, s.registry
 	if o.Upstreams, err = upstream.New(cfg.Upstreams()); err != nil {
 		return err
 	}
+	o.Flights, o.Entries, o.Admit = s.flights(near, watcher, gate, o.Upstreams.Names()), near, s.admit
+	o.Log, o.Registry = log, s.registry
 	runLocator, err := s.locator(ctx, &o)
 	if err != nil {
 		return err
@@ -74,13 +74,16 @@ func (s *parts) gate() *flight.Gate {
 	return flight.NewGate(o)
 }
 
-func (s *parts) flights(near *cache.NearCache, watcher *cache.Watcher, gate *flight.Gate) *flight.Group {
+func (s *parts) flights(
+	near *cache.NearCache, watcher *cache.Watcher, gate *flight.Gate, upstreams []string,
+) *flight.Group {
 	host, _ := os.Hostname() // Only part of a name.
 	o := s.cfg.FlightOptions()
 	for i, p := range s.Pools {
 		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i].FailFast()})
 	}
 	o.Cache, o.Watcher, o.Queue, o.Owner = near, watcher, s.queue, fmt.Sprintf("%s/%d", host, os.Getpid())
+	o.Upstreams = upstreams
 	o.Gate, o.Breakers, o.Log, o.Registry = gate, s.breakers, s.log, s.registry
 	return flight.NewGroup(o)
 }

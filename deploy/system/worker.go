@@ -49,6 +49,8 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 			Owners:   worker.Owners{Temporal: temporal, Namespace: namespace},
 			Sealer:   sealer,
 			Observer: metrics,
+
+			AuditPurge: cfg.Mirror.AuditPurge,
 		}),
 		Concurrency:       cfg.Worker.Concurrency,
 		LargeSlots:        cfg.LargeSlots(),
@@ -102,7 +104,7 @@ func (s *parts) activities(shared activities.Activities) map[string]*activities.
 		}
 		a := shared
 		a.Pool, a.Bucket, a.Copier, a.Cache = p, s.Buckets[i], copiers[i], s.cache
-		a.Rules, a.Now = s.cfg.Rules(), time.Now
+		a.Rules, a.Now, a.Source = s.cfg.Rules(), time.Now, s.Origin
 		all[p.ID()] = &a
 	}
 	return all

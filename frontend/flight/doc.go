@@ -42,6 +42,12 @@
 //     none that changed during the HEAD.
 //   - A copy that was started before a purge is not published after it and, while redis is up, is
 //     not found in the bucket.
+//   - One of AuditEvery hits of an upstream sends an audit of its object. All front ends together send
+//     at most one audit of an object an hour, and a process one a second for an upstream.
+//   - A hit in the last quarter of a copy's life sends a refresh. All front ends together send at most
+//     ten for an object in that quarter, or one an hour.
+//   - Neither is sent while redis is down, or while the pool's gate is closed for lists. Neither makes
+//     a client wait.
 //
 // # Decisions
 //
@@ -52,6 +58,13 @@
 //
 // 2026-11-26: front ends of earlier builds take the entry of a small object for a permanent failure.
 // They redirect all clients to the source until it expires, also those without a minimum.
+//
+// 2026-11-26: a claim in redis, and not the success of a refresh, decides when the next one is sent. A
+// front end does not know of the success until the entry shows it. A failed refresh is tried again
+// after the claim.
+//
+// 2026-11-26: every Nth hit is audited, not a random one. Hits of many objects mix by themselves, and
+// a counter costs less than a random number.
 //
 // 2026-11-25: a request that the gate or the host's limit refuses costs its client a token.
 // Otherwise its lease, its HEAD and its release would be free, at any rate. Rejected: to check the

@@ -41,9 +41,14 @@ type Options struct {
 	// VerifyEvery is the time between two verifications of one object, at least 1 ms. Zero verifies
 	// none.
 	VerifyEvery time.Duration
-	Breakers    *Breakers
-	Log         zerolog.Logger
-	Registry    *prometheus.Registry
+	// AuditEvery has one of so many hits of each of Upstreams, by name, audited. Zero audits none.
+	AuditEvery int
+	Upstreams  []string
+	// Refresh has the bucket keep copies that clients use in the last quarter of Pool.Lifespan.
+	Refresh  bool
+	Breakers *Breakers
+	Log      zerolog.Logger
+	Registry *prometheus.Registry
 }
 
 // A Group holds the flights of one process. It is safe for concurrent use.
@@ -59,6 +64,7 @@ type Group struct {
 	metrics metrics
 	log     zerolog.Logger
 	now     func() time.Time
+	tender  *tender // nil if copies are neither audited nor refreshed
 
 	mu        sync.Mutex
 	flights   map[flightID]*flight
@@ -81,8 +87,8 @@ const defaultPerClient = 5
 // meanWaitOver is the rough number of recent clients in Group.meanWait.
 const meanWaitOver = 16
 
-// NewGroup returns a group without flights. It does no I/O. With VerifyEvery it starts goroutines,
-// which Stop ends.
+// NewGroup returns a group without flights. It does no I/O. With VerifyEvery, Refresh or AuditEvery it
+// starts goroutines, which Stop ends.
 func NewGroup(o Options) *Group {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -120,6 +126,9 @@ func NewGroup(o Options) *Group {
 	if o.VerifyEvery > 0 {
 		g.startVerifiers(o.VerifyEvery)
 	}
+	if o.Refresh || o.AuditEvery > 0 && len(o.Upstreams) > 0 {
+		g.startTender(o)
+	}
 	return g
 }
 
@@ -127,7 +136,7 @@ func NewGroup(o Options) *Group {
 func (g *Group) Pools() []*Pool { return g.pools }
 
 // Stop ends all waits with [Outcome].Stopping, and every later one. Lists request nothing more, and
-// no more copies are verified. It returns at once.
+// no more copies are verified, audited or refreshed. It returns at once.
 func (g *Group) Stop() { g.stopOnce.Do(func() { close(g.stopping) }) }
 
 // Stopping reports whether Stop was called.
@@ -140,6 +149,6 @@ func (g *Group) Stopping() bool {
 	}
 }
 
-// Drain waits until all flights and verifications have ended. Call it after Stop, and after the
+// Drain waits until all flights, verifications, audits and refreshes have ended. Call it after Stop, and after the
 // clients have left: a flight ends with its last client.
 func (g *Group) Drain() { g.running.Wait() }

@@ -20,7 +20,8 @@ type Target struct {
 	// it before the first use.
 	Upstream string
 
-	due atomic.Int64 // see verifier.offer
+	due        atomic.Int64 // see verifier.offer
+	refreshDue atomic.Int64 // see tender.offerRefresh
 }
 
 // NewTarget returns the target of a canonical source URL; see [storage.Object].
