@@ -45,6 +45,7 @@ func (f *fixture) copied(t testing.TB, url string) cache.Entry {
 	t.Helper()
 	o := storage.Object{Service: "s3", Region: "us-west-2", URL: url}
 	body := make([]byte, 5000)
+	require.NoError(t, f.bucket.Delete(t.Context(), o.Key()))
 	_, err := f.bucket.Put(t.Context(), storage.ObjectSpec{
 		Key: o.Key(), ContentType: "application/zip", ContentDisposition: `attachment; filename="a.zip"`,
 	}, f.bucket.Checksum().Body(body))
