@@ -66,6 +66,8 @@ func TestHistoryShapes(t *testing.T) {
 		{"small", smallShape, "HeadSource StreamCopy UpdateCache", false},
 		{"lowered", loweredShape, "HeadSource StreamCopy HeadSource StreamCopy UpdateCache", false},
 		{"swept", sweptShape, "SweepUploads", false},
+		{"audited", auditedShape, "Audit", false},
+		{"refreshed", refreshedShape, "Refresh", false},
 	} {
 		if s.onlyRecord && dir == "" {
 			continue
