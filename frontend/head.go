@@ -3,6 +3,7 @@ package frontend
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -74,9 +75,6 @@ func headers(s storage.Stored) http.Header {
 
 // writeHead answers a HEAD with the headers of a copy.
 func writeHead(w http.ResponseWriter, header http.Header) {
-	h := w.Header()
-	for name, values := range header {
-		h[name] = values
-	}
+	maps.Copy(w.Header(), header)
 	w.WriteHeader(http.StatusOK)
 }

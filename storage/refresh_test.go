@@ -3,6 +3,7 @@ package storage_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"crypto/rand"
 	"net/http"
 	"testing"
@@ -86,11 +87,11 @@ func TestRefreshFaults(t *testing.T) {
 						f.inject(a)
 					}
 					stored, err := a.run(t.Context())
-					switch f.err {
-					case nil:
+					switch {
+					case f.err == nil:
 						require.NoError(t, err)
 						require.Equal(t, ours, stored.CopyID)
-					case errAny:
+					case errors.Is(f.err, errAny):
 						require.Error(t, err)
 						require.NotErrorIs(t, err, storage.ErrConflict)
 						require.NotErrorIs(t, err, storage.ErrUnsupported)
