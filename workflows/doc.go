@@ -1,5 +1,6 @@
-// Package workflows holds the workflow CopyObject, which makes one copy of one object, and
-// SweepUploads. It holds their ids, timeouts and retry policies, and does no I/O.
+// Package workflows holds the workflow CopyObject, which makes one copy of one object, and those that
+// look after copies: SweepUploads, AuditCopy and RefreshCopy. It holds their ids, timeouts and retry
+// policies, and does no I/O.
 //
 // # Guarantees
 //
@@ -31,6 +32,10 @@
 // same, so that operators can find such runs. The result of StreamCopy decides the path, so no version
 // marker is needed. Only runs that took it fail to replay with an earlier build. Terminate them before
 // a rollback.
+//
+// 2026-11-26: audits and refreshes are workflows of their own rather than signals of CopyObject: a copy
+// that has ended has no run. Their ids end in the object's hash, like those of copies, so that a sweep
+// leaves the upload of a running refresh alone.
 //
 // 2026-11-25: requests and purges of a running copy are signals. The bridge starts a workflow with
 // conflict policy FAIL, and signals a run that is already open. Before, it used USE_EXISTING: a

@@ -24,11 +24,17 @@ func shapes(version string) []string {
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
 		"swept",
 	}
-	if version == signals {
+	if version == signals || version == tending {
 		all = append(all, "again", "raised")
+	}
+	if version == tending {
+		all = append(all, "audited", "refreshed")
 	}
 	return all
 }
+
+// tending is the version with audits and refreshes.
+const tending = "2026-11-26-tend"
 
 // signals is the version with signals for requests and purges.
 const signals = "2026-11-25-signals"
@@ -38,7 +44,9 @@ const small = "2026-11-26-small"
 
 // versions returns the folders of recorded histories. In the first one, HeadSource describes the
 // source.
-func versions() []string { return []string{"2026-11-25", "2026-11-25-plain-get", signals, small} }
+func versions() []string {
+	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, tending}
+}
 
 // histories returns the files of all recorded histories, relative to testdata. They come from a
 // real server: see TestHistoryShapes in deploy/local/e2e. The two of 2026-11-22 lie in testdata
@@ -67,6 +75,8 @@ func replay(t *testing.T, file string, edit func(string) string, register func(w
 func current(r worker.WorkflowReplayer) {
 	r.RegisterWorkflow(workflows.CopyObject)
 	r.RegisterWorkflow(workflows.SweepUploads)
+	r.RegisterWorkflow(workflows.AuditCopy)
+	r.RegisterWorkflow(workflows.RefreshCopy)
 }
 
 // incompatible registers the workflows with a change that no open run survives: they sleep before
@@ -84,6 +94,16 @@ func incompatible(r worker.WorkflowReplayer) {
 		_ = workflow.Sleep(ctx, time.Second)
 		return out, err
 	}, workflow.RegisterOptions{Name: "SweepUploads"})
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in activities.AuditInput) (activities.AuditResult, error) {
+		out, err := workflows.AuditCopy(ctx, in)
+		_ = workflow.Sleep(ctx, time.Second)
+		return out, err
+	}, workflow.RegisterOptions{Name: "AuditCopy"})
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in activities.RefreshInput) (activities.RefreshResult, error) {
+		out, err := workflows.RefreshCopy(ctx, in)
+		_ = workflow.Sleep(ctx, time.Second)
+		return out, err
+	}, workflow.RegisterOptions{Name: "RefreshCopy"})
 }
 
 // TestRecordedHistoriesReplay fails if the code no longer replays a history. Such a workflow would

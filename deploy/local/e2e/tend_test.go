@@ -24,8 +24,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// sendMessage sends a message about an object in west, as a front end does.
-func sendMessage(t *testing.T, action, object string) {
+// sendAudit sends the message that has an object in west audited, as a front end does.
+func sendAudit(t *testing.T, object string) {
 	t.Helper()
 	c := sqs.New(sqs.Options{
 		Region: west, BaseEndpoint: aws.String(sys.SQSEndpoint()),
@@ -33,7 +33,7 @@ func sendMessage(t *testing.T, action, object string) {
 	})
 	out, err := c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("cloud-mirror")})
 	require.NoError(t, err)
-	body := fmt.Sprintf(`{"version":1,"data":{"id":"s3_%s","url":%q,"action":%q}}`, west, object, action)
+	body := fmt.Sprintf(`{"version":1,"data":{"id":"s3_%s","url":%q,"action":"audit"}}`, west, object)
 	_, err = c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: out.QueueUrl, MessageBody: &body})
 	require.NoError(t, err)
 }
@@ -63,16 +63,12 @@ func tended(t *testing.T, prefix, object string, n int) *workflow.WorkflowExecut
 	return all[0]
 }
 
-// audits returns the number of audits of objects without an upstream with a result, of the workers of
-// the stack and of others by their admin listeners.
-func audits(t *testing.T, result string, admins ...string) (sum float64) {
+// audits returns the number of audits with a result, of objects without an upstream.
+func audits(t *testing.T, result string) (sum float64) {
 	t.Helper()
-	for _, w := range workers() {
-		admins = append(admins, sys.AdminURL(w))
-	}
 	line := regexp.MustCompile(`(?m)^cloud_mirror_audits_total\{result="` + result + `",upstream="none"\} (\S+)$`)
-	for _, admin := range admins {
-		_, body, _ := fetch(t, admin+"/metrics")
+	for _, w := range workers() {
+		_, body, _ := fetch(t, sys.AdminURL(w)+"/metrics")
 		m := line.FindSubmatch(body)
 		require.NotNil(t, m, "the counter does not start at zero")
 		n, err := strconv.ParseFloat(string(m[1]), 64)
@@ -107,7 +103,7 @@ func TestChangedSourceIsNoticed(t *testing.T) {
 	log := filepath.Join(sys.LogDir(), "worker-us-west-2.log")
 	same, different := audits(t, "same"), audits(t, "different")
 
-	sendMessage(t, "audit", object)
+	sendAudit(t, object)
 	w := tended(t, "audit", object, 1)
 	require.Equal(t, []string{"Audit"}, scheduled(t, w))
 	require.InDelta(t, 1, audits(t, "same")-same, 0)
@@ -117,7 +113,7 @@ func TestChangedSourceIsNoticed(t *testing.T) {
 
 	old := head(t, west, object)
 	s.change()
-	sendMessage(t, "audit", object)
+	sendAudit(t, object)
 	tended(t, "audit", object, 2)
 	require.InDelta(t, 1, audits(t, "different")-different, 0)
 	require.InDelta(t, 1, audits(t, "same")-same, 0)
@@ -142,7 +138,7 @@ func TestChangedSourceIsPurged(t *testing.T) {
 	kept := head(t, west, control)
 	s.change()
 	for _, o := range []string{object, control} {
-		sendMessage(t, "audit", o)
+		sendAudit(t, o)
 		tended(t, "audit", o, 1)
 	}
 	require.InDelta(t, 1, metricAt(t, "cloud_mirror_audit_purges_total", "http://"+purging.admin), 0)
@@ -225,7 +221,7 @@ func auditedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	s := newRanged(t, 1000, nil)
 	object := s.object()
 	requireCopy(t, s.source, west, ask(t, west, object, ""))
-	sendMessage(t, "audit", object)
+	sendAudit(t, object)
 	return tended(t, "audit", object, 1)
 }
 
