@@ -1,0 +1,67 @@
+package e2e
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMirrorHitsAreAudited has a front end audit every tenth hit of an upstream. Many hits audit an
+// object once, although its source changes. The worker counts it by upstream, and purges the copy. Hits
+// of the redirect route are the control: they audit nothing.
+func TestMirrorHitsAreAudited(t *testing.T) {
+	for _, w := range workers() {
+		pause(t, w)
+	}
+	s := newRanged(t, 1000, nil)
+	root := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	config := editedConfig(t, func(c settingsTree) {
+		c["mirror"] = settingsTree{
+			"upstreams": []settingsTree{{"name": "double", "url": root, "copy": []string{"^/"}}}, "min_size": "0B",
+			"audit_every": 10, "audit_purge": true,
+		}
+	})
+	p := startProcess(t, "auditing-frontend", sys.Binary(), strings.Fields("frontend --config "+config))
+	w := startProcess(t, "auditing-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config))
+	counted := func(result string) string {
+		_, body, _ := fetch(t, "http://"+w.admin+"/metrics")
+		line := regexp.MustCompile(`(?m)^cloud_mirror_audits_total\{result="` + result + `",upstream="double"\} (\S+)$`)
+		m := line.FindSubmatch(body)
+		require.NotNil(t, m, "the counter does not start at zero")
+		return string(m[1])
+	}
+	require.Equal(t, "0", counted("different"))
+	object := strings.TrimSuffix(strings.Replace(s.object(), s.URL, root, 1), "?sig="+secret)
+	path := strings.TrimPrefix(object, root+"/")
+	mirror := func() answer {
+		return do(t, http.MethodGet, "http://"+p.listen+"/v1/mirror/s3/"+west+"/double/"+path, "")
+	}
+	requireCopy(t, s.source, west, mirror())
+	for range 100 {
+		require.True(t, do(t, http.MethodGet, p.redirectURL(west, object, ""), "").isCopy())
+	}
+	require.Empty(t, tendings(t, "audit", object))
+	require.Zero(t, s.count(http.MethodHead))
+
+	s.change()
+	for range 8 { // With the first one, nine hits.
+		require.True(t, mirror().isCopy())
+	}
+	require.Empty(t, tendings(t, "audit", object))
+	mirror()
+	tended(t, "audit", object, 1)
+	eventually(t, func() bool { return counted("different") == "1" }, "the change is counted")
+	require.Equal(t, 404, head(t, west, object).status)
+	requireCopy(t, s.source, west, mirror())
+	for range 100 {
+		require.True(t, mirror().isCopy())
+	}
+	tended(t, "audit", object, 1)
+	require.Equal(t, "1", counted("different"), "one object is audited once an hour")
+	require.Equal(t, "0", counted("same"))
+	require.Equal(t, 3, s.count(http.MethodGet), "two copies, and the GET that confirms the change")
+	require.Equal(t, 1, s.count(http.MethodHead))
+}
