@@ -28,7 +28,8 @@ func (f *fixture) bare(ctx context.Context, frontEnd *process.Server) (*process.
 	return process.StartSelf(ctx, address, runBare, address, resp.Header.Get("Location"), resp.Header.Get("Content-Type"), string(body))
 }
 
-// serveBare is the main function of the bare router's process. Its response is always the same.
+// serveBare is the main function of the bare router's process. Its response is always the same for a
+// redirect, and for a mirror request that passes through.
 func serveBare(address, location, contentType, body string) error {
 	text := []byte(body)
 	r := httprouter.New()
@@ -37,6 +38,10 @@ func serveBare(address, location, contentType, body string) error {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(http.StatusFound)
 		_, _ = w.Write(text)
+	})
+	r.GET("/v1/mirror/:service/:region/*path", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+		w.Header().Set("Location", passedTo)
+		w.WriteHeader(http.StatusFound)
 	})
 	return process.UntilOrphaned(func() error {
 		return http.ListenAndServe(address, r) //nolint:gosec // only wrk connects

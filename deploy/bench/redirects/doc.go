@@ -2,6 +2,7 @@
 //
 //   - The rate and the p99 of a front end that answers from memory, and of another that reads redis
 //     for every request.
+//   - The rate of the mirror route: of hits, and of paths that pass through to the source.
 //   - The memory of entries, in redis and in a front end.
 //   - How soon waiting clients receive their redirect after the entry of a copy is written.
 //
@@ -9,7 +10,8 @@
 //
 // # Guarantees
 //
-//   - A response other than a redirect to a copy fails the benchmark. A missed target does not.
+//   - A response other than a redirect to a copy fails the benchmark, except on the path that passes
+//     through. A missed target does not.
 //   - A hit needs neither S3 nor SQS. Stubs answer where a first request does.
 //
 // # Decisions

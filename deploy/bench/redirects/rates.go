@@ -10,6 +10,8 @@ import (
 // Targets of the ratios to the bare router.
 const (
 	memoryRate = 0.90
+	mirrorRate = 0.85
+	passRate   = 0.80
 	redisRate  = 0.45
 	memoryP99  = 1.5
 )
@@ -20,6 +22,7 @@ const many = 1000
 // load is a server with its load.
 type load struct {
 	address string
+	path    string // empty for the redirect of the first object
 	script  string // empty for one object
 	samples []sample
 }
@@ -53,8 +56,14 @@ func rates(ctx context.Context, f *fixture, t *report.Table) error {
 	if err != nil {
 		return err
 	}
-	loads := []*load{{address: bare.Address}, {address: memory.Address}, {address: bare.Address, script: script}, {address: redis.Address, script: script}}
+	loads := []*load{
+		{address: bare.Address}, {address: memory.Address}, {address: bare.Address, script: script}, {address: redis.Address, script: script},
+		{address: memory.Address, path: mirrored()}, {address: bare.Address, path: passed()}, {address: memory.Address, path: passed()},
+	}
 	if err := f.takeTurns(ctx, loads); err != nil {
+		return err
+	}
+	if err := checkMirror(ctx, memory); err != nil {
 		return err
 	}
 	addRates(t, f.connections, loads)
@@ -65,7 +74,7 @@ func rates(ctx context.Context, f *fixture, t *report.Table) error {
 func (f *fixture) takeTurns(ctx context.Context, loads []*load) error {
 	for round := range f.rounds + 1 {
 		for _, l := range loads {
-			s, err := f.wrk(ctx, l.address, l.script)
+			s, err := f.wrk(ctx, l)
 			if err != nil {
 				return err
 			}
@@ -89,9 +98,13 @@ func addRates(t *report.Table, connections int, loads []*load) {
 		t.Add(r)
 	}
 	hits := fmt.Sprintf("hits, %d connections", connections)
-	bare, memory, bareMany, redisMany := loads[0], loads[1], loads[2], loads[3]
+	bare, memory, bareMany, redisMany, mirror, barePass, pass := loads[0], loads[1], loads[2], loads[3], loads[4], loads[5], loads[6]
 	add(hits+", bare router", report.PerSecond, bare, nil, rate, report.Target{})
 	add(hits+", from memory", report.PerSecond, memory, bare, rate, report.AtLeast(memoryRate))
+	add(hits+", from memory, mirror route", report.PerSecond, mirror, bare, rate, report.AtLeast(mirrorRate))
+	passes := fmt.Sprintf("passed through, %d connections", connections)
+	add(passes+", bare router", report.PerSecond, barePass, nil, rate, report.Target{})
+	add(passes+", mirror route", report.PerSecond, pass, barePass, rate, report.AtLeast(passRate))
 	add(hits+", many objects, bare router", report.PerSecond, bareMany, nil, rate, report.Target{})
 	add(hits+", many objects, from redis", report.PerSecond, redisMany, bareMany, rate, report.AtLeast(redisRate))
 	add("p99, bare router", report.Milliseconds, bare, nil, p99, report.Target{})

@@ -20,15 +20,15 @@ type sample struct {
 	p99  float64 // of a response, in milliseconds
 }
 
-// wrk loads a server, with requests for one object, or with those of a script.
-func (f *fixture) wrk(ctx context.Context, address, script string) (sample, error) {
+// wrk loads a server, with requests for one path, or with those of a script.
+func (f *fixture) wrk(ctx context.Context, l *load) (sample, error) {
 	args := []string{
 		"-t1", "-c" + strconv.Itoa(f.connections), "-d" + strconv.Itoa(int(max(1, f.length/time.Second))) + "s", "--latency",
 	}
-	if script != "" {
-		args = append(args, "-s", script)
+	if l.script != "" {
+		args = append(args, "-s", l.script)
 	}
-	cmd := exec.CommandContext(ctx, "wrk", append(args, "http://"+address+target(0))...) //nolint:gosec // wrk
+	cmd := exec.CommandContext(ctx, "wrk", append(args, "http://"+l.address+cmp.Or(l.path, target(0)))...) //nolint:gosec // wrk
 	out, err := cmd.CombinedOutput()
 	if err == nil && regexp.MustCompile(`Socket errors: .*|Non-2xx or 3xx responses: .*`).Match(out) {
 		err = errors.New("failed requests")

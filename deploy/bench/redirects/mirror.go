@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+)
+
+// upstream is the root of all objects. Its paths below /builds/ are copied.
+const upstream = "https://artifacts.example.com"
+
+// mirrored is the path of the first object on the mirror route.
+func mirrored() string { return mirrorPath(source(0)) }
+
+// passed is a path that is never copied.
+func passed() string { return mirrorPath(passedTo) }
+
+func mirrorPath(url string) string {
+	return "/v1/mirror/s3/" + client.Region + strings.TrimPrefix(url, "https:/")
+}
+
+// passedTo is as long as the URLs of objects.
+const passedTo = upstream + "/index/00000000000000000000000000000000000/public/build/index/latest.json"
+
+// checkMirror fails unless a front end redirects one of these paths to a copy, and the other one to
+// the source.
+func checkMirror(ctx context.Context, s *process.Server) error {
+	for _, path := range []string{mirrored(), passed()} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Address+path, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := newClient().Do(req)
+		if err != nil {
+			return err
+		}
+		_ = resp.Body.Close()
+		if path == mirrored() && !client.IsCopy(resp) || path == passed() && resp.Header.Get("Location") != passedTo {
+			return fmt.Errorf("%s: %s to %q", path, resp.Status, resp.Header.Get("Location"))
+		}
+	}
+	return nil
+}
