@@ -15,6 +15,7 @@ func programs() map[string]string {
 	return map[string]string{
 		"redis-server": "redis-server", "chromium": "chromium", "curl": "curl", "wget": "wget", "aria2c": "aria2",
 		"rclone": "rclone", "pip3": "python3-pip", "npm": "npm", "mvn": "maven", "dpkg-deb": "dpkg",
+		"prometheus": "prometheus",
 	}
 }
 
