@@ -17,7 +17,9 @@ type set struct {
 // not know is mutable, so a new kind of path is slow instead of stale.
 func builtIn() []set {
 	return []set{
-		{name: "conda", immutable: plain(conda)},
+		{name: "conda", immutable: plain(conda), hops: []string{
+			"https://binstar-cio-packages-prod.s3.amazonaws.com/", // Packages of anaconda.org.
+		}},
 		{name: "deb", immutable: deb},
 		{name: "github", immutable: plain(github), hops: []string{
 			"https://objects.githubusercontent.com/",        // Assets, until 2025.

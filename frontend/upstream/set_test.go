@@ -140,13 +140,16 @@ func TestRoots(t *testing.T) {
 		{Name: "go", URL: "https://proxy.golang.org", Copy: []string{"go", "^/x"}},
 		{URL: "https://codeload.github.com", Copy: []string{"github"}},
 		{URL: "https://registry.npmjs.org", Copy: []string{"npm"}},
+		{URL: "https://conda.anaconda.org", Copy: []string{"conda"}},
 	})
 	require.NoError(t, err)
-	require.Equal(t, []string{"github.com", "go", "codeload.github.com", "registry.npmjs.org"}, s.Names())
+	require.Equal(t, []string{"github.com", "go", "codeload.github.com", "registry.npmjs.org", "conda.anaconda.org"}, s.Names())
 	require.Equal(t, []string{
 		"https://github.com/", "https://proxy.golang.org/", "https://codeload.github.com/", "https://registry.npmjs.org/",
+		"https://conda.anaconda.org/",
 		"https://objects.githubusercontent.com/", "https://release-assets.githubusercontent.com/",
 		"https://storage.googleapis.com/proxy-golang-org-prod/",
+		"https://binstar-cio-packages-prod.s3.amazonaws.com/",
 	}, s.Roots())
 }
 
