@@ -90,15 +90,21 @@ func (s *mirrors) pass(w http.ResponseWriter, m upstream.Match, pool string, why
 	w.WriteHeader(http.StatusFound)
 }
 
-// passAnyway redirects a request that other routes refuse, and reports whether it did: one with a
-// body, or one that comes from this mirror.
-func (s *mirrors) passAnyway(w http.ResponseWriter, r *http.Request) bool {
-	if !strings.HasPrefix(r.URL.Path, mirrorPrefix) || r.Method != http.MethodGet && r.Method != http.MethodHead {
+// passAnyway answers a request to the mirror route that all other routes refuse: one with a body, or
+// one that comes from this mirror. It returns false for a request to another route.
+func (s *Server) passAnyway(w http.ResponseWriter, r *http.Request) bool {
+	if !strings.HasPrefix(r.URL.Path, mirrorPrefix) {
 		return false
 	}
-	m, err := s.resolve(r)
-	if err == nil {
-		s.pass(w, m, noPool, reasonBypass)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		s.router.ServeHTTP(w, r) // It knows the allowed methods.
+		return true
 	}
-	return err == nil
+	m, err := s.mirrors.resolve(r)
+	if err != nil {
+		refuse(w, s.mirrors.metrics, err)
+		return true
+	}
+	s.mirrors.pass(w, m, noPool, reasonBypass)
+	return true
 }

@@ -254,13 +254,26 @@ func TestMirrorRefusesNobody(t *testing.T) {
 	require.Equal(t, mirrored+"3", ask(mirrorPath+"3", "Cdn-Loop", "loop").location)
 	require.Equal(t, 508, ask(path(""), "Cdn-Loop", "loop").status, "control")
 
-	r := httptest.NewRequest(http.MethodGet, mirrorPath, http.NoBody)
-	r.ContentLength = 1
-	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, r)
-	require.Equal(t, 302, w.Code)
-	require.Equal(t, mirrored, w.Header().Get("Location"))
-	require.Equal(t, "close", w.Header().Get("Connection"))
+	for _, tc := range []struct {
+		method, target string
+		status         int
+		location       string
+	}{
+		{"GET", mirrorPath, 302, mirrored},
+		{"HEAD", mirrorPath, 302, mirrored},
+		{"POST", mirrorPath, 405, ""},
+		{"GET", "/v1/mirror/s3/us-west-2/other.example/a", 404, ""},
+		{"GET", path(""), 400, ""}, // Control: another route.
+	} {
+		r := httptest.NewRequest(tc.method, tc.target, http.NoBody)
+		r.ContentLength = 1
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		require.Equal(t, tc.status, w.Code, "%s %s with a body", tc.method, tc.target)
+		require.Equal(t, tc.location, w.Header().Get("Location"))
+		require.Equal(t, "close", w.Header().Get("Connection"))
+		require.Equal(t, tc.status == 405, w.Header().Get("Allow") == "GET, HEAD, OPTIONS")
+	}
 }
 
 func TestMirrorWait(t *testing.T) {
