@@ -137,32 +137,34 @@ func judgeAnswer(have facts, meta origin.Meta, err error) AuditResult {
 	return AuditResult{Result: AuditUnknown, Cause: cmp.Or(f.Class, ClassInternal), Status: f.Status}
 }
 
-// auditPurgeTimeout bounds the purge of one object.
-const auditPurgeTimeout = 10 * time.Second
+// objectPurgeTimeout bounds the purge of one object.
+const objectPurgeTimeout = 10 * time.Second
 
-// errPurgedMeanwhile means that the object was purged during its audit.
-var errPurgedMeanwhile = errors.New("the object was purged during its audit")
+// errPurgedMeanwhile means that the object was purged during its audit or refresh.
+var errPurgedMeanwhile = errors.New("the object was purged meanwhile")
 
 // purge removes an object from the cache and the bucket, unless it was purged since generation. It
 // continues after ctx is cancelled. Like flight.Group.Purge, it leaves a new generation before the
 // deletion and another one after it: a copy that runs meanwhile is discarded by its generation.
 func (a *Activities) purge(ctx context.Context, o storage.Object, generation int64) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditPurgeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), objectPurgeTimeout)
 	defer cancel()
 	key := cache.Key(o.PoolID(), o.Hash())
 	now, err := a.Cache.Generation(ctx, key)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errCache, err)
 	}
 	if now != generation {
 		return errPurgedMeanwhile
 	}
 	if _, err := a.Cache.Purge(ctx, key); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errCache, err)
 	}
 	if err := a.Bucket.Delete(ctx, o.Key()); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errStorage, err)
 	}
-	_, err = a.Cache.Purge(ctx, key)
-	return err
+	if _, err = a.Cache.Purge(ctx, key); err != nil {
+		return fmt.Errorf("%w: %w", errCache, err)
+	}
+	return nil
 }

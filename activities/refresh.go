@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,15 +69,17 @@ func (a *Activities) refresh(ctx context.Context, in RefreshInput) (RefreshResul
 		return RefreshResult{}, fmt.Errorf("%w: %w", errCache, err)
 	}
 	stored, _, err := a.headCopy(ctx, object)
+	id := "refresh/" + owner(ctx)
 	switch {
-	case errors.Is(err, storage.ErrNotFound), err == nil && stored.Generation < generation:
+	case errors.Is(err, storage.ErrNotFound):
 		return RefreshResult{Result: RefreshReplaced}, nil
 	case err != nil:
 		return RefreshResult{}, err
+	case stored.Generation < generation:
+		return a.overtaken(ctx, object, id) // An attempt before may have restored the object.
 	}
 	out := RefreshResult{Result: RefreshEarly}
-	id := "refresh/" + owner(ctx)
-	digest := a.digest(ctx, key, stored)
+	digest := a.digest(ctx, key, stored, id)
 	if a.lastQuarter(stored) {
 		stored, err = a.renew(ctx, object, stored, id)
 		switch {
@@ -122,20 +123,28 @@ func (a *Activities) renew(ctx context.Context, o storage.Object, old storage.St
 		return stored, nil
 	}
 	if errors.Is(err, storage.ErrMismatch) {
-		_, purgeErr := a.Cache.Purge(ctx, cache.Key(o.PoolID(), o.Hash()))
+		_, purgeErr := a.Cache.Purge(context.WithoutCancel(ctx), cache.Key(o.PoolID(), o.Hash()))
 		err = errors.Join(err, purgeErr)
 	}
 	return storage.Stored{}, fmt.Errorf("%w: %w", errStorage, err)
 }
 
 // digest returns the digest of a copy. The metadata of a copy in parts lacks it, but the cache may have
-// it.
-func (a *Activities) digest(ctx context.Context, key string, s storage.Stored) string {
-	return cmp.Or(s.SHA256, a.knownSHA256(ctx, key, copyOf(s)))
+// it. If an earlier attempt of this refresh renewed the copy, the entry still has the former expiry.
+func (a *Activities) digest(ctx context.Context, key string, s storage.Stored, id string) string {
+	if s.SHA256 != "" {
+		return s.SHA256
+	}
+	if s.CopyID == id {
+		if e, err := a.Cache.Get(ctx, key); err == nil && e.State == cache.Present {
+			return e.SHA256
+		}
+	}
+	return a.knownSHA256(ctx, key, copyOf(s))
 }
 
 // publish stores the entry of a refreshed copy under the copy's generation. If the object was purged
-// since, the purge wins: publish deletes the copy.
+// since, the purge wins.
 func (a *Activities) publish(
 	ctx context.Context, o storage.Object, s storage.Stored, digest string, out RefreshResult,
 ) (RefreshResult, error) {
@@ -143,24 +152,35 @@ func (a *Activities) publish(
 	if entry.State != cache.Present {
 		return out, nil
 	}
-	key := cache.Key(o.PoolID(), o.Hash())
-	err := a.Cache.Put(ctx, key, s.Generation, entry)
+	err := a.Cache.Put(ctx, cache.Key(o.PoolID(), o.Hash()), s.Generation, entry)
 	switch {
 	case err == nil:
 		return out, nil
-	case !errors.Is(err, cache.ErrPurged):
+	case errors.Is(err, cache.ErrPurged):
+		return a.overtaken(ctx, o, "refresh/"+owner(ctx))
+	default:
 		return RefreshResult{}, fmt.Errorf("%w: %w", errCache, err)
 	}
-	// The copy onto itself may have restored an object that the purge had deleted. It may also have
-	// replaced a new copy of the same bytes: that copy must stay, and its entry shows it.
-	e, err := a.Cache.Get(ctx, key)
+}
+
+// overtaken ends a refresh whose object was purged meanwhile. The copy onto itself may have restored
+// the object after the purge had deleted it: redis forgets purges, and clients would get it then. On a
+// server without conditional writes it may also have replaced a newer copy. If the bucket has an object
+// of this refresh, overtaken purges again: the entry of that copy goes too.
+func (a *Activities) overtaken(ctx context.Context, o storage.Object, id string) (RefreshResult, error) {
+	replaced := RefreshResult{Result: RefreshReplaced}
+	generation, err := a.Cache.Generation(ctx, cache.Key(o.PoolID(), o.Hash()))
 	if err != nil {
 		return RefreshResult{}, fmt.Errorf("%w: %w", errCache, err)
 	}
-	if e.State == cache.Absent || e.State == cache.Error {
-		if err := a.discard(ctx, o, s.Generation); err != nil {
-			return RefreshResult{}, err
-		}
+	stored, _, err := a.headCopy(ctx, o)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return replaced, nil
+	case err != nil:
+		return RefreshResult{}, err
+	case stored.CopyID != id:
+		return replaced, nil // Another copy, or one that the purge is about to delete.
 	}
-	return RefreshResult{Result: RefreshReplaced}, nil
+	return replaced, a.purge(ctx, o, generation)
 }
