@@ -66,6 +66,28 @@ func TestRefreshFaults(t *testing.T) {
 				},
 				err: storage.ErrConflict, holds: others,
 			},
+			"another copy is stored before the last call": {
+				inject: func(a *attempt) {
+					a.Request = func(r *http.Request) bool {
+						if storagetest.Call(r) == a.call && a.injected.Add(1) == 1 {
+							_ = a.storeChanged()
+						}
+						return true
+					}
+				},
+				err: storage.ErrConflict, holds: others,
+			},
+			"it is deleted before the last call": {
+				inject: func(a *attempt) {
+					a.Request = func(r *http.Request) bool {
+						if storagetest.Call(r) == a.call && a.injected.Add(1) == 1 {
+							_ = a.directBucket.Delete(context.Background(), a.spec.Key)
+						}
+						return true
+					}
+				},
+				err: storage.ErrConflict, holds: nothing,
+			},
 			"it is deleted meanwhile": {
 				inject: func(a *attempt) {
 					a.Request = func(r *http.Request) bool {
