@@ -26,6 +26,11 @@ const (
 	stopTimeout = 10 * time.Second
 	// heartbeatThrottle is short enough that a copy learns of its cancellation within seconds.
 	heartbeatThrottle = time.Second
+	// tendTasks limits the audits and refreshes that run at the same time in each pool. A refresh takes
+	// a few calls of S3, and minutes for a very large object.
+	tendTasks = 16
+	// tendPollers is enough, since no client waits for these tasks.
+	tendPollers = 2
 )
 
 // Options configures a worker process.
@@ -119,7 +124,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%w (%s)", ErrAttributes, strings.Join(missing, ", "))
 	}
-	fatal := make(chan error, 2*len(w.opts.Activities)) // One for each Temporal worker, so that none blocks.
+	fatal := make(chan error, 3*len(w.opts.Activities)) // One for each Temporal worker, so that none blocks.
 	stop, err := startWorkers(w.client, w.opts, fatal)
 	defer stop()
 	if err != nil {
@@ -149,8 +154,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// startWorkers starts two Temporal workers for each pool, one of them for large objects. It returns
-// a function that stops all of them at the same time.
+// startWorkers starts three Temporal workers for each pool. One of them is for large objects, and one
+// for audits and refreshes. It returns a function that stops all of them at the same time.
 func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), err error) {
 	var started []worker.Worker
 	stop = func() {
@@ -178,7 +183,11 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		small.RegisterWorkflow(workflows.RefreshCopy)
 		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = copier.TasksPerSlot*o.LargeSlots, true
 		large := worker.New(c, workflows.LargeTaskQueue(pool), options)
-		for _, w := range []worker.Worker{small, large} {
+		options.MaxConcurrentActivityExecutionSize = tendTasks
+		options.ActivityTaskPollerBehavior = worker.NewPollerBehaviorSimpleMaximum(
+			worker.PollerBehaviorSimpleMaximumOptions{MaximumNumberOfPollers: tendPollers})
+		tend := worker.New(c, workflows.TendTaskQueue(pool), options)
+		for _, w := range []worker.Worker{small, large, tend} {
 			w.RegisterActivity(a)
 			if err := w.Start(); err != nil {
 				return stop, fmt.Errorf("start worker of pool %s: %w", pool, err)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
@@ -57,6 +59,27 @@ func TestTendingCompletes(t *testing.T) {
 			require.Equal(t, tc.attempts, attempts)
 		})
 	}
+}
+
+// TestTendingTakesNoTasksOfCopies has audits and refreshes on a task queue of their own. A refresh can
+// take minutes, and many begin on one day. They must not take the tasks that a worker accepts for
+// copies.
+func TestTendingTakesNoTasksOfCopies(t *testing.T) {
+	var queues []string
+	started := func(i *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		queues = append(queues, i.TaskQueue)
+	}
+	r := newRun(t)
+	r.SetOnActivityStartedListener(started)
+	r.OnActivity("Audit", mock.Anything, mock.Anything).Return(activities.AuditResult{Result: activities.AuditSame}, nil)
+	r.ExecuteWorkflow(workflows.AuditCopy, activities.AuditInput{Source: input().Source})
+	require.NoError(t, r.GetWorkflowError())
+	r = newRun(t)
+	r.SetOnActivityStartedListener(started)
+	r.OnActivity("Refresh", mock.Anything, mock.Anything).Return(activities.RefreshResult{Result: activities.Refreshed}, nil)
+	r.ExecuteWorkflow(workflows.RefreshCopy, activities.RefreshInput{Source: input().Source})
+	require.NoError(t, r.GetWorkflowError())
+	require.Equal(t, []string{"copy-s3_us-west-2-tend", "copy-s3_us-west-2-tend"}, queues)
 }
 
 func requireResult(t *testing.T, r *run, want string) {
