@@ -16,8 +16,9 @@ func (s TooSmall) String() string {
 	return fmt.Sprintf("too small: %d bytes, and the minimum is %d", s.Size, s.MinSize)
 }
 
-// TooSmallUpdate returns the part of an input that makes UpdateCache record a small object. The failure is for
-// workers of builds before 2026-11-26, which ignore the size. Their entry counts as a size of 0.
+// TooSmallUpdate returns the part of an input that makes UpdateCache record a small object. The
+// failure is for workers of builds before 2026-11-26, which ignore the size. Their entry counts as a
+// size of 0.
 func TooSmallUpdate(s TooSmall) UpdateCacheInput {
 	return UpdateCacheInput{
 		TooSmall: &s,

@@ -149,6 +149,6 @@ func (g *Group) Stopping() bool {
 	}
 }
 
-// Drain waits until all flights, verifications, audits and refreshes have ended. Call it after Stop, and after the
-// clients have left: a flight ends with its last client.
+// Drain waits until all flights, verifications, audits and refreshes have ended. Call it after Stop,
+// and after the clients have left: a flight ends with its last client.
 func (g *Group) Drain() { g.running.Wait() }

@@ -19,9 +19,9 @@ type Hop struct {
 	Status int    `json:"status,omitempty"`
 }
 
-// follow requests a canonical URL by GET or HEAD, and follows its redirects by hand. Each hop is a fresh request,
-// and the policy judges it before it is sent. net/http's own client would carry the Referer, with
-// any signature in it, from host to host.
+// follow requests a canonical URL by GET or HEAD, and follows its redirects by hand. Each hop is a
+// fresh request, and the policy judges it before it is sent. net/http's own client would carry the
+// Referer, with any signature in it, from host to host.
 //
 // It returns the first response that is not a redirect, of any status, and all hops including the
 // last. Each request takes a slot of the budget at its host, unless the hop before it had the same
