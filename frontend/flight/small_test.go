@@ -84,6 +84,21 @@ func TestListRequestsASmallObject(t *testing.T) {
 	require.Equal(t, []queue.Request{put(queue.Low)}, f.queue.requests())
 }
 
+// TestListMeetsACopyWithAMinimum shows the limit that frontend/README.md states: a list waits for no
+// copy. If the running one ends as too small, the list has to be sent again.
+func TestListMeetsACopyWithAMinimum(t *testing.T) {
+	f := newFixture(t)
+	require.True(t, f.Await(t.Context(), f.atLeast(1000), "", flight.Wait{Until: time.Now()}).TimedOut)
+	e, err := f.Warm(t.Context(), f.target, nil)
+	require.NoError(t, err)
+	require.Equal(t, cache.Pending, e.State)
+	require.Equal(t, []queue.Request{putAtLeast(1000)}, f.queue.requests())
+	f.tooSmall(t)
+	_, err = f.Warm(t.Context(), f.target, nil)
+	require.NoError(t, err)
+	require.Equal(t, []queue.Request{putAtLeast(1000), put(queue.Low)}, f.queue.requests())
+}
+
 // TestMinimumIsRequested requests copies while redis is down, and of a list's copy.
 func TestMinimumIsRequested(t *testing.T) {
 	f := newFixture(t)
