@@ -33,7 +33,7 @@
 // Cache-Status says why.
 //
 // 2026-11-26: a HEAD of the mirror route answers with the headers of the copy, from one HEAD of the
-// bucket for each entry. A redirect would lead to a URL that is signed for HEAD only, and Homebrew
+// bucket for each entry and minute. A redirect would lead to a URL that is signed for HEAD only, and Homebrew
 // and huggingface_hub GET that URL. Headers in each redis entry were rejected: few clients HEAD.
 //
 // 2026-11-26: redirects to copies are counted by the upstream of their source, not by route. The

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,43 +14,85 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// headTimeout bounds the HEAD of the bucket for a client's HEAD.
-const headTimeout = 2 * time.Second
+const (
+	// headTimeout bounds the HEAD of the bucket for a client's HEAD.
+	headTimeout = 2 * time.Second
+	// headFor is how long headers are kept. The times in an entry are no proof that the bucket still
+	// has the same copy: they are equal for two copies that the bucket deletes at the same midnight.
+	headFor = time.Minute
+	// headRetry is how long a failure is kept. Clients that waited for the HEAD share its failure.
+	headRetry = headTimeout + time.Second
+	// maxHeader bounds each header that is kept. A longer one is left out.
+	maxHeader = 1 << 10
+)
 
 // errReplaced means that the bucket has another object than the entry describes.
 var errReplaced = errors.New("the bucket has another object")
 
 // A head keeps the headers of a copy, for HEAD requests of the mirror route.
-type head struct{ last atomic.Pointer[copyHead] }
-
-// copyHead is what a GET of the copy answers, without the body.
-type copyHead struct {
-	header http.Header
-
-	deadline, expires time.Time // Of the entry for which the bucket was asked.
+type head struct {
+	last atomic.Pointer[copyHead]
+	asks sync.Mutex // Its holder HEADs the bucket.
 }
 
-// of returns the headers of a target's copy. It HEADs the bucket once for each entry: concurrent
-// first requests may do so side by side.
-func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry) (http.Header, error) {
-	if c := h.last.Load(); c != nil && c.deadline.Equal(e.Deadline) && c.expires.Equal(e.Expires) {
-		return c.header, nil
+// copyHead is what a GET of the copy answers, without the body, or why that is unknown.
+type copyHead struct {
+	header http.Header
+	size   int64
+	err    error
+
+	asked time.Time // The start of the HEAD.
+	until time.Time
+	// Of the entry for which the bucket was asked.
+	deadline, expires time.Time
+	entrySize         int64
+	sha256            string
+}
+
+// of returns the headers of a target's copy. It HEADs the bucket once for each entry and headFor.
+// Concurrent requests share that HEAD.
+func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry, now time.Time) (http.Header, error) {
+	if c := h.last.Load(); c.describes(e, now) {
+		return c.of(e)
+	}
+	arrived := time.Now()
+	h.asks.Lock()
+	defer h.asks.Unlock()
+	// While redis is down, each request has an entry of its own. A HEAD that started since is as good.
+	if c := h.last.Load(); c.describes(e, now) || c != nil && c.asked.After(arrived) {
+		return c.of(e)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), headTimeout)
 	defer cancel()
-	stored, err := t.Pool.Bucket.Head(ctx, t.Object.Key())
+	c := &copyHead{
+		asked: time.Now(), until: now.Add(headFor), deadline: e.Deadline, expires: e.Expires, entrySize: e.Size, sha256: e.SHA256,
+	}
+	var stored storage.Stored
+	if stored, c.err = t.Pool.Bucket.Head(ctx, t.Object.Key()); c.err == nil {
+		c.header, c.size = headers(stored), stored.Size
+	}
+	header, err := c.of(e)
 	if err != nil {
-		return nil, err
+		c.until = now.Add(headRetry)
 	}
-	if e.Size > 0 && stored.Size != e.Size {
-		return nil, errReplaced
-	}
-	c := &copyHead{header: headers(stored), deadline: e.Deadline, expires: e.Expires}
 	h.last.Store(c)
-	return c.header, nil
+	return header, err
 }
 
-// headers returns the headers that a GET of the copy has.
+// describes reports whether the bucket was asked for the same entry lately.
+func (c *copyHead) describes(e cache.Entry, now time.Time) bool {
+	return c != nil && now.Before(c.until) && c.deadline.Equal(e.Deadline) && c.expires.Equal(e.Expires) &&
+		c.entrySize == e.Size && c.sha256 == e.SHA256
+}
+
+func (c *copyHead) of(e cache.Entry) (http.Header, error) {
+	if c.err == nil && e.Size > 0 && c.size != e.Size {
+		return nil, errReplaced
+	}
+	return c.header, c.err
+}
+
+// headers returns the headers that a GET of the copy has, except very long ones.
 func headers(s storage.Stored) http.Header {
 	h := http.Header{
 		"Content-Length": decimal(int(s.Size)),
@@ -63,7 +106,7 @@ func headers(s storage.Stored) http.Header {
 		"Content-Language":    s.Headers.ContentLanguage,
 		"Etag":                s.ETag,
 	} {
-		if value != "" {
+		if value != "" && len(value) <= maxHeader {
 			h[name] = []string{value}
 		}
 	}

@@ -49,17 +49,17 @@ func (k known) get(path string) (*knownTarget, bool) {
 	return k.targets.GetIfPresent(path)
 }
 
-// add keeps the new target of a path that the router resolved. If the path has the region auto, the
-// target is kept for its region, and add returns the target that is kept already. The space keeps
-// clients from requesting that key.
+// add keeps the new target of a path that the router resolved, and returns the target that is kept:
+// an older one if there is one. If the path has the region auto, the target is kept for its region.
+// The space keeps clients from requesting that key.
 //
 // The path is a part of the request line. add must not keep that line as a whole.
 func (k known) add(path string, t *knownTarget, auto bool) *knownTarget {
 	if auto {
 		path = t.Object.Region + " " + path
-		if kept, ok := k.get(path); ok {
-			return kept
-		}
+	}
+	if kept, ok := k.get(path); ok {
+		return kept
 	}
 	k.keep(path, t)
 	return t

@@ -56,18 +56,29 @@ func (s *mirrors) mirror(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 	target := flight.NewTarget(pool, canonical)
 	target.MinSize, target.Upstream = m.Upstream.MinSize, m.Upstream.Name
 	t := &knownTarget{Target: target, copies: s.metrics.copyCounters(target), mirror: &mirrored{sha256: strings.Clone(m.SHA256)}}
-	if strings.HasPrefix(r.RequestURI, mirrorPrefix) { // Absolute forms are not kept.
-		t = s.known.add(r.RequestURI, t, auto)
+	path := originForm(r)
+	s.serve(w, r, s.known.add(path, t, auto), path, s.waits.mirrorParams(r, t.mirror.sha256))
+}
+
+// originForm returns the path and query of a request as they were sent, also those of a proxy's
+// absolute URL.
+func originForm(r *http.Request) string {
+	if !r.URL.IsAbs() {
+		return r.RequestURI
 	}
-	s.serve(w, r, t, r.RequestURI, s.waits.mirrorParams(r, t.mirror.sha256))
+	_, rest, _ := strings.Cut(r.RequestURI, "://")
+	return rest[strings.IndexAny(rest+"/", "/?"):]
 }
 
 // resolve reads the path as it was sent. The router's path can differ from it in bytes that no URL
 // may contain.
 func (s *mirrors) resolve(r *http.Request) (upstream.Match, error) {
-	_, target, _ := strings.Cut(r.RequestURI, mirrorPrefix)
+	target, ok := strings.CutPrefix(originForm(r), mirrorPrefix)
 	for range 2 { // The service and the region.
 		_, target, _ = strings.Cut(target, "/")
+	}
+	if !ok {
+		target = ""
 	}
 	m, err := s.upstreams.Resolve(target)
 	if bad, ok := errors.AsType[*upstream.PathError](err); ok {

@@ -176,8 +176,9 @@ func (s *redirects) answer(
 	var headers http.Header
 	if d.To == toCopy && c.mirror != nil && c.method == http.MethodHead {
 		var err error
-		if headers, err = c.mirror.head.of(ctx, c.Target, e); err != nil {
+		if headers, err = c.mirror.head.of(ctx, c.Target, e, now); err != nil {
 			s.log.Warn().Err(err).Str("pool", c.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
+			s.flights.Served(c.Target, e, now) // The copy may be missing.
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	} else if d.To == toCopy {
