@@ -33,7 +33,7 @@ func abandonBody(w http.ResponseWriter) {
 func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request) {
 	s.redirects.metrics.bodies.Inc()
 	abandonBody(w)
-	if !s.passAnyway(w, r) {
+	if !s.serveUncopied(w, r) {
 		writeError(w, errBody)
 	}
 }

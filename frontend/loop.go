@@ -27,7 +27,7 @@ func loops(values []string, id string) bool {
 
 // refuseLoop answers a request that came from this deployment itself.
 func (s *Server) refuseLoop(w http.ResponseWriter, r *http.Request) {
-	if s.passAnyway(w, r) {
+	if s.serveUncopied(w, r) {
 		return
 	}
 	refuse(w, s.redirects.metrics, problem(codeLoop, "This request comes from this mirror: a source leads back to it"))

@@ -101,21 +101,20 @@ func (s *mirrors) pass(w http.ResponseWriter, m upstream.Match, pool string, why
 	w.WriteHeader(http.StatusFound)
 }
 
-// passAnyway answers a request to the mirror route that all other routes refuse: one with a body, or
-// one that comes from this mirror. It returns false for a request to another route.
-func (s *Server) passAnyway(w http.ResponseWriter, r *http.Request) bool {
-	if !strings.HasPrefix(r.URL.Path, mirrorPrefix) {
+// serveUncopied serves a request that other routes refuse: one with a body, or one that comes from
+// this mirror. It copies nothing. It returns false for a request to another route.
+func (s *Server) serveUncopied(w http.ResponseWriter, r *http.Request) bool {
+	if !strings.HasPrefix(originForm(r), mirrorPrefix) {
 		return false
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		s.router.ServeHTTP(w, r) // It knows the allowed methods.
+		s.router.ServeHTTP(w, r)
 		return true
 	}
-	m, err := s.mirrors.resolve(r)
-	if err != nil {
+	if m, err := s.mirrors.resolve(r); err != nil {
 		refuse(w, s.mirrors.metrics, err)
-		return true
+	} else {
+		s.mirrors.pass(w, m, noPool, reasonBypass)
 	}
-	s.mirrors.pass(w, m, noPool, reasonBypass)
 	return true
 }

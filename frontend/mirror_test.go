@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,8 +37,9 @@ func mirroring(o *options) {
 }
 
 const (
-	mirrored   = "https://example.com/files/a.zip"
-	mirrorPath = "/v1/mirror/s3/us-west-2/example.com/files/a.zip"
+	mirrored    = "https://example.com/files/a.zip"
+	mirrorRoute = "/v1/mirror/"
+	mirrorPath  = "/v1/mirror/s3/us-west-2/example.com/files/a.zip"
 )
 
 // copied stores a copy of the mirrored object and its entry.
@@ -273,6 +275,59 @@ func TestMirrorRefusesNobody(t *testing.T) {
 		require.Equal(t, tc.location, w.Header().Get("Location"))
 		require.Equal(t, "close", w.Header().Get("Connection"))
 		require.Equal(t, tc.status == 405, w.Header().Get("Allow") == "GET, HEAD, OPTIONS")
+	}
+}
+
+// A body or a loop changes no refusal. Package managers POST to their registry.
+func TestMirrorRefusesWithABodyAsWithoutOne(t *testing.T) {
+	const west = "/v1/mirror/s3/us-west-2/"
+	for name, tc := range map[string]struct {
+		method, target string
+		status         int
+	}{
+		"another method":        {"POST", mirrorPath, 405},
+		"another method, PUT":   {"PUT", west + "example.com/index", 405},
+		"DELETE":                {"DELETE", mirrorPath, 405},
+		"an unknown upstream":   {"GET", west + "other.example/a", 404},
+		"a path out of a root":  {"GET", west + "below/../a", 400},
+		"control: a redirect":   {"GET", mirrorPath, 302},
+		"control: no such path": {"POST", "/v1/mirror", 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, mirroring, func(o *options) { o.LoopID = "loop" })
+			for kind, edit := range map[string]func(*http.Request){
+				"plain":  func(*http.Request) {},
+				"a body": func(r *http.Request) { r.ContentLength = 1 },
+				"chunks": func(r *http.Request) { r.ContentLength = -1 },
+				"a loop": func(r *http.Request) { r.Header.Set("Cdn-Loop", "loop") },
+			} {
+				if kind != "plain" && !strings.HasPrefix(tc.target, mirrorRoute) {
+					continue
+				}
+				r := httptest.NewRequest(tc.method, tc.target, http.NoBody)
+				edit(r)
+				w := httptest.NewRecorder()
+				f.handler.ServeHTTP(w, r)
+				require.Equal(t, tc.status, w.Code, kind)
+				require.Equal(t, tc.status == 405, w.Header().Get("Allow") == "GET, HEAD, OPTIONS", kind)
+				require.Equal(t, r.ContentLength != 0, w.Header().Get("Connection") == "close", kind)
+			}
+		})
+	}
+}
+
+// The text tells a client why it is redirected to the source.
+func TestMirrorSaysWhyItRedirectsToTheSource(t *testing.T) {
+	for want, reason := range map[string]cache.Reason{
+		"Object could not be copied: BadHTTPStatus 404": {Class: "BadHTTPStatus", Status: 404, AboutObject: true},
+		"Object could not be copied: BadHTTPStatus 403": {Class: "BadHTTPStatus", Status: 403},
+		"Object could not be copied: InvalidUrl":        {Class: "InvalidUrl"},
+		"Object could not be copied: SourceTruncated":   {Class: "SourceTruncated"},
+	} {
+		f := newFixture(t, mirroring)
+		e := cachetest.Rules().Failed(time.Now(), reason)
+		require.NoError(t, f.cache.Put(t.Context(), cacheKey(mirrored), cache.AnyGeneration, e))
+		require.Equal(t, map[string]any{"url": mirrored, "msg": want}, f.ask(t, "GET", mirrorPath).body)
 	}
 }
 

@@ -263,7 +263,7 @@ func why(r reason, e cache.Entry, c *redirectRequest) string {
 		return "Object is smaller than the minimum of its upstream"
 	case reasonDigest:
 		return "Cached copy has another SHA-256 than this request expects"
-	case reasonFailed:
+	case reasonFailed, reasonSource, reasonRefused: // The mirror route redirects all of them.
 		if e.State == cache.Present {
 			return "Cached copy could not be presigned"
 		}
