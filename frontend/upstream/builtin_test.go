@@ -28,6 +28,9 @@ var builtin = map[string]string{
 		+ /o/r/releases/download/nightly-20240501/a.zip
 		+ /o/r/releases/download/v1.2/latest.zip
 		+ /o/r/releases/download/v10.0/a.zip
+		+ /o/r/releases/download/1.0-x64/a.zip
+		+ /o/r/releases/download/1.xz/a.zip
+		+ /AppImage/AppImageKit/releases/download/13/appimagetool-x86_64.AppImage
 		+ /o/r/archive/` + hex40 + `.tar.gz
 		+ /o/r/archive/` + hex40 + `.zip
 		+ /o/r/tar.gz/` + hex40 + `
@@ -44,6 +47,9 @@ var builtin = map[string]string{
 		- /o/r/releases/download/1.x-dev/a.zip
 		- /o/r/releases/download/v2.daily/a.zip
 		- /o/r/releases/download/2.0-Weekly/a.zip
+		- /o/r/releases/download/1.x/a.zip
+		- /o/r/releases/download/v2.1.x/a.zip
+		- /o/r/releases/download/v3.X-rc/a.zip
 		- /o/r/releases/download/v4/a.zip
 		- /o/r/releases/download/v12/a.zip
 		- /o/r/releases/download/v1.0/
@@ -74,6 +80,7 @@ var builtin = map[string]string{
 		+ /example.com/m/@v/v1.2.3-!r!c1.zip
 		+ /example.com/~user/m/@v/v1.0.0.zip
 		+ /gopkg.in/yaml.v3/@v/v3.0.1.zip
+		+ /golang.org/toolchain/@v/v0.0.1-go1.21.0.linux-amd64.zip
 		- /golang.org/x/text/@latest
 		- /golang.org/x/text/@v/list
 		- /golang.org/x/text/@v/master.info
@@ -134,6 +141,8 @@ var builtin = map[string]string{
 		+ /junit/junit/4.13.2/junit-4.13.2.jar
 		+ /com/google/guava/guava/32.1.3-jre/guava-32.1.3-jre.module
 		+ /org/apache/maven/apache-maven/3.9.9/apache-maven-3.9.9-bin.tar.gz
+		+ /org/springframework/cloud/spring-cloud-dependencies/Finchley.RELEASE/spring-cloud-dependencies-Finchley.RELEASE.pom
+		+ /org/jetbrains/kotlin/kotlin-stdlib/2.0.0-dev-1234/kotlin-stdlib-2.0.0-dev-1234.jar
 		+ /m2/a/a.gradle.plugin/1.0/a.gradle.plugin-1.0.pom.asc
 		- /
 		- /maven2/org/slf4j/slf4j-api/maven-metadata.xml
@@ -150,6 +159,10 @@ var builtin = map[string]string{
 		- /.index/nexus-maven-repository-index.gz
 		- /.index/a/1.0/a-1.0.gz
 		- /org/a/a/LATEST/a-LATEST.jar
+		- /org/a/a/latest/a-latest.jar
+		- /org/a/a/release/a-release.jar
+		- /org/a/a/nightly/a-nightly.jar
+		- /org/a/a/main/a-main.zip
 		- /org/a/a/RELEASE/a-RELEASE.jar
 		- /org/a/a/1.0/b-1.0.jar
 		- /org/a/a/1.0/a-1.1.jar
@@ -265,6 +278,7 @@ var builtin = map[string]string{
 		- /dist/channel-rust-stable.toml
 		- /dist/channel-rust-nightly.toml.sha256
 		- /dist/rust-nightly-x86_64-unknown-linux-gnu.tar.xz
+		- /dist/2023-12-28/index.html
 		- /dist/2023-12-28/
 		- /dist/2023-12-28
 		- /dist/2023-13-28/a.tar.xz
@@ -287,7 +301,11 @@ var builtin = map[string]string{
 		+ /download/release/v20.10.0/node-v20.10.0-headers.tar.gz
 		+ /dist/v20.10.0/win-x64/node.exe
 		+ /dist/v20.10.0/win-x64/node.lib
-		+ /dist/v20.10.0/SHASUMS256.txt
+		- /dist/v20.10.0/SHASUMS256.txt
+		- /dist/v20.10.0/SHASUMS256.txt.asc
+		- /dist/v20.10.0/SHASUMS256.txt.sig
+		- /dist/v20.10.0/SHASUMS.txt
+		- /dist/v20.10.0/index.html
 		- /dist/index.json
 		- /dist/index.tab
 		- /dist/latest/node-v21.5.0-linux-x64.tar.gz

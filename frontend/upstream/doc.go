@@ -21,10 +21,10 @@
 // 2026-11-26: the sets are stricter than the layouts. Maven's takes <artifact>-<version>… only, not
 // everything that is no metadata: the listing of a folder whose slash is missing would be copied.
 //
-// 2026-11-26: a GitHub tag moves if it has no digit, is v and one or two digits, or has a word such as
-// nightly without a date. Projects move such tags by hand, and nothing in the path tells. A pass-
-// through costs less than a stale copy. An asset of another tag can be replaced as well: audits find
-// that.
+// 2026-11-26: a GitHub tag moves if it has no digit, is v and one or two digits, has .x, or has a word
+// such as nightly without a date. Projects move such tags by hand, and nothing in the path tells. A
+// pass-through costs less than a stale copy. An asset of another tag can be replaced as well: audits
+// find that.
 //
 // 2026-11-26: https:///<host> is not accepted. Clients send two slashes, and proxies merge them to
 // one. Three are an empty host, and browsers skip it.

@@ -37,6 +37,7 @@ func github(path string) bool {
 //   - A tag with a word for moving builds, unless it holds a date. nightly-2024-05-01 stays, and
 //     v2-nightly moves.
 //   - v and one or two digits: the major version of a GitHub action.
+//   - A tag with .x: a line of versions.
 func moving(tag string) bool {
 	if !strings.ContainsAny(tag, "0123456789") {
 		return true
@@ -44,7 +45,20 @@ func moving(tag string) bool {
 	if _, last := cutLast(tag); len(last) <= 3 && last != "" && last[0] == 'v' && isNumber(last[1:]) {
 		return true
 	}
-	return hasMovingWord(tag) && !hasDate(tag)
+	return hasWildcard(tag) || hasMovingWord(tag) && !hasDate(tag)
+}
+
+// hasWildcard reports whether a part of a version is x.
+func hasWildcard(tag string) bool {
+	for i := range len(tag) - 1 {
+		if tag[i] != '.' || tag[i+1]|0x20 != 'x' {
+			continue
+		}
+		if end := i + 2; end == len(tag) || !isDigit(tag[end]) && !isLower(tag[end]) && !isUpper(tag[end]) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasMovingWord(s string) bool {

@@ -85,7 +85,8 @@ func npm(path string) bool {
 
 // maven takes <group>/<artifact>/<version>/<artifact>-<version>[-<classifier>].<extension>, see
 // https://maven.apache.org/repositories/layout.html. So it takes no maven-metadata.xml, no
-// directory, and nothing at the root. A version with SNAPSHOT moves.
+// directory, and nothing at the root. A version with SNAPSHOT moves, and so does one that is only a
+// word such as latest.
 func maven(path string) bool {
 	path, file := cutLast(path)
 	path, version := cutLast(path)
@@ -93,7 +94,7 @@ func maven(path string) bool {
 	if group == "" || artifact == "" || version == "" || strings.HasPrefix(path, ".") || strings.Contains(path, "/.") {
 		return false
 	}
-	if containsFold(version, "SNAPSHOT") || version == "LATEST" || version == "RELEASE" {
+	if containsFold(version, "SNAPSHOT") || strings.EqualFold(version, "RELEASE") || isMovingWord(version) {
 		return false
 	}
 	file, named := strings.CutPrefix(file, artifact)

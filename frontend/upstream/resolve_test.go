@@ -162,6 +162,11 @@ func TestResolve(t *testing.T) {
 		{"example.com/files/a?AWSAccessKeyId=s", "example.com", "https://example.com/files/a?AWSAccessKeyId=s", false, ""},
 		{"example.com/files/a?Key-Pair-Id=s", "example.com", "https://example.com/files/a?Key-Pair-Id=s", false, ""},
 		{"example.com/files/a?Expires=1", "example.com", "https://example.com/files/a?Expires=1", false, ""},
+		{"example.com/files/a?auth_key=1700000000-0-0-s", "example.com", "https://example.com/files/a?auth_key=1700000000-0-0-s", false, ""},
+		{"example.com/files/a?wsSecret=s&wsTime=1", "example.com", "https://example.com/files/a?wsSecret=s&wsTime=1", false, ""},
+		{"example.com/files/a?verify=1-s", "example.com", "https://example.com/files/a?verify=1-s", false, ""},
+		{"example.com/files/a?__cld_token__=s", "example.com", "https://example.com/files/a?__cld_token__=s", false, ""},
+		{"example.com/files/a?db_password=s", "example.com", "https://example.com/files/a?db_password=s", false, ""},
 		{"example.com/files/a?key=s", "example.com", "https://example.com/files/a?key=s", false, ""},
 	} {
 		t.Run(tc.target, func(t *testing.T) {

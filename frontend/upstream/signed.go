@@ -51,23 +51,24 @@ func decodeName(buf *[maxParam]byte, raw string) (name []byte, fits bool) {
 	return buf[:n], true
 }
 
-// isSecret knows the parameters of presigned URLs (S3, Google, CloudFront, Azure, Alibaba, Tencent,
-// Akamai) and the usual names of tokens.
+// isSecret knows the parameters of presigned URLs (S3, Google, CloudFront, Cloudflare, Cloudinary,
+// Azure, Alibaba, Tencent, Wangsu, Akamai) and the usual names of tokens.
 func isSecret(name []byte) bool {
 	for _, prefix := range [...]string{"x-amz-", "x-goog-", "x-oss-"} {
 		if len(name) >= len(prefix) && string(name[:len(prefix)]) == prefix {
 			return true
 		}
 	}
-	for _, suffix := range [...]string{"token", "signature"} { // access_token, q-signature, …
+	// access_token, q-signature, auth_key, wsSecret, …
+	for _, suffix := range [...]string{"token", "signature", "key", "secret", "password"} {
 		if len(name) >= len(suffix) && string(name[len(name)-len(suffix):]) == suffix {
 			return true
 		}
 	}
 	switch string(name) {
 	case "sig", "sign", "awsaccesskeyid", "googleaccessid", "ossaccesskeyid", "key-pair-id", "policy", "expires",
-		"hdnea", "hdnts", "__gda__", "__token__", "hmac", "jwt", "auth", "authorization", "apikey", "api_key", "api-key",
-		"key", "password", "secret", "client_secret", "credential", "sas":
+		"hdnea", "hdnts", "hdntl", "__gda__", "__token__", "__cld_token__", "verify", "hmac", "jwt", "auth", "authorization",
+		"credential", "sas":
 		return true
 	}
 	return false

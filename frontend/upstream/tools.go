@@ -7,11 +7,11 @@ import "strings"
 //   - dist/<YYYY-MM-DD>/<file>.
 //   - rustup/archive/<version>/<target>/<file>.
 //
-// The files of dist without a date are those of the latest release of a channel.
+// The index.html of a folder lists its files, and more can come. The files of dist without a date are those of the latest release of a channel.
 func rustup(path string) bool {
 	if dated, ok := strings.CutPrefix(path, "dist/"); ok {
 		date, file, _ := cutSegment(dated)
-		return isDate(date) && file != "" && !strings.Contains(file, "/")
+		return isDate(date) && file != "" && file != "index.html" && !strings.Contains(file, "/")
 	}
 	path, ok := strings.CutPrefix(path, "rustup/archive/")
 	version, path, _ := cutSegment(path)
@@ -27,7 +27,9 @@ func isDate(s string) bool {
 }
 
 // node takes v<X.Y.Z>/<file>, at the root and below dist and download/release. The file has an
-// extension, since folders have none. The documentation of a release can change.
+// extension, since folders have none. The documentation of a release can change. Its SHASUMS256.txt
+// does when builds are added, or signed again:
+// https://github.com/nodejs/node/blob/main/doc/contributing/releases.md
 func node(path string) bool {
 	for _, dir := range [...]string{"dist/", "download/release/"} {
 		if below, ok := strings.CutPrefix(path, dir); ok {
@@ -42,6 +44,9 @@ func node(path string) bool {
 		return false
 	}
 	_, file := cutLast(path)
+	if strings.HasPrefix(file, "SHASUMS") || file == "index.html" {
+		return false
+	}
 	dot := strings.LastIndexByte(file, '.')
 	return dot > 0 && dot < len(file)-1
 }
