@@ -130,7 +130,6 @@ func (c *Config) validateNumbers() error {
 		{"source.redirect_limit", int64(c.Source.RedirectLimit), 0, 100},
 		{"source.max_conns_per_host", int64(c.Source.MaxConnsPerHost), 1, 10_000},
 		{"sqs.max_receives", int64(c.SQS.MaxReceives), 1, 1000},
-		{"mirror.audit_every", int64(c.Mirror.AuditEvery), 0, 1_000_000_000},
 		{"s3.lifespan_days", int64(c.S3.LifespanDays), 0, 36_500},
 		{"s3.part_size", int64(c.S3.PartSize), storage.MinPartSize, 5 << 30},
 		{"source.min_rate", int64(c.Source.MinRate), 1, 1 << 30},
