@@ -235,6 +235,26 @@ func TestAPIReferenceNamesTheQueryParameters(t *testing.T) {
 	require.Equal(t, []string{"max_wait", "sha256"}, names)
 }
 
+func TestAPIReferenceListsEveryCacheStatus(t *testing.T) {
+	f := newFixture(t, mirroring)
+	f.copied(t, mirrored)
+	var reference struct {
+		Components struct {
+			Headers struct {
+				CacheStatus struct{ Schema struct{ Enum []string } }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(f.ask(t, "GET", "/v1/api-reference").raw), &reference))
+	var seen []string
+	for _, target := range []string{
+		mirrorPath, mirrorPath + "2", mirrorRoute + "s3/us-west-2/example.com/index", mirrorRoute + "s3/mars-1/example.com/index",
+	} {
+		seen = append(seen, f.ask(t, "GET", target).header.Get("Cache-Status"))
+	}
+	require.Equal(t, reference.Components.Headers.CacheStatus.Schema.Enum, seen)
+}
+
 func TestCopyThatIsMadeWhileTheClientWaits(t *testing.T) {
 	f := newFixture(t, func(o *options) { o.MaxWait = time.Minute })
 	f.queue.copy = func(queue.Request) {

@@ -121,6 +121,15 @@ func TestMirror(t *testing.T) {
 		"an unknown region, mutable":     {"GET", "/v1/mirror/s3/nowhere/example.com/index", nil, 302, "https://example.com/index", noRegion, 0},
 		"an unknown service":             {"GET", "/v1/mirror/gcs/us-west-2/example.com/files/a.zip", nil, 302, mirrored, noRegion, 0},
 		"an unknown region and upstream": {"GET", "/v1/mirror/s3/nowhere/other.example/files/a.zip", nil, 404, "", "", 0},
+		"a copy, through a proxy":        {"GET", "http://mirror.example" + mirrorPath, present, 302, copyOf(mirrored), hit, 0},
+		"a mutable path, by a proxy":     {"GET", "http://mirror.example" + west + "example.com/index?a=://b", nil, 302, "https://example.com/index?a=://b", bypass, 0},
+		"an encoded region":              {"GET", "/v1/mirror/s3/us%2Dwest-2/example.com/files/a.zip", present, 302, mirrored, noRegion, 0},
+		"no region":                      {"GET", "/v1/mirror/s3//example.com/files/a.zip", present, 302, mirrored, noRegion, 0},
+		"service and region twice":       {"GET", west + "s3/us-west-2/example.com/files/a.zip", present, 404, "", "", 0},
+		"a slash before the service":     {"GET", "/v1/mirror//s3/us-west-2/example.com/files/a.zip", present, 404, "", "", 0},
+		"the route in another":           {"GET", "/v1/redirect/s3/us-west-2" + mirrorPath, present, 400, "", "", 0},
+		"the route in its query":         {"GET", "/v1/nothing?" + mirrorPath, present, 404, "", "", 0},
+		"an encoded route, in bad bytes": {"GET", "/v1%2Fmirror/s3/us-west-2/v1/mirror/a/b/example.com/files/\"", present, 404, "", "", 0},
 		"another method":                 {"POST", mirrorPath, present, 405, "", "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
