@@ -62,29 +62,43 @@ type measurement struct {
 	// period describes where the amounts are from, in a line or more.
 	period []string
 	usage  map[key]usage
-	found  map[string]bool // The metrics that have a series.
+	found  map[string]map[string]bool // The pools that have a series, by metric.
 }
 
 func newMeasurement() *measurement {
-	return &measurement{usage: map[key]usage{}, found: map[string]bool{}}
+	m := &measurement{usage: map[key]usage{}, found: map[string]map[string]bool{}}
+	for _, metric := range metrics() {
+		m.found[metric] = map[string]bool{}
+	}
+	return m
 }
 
-// add adds a value of a metric, which was measured over that time.
+// add adds a value of a metric, which was measured over that time. It ignores a series without an
+// upstream: workers of earlier builds counted bytes like that, and no redirects belong to them.
 func (m *measurement) add(metric string, k key, value float64, over time.Duration) {
+	if k.upstream == "" {
+		return
+	}
 	var a Amounts
 	*a.counters()[metric] = value
 	u := m.usage[k]
 	u.measured = u.measured.plus(a)
 	u.monthly = u.monthly.plus(a.times(month.Hours() / over.Hours()))
 	m.usage[k] = u
-	m.found[metric] = true
+	m.found[metric][k.pool] = true
 }
 
-// complete returns an error unless each metric has a series.
+// complete returns an error unless each metric has a series, for every pool that has any amount.
 func (m *measurement) complete() error {
+	const counters = "redirects are counted by front ends, copies by workers"
 	for _, metric := range metrics() {
-		if !m.found[metric] {
-			return fmt.Errorf("no process reports %s: redirects are counted by front ends, copies by workers", metric)
+		if len(m.found[metric]) == 0 {
+			return fmt.Errorf("no process reports %s: %s", metric, counters)
+		}
+		for _, k := range slices.SortedFunc(maps.Keys(m.usage), key.compare) {
+			if m.usage[k].measured != (Amounts{}) && !m.found[metric][k.pool] {
+				return fmt.Errorf("no process reports %s of the pool %s: %s", metric, k.pool, counters)
+			}
 		}
 	}
 	return nil

@@ -45,6 +45,15 @@ func TestBalance(t *testing.T) {
 	}
 }
 
+func TestAmount(t *testing.T) {
+	lost := newTariff(prices, config.S3{PartSize: gb}, PathNAT).balance(Amounts{CopiedBytes: gb, Copies: 1})
+	for want, f := range map[string]float64{
+		"-5.00": lost.SavedNAT, "0.00": lost.SavedRegion, "<0.01": 0.004, ">-0.01": -0.004, "-0.01": -0.01, "1234.57": 1234.567,
+	} {
+		require.Equal(t, want, amount(f))
+	}
+}
+
 // An object of the break-even size pays for itself, and a smaller one does not.
 func TestBreakEven(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())

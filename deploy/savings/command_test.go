@@ -119,7 +119,10 @@ func TestWrongUse(t *testing.T) {
 	secret := strings.Replace(closed.URL, "http://", "http://user:hunter2@", 1) + "/metrics?token=hunter3"
 	file := filepath.Join(t.TempDir(), "prices.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("prices: {nat_gb: -1}"), 0o600))
-	all := []string{"--metrics=" + good + "/front.prom", "--metrics=" + good + "/west.prom"}
+	var all []string
+	for _, process := range []string{"front", "west", "east", "central"} {
+		all = append(all, "--metrics="+good+"/"+process+".prom")
+	}
 	for name, tc := range map[string]struct {
 		args []string
 		err  string
@@ -143,6 +146,7 @@ func TestWrongUse(t *testing.T) {
 		"twice":                     {append(all, all[0]), "/front.prom is given twice"},
 		"no worker":                 {all[:1], "no process reports cloud_mirror_copied_bytes_total"},
 		"no front end":              {all[1:], "no process reports cloud_mirror_copy_redirects_total"},
+		"no worker of two pools":    {all[:2], "no process reports cloud_mirror_copied_bytes_total of the pool s3_eu-central-1"},
 		"an unknown path":           {append([]string{"--path=sea"}, all...), `--path: "sea" is not nat, region or both`},
 		"a path of no upstream":     {append([]string{"--path==nat"}, all...), `--path: "=nat" names no upstream`},
 		"a path of an unknown one":  {append([]string{"--path=gitlab.com=nat"}, all...), `--path: the metrics have no upstream "gitlab.com", only github.com, none`},
@@ -168,7 +172,7 @@ func TestWrongUse(t *testing.T) {
 func TestReportHoldsNoSecret(t *testing.T) {
 	s := processes(t)
 	url := strings.Replace(s.URL, "http://", "http://user:hunter2@", 1)
-	out, err := run(t, "--metrics="+url+"/front.prom?token=hunter3", "--metrics="+url+"/west.prom")
+	out, err := run(t, "--metrics="+url+"/front.prom?token=hunter3", "--metrics="+url+"/west.prom", "--metrics="+url+"/east.prom", "--metrics="+url+"/central.prom")
 	require.NoError(t, err)
 	require.Contains(t, out, s.URL+"/front.prom since its start 240h0m0s ago")
 	require.NotContains(t, out, "hunter")

@@ -5,7 +5,7 @@
 //
 //   - Every number is an amount that was measured, multiplied with a price of the configuration. The
 //     output lists the assumptions that are neither.
-//   - Redirects without copies, or copies without redirects, are an error: one of them alone would
+//   - A pool whose redirects or whose copies no process reports is an error: one of them alone would
 //     show a saving that is wrong.
 //   - No output and no error holds the user, the password or the query of a given URL.
 //

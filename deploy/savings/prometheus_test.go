@@ -105,6 +105,18 @@ func TestPeriodOfPrometheus(t *testing.T) {
 	}
 }
 
+// Workers of earlier builds counted bytes without an upstream, and nothing counted redirects. A period
+// can begin before the upgrade.
+func TestPrometheusSinceBeforeTheUpgrade(t *testing.T) {
+	values := all()
+	earlier := fmt.Sprintf(`{"metric":{"pool":"s3_us-west-2"},"value":[0,"%d"]},`, 1000*gb)
+	values["cloud_mirror_copied_bytes_total"] = strings.Replace(values["cloud_mirror_copied_bytes_total"], `"result":[`, `"result":[`+earlier, 1)
+	r, err := askPrometheus(t, &answers{first: now().Add(-10 * 24 * time.Hour), values: values})
+	require.NoError(t, err)
+	require.Len(t, r.Rows, 1)
+	require.InDelta(t, 10*gb, r.Total.CopiedBytes, 0)
+}
+
 func TestPrometheusWithoutAnAnswer(t *testing.T) {
 	without := func(metric string) map[string]string {
 		values := all()

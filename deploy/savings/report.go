@@ -72,7 +72,7 @@ func (r *Row) ratio(monthly Amounts) {
 }
 
 func assumptions(p config.Prices, s3 config.S3, way paths) []string {
-	stored := fmt.Sprintf("Each copy is stored for %d days (s3.lifespan_days), and not purged before.", s3.LifespanDays)
+	stored := fmt.Sprintf("Each copy is stored for %d days (s3.lifespan_days), neither purged before nor refreshed (s3.refresh).", s3.LifespanDays)
 	if s3.LifespanDays == 0 {
 		stored = fmt.Sprintf("Copies are kept for ever (s3.lifespan_days is 0): %d months of storage are counted.", foreverMonths)
 	}
@@ -84,7 +84,7 @@ func assumptions(p config.Prices, s3 config.S3, way paths) []string {
 			p.CopyPuts, p.CopyGets, size(s3.PartSize), p.CopyActions),
 		fmt.Sprintf("Prices are in %s, of %s: a GB (2^30 bytes) through NAT %g, across regions %g, stored for a month %g; 1,000 PUTs %g, GETs %g, actions %g.",
 			p.Currency, p.AsOf, p.NATGB, p.RegionGB, p.StorageGBMonth, p.Puts1000, p.Gets1000, p.Actions1000),
-		"Not counted: copies that failed or were fetched again, heartbeats, other requests to the buckets, SQS, redis, machines, hourly prices.",
+		"Not counted: copies that failed or were fetched again, refreshes and the storage after them, audits, heartbeats, other requests to the buckets, SQS, redis, machines, hourly prices.",
 		"A month has 30 days of the same load.",
 		"min_size is for the measured redirects per copy. Small objects may have other ones than large objects, and a short period tells little.",
 	}

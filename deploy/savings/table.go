@@ -58,6 +58,8 @@ func width(r *Report, column func(Row) string) int {
 // amount writes a number with two decimals. A small one is not written as nothing.
 func amount(f float64) string {
 	switch {
+	case f == 0: // Or -0, such as the product of a loss and no price.
+		return "0.00"
 	case f > 0 && f < 0.01:
 		return "<0.01"
 	case f < 0 && f > -0.01:
