@@ -232,12 +232,15 @@ func TestSavings(t *testing.T) {
 	eventually(t, func() bool { return prometheusValue(t, prometheus, redirects) == first+copies*times }, "Prometheus has scraped all redirects")
 	period := savings(t, "--prometheus="+prometheus, "--for=1m")
 	require.Contains(t, period.Period[0], "by "+prometheus)
-	// Prometheus extrapolates an increase to the ends of the period, by a scrape interval at most.
+	// Prometheus extrapolates an increase to the ends of the period, by a scrape interval at most, and
+	// by less if the counter was near zero. So counters of the same requests can differ a little.
 	row := period.row(west)
-	require.InEpsilon(t, copies*times, row.Redirects, 0.6)
-	require.GreaterOrEqual(t, row.Redirects, float64(copies*times)-1e-6)
-	require.InEpsilon(t, size, row.RedirectedBytes/row.Redirects, 1e-6)
-	require.InEpsilon(t, size, row.CopiedBytes/row.Copies, 1e-6)
+	for _, amount := range []struct{ want, got float64 }{
+		{copies * times, row.Redirects}, {copies * times * size, row.RedirectedBytes}, {copies, row.Copies}, {copies * size, row.CopiedBytes},
+	} {
+		require.GreaterOrEqual(t, amount.got, amount.want*(1-1e-6))
+		require.LessOrEqual(t, amount.got, amount.want*1.6)
+	}
 	none, stderr, err := cli(t, "savings", "--prometheus="+prometheus, "--for=1m", `--match=job="another"`)
 	require.Error(t, err)
 	require.Empty(t, none)
