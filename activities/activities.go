@@ -18,7 +18,8 @@ type Bucket interface {
 	Head(ctx context.Context, key string) (storage.Stored, error)
 	// HeadMetadata returns the object as Head does, and all its user metadata.
 	HeadMetadata(ctx context.Context, key string) (storage.Stored, map[string]string, error)
-	// Refresh has the server copy the object with the ETag onto itself: see [storage.Bucket.Refresh].
+	// Refresh has the server copy the object with the ETag onto itself: see
+	// [storage.Bucket.Refresh].
 	Refresh(ctx context.Context, key, etag, copyID string, copied func(bytes int64)) (storage.Stored, error)
 	Delete(ctx context.Context, key string) error
 	copier.Aborter
@@ -66,7 +67,8 @@ type Observer interface {
 type Source interface {
 	// Head describes the object by a HEAD, which is only a hint.
 	Head(ctx context.Context, canonical string) (origin.Meta, error)
-	// First requests the whole object by a plain GET. The caller closes the body, which may be unread.
+	// First requests the whole object by a plain GET. The caller closes the body, which may be
+	// unread.
 	First(ctx context.Context, canonical string) (*origin.Body, error)
 }
 

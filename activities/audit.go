@@ -104,8 +104,8 @@ func (a *Activities) headCopy(ctx context.Context, o storage.Object) (storage.St
 	return stored, metadata, err
 }
 
-// compareSource compares the copy with the source. A failed request is a result. The error is that of
-// a cancelled context.
+// compareSource compares the copy with the source. A failed request is a result. The error is that
+// of a cancelled context.
 func (a *Activities) compareSource(ctx context.Context, url string, have facts) (AuditResult, error) {
 	meta, err := a.Source.Head(ctx, url)
 	out := judgeAnswer(have, meta, err)

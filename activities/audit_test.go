@@ -233,8 +233,8 @@ func TestAuditPurgesTwice(t *testing.T) {
 	require.ErrorIs(t, b.cache.Put(t.Context(), b.key(), between, b.Rules.Present(b.Now(), cache.Copy{})), cache.ErrPurged)
 }
 
-// TestAuditDoesNotPurgeANewCopy has an operator purge the object, and a client request it again, while
-// the source answers.
+// TestAuditDoesNotPurgeANewCopy has an operator purge the object, and a client request it again,
+// while the source answers.
 func TestAuditDoesNotPurgeANewCopy(t *testing.T) {
 	b, v := audited(t)
 	b.AuditPurge = true
@@ -273,8 +273,8 @@ func TestAuditWithoutRedis(t *testing.T) {
 	require.True(t, stored)
 }
 
-// TestTendingEndsQuietly has the bucket fail. Every attempt but the last one fails, and only the last
-// one counts.
+// TestTendingEndsQuietly has the bucket fail. Every attempt but the last one fails, and only the
+// last one counts.
 func TestTendingEndsQuietly(t *testing.T) {
 	for name, run := range map[string]struct {
 		run     func(*fixture) (string, error)

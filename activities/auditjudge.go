@@ -28,8 +28,8 @@ type facts struct {
 	encoding string // Content-Encoding.
 }
 
-// factsOfCopy returns the facts of the response that a copy was made from. The copy's own size counts,
-// since the source may not have declared one.
+// factsOfCopy returns the facts of the response that a copy was made from. The copy's own size
+// counts, since the source may not have declared one.
 func factsOfCopy(s storage.Stored, metadata map[string]string) facts {
 	return facts{
 		size: s.Size, etag: metadata[metadataETag], modified: metadata[metadataModified], encoding: s.Headers.ContentEncoding,
@@ -59,12 +59,12 @@ func factsOfSource(m origin.Meta) facts {
 //	equal     else                      equal   a gap          unknown
 //
 // The reasons, row by row:
-//   - Another content coding is another representation. Its validators and its length say nothing about
-//     this one (RFC 9110, section 8.8.3.3).
-//   - A strong ETag promises equal bytes (RFC 9110, section 8.8.1). With two lengths it is broken, and
-//     proves nothing.
-//   - A source gives a new strong ETag to every change. A farm of servers may also give one file two
-//     of them. That is reported, since only its operator can tell.
+//   - Another content coding is another representation. Its validators and its length say nothing
+//     about this one (RFC 9110, section 8.8.3.3).
+//   - A strong ETag promises equal bytes (RFC 9110, section 8.8.1). With two lengths it is broken,
+//     and proves nothing.
+//   - A source gives a new strong ETag to every change. A farm of servers may also give one file
+//     two of them. That is reported, since only its operator can tell.
 //   - Without a length on both sides, dates and weak ETags could come from any server in between.
 //   - Two lengths can't be one object.
 //   - A file that was written later is another version. A file that was written earlier comes from
@@ -119,8 +119,8 @@ const (
 	equalStrong
 )
 
-// compareTags compares two ETags (RFC 9110, section 8.8.3.2). It is not known if one of them is missing
-// or has no quotes.
+// compareTags compares two ETags (RFC 9110, section 8.8.3.2). It is not known if one of them is
+// missing or has no quotes.
 func compareTags(a, b string) (r tagsResult, known bool) {
 	first, weakFirst := strings.CutPrefix(a, "W/")
 	second, weakSecond := strings.CutPrefix(b, "W/")

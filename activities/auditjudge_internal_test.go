@@ -73,8 +73,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestUnchangedSourceComparesAsSame passes the facts of a response through the metadata of a copy, as
-// StreamCopy does, for values that metadata can't hold unchanged.
+// TestUnchangedSourceComparesAsSame passes the facts of a response through the metadata of a copy,
+// as StreamCopy does, for values that metadata can't hold unchanged.
 func TestUnchangedSourceComparesAsSame(t *testing.T) {
 	for _, m := range []origin.Meta{
 		{Size: 5, ETag: `"1"`}, {Size: -1, ETag: `"1"`}, {Size: 5, LastModified: noon}, {Size: 5, ETag: `W/"1"`},

@@ -8,8 +8,8 @@
 //   - UpdateCache tells the front ends how the copy ended.
 //   - AbortUpload cleans up after a copy that will not be made.
 //   - SweepUploads cleans up after workflows and workers that could not.
-//   - Audit compares a source with its copy. Refresh has the bucket keep a copy that it would delete
-//     soon. Both are the only activities of the workflows AuditCopy and RefreshCopy.
+//   - Audit compares a source with its copy. Refresh has the bucket keep a copy that it would
+//     delete soon. Both are the only activities of the workflows AuditCopy and RefreshCopy.
 //
 // The workflow decides when and how often an activity runs.
 //
@@ -34,28 +34,29 @@
 //   - No copy ends as too slow unless a copy from another host waits for slots or memory.
 //   - No copy fails because redis is down. Only UpdateCache fails then, and the next client's
 //     request HEADs the bucket.
-//   - An audit changes nothing, unless AuditPurge is set and the source has another object. A refresh
-//     never loses a copy, and never restores one that was purged.
+//   - An audit changes nothing, unless AuditPurge is set and the source has another object. A
+//     refresh never loses a copy, and never restores one that was purged.
 //
 // # Decisions
 //
 // 2026-11-26: the result of StreamCopy for a small object has no number as its size, like that of a
-// large object. A workflow of an earlier build fails instead of publishing a copy that does not exist.
-// A worker of an earlier build ignores the minimum, and copies. Its UpdateCache records a permanent
-// failure of the same class, which lives for cache.negative_ttl (see [TooSmallUpdate]).
+// large object. A workflow of an earlier build fails instead of publishing a copy that does not
+// exist. A worker of an earlier build ignores the minimum, and copies. Its UpdateCache records a
+// permanent failure of the same class, which lives for cache.negative_ttl (see [TooSmallUpdate]).
 //
-// 2026-11-26: an audit that suspects a change by a HEAD confirms it by a plain GET, closed unread. A
-// source's response to HEAD often differs from its response to GET (see package origin), and a false
-// alarm could purge every copy. Rejected: to audit by GETs alone, which costs the source more.
+// 2026-11-26: an audit that suspects a change by a HEAD confirms it by a plain GET, closed unread.
+// A source's response to HEAD often differs from its response to GET (see package origin), and a
+// false alarm could purge every copy. Rejected: to audit by GETs alone, which costs the source
+// more.
 //
-// 2026-11-26: the last attempt of Audit and of Refresh reports its failure as a result, so that their
-// workflows end as completed. They make no copy, and must not page a person. The counters and the
-// results show the failure.
+// 2026-11-26: the last attempt of Audit and of Refresh reports its failure as a result, so that
+// their workflows end as completed. They make no copy, and must not page a person. The counters and
+// the results show the failure.
 //
 // 2026-11-26: a refresh that was overtaken by a purge deletes the object only if no newer copy is
-// published or being made. The copy onto itself may have replaced a new copy of the same bytes, which
-// S3 can't tell apart by its ETag. That object stays, with the old generation: front ends serve it by
-// the new copy's entry, and make another copy after that.
+// published or being made. The copy onto itself may have replaced a new copy of the same bytes,
+// which S3 can't tell apart by its ETag. That object stays, with the old generation: front ends
+// serve it by the new copy's entry, and make another copy after that.
 //
 // 2026-11-25: a digest that a request expects never fails a copy. Before, a client with a wrong digest
 // kept all others from the object. StreamCopy computes the digest instead, and the front end compares

@@ -101,9 +101,9 @@ func (a *Activities) refresh(ctx context.Context, in RefreshInput) (RefreshResul
 	return a.publish(ctx, object, stored, digest, out)
 }
 
-// lastQuarter reports whether the bucket deletes the copy within a quarter of its life. A copy lives
-// for the pool's lifespan, or for less if the bucket's own rule says so: a shorter rule must not have
-// each refresh cause the next one.
+// lastQuarter reports whether the bucket deletes the copy within a quarter of its life. A copy
+// lives for the pool's lifespan, or for less if the bucket's own rule says so: a shorter rule must
+// not have each refresh cause the next one.
 func (a *Activities) lastQuarter(s storage.Stored) bool {
 	if s.Expires.IsZero() || a.Pool.Lifespan <= 0 {
 		return false
@@ -129,8 +129,9 @@ func (a *Activities) renew(ctx context.Context, o storage.Object, old storage.St
 	return storage.Stored{}, fmt.Errorf("%w: %w", errStorage, err)
 }
 
-// digest returns the digest of a copy. The metadata of a copy in parts lacks it, but the cache may have
-// it. If an earlier attempt of this refresh renewed the copy, the entry still has the former expiry.
+// digest returns the digest of a copy. The metadata of a copy in parts lacks it, but the cache may
+// have it. If an earlier attempt of this refresh renewed the copy, the entry still has the former
+// expiry.
 func (a *Activities) digest(ctx context.Context, key string, s storage.Stored, id string) string {
 	if s.SHA256 != "" {
 		return s.SHA256
@@ -143,8 +144,8 @@ func (a *Activities) digest(ctx context.Context, key string, s storage.Stored, i
 	return a.knownSHA256(ctx, key, copyOf(s))
 }
 
-// publish stores the entry of a refreshed copy under the copy's generation. If the object was purged
-// since, the purge wins.
+// publish stores the entry of a refreshed copy under the copy's generation. If the object was
+// purged since, the purge wins.
 func (a *Activities) publish(
 	ctx context.Context, o storage.Object, s storage.Stored, digest string, out RefreshResult,
 ) (RefreshResult, error) {
@@ -163,10 +164,10 @@ func (a *Activities) publish(
 	}
 }
 
-// overtaken ends a refresh whose object was purged meanwhile. The copy onto itself may have restored
-// the object after the purge had deleted it: redis forgets purges, and clients would get it then. On a
-// server without conditional writes it may also have replaced a newer copy. If the bucket has an object
-// of this refresh, overtaken purges again: the entry of that copy goes too.
+// overtaken ends a refresh whose object was purged meanwhile. The copy onto itself may have
+// restored the object after the purge had deleted it: redis forgets purges, and clients would get
+// it then. On a server without conditional writes it may also have replaced a newer copy. If the
+// bucket has an object of this refresh, overtaken purges again: the entry of that copy goes too.
 func (a *Activities) overtaken(ctx context.Context, o storage.Object, id string) (RefreshResult, error) {
 	replaced := RefreshResult{Result: RefreshReplaced}
 	generation, err := a.Cache.Generation(ctx, cache.Key(o.PoolID(), o.Hash()))

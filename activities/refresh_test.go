@@ -169,8 +169,8 @@ func TestRefreshIsPublishedByTheNextAttempt(t *testing.T) {
 }
 
 // TestPurgeWinsOverRefresh purges the object during the copy onto itself. The bucket then has the
-// purged object again, or has it in place of a newer copy. A purge of the refresh removes it, and the
-// entry of that copy with it.
+// purged object again, or has it in place of a newer copy. A purge of the refresh removes it, and
+// the entry of that copy with it.
 func TestPurgeWinsOverRefresh(t *testing.T) {
 	for name, after := range map[string]func(t *testing.T, b *fixture, generation int64){
 		"the object was restored":         func(*testing.T, *fixture, int64) {},
@@ -194,8 +194,8 @@ func TestPurgeWinsOverRefresh(t *testing.T) {
 	}
 }
 
-// requireWithdrawn checks that a purged object is gone, and that no copy that started by then can be
-// published.
+// requireWithdrawn checks that a purged object is gone, and that no copy that started by then can
+// be published.
 func (b *fixture) requireWithdrawn(t *testing.T, purged int64) {
 	t.Helper()
 	_, stored := b.bucket.Body(b.object.Key())
@@ -266,8 +266,8 @@ func newEntry(state cache.State) func(*testing.T, *fixture, int64) {
 	}
 }
 
-// TestRefreshThatStoresOtherBytes has the server store other bytes, which the bucket then lacks. The
-// next client's request must make a new copy.
+// TestRefreshThatStoresOtherBytes has the server store other bytes, which the bucket then lacks.
+// The next client's request must make a new copy.
 func TestRefreshThatStoresOtherBytes(t *testing.T) {
 	b := living(t, 31*day)
 	b.bucket.OnRefresh = func() error {

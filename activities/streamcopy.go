@@ -45,8 +45,9 @@ type StreamCopyResult struct {
 	TooSmall *TooSmall `json:"tooSmall,omitempty"`
 }
 
-// MarshalJSON gives an object that was not copied a size that is no number. A workflow of a build that
-// does not know the reason can't decode that, and fails. It would publish a copy that does not exist.
+// MarshalJSON gives an object that was not copied a size that is no number. A workflow of a build
+// that does not know the reason can't decode that, and fails. It would publish a copy that does not
+// exist.
 func (r StreamCopyResult) MarshalJSON() ([]byte, error) {
 	switch {
 	case r.Large != nil:

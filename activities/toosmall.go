@@ -17,8 +17,8 @@ func (s TooSmall) String() string {
 }
 
 // TooSmallUpdate returns the part of an input that makes UpdateCache record a small object. The
-// failure is for workers of builds before 2026-11-26, which ignore the size. Their entry counts as a
-// size of 0.
+// failure is for workers of builds before 2026-11-26, which ignore the size. Their entry counts as
+// a size of 0.
 func TooSmallUpdate(s TooSmall) UpdateCacheInput {
 	return UpdateCacheInput{
 		TooSmall: &s,

@@ -73,7 +73,8 @@ func TestSmallObjectIsRecorded(t *testing.T) {
 	require.Empty(t, b.seen.unmirrorable)
 }
 
-// TestSmallObjectEndsNoRow records a small object between failures. It is no failure, and no success.
+// TestSmallObjectEndsNoRow records a small object between failures. It is no failure, and no
+// success.
 func TestSmallObjectEndsNoRow(t *testing.T) {
 	b := newFixture(t)
 	require.NoError(t, b.recordTooSmall(0))
@@ -90,8 +91,8 @@ func TestPresentCopyOutlivesASmallRecord(t *testing.T) {
 	require.Equal(t, present, b.entry(t))
 }
 
-// TestSmallRecordOfAPurgedObject is rejected. A client that asked again after the purge keeps its lease:
-// the workflow decides whether it copies the object again.
+// TestSmallRecordOfAPurgedObject is rejected. A client that asked again after the purge keeps its
+// lease: the workflow decides whether it copies the object again.
 func TestSmallRecordOfAPurgedObject(t *testing.T) {
 	b := newFixture(t)
 	generation, err := b.cache.Purge(t.Context(), b.key())

@@ -25,8 +25,8 @@ type UpdateCacheInput struct {
 	TooSmall *TooSmall `json:"tooSmall,omitempty"`
 }
 
-// UpdateCache publishes the copy, or records why there is none, and wakes the clients that wait. If the
-// object was purged while the copy was made, it deletes the copy instead and fails with class
+// UpdateCache publishes the copy, or records why there is none, and wakes the clients that wait. If
+// the object was purged while the copy was made, it deletes the copy instead and fails with class
 // Purged.
 func (a *Activities) UpdateCache(ctx context.Context, in UpdateCacheInput) error {
 	return outcome(ctx, a.updateCache(ctx, in))

@@ -9,10 +9,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Claim takes the claim on verifying the object for the time of d, at least 1 ms. A key with a suffix
-// that begins with a colon is another claim on the same object: see [AuditClaim] and [RefreshClaim].
-// Claim returns 0 to the caller that took it, and otherwise how long the current claim lasts. One of
-// any number of callers takes the claim in each d. A claim is independent of the entry, and can't be released.
+// Claim takes the claim on verifying the object for the time of d, at least 1 ms. A key with a
+// suffix that begins with a colon is another claim on the same object: see [AuditClaim] and
+// [RefreshClaim]. Claim returns 0 to the caller that took it, and otherwise how long the current
+// claim lasts. One of any number of callers takes the claim in each d. A claim is independent of
+// the entry, and can't be released.
 func (r *Redis) Claim(ctx context.Context, key string, d time.Duration) (time.Duration, error) {
 	left, err := guarded(ctx, r.breaker, func(ctx context.Context) (time.Duration, error) {
 		name := claimKey(key)

@@ -29,8 +29,8 @@ type Entry struct {
 
 	// Expires is when the bucket deletes a present copy, in whole seconds. Zero is never.
 	Expires time.Time
-	// Size is the size of a present copy in bytes, or of an object that is too small. Zero is unknown:
-	// entries of builds before 2026-11-26 have no size.
+	// Size is the size of a present copy in bytes, or of an object that is too small. Zero is
+	// unknown: entries of builds before 2026-11-26 have no size.
 	Size int64
 	// SHA256 is the digest of the copy, in lower-case hex. It is empty unless a worker computed it,
 	// or the source sent it. A pending entry has only the digest that the source sent.

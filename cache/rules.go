@@ -66,8 +66,8 @@ func (r Rules) Failed(now time.Time, why Reason) Entry {
 	return e
 }
 
-// TooSmall returns the entry of an object that is smaller than the minimum of its request. It is not
-// copied again for such a request within TTL.
+// TooSmall returns the entry of an object that is smaller than the minimum of its request. It is
+// not copied again for such a request within TTL.
 func (r Rules) TooSmall(now time.Time, size int64) Entry {
 	return Entry{State: Error, Deadline: now.Add(r.TTL), Size: size, Reason: Reason{Class: ClassTooSmall}, Permanent: true}
 }

@@ -1,5 +1,6 @@
 // Package frontend is the HTTP side of cloud-mirror: redirects to copies, by URL and by upstream,
-// their status, lists of copies to make, and purges. README.md in this folder documents the API and the redirect decision.
+// their status, lists of copies to make, and purges. README.md in this folder documents the API and
+// the redirect decision.
 //
 // # Guarantees
 //
@@ -33,9 +34,9 @@
 // Cache-Status says why.
 //
 // 2026-11-26: a HEAD of the mirror route answers with the headers of the copy, from one HEAD of the
-// bucket for each entry and minute. A redirect would lead to a URL that is signed for HEAD only, and
-// Homebrew and huggingface_hub GET that URL. Headers in each redis entry were rejected: few clients
-// HEAD.
+// bucket for each entry and minute. A redirect would lead to a URL that is signed for HEAD only,
+// and Homebrew and huggingface_hub GET that URL. Headers in each redis entry were rejected: few
+// clients HEAD.
 //
 // 2026-11-26: redirects to copies are counted by the upstream of their source, not by route. The
 // routes share copies, and workers count copies by source: only so can redirects be compared with

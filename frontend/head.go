@@ -17,8 +17,9 @@ import (
 const (
 	// headTimeout bounds the HEAD of the bucket for a client's HEAD.
 	headTimeout = 2 * time.Second
-	// headFor is how long headers are kept. The times in an entry are no proof that the bucket still
-	// has the same copy: they are equal for two copies that the bucket deletes at the same midnight.
+	// headFor is how long headers are kept. The times in an entry are no proof that the bucket
+	// still has the same copy: they are equal for two copies that the bucket deletes at the same
+	// midnight.
 	headFor = time.Minute
 	// headRetry is how long a failure is kept. Clients that waited for the HEAD share its failure.
 	headRetry = headTimeout + time.Second
@@ -58,7 +59,8 @@ func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry, now time
 	arrived := time.Now()
 	h.asks.Lock()
 	defer h.asks.Unlock()
-	// While redis is down, each request has an entry of its own. A HEAD that started since is as good.
+	// While redis is down, each request has an entry of its own. A HEAD that started since is as
+	// good.
 	if c := h.last.Load(); c.describes(e, now) || c != nil && c.asked.After(arrived) {
 		return c.of(e)
 	}

@@ -22,8 +22,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
-// replace stores another copy of the mirrored object behind an entry with the same times. That is so
-// after a purge if the bucket deletes copies at midnight, and within the entry's TTL.
+// replace stores another copy of the mirrored object behind an entry with the same times. That is
+// so after a purge if the bucket deletes copies at midnight, and within the entry's TTL.
 func (f *fixture) replace(t *testing.T, like cache.Entry, body string) {
 	t.Helper()
 	o := objectOf(mirrored)
@@ -124,7 +124,8 @@ func TestMirrorHeadsAtTheSameTime(t *testing.T) {
 	}
 }
 
-// A client that only HEADs finds a missing copy too. It then GETs the source, so no GET of it would.
+// A client that only HEADs finds a missing copy too. It then GETs the source, so no GET of it
+// would.
 func TestMirrorHeadOfAMissingCopyRequestsItAgain(t *testing.T) {
 	b := &headedBucket{Memory: &storagetest.Memory{}}
 	f := newFixture(t, mirroring, verifying(b))

@@ -167,7 +167,8 @@ func make9k() []byte {
 	return b
 }
 
-// One object has one copy, whichever route its clients use. A minimum holds only on the mirror route.
+// One object has one copy, whichever route its clients use. A minimum holds only on the mirror
+// route.
 func TestMirrorSharesCopiesWithTheRedirect(t *testing.T) {
 	f := newFixture(t, mirroring)
 	f.copied(t, mirrored)

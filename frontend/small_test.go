@@ -11,8 +11,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 )
 
-// TestRequestsWithoutAMinimumCopyASmallObject sends them for an object that was too small for a mirror
-// request.
+// TestRequestsWithoutAMinimumCopyASmallObject sends them for an object that was too small for a
+// mirror request.
 func TestRequestsWithoutAMinimumCopyASmallObject(t *testing.T) {
 	for name, ask := range map[string]func(*testing.T, *fixture){
 		"a redirect": func(t *testing.T, f *fixture) {

@@ -34,9 +34,9 @@ type statusBody struct {
 	HTTPStatus int        `json:"httpStatus,omitempty"`
 	Retried    *bool      `json:"retried,omitempty"`
 	Until      *time.Time `json:"until,omitempty"`
-	// TooSmall is set if the object was too small for a request with a minimum size, and Size is its
-	// size in bytes. Such requests are redirected to the source until Until. For all others the copy
-	// is absent, so this is its status.
+	// TooSmall is set if the object was too small for a request with a minimum size, and Size is
+	// its size in bytes. Such requests are redirected to the source until Until. For all others the
+	// copy is absent, so this is its status.
 	TooSmall bool   `json:"tooSmall,omitempty"`
 	Size     *int64 `json:"size,omitempty"`
 	// Unmirrorable is set if the object's copies failed in the same way again and again.
@@ -60,9 +60,9 @@ func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 	writeJSON(w, http.StatusOK, statusOfEntry(entry))
 }
 
-// lookUp returns the object's entry, or the entry of a copy that redis has lost. A copy in the bucket
-// also counts if the entry says that the object is too small. lookUp fails if it can't see the
-// object's state: a copy may be pending while redis is down.
+// lookUp returns the object's entry, or the entry of a copy that redis has lost. A copy in the
+// bucket also counts if the entry says that the object is too small. lookUp fails if it can't see
+// the object's state: a copy may be pending while redis is down.
 func (s *statuses) lookUp(ctx context.Context, t *flight.Target) (cache.Entry, error) {
 	entry, redisErr := s.entries.Get(ctx, t.Key)
 	if redisErr == nil && entry.For(t.MinSize).State != cache.Absent {

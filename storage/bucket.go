@@ -51,8 +51,8 @@ type Stored struct {
 	// CRC64NVME is the checksum of the full object, base64 as in x-amz-checksum-crc64nvme. It is
 	// empty if the server keeps none.
 	CRC64NVME string
-	// Headers are the headers that a GET of the copy has, besides Content-Length and ETag. A call that
-	// stores an object without a HEAD leaves them empty.
+	// Headers are the headers that a GET of the copy has, besides Content-Length and ETag. A call
+	// that stores an object without a HEAD leaves them empty.
 	Headers Headers
 	// Expires is when the bucket deletes the copy, zero if it never does.
 	Expires time.Time

@@ -17,17 +17,17 @@
 //     If a reply is lost, a HEAD settles whether the write happened.
 //   - On servers that keep the preconditions of their call, none of them replaces an object other
 //     than [ObjectSpec.Replaces].
-//   - [Bucket.Refresh] never loses an object: after an error the former object is still there, unless
-//     another copy replaced it, or the server stored other bytes.
+//   - [Bucket.Refresh] never loses an object: after an error the former object is still there,
+//     unless another copy replaced it, or the server stored other bytes.
 //   - [Bucket.Location] builds a URL from configuration and the key alone. A presigned URL never
 //     outlives the credentials that signed it, nor the object.
 //
 // # Decisions
 //
 // 2026-11-26: an object is refreshed by a copy onto itself. It gets another copy id, which tells a
-// lost reply from a lost call. Versitygw 1.8.0 keeps the object's time then, and so [Bucket.Refresh]
-// copies the object in parts there. Rejected: a lifecycle rule by tags. It can't extend an object's
-// life, and takes another permission.
+// lost reply from a lost call. Versitygw 1.8.0 keeps the object's time then, and so
+// [Bucket.Refresh] copies the object in parts there. Rejected: a lifecycle rule by tags. It can't
+// extend an object's life, and takes another permission.
 //
 // 2026-11-25: the CORS rule allows every origin, or there is none. A list of origins can't work: a
 // browser sends `Origin: null` after a redirect to another origin.

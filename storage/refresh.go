@@ -12,8 +12,8 @@ import (
 var ErrUnsupported = errors.New("the server can't copy the object onto itself")
 
 // Refresh has the server copy the object with the given ETag onto itself, so that a lifecycle rule
-// counts its age from now on. The object keeps its bytes, headers and user metadata, except that its
-// id is now copyID. Its ETag may change. Refresh fails with
+// counts its age from now on. The object keeps its bytes, headers and user metadata, except that
+// its id is now copyID. Its ETag may change. Refresh fails with
 //   - [ErrNotFound] or [ErrConflict] if the bucket no longer has that object,
 //   - [ErrUnsupported] if the server lacks the call,
 //   - [ErrMismatch] after the server stored other bytes, which are deleted,
@@ -59,8 +59,8 @@ func (b *Bucket) Refresh(ctx context.Context, key, etag, copyID string, copied f
 // report in whole seconds.
 const renewAfter = 3 * time.Second
 
-// copyOnto copies the object old onto itself. Versitygw 1.8.0 changes only the metadata then, and not
-// the object's time. Such an object is copied in parts.
+// copyOnto copies the object old onto itself. Versitygw 1.8.0 changes only the metadata then, and
+// not the object's time. Such an object is copied in parts.
 func (b *Bucket) copyOnto(ctx context.Context, spec ObjectSpec, old Stored, copied func(int64)) (Stored, error) {
 	src := CopySource{Bucket: b.pool.Bucket, Key: spec.Key, Region: b.pool.Region, ETag: old.ETag, Size: old.Size}
 	stored, err := b.CopyFrom(ctx, spec, src, copied)

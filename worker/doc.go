@@ -19,10 +19,10 @@
 //
 // # Decisions
 //
-// 2026-11-26: audits and refreshes have a task queue of their own, and at most 16 run in a pool. On the
-// copies' own queue, the refreshes of objects that were stored on one day could take all of its tasks:
-// Temporal's priority orders only tasks that wait. Their backlog is not published, so that it closes no
-// gate for copies.
+// 2026-11-26: audits and refreshes have a task queue of their own, and at most 16 run in a pool. On
+// the copies' own queue, the refreshes of objects that were stored on one day could take all of its
+// tasks: Temporal's priority orders only tasks that wait. Their backlog is not published, so that
+// it closes no gate for copies.
 //
 // 2026-11-25: brief activities (HeadSource, UpdateCache, AbortUpload) share the task queue of small
 // copies. A task queue of their own would cost each copy the eager dispatch, which works only in

@@ -49,8 +49,8 @@ type Upstreams struct {
 // noUpstream labels copies of sources that are below no upstream.
 const noUpstream = "none"
 
-// NewMetrics registers the metrics with r. Copies, and unmirrorable objects of the pools, by id, are
-// counted from zero: a counter that appears at 1 never shows as an increase.
+// NewMetrics registers the metrics with r. Copies, and unmirrorable objects of the pools, by id,
+// are counted from zero: a counter that appears at 1 never shows as an increase.
 func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Metrics {
 	f := promauto.With(r)
 	m := &Metrics{

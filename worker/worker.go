@@ -26,8 +26,8 @@ const (
 	stopTimeout = 10 * time.Second
 	// heartbeatThrottle is short enough that a copy learns of its cancellation within seconds.
 	heartbeatThrottle = time.Second
-	// tendTasks limits the audits and refreshes that run at the same time in each pool. A refresh takes
-	// a few calls of S3, and minutes for a very large object.
+	// tendTasks limits the audits and refreshes that run at the same time in each pool. A refresh
+	// takes a few calls of S3, and minutes for a very large object.
 	tendTasks = 16
 	// tendPollers is enough, since no client waits for these tasks.
 	tendPollers = 2
@@ -154,8 +154,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// startWorkers starts three Temporal workers for each pool. One of them is for large objects, and one
-// for audits and refreshes. It returns a function that stops all of them at the same time.
+// startWorkers starts three Temporal workers for each pool. One of them is for large objects, and
+// one for audits and refreshes. It returns a function that stops all of them at the same time.
 func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), err error) {
 	var started []worker.Worker
 	stop = func() {

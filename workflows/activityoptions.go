@@ -70,8 +70,8 @@ func auditOptions(s activities.SealedObject) workflow.ActivityOptions {
 	}
 }
 
-// refreshOptions bounds an attempt by its heartbeat, one for each part. An object of one call has no
-// parts, and may take 5 minutes. The completion of an upload may take 10 minutes.
+// refreshOptions bounds an attempt by its heartbeat, one for each part. An object of one call has
+// no parts, and may take 5 minutes. The completion of an upload may take 10 minutes.
 func refreshOptions(s activities.SealedObject) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		StartToCloseTimeout: 12 * time.Hour,

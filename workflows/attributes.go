@@ -23,8 +23,8 @@ func HostAttribute() temporal.SearchAttributeKeyKeyword {
 	return temporal.NewSearchAttributeKeyKeyword("MirrorHost")
 }
 
-// ErrorClassAttribute is the error class of a failed copy. A copy that completed without an object has
-// [activities.ClassTooSmall].
+// ErrorClassAttribute is the error class of a failed copy. A copy that completed without an object
+// has [activities.ClassTooSmall].
 func ErrorClassAttribute() temporal.SearchAttributeKeyKeyword {
 	return temporal.NewSearchAttributeKeyKeyword("MirrorErrorClass")
 }

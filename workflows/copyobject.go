@@ -17,8 +17,8 @@ type CopyObjectInput struct {
 	Source activities.SealedObject `json:"source"`
 	// SHA256 is the digest that the first client expects, in hex. The copy's own is then computed.
 	SHA256 string `json:"sha256,omitempty"`
-	// MinSize is the size of the smallest object that is copied, in bytes: the lowest minimum of all
-	// requests.
+	// MinSize is the size of the smallest object that is copied, in bytes: the lowest minimum of
+	// all requests.
 	MinSize int64 `json:"minSize,omitempty"`
 	// Low is set if no client waits for the copy. Its activities then rank behind others.
 	Low bool `json:"low,omitempty"`
@@ -115,8 +115,8 @@ func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 	return result, nil
 }
 
-// lowered reports whether a request has arrived, since StreamCopy was scheduled, for which the object
-// is not too small. Such a request needs another round.
+// lowered reports whether a request has arrived, since StreamCopy was scheduled, for which the
+// object is not too small. Such a request needs another round.
 func (c *copyObject) lowered(ctx workflow.Context, small *activities.TooSmall) bool {
 	if small == nil {
 		return false
@@ -126,8 +126,8 @@ func (c *copyObject) lowered(ctx workflow.Context, small *activities.TooSmall) b
 }
 
 // publish publishes the copy, or that the object is too small. The cache then answers all requests
-// that arrived before. publish fails if the object was purged meanwhile. Any other failure to update
-// the cache does not fail the copy.
+// that arrived before. publish fails if the object was purged meanwhile. Any other failure to
+// update the cache does not fail the copy.
 func (c *copyObject) publish(ctx workflow.Context, result CopyObjectResult) (published bool, err error) {
 	// A complete copy is published even if the run is cancelled: the cancellation comes too late.
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
@@ -237,8 +237,8 @@ func (c *copyObject) execute(ctx workflow.Context, opts workflow.ActivityOptions
 	}
 }
 
-// asRequested returns the input of a StreamCopy at the workflow's current priority. The first request
-// has the lowest minimum of all requests so far.
+// asRequested returns the input of a StreamCopy at the workflow's current priority. The first
+// request has the lowest minimum of all requests so far.
 func (c *copyObject) asRequested(in *activities.StreamCopyInput) func() any {
 	return func() any {
 		in.Low, in.MinSize = c.in.Low, 0

@@ -1,15 +1,14 @@
-// Package workflows holds the workflow CopyObject, which makes one copy of one object, and those that
-// look after copies: SweepUploads, AuditCopy and RefreshCopy. It holds their ids, timeouts and retry
-// policies, and does no I/O.
+// Package workflows holds the workflow CopyObject, which makes one copy of one object, and those
+// that look after copies: SweepUploads, AuditCopy and RefreshCopy. It holds their ids, timeouts and
+// retry policies, and does no I/O.
 //
 // # Guarantees
 //
 //   - One object has one workflow id, and so one copy at a time.
-//   - A copy ends in one of three ways. Completed: the object is in the bucket, or is smaller than the
-//     minimum of every request, which the result says. Failed: the cache
-//     holds the failure, unless redis is down, and the error's type is its class. Cancelled:
-//     clients can request the copy again, at once after a purge, and after cache.negative_ttl if an
-//     operator cancelled it.
+//   - A copy ends in one of three ways. Completed: the object is in the bucket, or is smaller than
+//     the minimum of every request, which the result says. Failed: the cache holds the failure,
+//     unless redis is down, and the error's type is its class. Cancelled: clients can request the
+//     copy again, at once after a purge, and after cache.negative_ttl if an operator cancelled it.
 //   - No request is lost. If it arrives while the workflow runs, the next stored entry answers it,
 //     or a further copy in the same run.
 //   - A purge ends only a copy that started before it, no matter how late and how often it is
@@ -22,20 +21,20 @@
 //     final only if it stored no part to resume from.
 //   - A copy in the bucket is a success even if the cache can't be updated: the next client's
 //     request finds it in the bucket.
-//   - A run has the lowest minimum size of all its requests. A request never causes a second download
-//     of an object that was copied for another minimum.
+//   - A run has the lowest minimum size of all its requests. A request never causes a second
+//     download of an object that was copied for another minimum.
 //
 // # Decisions
 //
-// 2026-11-26: an object that is too small completes its run. It is the expected end for many objects,
-// and must not look like a fault in lists of failed runs. Its class is a search attribute all the
-// same, so that operators can find such runs. The result of StreamCopy decides the path, so no version
-// marker is needed. Only runs that took it fail to replay with an earlier build. Terminate them before
-// a rollback.
+// 2026-11-26: an object that is too small completes its run. It is the expected end for many
+// objects, and must not look like a fault in lists of failed runs. Its class is a search attribute
+// all the same, so that operators can find such runs. The result of StreamCopy decides the path, so
+// no version marker is needed. Only runs that took it fail to replay with an earlier build.
+// Terminate them before a rollback.
 //
-// 2026-11-26: audits and refreshes are workflows of their own rather than signals of CopyObject: a copy
-// that has ended has no run. Their ids end in the object's hash, like those of copies, so that a sweep
-// leaves the upload of a running refresh alone.
+// 2026-11-26: audits and refreshes are workflows of their own rather than signals of CopyObject: a
+// copy that has ended has no run. Their ids end in the object's hash, like those of copies, so that
+// a sweep leaves the upload of a running refresh alone.
 //
 // 2026-11-25: requests and purges of a running copy are signals. The bridge starts a workflow with
 // conflict policy FAIL, and signals a run that is already open. Before, it used USE_EXISTING: a

@@ -28,8 +28,8 @@ func TaskQueue(pool string) string { return "copy-" + pool }
 // them.
 func LargeTaskQueue(pool string) string { return TaskQueue(pool) + "-large" }
 
-// TendTaskQueue returns the task queue of the activities that audit and refresh a pool's copies. Copies
-// never wait behind them.
+// TendTaskQueue returns the task queue of the activities that audit and refresh a pool's copies.
+// Copies never wait behind them.
 func TendTaskQueue(pool string) string { return TaskQueue(pool) + "-tend" }
 
 // Summary describes an object's copy in one line, for the Web UI.

@@ -52,7 +52,8 @@ func AuditPolicy() *temporal.RetryPolicy {
 	return doubling(10*time.Second, time.Minute, activities.TendAttempts)
 }
 
-// RefreshPolicy gives up soon. A later hit in the last quarter of the copy's life refreshes it again.
+// RefreshPolicy gives up soon. A later hit in the last quarter of the copy's life refreshes it
+// again.
 func RefreshPolicy() *temporal.RetryPolicy {
 	return doubling(10*time.Second, 5*time.Minute, activities.TendAttempts)
 }

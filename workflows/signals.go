@@ -67,9 +67,9 @@ func (c *copyObject) purges(ctx workflow.Context) workflow.ReceiveChannel {
 	return workflow.GetSignalChannel(ctx, PurgeSignal)
 }
 
-// request notes a request. The copy gets the lowest minimum of all requests. A client's request raises
-// the priority of the remaining work. If the running activity is idle, for example because it waits
-// for a worker, request schedules it again: the server can't move it.
+// request notes a request. The copy gets the lowest minimum of all requests. A client's request
+// raises the priority of the remaining work. If the running activity is idle, for example because
+// it waits for a worker, request schedules it again: the server can't move it.
 func (c *copyObject) request(r Request) {
 	c.requested = true
 	c.in.MinSize = min(c.in.MinSize, r.MinSize)

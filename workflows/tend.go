@@ -8,8 +8,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 )
 
-// The longest lives of the workflows that tend copies. Temporal ends an older one, for example if no
-// worker runs in its region. The next hit starts another.
+// The longest lives of the workflows that tend copies. Temporal ends an older one, for example if
+// no worker runs in its region. The next hit starts another.
 const (
 	AuditTimeout   = time.Hour
 	RefreshTimeout = 24 * time.Hour
@@ -18,11 +18,12 @@ const (
 // AuditID returns the workflow id of an audit of the object. One object has one audit at a time.
 func AuditID(s activities.SealedObject) string { return "audit/" + ID(s) }
 
-// RefreshID returns the workflow id of a refresh of the object. One object has one refresh at a time.
+// RefreshID returns the workflow id of a refresh of the object. One object has one refresh at a
+// time.
 func RefreshID(s activities.SealedObject) string { return "refresh/" + ID(s) }
 
-// AuditCopy compares a source with its copy. It completes even if it could not: it makes no copy, so
-// its failure must not look like that of one.
+// AuditCopy compares a source with its copy. It completes even if it could not: it makes no copy,
+// so its failure must not look like that of one.
 func AuditCopy(ctx workflow.Context, in activities.AuditInput) (out activities.AuditResult, _ error) {
 	var a *activities.Activities // Only for the names of its methods
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, auditOptions(in.Source)), a.Audit, in).Get(ctx, &out)
@@ -32,8 +33,8 @@ func AuditCopy(ctx workflow.Context, in activities.AuditInput) (out activities.A
 	return out, ctx.Err()
 }
 
-// RefreshCopy has the bucket keep a copy that it would delete soon. It completes even if that failed:
-// the copy is as before.
+// RefreshCopy has the bucket keep a copy that it would delete soon. It completes even if that
+// failed: the copy is as before.
 func RefreshCopy(ctx workflow.Context, in activities.RefreshInput) (out activities.RefreshResult, _ error) {
 	var a *activities.Activities // Only for the names of its methods
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, refreshOptions(in.Source)), a.Refresh, in).Get(ctx, &out)

@@ -15,8 +15,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestTendingCompletes has each activity succeed, fail once, and fail for good. Its workflow completes
-// in all cases, after at most TendAttempts attempts.
+// TestTendingCompletes has each activity succeed, fail once, and fail for good. Its workflow
+// completes in all cases, after at most TendAttempts attempts.
 func TestTendingCompletes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		failures, attempts int
@@ -61,9 +61,9 @@ func TestTendingCompletes(t *testing.T) {
 	}
 }
 
-// TestTendingTakesNoTasksOfCopies has audits and refreshes on a task queue of their own. A refresh can
-// take minutes, and many begin on one day. They must not take the tasks that a worker accepts for
-// copies.
+// TestTendingTakesNoTasksOfCopies has audits and refreshes on a task queue of their own. A refresh
+// can take minutes, and many begin on one day. They must not take the tasks that a worker accepts
+// for copies.
 func TestTendingTakesNoTasksOfCopies(t *testing.T) {
 	var queues []string
 	started := func(i *activity.Info, _ context.Context, _ converter.EncodedValues) {

@@ -15,7 +15,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// sized makes the timeline's object have 500 bytes. A StreamCopy with a larger minimum copies nothing.
+// sized makes the timeline's object have 500 bytes. A StreamCopy with a larger minimum copies
+// nothing.
 func (l *timeline) sized() *timeline {
 	l.size = 500
 	return l
@@ -202,7 +203,8 @@ func TestSmallRecordThatFails(t *testing.T) {
 	require.NotNil(t, out.TooSmall)
 }
 
-// TestManyRoundsKeepTheMinimum has requests arrive in each UpdateCache, until the run continues as new.
+// TestManyRoundsKeepTheMinimum has requests arrive in each UpdateCache, until the run continues as
+// new.
 func TestManyRoundsKeepTheMinimum(t *testing.T) {
 	l := newTimeline(t).sized()
 	for round := range 30 {

@@ -17,9 +17,9 @@
 //   - Copies from one source host never keep out copies from others: all hosts share the memory, the
 //     disk and the slots by the rule of [Budget]. A small copy waits for its connection and its
 //     memory without a slot. A large copy takes its slot first.
-//   - An object below the minimum of its job is not stored, nor copied by the server. Its body is not
-//     read if its length is declared. An object of unknown length is judged if it ends within the
-//     first MiB, and copied otherwise.
+//   - An object below the minimum of its job is not stored, nor copied by the server. Its body is
+//     not read if its length is declared. An object of unknown length is judged if it ends within
+//     the first MiB, and copied otherwise.
 //   - An object above the limit of its pool is refused by its declared length. A body without one is
 //     cut as soon as it exceeds the limit.
 //   - A source that sends nothing, or less than a minimum rate, is cut. The time that a large
@@ -32,9 +32,9 @@
 //
 // # Decisions
 //
-// 2026-11-26: an object of unknown length is judged by the first buffer alone. To judge a longer one,
-// a copy would have to be made and deleted, or kept in memory. It costs at least 1 MiB of traffic for
-// each request in any case, so that a copy soon pays.
+// 2026-11-26: an object of unknown length is judged by the first buffer alone. To judge a longer
+// one, a copy would have to be made and deleted, or kept in memory. It costs at least 1 MiB of
+// traffic for each request in any case, so that a copy soon pays.
 //
 // 2026-11-25: loans are taken back, rather than never given. Without loans, one source alone would use
 // a quarter of a worker. Without taking back, a slow source would keep all for hours. What a small

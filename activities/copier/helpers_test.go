@@ -78,8 +78,8 @@ func newSource(t *testing.T, size int) *source {
 	t.Cleanup(func() {
 		s.Close()
 		require.Zero(t, other.Load(), "requests that are no GET")
-		// Package testing keeps this closure until the parent test ends. With it would stay the body,
-		// and the fixture that serve refers to: gigabytes in tests with many cases.
+		// Package testing keeps this closure until the parent test ends. With it would stay the
+		// body, and the fixture that serve refers to: gigabytes in tests with many cases.
 		s.change(func() { s.body, s.serve, s.header = nil, nil, nil })
 	})
 	return s

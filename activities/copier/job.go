@@ -20,8 +20,8 @@ type Job struct {
 	// Meta describes a large object as the first request saw it. A size of -1 stands for an object
 	// that was not described: it is copied by one stream.
 	Meta origin.Meta
-	// MinSize is the size of the smallest object that the first request copies, in bytes. It does not
-	// hold for an object of unknown length that doesn't end within the first MiB.
+	// MinSize is the size of the smallest object that the first request copies, in bytes. It does
+	// not hold for an object of unknown length that doesn't end within the first MiB.
 	MinSize int64
 	// Spec returns everything about the object to store except its bytes. The description is that
 	// of the response whose bytes are stored.

@@ -65,8 +65,8 @@ func (r *run) limit(size int64) error {
 	return tooLarge("the object has %d bytes, and max_size is %d", size, most)
 }
 
-// tooSmall reports whether an object of this size, or of unknown size (-1), is known to be smaller than
-// the minimum. What counts is the size of the bytes to store, with their content coding.
+// tooSmall reports whether an object of this size, or of unknown size (-1), is known to be smaller
+// than the minimum. What counts is the size of the bytes to store, with their content coding.
 func tooSmall(size, minSize int64) bool { return size >= 0 && size < minSize }
 
 // limited reads a stream, and fails as soon as the source has sent more than the limit of the pool.

@@ -87,7 +87,8 @@ func TestMinimumReadsNoBody(t *testing.T) {
 	<-left // The copier closed the connection
 }
 
-// TestMinimumCountsStoredBytes has a source with a content coding, whose bytes are stored as they are.
+// TestMinimumCountsStoredBytes has a source with a content coding, whose bytes are stored as they
+// are.
 func TestMinimumCountsStoredBytes(t *testing.T) {
 	var coded bytes.Buffer
 	w := gzip.NewWriter(&coded)

@@ -14,8 +14,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// TestConfigurationOfClients loads the configuration of frontend/CLIENTS.md. Its rules copy what the
-// clients download, and nothing that changes.
+// TestConfigurationOfClients loads the configuration of frontend/CLIENTS.md. Its rules copy what
+// the clients download, and nothing that changes.
 func TestConfigurationOfClients(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "frontend", "CLIENTS.md"))
 	require.NoError(t, err)

@@ -85,8 +85,8 @@ func decodeFile(data []byte, c *Config) error {
 	return fmt.Errorf("line %d: %s", line, strings.Replace(message, "unknown field", "unknown key", 1))
 }
 
-// undecodable returns the key of a value of this setting that can't be decoded, or "". The library's
-// error does not name the setting.
+// undecodable returns the key of a value of this setting that can't be decoded, or "". The
+// library's error does not name the setting.
 func (s setting) undecodable(data []byte) string {
 	var file any
 	if yaml.Unmarshal(data, &file) != nil {
@@ -95,8 +95,9 @@ func (s setting) undecodable(data []byte) string {
 	return undecodable(file, s.key, "", func(value any) any { return value })
 }
 
-// undecodable looks for the key rest below a node of the file, whose own key is path. wrap returns a
-// file that holds nothing but its argument, at the place of the node. Each element of a list is tried.
+// undecodable looks for the key rest below a node of the file, whose own key is path. wrap returns
+// a file that holds nothing but its argument, at the place of the node. Each element of a list is
+// tried.
 func undecodable(node any, rest, path string, wrap func(any) any) string {
 	if rest == "" {
 		one, err := yaml.Marshal(wrap(node))

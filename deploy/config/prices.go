@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Prices is the table that `cloud-mirror savings` multiplies with metrics. A GB has 2^30 bytes, as on
-// AWS's bills.
+// Prices is the table that `cloud-mirror savings` multiplies with metrics. A GB has 2^30 bytes, as
+// on AWS's bills.
 type Prices struct {
 	AsOf     string `yaml:"as_of" json:"asOf" env:"AS_OF" doc:"day of the prices, which cloud-mirror savings prints"`
 	Currency string `yaml:"currency" json:"currency" env:"CURRENCY" doc:"currency of the prices"`
@@ -25,14 +25,14 @@ type Prices struct {
 }
 
 // defaultPrices returns list prices of us-east-1 without any free tier or discount, from the pages
-// "Amazon VPC Pricing" (NAT gateway), "Amazon EC2 On-Demand Pricing" (data transfer from us-east-1 to
-// another region), "Amazon S3 Pricing" (S3 Standard) and "Temporal Cloud pricing" (the first million
-// actions).
+// "Amazon VPC Pricing" (NAT gateway), "Amazon EC2 On-Demand Pricing" (data transfer from us-east-1
+// to another region), "Amazon S3 Pricing" (S3 Standard) and "Temporal Cloud pricing" (the first
+// million actions).
 //
 // A copy of one request was measured on 2026-11-26 with versitygw: TestCostOfACopy counts a PUT and
 // two HEADs. Its history (workflows/testdata/2026-11-25-signals/completed.json) has four billable
-// actions, by the page "Temporal Cloud Actions": the start, and the starts of HeadSource, StreamCopy
-// and UpdateCache.
+// actions, by the page "Temporal Cloud Actions": the start, and the starts of HeadSource,
+// StreamCopy and UpdateCache.
 func defaultPrices() Prices {
 	return Prices{
 		AsOf: "2026-11-26", Currency: "USD",

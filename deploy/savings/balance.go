@@ -80,8 +80,8 @@ func (t tariff) balance(a Amounts) Balance {
 	}
 }
 
-// breakEven returns the size in bytes from which on an object saves more than it costs, if each copy
-// is redirected to that often. It is nil if no size does.
+// breakEven returns the size in bytes from which on an object saves more than it costs, if each
+// copy is redirected to that often. It is nil if no size does.
 func (t tariff) breakEven(redirects float64) *float64 {
 	fixed := -t.balance(Amounts{Redirects: redirects, Copies: 1}).Net()
 	perByte := t.balance(Amounts{RedirectedBytes: redirects * gb, CopiedBytes: gb}).Net() / gb

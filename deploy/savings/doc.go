@@ -3,10 +3,10 @@
 //
 // # Guarantees
 //
-//   - Every number is an amount that was measured, multiplied with a price of the configuration. The
-//     output lists the assumptions that are neither.
-//   - A pool whose redirects or whose copies no process reports is an error: one of them alone would
-//     show a saving that is wrong.
+//   - Every number is an amount that was measured, multiplied with a price of the configuration.
+//     The output lists the assumptions that are neither.
+//   - A pool whose redirects or whose copies no process reports is an error: one of them alone
+//     would show a saving that is wrong.
 //   - No output and no error holds the user, the password or the query of a given URL.
 //
 // # Decisions

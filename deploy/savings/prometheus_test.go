@@ -105,8 +105,8 @@ func TestPeriodOfPrometheus(t *testing.T) {
 	}
 }
 
-// Workers of earlier builds counted bytes without an upstream, and nothing counted redirects. A period
-// can begin before the upgrade.
+// Workers of earlier builds counted bytes without an upstream, and nothing counted redirects. A
+// period can begin before the upgrade.
 func TestPrometheusSinceBeforeTheUpgrade(t *testing.T) {
 	values := all()
 	earlier := fmt.Sprintf(`{"metric":{"pool":"s3_us-west-2"},"value":[0,"%d"]},`, 1000*gb)

@@ -38,9 +38,9 @@ type answer struct {
 }
 
 // ask requests the copy of an object whose entry is absent for the target's minimum size (see
-// [cache.Entry.For]), or unknown because of redisErr. The lease holder HEADs the bucket on behalf of
-// all front ends, then sends the message, or else releases the lease so that the next request can
-// retry at once.
+// [cache.Entry.For]), or unknown because of redisErr. The lease holder HEADs the bucket on behalf
+// of all front ends, then sends the message, or else releases the lease so that the next request
+// can retry at once.
 //
 // It ignores the cancellation of ctx: a client that leaves between Acquire and Send must not leave
 // a lease without a message. It never waits while it holds a lease, except for its dependencies.

@@ -10,16 +10,17 @@
 //     workflow for all of them.
 //   - The first client that waits for a list's copy requests it again at its own priority, if it
 //     has a token. Without a token it waits for the list's copy.
-//   - An entry of an object that is too small counts as absent for a request with a smaller minimum,
-//     or without one. Such a request drops that very entry, and requests the copy. If it shares the
-//     lease of a request with a larger minimum, it requests the copy after that one has ended.
+//   - An entry of an object that is too small counts as absent for a request with a smaller
+//     minimum, or without one. Such a request drops that very entry, and requests the copy. If it
+//     shares the lease of a request with a larger minimum, it requests the copy after that one has
+//     ended.
 //   - A lease is always followed by a message, by an entry for a copy found in the bucket, or by
 //     its release. A client that leaves can't prevent that. The lease of a process that dies
 //     expires.
 //   - A waiting client is woken by redis. The flight polls the bucket only while redis is down.
 //   - A client whose wait would end before the next try at a copy that failed is told so at once.
-//   - At most MaxWaiters requests wait, at most MaxWaitersPerObject for one object and minimum size,
-//     and at most MaxWaitersPerClient of one client. A request beyond these limits is
+//   - At most MaxWaiters requests wait, at most MaxWaitersPerObject for one object and minimum
+//     size, and at most MaxWaitersPerClient of one client. A request beyond these limits is
 //     [Outcome].Refused at once.
 //   - A copy request costs a token of a client and a token of the source host. Without a token, or
 //     while the pool's [Gate] is closed, no copy is requested, and the flight's clients are
@@ -42,29 +43,29 @@
 //     none that changed during the HEAD.
 //   - A copy that was started before a purge is not published after it and, while redis is up, is
 //     not found in the bucket.
-//   - One of AuditEvery hits of an upstream sends an audit of its object. All front ends together send
-//     at most one audit of an object an hour, and a process one a second for an upstream.
-//   - A hit in the last quarter of a copy's life sends a refresh. All front ends together send at most
-//     ten for an object in that quarter, or one an hour.
-//   - Neither is sent while redis is down, or while the pool's gate is closed for lists. Neither makes
-//     a client wait.
+//   - One of AuditEvery hits of an upstream sends an audit of its object. All front ends together
+//     send at most one audit of an object an hour, and a process one a second for an upstream.
+//   - A hit in the last quarter of a copy's life sends a refresh. All front ends together send at
+//     most ten for an object in that quarter, or one an hour.
+//   - Neither is sent while redis is down, or while the pool's gate is closed for lists. Neither
+//     makes a client wait.
 //
 // # Decisions
 //
 // 2026-11-26: a flight belongs to a cache key and a minimum size. The entry of a small object ends
 // the flights of larger minimums and restarts the others. The lease stays one for all of them.
-// Rejected: to send the smaller minimum to the running copy at once, as for priorities. It would cost
-// a message for each object that such requests share, and most objects are large enough.
+// Rejected: to send the smaller minimum to the running copy at once, as for priorities. It would
+// cost a message for each object that such requests share, and most objects are large enough.
 //
-// 2026-11-26: front ends of earlier builds take the entry of a small object for a permanent failure.
-// They redirect all clients to the source until it expires, also those without a minimum.
+// 2026-11-26: front ends of earlier builds take the entry of a small object for a permanent
+// failure. They redirect all clients to the source until it expires, also those without a minimum.
 //
-// 2026-11-26: a claim in redis, and not the success of a refresh, decides when the next one is sent. A
-// front end does not know of the success until the entry shows it. A failed refresh is tried again
-// after the claim.
+// 2026-11-26: a claim in redis, and not the success of a refresh, decides when the next one is
+// sent. A front end does not know of the success until the entry shows it. A failed refresh is
+// tried again after the claim.
 //
-// 2026-11-26: every Nth hit is audited, not a random one. Hits of many objects mix by themselves, and
-// a counter costs less than a random number.
+// 2026-11-26: every Nth hit is audited, not a random one. Hits of many objects mix by themselves,
+// and a counter costs less than a random number.
 //
 // 2026-11-25: a request that the gate or the host's limit refuses costs its client a token.
 // Otherwise its lease, its HEAD and its release would be free, at any rate. Rejected: to check the

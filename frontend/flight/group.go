@@ -87,8 +87,8 @@ const defaultPerClient = 5
 // meanWaitOver is the rough number of recent clients in Group.meanWait.
 const meanWaitOver = 16
 
-// NewGroup returns a group without flights. It does no I/O. With VerifyEvery, Refresh or AuditEvery it
-// starts goroutines, which Stop ends.
+// NewGroup returns a group without flights. It does no I/O. With VerifyEvery, Refresh or AuditEvery
+// it starts goroutines, which Stop ends.
 func NewGroup(o Options) *Group {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -149,6 +149,6 @@ func (g *Group) Stopping() bool {
 	}
 }
 
-// Drain waits until all flights, verifications, audits and refreshes have ended. Call it after Stop,
-// and after the clients have left: a flight ends with its last client.
+// Drain waits until all flights, verifications, audits and refreshes have ended. Call it after
+// Stop, and after the clients have left: a flight ends with its last client.
 func (g *Group) Drain() { g.running.Wait() }

@@ -24,8 +24,8 @@ type Cache interface {
 	Release(ctx context.Context, key string, lease cache.Entry) error
 	// Drop deletes the entry if it still is e, and returns whether it did.
 	Drop(ctx context.Context, key string, e cache.Entry) (bool, error)
-	// Claim takes the claim on verifying the object for the time of d, or another claim by its key. It returns 0 to the caller
-	// that took it, and otherwise how long the current claim lasts.
+	// Claim takes the claim on verifying the object for the time of d, or another claim by its key.
+	// It returns 0 to the caller that took it, and otherwise how long the current claim lasts.
 	Claim(ctx context.Context, key string, d time.Duration) (time.Duration, error)
 	// Put stores an entry. It fails with [cache.ErrPurged] if the object was purged since
 	// generation.

@@ -84,8 +84,8 @@ func TestListRequestsASmallObject(t *testing.T) {
 	require.Equal(t, []queue.Request{put(queue.Low)}, f.queue.requests())
 }
 
-// TestListMeetsACopyWithAMinimum shows the limit that frontend/README.md states: a list waits for no
-// copy. If the running one ends as too small, the list has to be sent again.
+// TestListMeetsACopyWithAMinimum shows the limit that frontend/README.md states: a list waits for
+// no copy. If the running one ends as too small, the list has to be sent again.
 func TestListMeetsACopyWithAMinimum(t *testing.T) {
 	f := newFixture(t)
 	require.True(t, f.Await(t.Context(), f.atLeast(1000), "", flight.Wait{Until: time.Now()}).TimedOut)
@@ -122,9 +122,9 @@ func (f *fixture) await(t *testing.T, target *flight.Target) <-chan flight.Outco
 	return ended
 }
 
-// TestClientsOfTwoMinimums has three clients wait for one copy, which the first of them requested. The
-// object is too small for that client. One of the others requests it again. The first client may see
-// that request, and then gets the copy as well.
+// TestClientsOfTwoMinimums has three clients wait for one copy, which the first of them requested.
+// The object is too small for that client. One of the others requests it again. The first client
+// may see that request, and then gets the copy as well.
 func TestClientsOfTwoMinimums(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -178,8 +178,8 @@ func TestOnlyTheSmallEntryIsDropped(t *testing.T) {
 	require.Empty(t, f.queue.requests())
 }
 
-// TestRefusedClientKeepsTheSmallEntry has a client without a token. It does no I/O, so the entry stays
-// for the clients that it answers.
+// TestRefusedClientKeepsTheSmallEntry has a client without a token. It does no I/O, so the entry
+// stays for the clients that it answers.
 func TestRefusedClientKeepsTheSmallEntry(t *testing.T) {
 	f := newFixture(t, func(o *flight.Options) { o.ColdRate, o.ColdBurst = 1, 1 })
 	wait := flight.Wait{Until: time.Now(), Client: address(1), Cold: true}

@@ -16,20 +16,21 @@ const (
 	auditClaim = time.Hour
 	// auditEvery is the least time between two audits of one upstream, in a process.
 	auditEvery = time.Second
-	// maxRefreshClaim bounds the time between two tries to refresh one object. Shorter lifespans have
-	// refreshTries tries in the last quarter.
+	// maxRefreshClaim bounds the time between two tries to refresh one object. Shorter lifespans
+	// have refreshTries tries in the last quarter.
 	maxRefreshClaim = time.Hour
 	refreshTries    = 10
 	// tendRate limits the messages that audit or refresh copies, per second and process.
 	tendRate = 20
-	// tendWorkers is the number of concurrent claims and sends: enough for tendRate if both together
-	// take 100 ms.
+	// tendWorkers is the number of concurrent claims and sends: enough for tendRate if both
+	// together take 100 ms.
 	tendWorkers = 2
 	// tendQueue is the number of tasks that wait for a worker: 13 s at tendRate.
 	tendQueue = 256
 )
 
-// tender has workers audit and refresh the copies that clients use. Its tasks wait in a bounded queue.
+// tender has workers audit and refresh the copies that clients use. Its tasks wait in a bounded
+// queue.
 type tender struct {
 	every    int64 // One of this many hits of an upstream is audited; 0 is none.
 	refresh  bool
@@ -82,8 +83,8 @@ func lastQuarter(t *Target, e cache.Entry, now time.Time) bool {
 	return !e.Expires.IsZero() && e.Expires.Sub(now) < t.Pool.Lifespan/4
 }
 
-// offerAudit queues an audit, unless the upstream had one within auditEvery or the queue is full. Then
-// a later hit is audited.
+// offerAudit queues an audit, unless the upstream had one within auditEvery or the queue is full.
+// Then a later hit is audited.
 func (t *tender) offerAudit(a *auditor, target *Target, now time.Time) {
 	since, next := int64(now.Sub(t.started)), a.next.Load()
 	if since < next || !a.next.CompareAndSwap(next, since+int64(auditEvery)) {
@@ -95,8 +96,8 @@ func (t *tender) offerAudit(a *auditor, target *Target, now time.Time) {
 	}
 }
 
-// offerRefresh queues a refresh once it is due, and makes it due again after the claim. If the queue
-// is full, it stays due.
+// offerRefresh queues a refresh once it is due, and makes it due again after the claim. If the
+// queue is full, it stays due.
 func (t *tender) offerRefresh(target *Target, now time.Time) {
 	since, due := int64(now.Sub(t.started)), target.refreshDue.Load()
 	if since < due || !target.refreshDue.CompareAndSwap(due, since+int64(refreshClaim(target.Pool.Lifespan))) {
@@ -124,9 +125,9 @@ func (g *Group) runTender(t *tender) {
 	}
 }
 
-// tend sends the message of a task, if this front end gets the claim. A message that could not be sent
-// is sent for a hit after the claim. While redis is down, or workers are far behind, tend does nothing.
-// It ignores Stop: all its calls have timeouts.
+// tend sends the message of a task, if this front end gets the claim. A message that could not be
+// sent is sent for a hit after the claim. While redis is down, or workers are far behind, tend does
+// nothing. It ignores Stop: all its calls have timeouts.
 func (g *Group) tend(ctx context.Context, t *tender, next task) {
 	target, pool := next.target, next.target.Pool.ID()
 	if g.admission.gate.pass(pool, forLists) != nil || t.pace.Wait(ctx) != nil {

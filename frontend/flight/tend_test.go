@@ -113,8 +113,8 @@ func TestHitsInTheLastQuarterAreRefreshed(t *testing.T) {
 	}
 }
 
-// TestOneFrontEndRefreshes has another front end take the claim. The claim then decides when this one
-// tries again.
+// TestOneFrontEndRefreshes has another front end take the claim. The claim then decides when this
+// one tries again.
 func TestOneFrontEndRefreshes(t *testing.T) {
 	d := newTended(t)
 	const left = 200 * time.Millisecond
@@ -129,8 +129,8 @@ func TestOneFrontEndRefreshes(t *testing.T) {
 	require.Less(t, d.cache.claims.Load(), int64(10), "it polls redis for the claim")
 }
 
-// TestFailedRefreshIsSentAgainAfterTheClaim uses a clock. The target is new each time, like one that
-// was evicted, so that only the claim counts.
+// TestFailedRefreshIsSentAgainAfterTheClaim uses a clock. The target is new each time, like one
+// that was evicted, so that only the claim counts.
 func TestFailedRefreshIsSentAgainAfterTheClaim(t *testing.T) {
 	d := newTended(t)
 	d.queue.fail(errors.New("down"))
@@ -172,8 +172,8 @@ func TestEveryNthHitIsAudited(t *testing.T) {
 	require.Len(t, d.queue.requests(), 8)
 }
 
-// TestAuditsOfAnUpstreamAreLimited serves thousands of objects of one upstream within a second, and of
-// another. Each has one audit. The next second has another one.
+// TestAuditsOfAnUpstreamAreLimited serves thousands of objects of one upstream within a second, and
+// of another. Each has one audit. The next second has another one.
 func TestAuditsOfAnUpstreamAreLimited(t *testing.T) {
 	d := newTended(t)
 	young, now := cachetest.Rules().Present(time.Now(), cache.Copy{}), time.Now()
@@ -190,8 +190,8 @@ func TestAuditsOfAnUpstreamAreLimited(t *testing.T) {
 	require.Len(t, d.queue.requests(), 3)
 }
 
-// TestOneObjectIsAuditedOnceAnHour serves one object for an hour. The claim holds although the target
-// is new each time.
+// TestOneObjectIsAuditedOnceAnHour serves one object for an hour. The claim holds although the
+// target is new each time.
 func TestOneObjectIsAuditedOnceAnHour(t *testing.T) {
 	d := newTended(t)
 	young, now := cachetest.Rules().Present(time.Now(), cache.Copy{}), time.Now()
@@ -203,7 +203,8 @@ func TestOneObjectIsAuditedOnceAnHour(t *testing.T) {
 	require.Len(t, d.queue.requests(), 1)
 }
 
-// TestTendingIsNotSent has redis fail, and the pool's workers be far behind. The control comes before.
+// TestTendingIsNotSent has redis fail, and the pool's workers be far behind. The control comes
+// before.
 func TestTendingIsNotSent(t *testing.T) {
 	t.Run("while redis is down", func(t *testing.T) {
 		d := newTended(t)

@@ -45,9 +45,9 @@ func (g *Group) startVerifiers(every time.Duration) {
 }
 
 // Served is called when a client is redirected to the target's copy, because of the present entry
-// e. If the copy is due, a HEAD in the background verifies that the bucket still has it. Some copies
-// are audited, and those that the bucket deletes soon are refreshed: see tender. Served does no I/O,
-// never blocks and allocates nothing.
+// e. If the copy is due, a HEAD in the background verifies that the bucket still has it. Some
+// copies are audited, and those that the bucket deletes soon are refreshed: see tender. Served does
+// no I/O, never blocks and allocates nothing.
 func (g *Group) Served(t *Target, e cache.Entry, now time.Time) {
 	if v := t.Pool.verifier; v != nil && !v.fresh(e, now) {
 		v.offer(t, now)

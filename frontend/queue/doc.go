@@ -14,9 +14,9 @@
 //
 // # Decisions
 //
-// 2026-11-26: audits and refreshes are actions of the same message, of the same version. A bridge of
-// an earlier build moves them to the dead-letter queue, where they do no harm: upgrade bridges before
-// front ends. Rejected: version 2, which such a bridge moves there as well.
+// 2026-11-26: audits and refreshes are actions of the same message, of the same version. A bridge
+// of an earlier build moves them to the dead-letter queue, where they do no harm: upgrade bridges
+// before front ends. Rejected: version 2, which such a bridge moves there as well.
 //
 // 2026-11-24: a sender makes two attempts at most. A client is waiting, and the second attempt is
 // only for a stale connection.

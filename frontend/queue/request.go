@@ -24,8 +24,8 @@ const (
 	Cancel Action = "purge"
 	// Audit compares the source with the copy. It needs no field besides Pool and URL.
 	Audit Action = "audit"
-	// Refresh has the bucket keep a copy that it would delete soon. It needs no field besides Pool and
-	// URL.
+	// Refresh has the bucket keep a copy that it would delete soon. It needs no field besides Pool
+	// and URL.
 	Refresh Action = "refresh"
 )
 

@@ -5,8 +5,8 @@ import "slices"
 // A set is a built-in group of rules: the layout of one kind of server.
 type set struct {
 	name string
-	// immutable judges a path below the root, without its leading slash and query. A true result says
-	// that the object behind the path never changes. The digest is that of the path, or empty.
+	// immutable judges a path below the root, without its leading slash and query. A true result
+	// says that the object behind the path never changes. The digest is that of the path, or empty.
 	immutable func(path string) (digest string, ok bool)
 	// hops are the roots to which servers of this kind redirect downloads. The policy for sources
 	// must allow them.

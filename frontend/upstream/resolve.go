@@ -18,10 +18,10 @@ var (
 //
 // More slashes than two would be an empty host, which no upstream has.
 //
-// It fails with [ErrUnknown], or with a [*PathError] if the target holds a space, a control character
-// or #. If the upstream has a root below "/", it also refuses paths with dot segments, with
-// backslashes, and with encoded dots, slashes, backslashes and control characters. Under other roots
-// such paths are never copied.
+// It fails with [ErrUnknown], or with a [*PathError] if the target holds a space, a control
+// character or #. If the upstream has a root below "/", it also refuses paths with dot segments,
+// with backslashes, and with encoded dots, slashes, backslashes and control characters. Under other
+// roots such paths are never copied.
 func (s *Set) Resolve(target string) (Match, error) {
 	if !isPrintable(target) {
 		return Match{}, errBytes

@@ -7,7 +7,8 @@ import "strings"
 //   - dist/<YYYY-MM-DD>/<file>.
 //   - rustup/archive/<version>/<target>/<file>.
 //
-// The index.html of a folder lists its files, and more can come. The files of dist without a date are those of the latest release of a channel.
+// The index.html of a folder lists its files, and more can come. The files of dist without a date
+// are those of the latest release of a channel.
 func rustup(path string) bool {
 	if dated, ok := strings.CutPrefix(path, "dist/"); ok {
 		date, file, _ := cutSegment(dated)

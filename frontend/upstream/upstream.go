@@ -45,8 +45,8 @@ type Match struct {
 	URL string
 	// Copy is set if the object is immutable, and its copy is allowed.
 	Copy bool
-	// SHA256 is the digest that the path names, in lower-case hex. Empty is none. It shares memory with
-	// the target.
+	// SHA256 is the digest that the path names, in lower-case hex. Empty is none. It shares memory
+	// with the target.
 	SHA256 string
 }
 

@@ -37,8 +37,8 @@ type Config struct {
 	// of its redirects. There is no default: at least one pattern or root is required.
 	AllowedPatterns []string
 	// AllowedRoots are canonical URLs that end in a slash. A canonical URL that begins with one of
-	// them is allowed. Below a root with a path, a URL is not if its path has dot segments, or encoded
-	// dots, slashes or backslashes.
+	// them is allowed. Below a root with a path, a URL is not if its path has dot segments, or
+	// encoded dots, slashes or backslashes.
 	AllowedRoots []string
 	// EnsureSSL allows only https, at every hop.
 	EnsureSSL bool

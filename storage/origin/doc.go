@@ -43,8 +43,8 @@
 //
 // 2026-11-25: no HEAD for copies. About 100 misbehaving sources were tried. A source's response to
 // HEAD often differs from its response to GET, and every difference made an object impossible to
-// copy. Every client sends a plain GET. If the object turns out to be large, the body is closed unread. The
-// kernel has received about 128 KiB of it by then.
+// copy. Every client sends a plain GET. If the object turns out to be large, the body is closed
+// unread. The kernel has received about 128 KiB of it by then.
 //
 // 2026-11-25: no If-Match and no If-Range. The ETag of each 206 already pins the version, and some
 // sources answer conditional requests wrongly.

@@ -137,8 +137,8 @@ func closeHop(resp *http.Response) *slot {
 }
 
 // isRedirect excludes 300 and 304, which name no next hop, and 305 and 306, which clients must no
-// longer follow (RFC 9110, section 15.4). For GET and HEAD, the only methods here, the other five mean
-// the same.
+// longer follow (RFC 9110, section 15.4). For GET and HEAD, the only methods here, the other five
+// mean the same.
 func isRedirect(status int) bool {
 	switch status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,

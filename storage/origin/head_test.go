@@ -67,8 +67,8 @@ func TestStatusOfHeadIsNotAboutTheObject(t *testing.T) {
 	}
 }
 
-// TestHeadsHaveTheirOwnConnections has HEADs take all of theirs. A first request still gets one, and
-// a further HEAD waits in vain.
+// TestHeadsHaveTheirOwnConnections has HEADs take all of theirs. A first request still gets one,
+// and a further HEAD waits in vain.
 func TestHeadsHaveTheirOwnConnections(t *testing.T) {
 	free := make(chan struct{})
 	s := newSource(t, func(w http.ResponseWriter, r *http.Request) {

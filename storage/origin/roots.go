@@ -27,8 +27,8 @@ func parseRoots(raw []string) ([]root, error) {
 	return roots, nil
 }
 
-// allows reports whether a canonical URL is below the root. If the root has a path, a URL that could
-// lead out of it is not.
+// allows reports whether a canonical URL is below the root. If the root has a path, a URL that
+// could lead out of it is not.
 func (r root) allows(canonical string) bool {
 	below, ok := strings.CutPrefix(canonical, r.url)
 	path, _, _ := strings.Cut(below, "?")

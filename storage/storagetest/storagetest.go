@@ -59,9 +59,9 @@ type Bucket interface {
 	// those of the key that equals the prefix, unless the prefix is empty.
 	ListUploads(ctx context.Context, prefix string) ([]storage.Upload, error)
 
-	// Refresh has the server copy the object with the ETag onto itself. The object keeps everything,
-	// except that it is as new, and has the id copyID. Refresh fails with [storage.ErrNotFound] and
-	// with [storage.ErrConflict] if the bucket no longer has the object.
+	// Refresh has the server copy the object with the ETag onto itself. The object keeps
+	// everything, except that it is as new, and has the id copyID. Refresh fails with
+	// [storage.ErrNotFound] and with [storage.ErrConflict] if the bucket no longer has the object.
 	Refresh(ctx context.Context, key, etag, copyID string, copied func(bytes int64)) (storage.Stored, error)
 
 	// Delete deletes an object. A missing object is no error.

@@ -28,8 +28,8 @@ func (f *fixture) bare(ctx context.Context, frontEnd *process.Server) (*process.
 	return process.StartSelf(ctx, address, runBare, address, resp.Header.Get("Location"), resp.Header.Get("Content-Type"), string(body))
 }
 
-// serveBare is the main function of the bare router's process. Its response is always the same for a
-// redirect, and for a mirror request that passes through.
+// serveBare is the main function of the bare router's process. Its response is always the same for
+// a redirect, and for a mirror request that passes through.
 func serveBare(address, location, contentType, body string) error {
 	text := []byte(body)
 	r := httprouter.New()

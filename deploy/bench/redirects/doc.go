@@ -10,8 +10,8 @@
 //
 // # Guarantees
 //
-//   - A response other than a redirect to a copy fails the benchmark, except on the path that passes
-//     through. A missed target does not.
+//   - A response other than a redirect to a copy fails the benchmark, except on the path that
+//     passes through. A missed target does not.
 //   - A hit needs neither S3 nor SQS. Stubs answer where a first request does.
 //
 // # Decisions

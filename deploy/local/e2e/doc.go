@@ -11,8 +11,8 @@
 //   - The run fails if the log of any process contains a data race, a panic, or the secret in the
 //     query of the source URLs. A test that reads the secret in a history or a metric also fails.
 //   - A failed run keeps the logs of all processes, and prints their folder.
-//   - TestMirrorClients has a ledger of each source. Its clients get immutable paths from the bucket,
-//     and all other paths from the source.
+//   - TestMirrorClients has a ledger of each source. Its clients get immutable paths from the
+//     bucket, and all other paths from the source.
 //   - TestSources is the table of misbehaving sources. It compares each copy with the real curl -L.
 //     TestSourceDoubles proves with curl that each double misbehaves as its row says.
 //

@@ -10,8 +10,8 @@ import (
 )
 
 // TestMirrorHitsAreAudited has a front end audit every tenth hit of an upstream. Many hits audit an
-// object once, although its source changes. The worker counts it by upstream, and purges the copy. Hits
-// of the redirect route are the control: they audit nothing.
+// object once, although its source changes. The worker counts it by upstream, and purges the copy.
+// Hits of the redirect route are the control: they audit nothing.
 func TestMirrorHitsAreAudited(t *testing.T) {
 	for _, w := range workers() {
 		pause(t, w)

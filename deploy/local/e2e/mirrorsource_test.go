@@ -16,8 +16,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/origin"
 )
 
-// mirrorSource is the source of an upstream: the local origin, with a folder of its own. A path that
-// names a folder leads to its index.html. A ledger holds the paths that workers and clients requested.
+// mirrorSource is the source of an upstream: the local origin, with a folder of its own. A path
+// that names a folder leads to its index.html. A ledger holds the paths that workers and clients
+// requested.
 type mirrorSource struct {
 	dir string
 	// URL has a host name, as upstreams must.

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mirrorOfMaven serves a repository. A project's parent has a range of versions, so that Maven reads
-// the metadata. The project has a build extension of the parent's version, since Maven itself gets
-// its jar, without a plugin.
+// mirrorOfMaven serves a repository. A project's parent has a range of versions, so that Maven
+// reads the metadata. The project has a build extension of the parent's version, since Maven itself
+// gets its jar, without a plugin.
 func mirrorOfMaven() mirrorClient {
 	const group = "/test/cm/"
 	const utils = "/org/codehaus/plexus/plexus-utils/1.1/plexus-utils-1.1.jar" // An implied dependency of extensions.
@@ -122,8 +122,8 @@ func newDeb(t *testing.T, version string) []byte {
 	return deb
 }
 
-// newApt returns the words before a subcommand of an apt-get that has its own state, and none of the
-// machine's settings. By default apt requests indices from the server that a Release file was
+// newApt returns the words before a subcommand of an apt-get that has its own state, and none of
+// the machine's settings. By default apt requests indices from the server that a Release file was
 // redirected to.
 func newApt(t *testing.T, dir, source string) string {
 	t.Helper()

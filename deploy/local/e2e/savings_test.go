@@ -115,7 +115,8 @@ func TestCostOfACopy(t *testing.T) {
 	}
 }
 
-// startPrometheus starts a real Prometheus that scrapes the stack every second, and returns its URL.
+// startPrometheus starts a real Prometheus that scrapes the stack every second, and returns its
+// URL.
 func startPrometheus(t *testing.T, processes []string) string {
 	t.Helper()
 	// The port is free after Close, and Prometheus takes no listener.
@@ -232,8 +233,9 @@ func TestSavings(t *testing.T) {
 	eventually(t, func() bool { return prometheusValue(t, prometheus, redirects) == first+copies*times }, "Prometheus has scraped all redirects")
 	period := savings(t, "--prometheus="+prometheus, "--for=1m")
 	require.Contains(t, period.Period[0], "by "+prometheus)
-	// Prometheus extrapolates an increase to the ends of the period, by a scrape interval at most, and
-	// by less if the counter was near zero. So counters of the same requests can differ a little.
+	// Prometheus extrapolates an increase to the ends of the period, by a scrape interval at most,
+	// and by less if the counter was near zero. So counters of the same requests can differ a
+	// little.
 	row := period.row(west)
 	for _, amount := range []struct{ want, got float64 }{
 		{copies * times, row.Redirects}, {copies * times * size, row.RedirectedBytes}, {copies, row.Copies}, {copies * size, row.CopiedBytes},

@@ -15,8 +15,8 @@ import (
 	"go.temporal.io/api/workflow/v1"
 )
 
-// requestAtLeast sends the message by which a front end requests a copy into us-west-2 with a minimum
-// size.
+// requestAtLeast sends the message by which a front end requests a copy into us-west-2 with a
+// minimum size.
 func requestAtLeast(t *testing.T, object string, minSize int) {
 	t.Helper()
 	c := sqs.New(sqs.Options{
@@ -105,8 +105,8 @@ func TestMinimumThatAnObjectHas(t *testing.T) {
 	require.Equal(t, 1, s.count(http.MethodGet))
 }
 
-// TestClientsShareTheLeaseOfASmallObject has clients without a minimum, at two front ends, wait for a
-// copy that ends as too small. They get a copy, which is requested once.
+// TestClientsShareTheLeaseOfASmallObject has clients without a minimum, at two front ends, wait for
+// a copy that ends as too small. They get a copy, which is requested once.
 func TestClientsShareTheLeaseOfASmallObject(t *testing.T) {
 	s, gate := newGatedSource(t)
 	object := s.object()

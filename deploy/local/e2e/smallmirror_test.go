@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMirrorLeavesSmallObjectsToTheirSource has a front end with a minimum of 1,001 bytes. The source's
-// objects have 1,000.
+// TestMirrorLeavesSmallObjectsToTheirSource has a front end with a minimum of 1,001 bytes. The
+// source's objects have 1,000.
 func TestMirrorLeavesSmallObjectsToTheirSource(t *testing.T) {
 	small, large := newSource(t, 1000, nil), newSource(t, 1001, nil)
 	var upstreams []settingsTree

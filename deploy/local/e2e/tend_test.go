@@ -78,8 +78,8 @@ func audits(t *testing.T, result string) (sum float64) {
 	return sum
 }
 
-// warnings counts the warnings about an object's changed source in a log. Each has its path, and none
-// its query.
+// warnings counts the warnings about an object's changed source in a log. Each has its path, and
+// none its query.
 func warnings(t *testing.T, log, object string) int {
 	t.Helper()
 	data, err := os.ReadFile(log)
@@ -123,8 +123,8 @@ func TestChangedSourceIsNoticed(t *testing.T) {
 	require.True(t, ask(t, west, object, "").isCopy())
 }
 
-// TestChangedSourceIsPurged has a worker with mirror.audit_purge. The next client gets the new object.
-// The control is an object that has not changed.
+// TestChangedSourceIsPurged has a worker with mirror.audit_purge. The next client gets the new
+// object. The control is an object that has not changed.
 func TestChangedSourceIsPurged(t *testing.T) {
 	for _, w := range workers() {
 		pause(t, w)
@@ -171,9 +171,9 @@ func aged(t *testing.T, s *source, by time.Duration) (object string) {
 
 const days = 24 * time.Hour
 
-// TestCopyInUseIsRefreshed has clients use a copy in the last quarter of its 30 days, and one before
-// that. Only the first is refreshed, once, by many hits of both front ends. Its source has no part in
-// it.
+// TestCopyInUseIsRefreshed has clients use a copy in the last quarter of its 30 days, and one
+// before that. Only the first is refreshed, once, by many hits of both front ends. Its source has
+// no part in it.
 func TestCopyInUseIsRefreshed(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	old, young := aged(t, s, 25*days), aged(t, s, 20*days)

@@ -11,8 +11,8 @@ import (
 // because the minimum size of a part in S3 is 5 MiB.
 const sampleSize = 5<<20 + 12_345
 
-// Samples creates hello.txt, sample.bin and files/hello.txt in a folder, with the same bytes on every
-// machine. It leaves existing files alone, because a second run must not change their ETags.
+// Samples creates hello.txt, sample.bin and files/hello.txt in a folder, with the same bytes on
+// every machine. It leaves existing files alone, because a second run must not change their ETags.
 func Samples(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "files"), 0o755); err != nil {
 		return fmt.Errorf("create the origin's folder: %w", err)
