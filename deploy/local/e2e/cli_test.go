@@ -79,17 +79,23 @@ func TestHelpOfEverySubcommandHasAnExample(t *testing.T) {
 func TestInvalidConfigurationStopsTheStart(t *testing.T) {
 	good, err := os.ReadFile(sys.ConfigPath())
 	require.NoError(t, err)
-	for name, tc := range map[string]struct{ old, with, want string }{
-		"misspelt key":      {"max_wait:", "max_wiat:", `unknown key "max_wiat"`},
-		"no allowed source": {"- ^https?://", "", "source.allowed_patterns: is empty"},
-		"bad pattern":       {"- ^https?://", "- '(oops'", "source.allowed_patterns: error parsing regexp"},
+	edited := func(old, with string) string {
+		require.Contains(t, string(good), old)
+		return strings.Replace(string(good), old, with, 1)
+	}
+	withoutSource, err := os.ReadFile(editedConfig(t, func(c settingsTree) {
+		c["source"], c["mirror"] = settingsTree{}, settingsTree{} // An upstream allows its root.
+	}))
+	require.NoError(t, err)
+	for name, tc := range map[string]struct{ bad, want string }{
+		"misspelt key":      {edited("max_wait:", "max_wiat:"), `unknown key "max_wiat"`},
+		"no allowed source": {string(withoutSource), "source.allowed_patterns: is empty"},
+		"bad pattern":       {edited("- ^https?://", "- '(oops'"), "source.allowed_patterns: error parsing regexp"},
 	} {
 		for _, command := range []string{"frontend", "worker", "setup"} {
 			t.Run(command+" "+name, func(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "bad.yaml")
-				bad := strings.Replace(string(good), tc.old, tc.with, 1)
-				require.NotEqual(t, string(good), bad)
-				require.NoError(t, os.WriteFile(file, []byte(bad), 0o600))
+				require.NoError(t, os.WriteFile(file, []byte(tc.bad), 0o600))
 				_, stderr, err := cli(t, command, "--config", file)
 				require.Error(t, err)
 				require.Contains(t, stderr, tc.want)
