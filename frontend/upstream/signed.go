@@ -73,22 +73,3 @@ func isSecret(name []byte) bool {
 	}
 	return false
 }
-
-// unhex decodes two hex digits.
-func unhex(a, b byte) (byte, bool) {
-	high, ok := nibble(a)
-	low, too := nibble(b)
-	return high<<4 | low, ok && too
-}
-
-func nibble(c byte) (byte, bool) {
-	switch {
-	case isDigit(c):
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
-}

@@ -49,6 +49,20 @@ func cutCore(s string) (rest string, ok bool) {
 	return s, true
 }
 
+// isEscaped reports whether s has only lower-case letters, escaped letters, digits, and others.
+func isEscaped(s, others string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case isLower(c), isDigit(c), strings.IndexByte(others, c) >= 0:
+		case c == '!' && i+1 < len(s) && isLower(s[i+1]):
+			i++
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // isHex reports whether s is n hex digits in lower case.
 func isHex(s string, n int) bool {
 	if len(s) != n {
@@ -79,6 +93,17 @@ func isNumber(s string) bool {
 	return s != ""
 }
 
+// isPrintable reports whether s has neither spaces, nor control characters, nor a fragment. Clients
+// would drop or re-encode these. Bytes outside ASCII are left to the source.
+func isPrintable(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c == 0x7f || c == '#' {
+			return false
+		}
+	}
+	return true
+}
+
 // lowerASCII leaves everything outside ASCII alone: strings.ToLower maps the Kelvin sign to k.
 func lowerASCII(s string) string {
 	b := []byte(s)
@@ -88,4 +113,23 @@ func lowerASCII(s string) string {
 		}
 	}
 	return string(b)
+}
+
+// unhex decodes two hex digits.
+func unhex(a, b byte) (byte, bool) {
+	high, ok := nibble(a)
+	low, too := nibble(b)
+	return high<<4 | low, ok && too
+}
+
+func nibble(c byte) (byte, bool) {
+	switch {
+	case isDigit(c):
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
 }

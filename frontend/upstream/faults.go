@@ -14,17 +14,6 @@ const (
 	ambiguous
 )
 
-// isPrintable reports whether s has neither spaces, nor control characters, nor a fragment. Clients
-// would drop or re-encode these. Bytes outside ASCII are left to the source.
-func isPrintable(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c == 0x7f || c == '#' {
-			return false
-		}
-	}
-	return true
-}
-
 // faults inspects a path that begins with a slash.
 func faults(path string) (found pathFaults) {
 	for i := range len(path) {
