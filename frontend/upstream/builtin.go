@@ -2,8 +2,8 @@ package upstream
 
 import "slices"
 
-// A set is a built-in group of rules: the layout of one kind of server.
-type set struct {
+// A builtIn is a built-in set of rules: the layout of one kind of server.
+type builtIn struct {
 	name string
 	// immutable judges a path below the root, without its leading slash and query. A true result
 	// says that the object behind the path never changes. The digest is that of the path, or empty.
@@ -13,10 +13,11 @@ type set struct {
 	hops []string
 }
 
-// builtIn lists all sets, by name. Each function names the paths that it takes. A path that it does
-// not know is mutable, so a new kind of path is slow instead of stale.
-func builtIn() []set {
-	return []set{
+// builtIns lists all sets, by name. A new set needs a line here, a file with its function, and its
+// paths in builtin_test.go. Each function names the paths that it takes. A path that it does not
+// know is mutable, so a new kind of path is slow instead of stale.
+func builtIns() []builtIn {
+	return []builtIn{
 		{name: "conda", immutable: plain(conda), hops: []string{
 			"https://binstar-cio-packages-prod.s3.amazonaws.com/", // Packages of anaconda.org.
 		}},
@@ -42,17 +43,17 @@ func builtIn() []set {
 // BuiltIn returns the names of all built-in sets, sorted.
 func BuiltIn() []string {
 	var names []string
-	for _, s := range builtIn() {
+	for _, s := range builtIns() {
 		names = append(names, s.name)
 	}
 	return names
 }
 
-func builtInSet(name string) (set, bool) {
-	all := builtIn()
-	i := slices.IndexFunc(all, func(s set) bool { return s.name == name })
+func builtInSet(name string) (builtIn, bool) {
+	all := builtIns()
+	i := slices.IndexFunc(all, func(s builtIn) bool { return s.name == name })
 	if i < 0 {
-		return set{}, false
+		return builtIn{}, false
 	}
 	return all[i], true
 }

@@ -27,7 +27,7 @@ type entry struct {
 	Upstream
 	host  host
 	path  string // Of the root. It begins and ends in a slash.
-	sets  []set
+	sets  []builtIn
 	rules []*regexp.Regexp
 }
 
