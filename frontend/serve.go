@@ -1,0 +1,106 @@
+package frontend
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
+	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+)
+
+// redirectRequest is one redirect request.
+type redirectRequest struct {
+	*knownTarget
+	params
+	method string
+	path   string // As it was sent, without the query.
+	start  time.Time
+	// refused is set if the request reached a limit.
+	refused *flight.LimitError
+}
+
+// limits is the front end's part of the limits: the client's identity, and the answer at a limit.
+type limits struct {
+	clientOf func(*http.Request) netip.Addr
+	answer   AtLimit
+}
+
+// serveKnown serves a path that was redirected lately, without the router. It returns false for any
+// other request.
+func (s *redirects) serveKnown(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	path := r.RequestURI
+	mirror := strings.HasPrefix(path, mirrorPrefix)
+	if !mirror {
+		path, _, _ = strings.Cut(path, "?")
+	}
+	t, ok := s.known.get(path)
+	switch {
+	case !ok:
+	case mirror:
+		s.serve(w, r, t, path, s.waits.mirrorParams(r, t.mirror.sha256))
+	default:
+		if params, valid := s.params(w, r); valid {
+			s.serve(w, r, t, path, params)
+		}
+	}
+	return ok
+}
+
+func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget, path string, p params) {
+	c := redirectRequest{knownTarget: t, params: p, method: r.Method, path: path, start: s.now()}
+	if c.preferred {
+		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(c.wait/time.Second)))
+	}
+	var redisErr error
+	entry, remembered := s.entries.Remembered(t.Key, c.start)
+	if !remembered {
+		entry, redisErr = s.entries.Get(r.Context(), t.Key)
+	}
+	entry = entry.For(t.MinSize)
+	d := decide(situation{
+		Entry: entry, Mirror: t.mirror != nil, FirstLook: true, WaitOver: c.wait == 0, InVain: flight.InVain(entry, c.start.Add(c.total)),
+		OtherDigest: entry.HasOtherDigest(c.digest), Stopping: s.flights.Stopping(),
+	})
+	now := c.start
+	if redisErr != nil || d.Status == 0 || d.Request {
+		entry, d = s.await(r, &c, entry.State == cache.Absent)
+		remembered = false
+	}
+	if !remembered { // Otherwise no time has passed.
+		now = s.now()
+	}
+	s.answer(r.Context(), w, &c, entry, d, now)
+}
+
+// await waits for the copy and decides again. cold is set if no entry is known.
+func (s *redirects) await(r *http.Request, c *redirectRequest, cold bool) (cache.Entry, decision) {
+	ctx, stop := conns.Watch(r.Context())
+	defer stop()
+	wait := flight.Wait{Until: c.start.Add(c.wait), Chain: c.rest, Client: s.limits.clientOf(r), Cold: cold}
+	out := s.flights.Await(ctx, c.Target, c.digest, wait)
+	limit := flight.None
+	if c.refused = out.Refused; c.refused != nil {
+		limit = c.refused.Limit
+	}
+	return out.Entry, decide(situation{
+		Entry:       out.Entry,
+		Mirror:      c.mirror != nil,
+		OtherDigest: out.Entry.HasOtherDigest(c.digest),
+		FirstLook:   out.FirstLook,
+		InVain:      out.InVain,
+		WaitOver:    out.TimedOut,
+		ComesBack:   c.rest > 0,
+		Limit:       limit,
+		AtLimit:     s.limits.answer,
+		QueueDown:   out.QueueDown,
+		Stopping:    out.Stopping,
+		Gone:        out.Gone,
+	})
+}
