@@ -20,8 +20,8 @@ type Target struct {
 	// it before the first use.
 	Upstream string
 
-	due        atomic.Int64 // see verifier.offer
-	refreshDue atomic.Int64 // see tender.offerRefresh
+	due        atomic.Int64 // Of its verification: see chores.offer.
+	refreshDue atomic.Int64 // The same of its refresh.
 }
 
 // NewTarget returns the target of a canonical source URL; see [storage.Object].

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
@@ -20,30 +18,20 @@ const (
 	// have refreshTries tries in the last quarter.
 	maxRefreshClaim = time.Hour
 	refreshTries    = 10
-	// tendRate limits the messages that audit or refresh copies, per second and process.
-	tendRate = 20
-	// tendWorkers is the number of concurrent claims and sends: enough for tendRate if both
-	// together take 100 ms.
-	tendWorkers = 2
-	// tendQueue is the number of tasks that wait for a worker: 13 s at tendRate.
-	tendQueue = 256
 )
 
-// tender has workers audit and refresh the copies that clients use. Its tasks wait in a bounded
-// queue.
+// tender has workers audit and refresh the copies that clients use.
 type tender struct {
+	chores[task]
 	every    int64 // One of this many hits of an upstream is audited; 0 is none.
 	refresh  bool
 	auditors map[string]*auditor // By upstream; never changed
-	queue    chan task
-	pace     *rate.Limiter
-	started  time.Time
 }
 
 // auditor chooses the hits of one upstream that are audited.
 type auditor struct {
 	hits atomic.Int64
-	next atomic.Int64 // The earliest time of the next audit, since tender.started
+	due  atomic.Int64 // See chores.offer.
 }
 
 // task is a message to be sent for a target.
@@ -54,27 +42,24 @@ type task struct {
 
 func (g *Group) startTender(o Options) {
 	t := &tender{
-		every: int64(o.AuditEvery), refresh: o.Refresh, auditors: map[string]*auditor{},
-		queue: make(chan task, tendQueue), pace: rate.NewLimiter(tendRate, 1), started: g.now(),
+		chores: newChores[task](g.now()), every: int64(o.AuditEvery), refresh: o.Refresh, auditors: map[string]*auditor{},
 	}
 	if t.every > 0 {
 		for _, name := range o.Upstreams {
 			t.auditors[name] = &auditor{}
 		}
 	}
+	t.start(g, func(ctx context.Context, next task) { g.tend(ctx, t, next) })
 	g.tender = t
-	for range tendWorkers {
-		g.running.Go(func() { g.runTender(t) })
-	}
 }
 
 // served offers the audit and the refresh of a copy that a client is redirected to.
 func (t *tender) served(target *Target, e cache.Entry, now time.Time) {
 	if a := t.auditors[target.Upstream]; a != nil && a.hits.Add(1)%t.every == 0 {
-		t.offerAudit(a, target, now)
+		t.offer(&a.due, now, auditEvery, task{target, queue.Audit})
 	}
 	if t.refresh && lastQuarter(target, e, now) {
-		t.offerRefresh(target, now)
+		t.offer(&target.refreshDue, now, refreshClaim(target.Pool.Lifespan), task{target, queue.Refresh})
 	}
 }
 
@@ -83,51 +68,14 @@ func lastQuarter(t *Target, e cache.Entry, now time.Time) bool {
 	return !e.Expires.IsZero() && e.Expires.Sub(now) < t.Pool.Lifespan/4
 }
 
-// offerAudit queues an audit, unless the upstream had one within auditEvery or the queue is full.
-// Then a later hit is audited.
-func (t *tender) offerAudit(a *auditor, target *Target, now time.Time) {
-	since, next := int64(now.Sub(t.started)), a.next.Load()
-	if since < next || !a.next.CompareAndSwap(next, since+int64(auditEvery)) {
-		return
-	}
-	select {
-	case t.queue <- task{target, queue.Audit}:
-	default:
-	}
-}
-
-// offerRefresh queues a refresh once it is due, and makes it due again after the claim. If the
-// queue is full, it stays due.
-func (t *tender) offerRefresh(target *Target, now time.Time) {
-	since, due := int64(now.Sub(t.started)), target.refreshDue.Load()
-	if since < due || !target.refreshDue.CompareAndSwap(due, since+int64(refreshClaim(target.Pool.Lifespan))) {
-		return
-	}
-	select {
-	case t.queue <- task{target, queue.Refresh}:
-	default:
-		target.refreshDue.Store(due)
-	}
-}
-
 // refreshClaim returns the least time between two tries to refresh an object.
 func refreshClaim(lifespan time.Duration) time.Duration {
 	return max(min(lifespan/4/refreshTries, maxRefreshClaim), time.Millisecond)
 }
 
-func (g *Group) runTender(t *tender) {
-	for !g.Stopping() {
-		select {
-		case next := <-t.queue:
-			g.tend(context.Background(), t, next)
-		case <-g.stopping:
-		}
-	}
-}
-
 // tend sends the message of a task, if this front end gets the claim. A message that could not be
 // sent is sent for a hit after the claim. While redis is down, or workers are far behind, tend does
-// nothing. It ignores Stop: all its calls have timeouts.
+// nothing.
 func (g *Group) tend(ctx context.Context, t *tender, next task) {
 	target, pool := next.target, next.target.Pool.ID()
 	if g.admission.gate.pass(pool, forLists) != nil || t.pace.Wait(ctx) != nil {
@@ -143,7 +91,7 @@ func (g *Group) tend(ctx context.Context, t *tender, next task) {
 	}
 	if left > 0 { // Another front end has the claim.
 		if next.action == queue.Refresh {
-			target.refreshDue.Store(int64(g.now().Sub(t.started) + left))
+			t.postpone(&target.refreshDue, g.now(), left)
 		}
 		return
 	}

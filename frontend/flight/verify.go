@@ -6,54 +6,21 @@ import (
 	"errors"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-const (
-	// verifyRate limits the HEADs that verify copies, per second, pool and process: 12,000 objects
-	// in ten minutes. AWS allows 5,500 per second and prefix:
-	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
-	verifyRate = 20
-	// verifyWorkers is the number of concurrent verifications of a pool: enough for verifyRate if a
-	// HEAD takes 100 ms.
-	verifyWorkers = 2
-	// verifyQueue is the number of targets of a pool that wait for a worker: 13 s at verifyRate.
-	verifyQueue = 256
-)
-
 // A verifier holds the targets of one pool whose copies are due for verification.
 type verifier struct {
+	chores[*Target]
 	every, ttl time.Duration
-	queue      chan *Target
-	pace       *rate.Limiter
-	started    time.Time
 }
 
 func (g *Group) startVerifiers(every time.Duration) {
 	for _, p := range g.pools {
-		p.verifier = &verifier{
-			every: every, ttl: g.rules.TTL, queue: make(chan *Target, verifyQueue),
-			pace: rate.NewLimiter(verifyRate, 1), started: g.now(),
-		}
-		for range verifyWorkers {
-			g.running.Go(func() { g.runVerifier(p.verifier) })
-		}
-	}
-}
-
-// Served is called when a client is redirected to the target's copy, because of the present entry
-// e. If the copy is due, a HEAD in the background verifies that the bucket still has it. Some
-// copies are audited, and those that the bucket deletes soon are refreshed: see tender. Served does
-// no I/O, never blocks and allocates nothing.
-func (g *Group) Served(t *Target, e cache.Entry, now time.Time) {
-	if v := t.Pool.verifier; v != nil && !v.fresh(e, now) {
-		v.offer(t, now)
-	}
-	if g.tender != nil {
-		g.tender.served(t, e, now)
+		v := &verifier{chores: newChores[*Target](g.now()), every: every, ttl: g.rules.TTL}
+		v.start(g, func(ctx context.Context, t *Target) { g.verify(ctx, v, t) })
+		p.verifier = v
 	}
 }
 
@@ -65,40 +32,15 @@ func (v *verifier) fresh(e cache.Entry, now time.Time) bool {
 	return age.Abs() < v.every
 }
 
-// offer queues the target once it is due, and makes it due again after every. If the queue is full,
-// the target stays due.
-func (v *verifier) offer(t *Target, now time.Time) {
-	since := now.Sub(v.started)
-	due := t.due.Load()
-	if int64(since) < due || !t.due.CompareAndSwap(due, int64(since+v.every)) {
-		return
-	}
-	select {
-	case v.queue <- t:
-	default:
-		t.due.Store(due)
-	}
-}
-
-func (g *Group) runVerifier(v *verifier) {
-	for !g.Stopping() {
-		select {
-		case t := <-v.queue:
-			g.verify(context.Background(), v, t)
-		case <-g.stopping:
-		}
-	}
-}
-
 // verify HEADs the bucket for the copy of a present entry, unless a front end has done so within
-// every. While redis is down it does nothing. It ignores Stop: all its calls have timeouts.
+// every. While redis is down it does nothing.
 func (g *Group) verify(ctx context.Context, v *verifier, t *Target) {
 	left, err := g.cache.Claim(ctx, t.Key, v.every)
 	if err != nil {
 		return
 	}
 	if left > 0 { // Another front end has the claim.
-		t.due.Store(int64(g.now().Sub(v.started) + left))
+		v.postpone(&t.due, g.now(), left)
 		return
 	}
 	// Read before the HEAD, so that an entry that changes meanwhile is left alone.
