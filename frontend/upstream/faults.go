@@ -2,7 +2,8 @@ package upstream
 
 import "strings"
 
-// A fault of a path forbids its copy.
+// A fault of a path forbids its copy. Package storage/origin judges the URLs below an upstream's
+// root by the same rule for dot segments. A test in deploy/config compares them.
 type pathFaults uint8
 
 const (
