@@ -224,3 +224,14 @@ func newTLSSource(t *testing.T, handler http.HandlerFunc) *source {
 	t.Cleanup(s.Close)
 	return s
 }
+
+// requireAllowed requires that the policy allows the URL, or refuses it without telling its query.
+func requireAllowed(t *testing.T, client *origin.Client, url string, allowed bool) {
+	t.Helper()
+	err := client.Check(url)
+	if allowed {
+		require.NoError(t, err)
+		return
+	}
+	requireFailure(t, err, origin.ClassInvalidURL, true)
+}

@@ -93,12 +93,7 @@ func TestCheckOfRoots(t *testing.T) {
 				EnsureSSL:       tt.ssl,
 			})
 			require.NoError(t, err)
-			err = client.Check(tt.url)
-			if tt.ok {
-				require.NoError(t, err)
-				return
-			}
-			requireFailure(t, err, origin.ClassInvalidURL, true)
+			requireAllowed(t, client, tt.url, tt.ok)
 		})
 	}
 }
