@@ -33,7 +33,7 @@ const (
 	reasonStop    reason = "stop"    // The front end is shutting down.
 	reasonLimited reason = "limited" // A limit is reached: of waiting clients, or of copy requests.
 	reasonAgain   reason = "again"   // The next request of the chain waits for the remainder.
-	reasonRegion  reason = "region"  // The client's region is unknown.
+	reasonRegion  reason = "region"  // No pool: the client's region is unknown, or a mirror path names none.
 	reasonGone    reason = "gone"    // The client seems to have left.
 	reasonSmall   reason = "small"   // The object is smaller than its upstream's minimum.
 	reasonBypass  reason = "bypass"  // The path, or its query, is never copied.
@@ -84,8 +84,12 @@ type decision struct {
 	Reason  reason
 }
 
-// decide is the redirect decision. Only two answers are given without it: an invalid request is
-// refused before, and a copy whose URL can't be presigned becomes a redirect to the source after.
+// decide is the redirect decision. Only these answers are given without it:
+//
+//   - An invalid request is refused before.
+//   - A path of the mirror route that is never copied, or has no pool, passes to the source before.
+//   - A copy whose URL can't be presigned, or whose headers can't be read, becomes a redirect to
+//     the source after.
 func decide(s situation) decision {
 	d := decideRedirect(s)
 	if s.Mirror && d.Status != 0 && d.To != toCopy {

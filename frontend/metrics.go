@@ -32,7 +32,7 @@ type copyCounters struct{ redirects, bytes prometheus.Counter }
 // noUpstream labels redirects to copies of sources that are below no upstream.
 const noUpstream = "none"
 
-// noPool labels redirects without a pool: the client's region is unknown.
+// noPool labels redirects without a pool: no pool has the region, or the request may not be copied.
 const noPool = "none"
 
 func newMetrics(r *prometheus.Registry, pools []string, upstreams *upstream.Set) metrics {

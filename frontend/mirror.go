@@ -21,7 +21,7 @@ type mirrors struct {
 	upstreams *upstream.Set
 }
 
-// mirrored is what is kept about a path of the mirror route, besides its target.
+// mirrored holds a known path of the mirror route, besides its target.
 type mirrored struct {
 	sha256 string // The digest that the path names, in lower-case hex, or empty.
 	head   head

@@ -64,8 +64,8 @@ func (v waits) params(r *http.Request) (params, error) {
 	return p, nil
 }
 
-// mirrorParams returns the parameters of a request to the mirror route, whose query belongs to the
-// source. digest is the one that the path names.
+// mirrorParams returns the parameters of a request to the mirror route. Its query belongs to the
+// source, and its path names the digest.
 func (v waits) mirrorParams(r *http.Request, digest string) params {
 	p := params{digest: digest}
 	p.total, p.preferred = v.preferred(r, v.mirror)

@@ -12,7 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
-// redirects serves /v1/redirect.
+// redirects serves /v1/redirect. Its serve answers for /v1/mirror as well.
 type redirects struct {
 	paths   paths
 	waits   waits
