@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 )
 
@@ -29,7 +28,6 @@ func (b *Bucket) Refresh(ctx context.Context, key, etag, copyID string, copied f
 	if old.ETag != etag {
 		return Stored{}, b.wrap("refresh", key, ErrConflict)
 	}
-	metadata = maps.Clone(metadata)
 	if metadata == nil {
 		metadata = map[string]string{}
 	}
