@@ -101,20 +101,12 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 		Name: "cloud_mirror_small_objects_total",
 		Help: "Objects that were not copied because they are smaller than the minimum of the mirror route, by pool.",
 	}, []string{"pool"})
-	m.tends(f)
-	for _, upstream := range append([]string{noUpstream}, upstreams.Names...) {
-		m.auditPurges.WithLabelValues(upstream)
-		for _, result := range activities.AuditResults() {
-			m.audits.WithLabelValues(upstream, result)
-		}
-	}
+	names := append([]string{noUpstream}, upstreams.Names...)
+	m.registerMaintenance(f, pools, names)
 	for _, pool := range pools {
-		for _, result := range activities.RefreshResults() {
-			m.refreshes.WithLabelValues(pool, result)
-		}
 		m.returned.WithLabelValues(pool)
 		m.small.WithLabelValues(pool)
-		for _, upstream := range append([]string{noUpstream}, upstreams.Names...) {
+		for _, upstream := range names {
 			m.copies.WithLabelValues(pool, upstream)
 			m.bytes.WithLabelValues(pool, upstream)
 		}
@@ -127,35 +119,6 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 	}
 	return m
 }
-
-// tends registers the counters of audits and refreshes.
-func (m *Metrics) tends(f promauto.Factory) {
-	m.audits = f.NewCounterVec(prometheus.CounterOpts{
-		Name: "cloud_mirror_audits_total",
-		Help: "Comparisons of a source with its copy, by upstream (none if it has none) and result (same, different, gone, unknown).",
-	}, []string{"upstream", "result"})
-	m.auditPurges = f.NewCounterVec(prometheus.CounterOpts{
-		Name: "cloud_mirror_audit_purges_total",
-		Help: "Copies purged because their source had changed, by upstream (none if it has none).",
-	}, []string{"upstream"})
-	m.refreshes = f.NewCounterVec(prometheus.CounterOpts{
-		Name: "cloud_mirror_refreshes_total",
-		Help: "Tries to keep a copy for another lifespan, by pool and result (refreshed, early, replaced, unsupported, failed).",
-	}, []string{"pool", "result"})
-}
-
-// Audited counts an audit, by result and by the upstream of the source.
-func (m *Metrics) Audited(source, result string) {
-	m.audits.WithLabelValues(m.upstream(source), result).Inc()
-}
-
-// AuditPurged counts a copy that was purged because its source had changed.
-func (m *Metrics) AuditPurged(source string) {
-	m.auditPurges.WithLabelValues(m.upstream(source)).Inc()
-}
-
-// Refreshed counts a refresh, by pool and result.
-func (m *Metrics) Refreshed(pool, result string) { m.refreshes.WithLabelValues(pool, result).Inc() }
 
 // Watch exports the used slots of a pool, and the number of copies that wait for a slot. The size,
 // small or large, names the objects of these slots.
