@@ -273,9 +273,9 @@ func TestAuditWithoutRedis(t *testing.T) {
 	require.True(t, stored)
 }
 
-// TestTendingEndsQuietly has the bucket fail. Every attempt but the last one fails, and only the
+// TestMaintenanceEndsQuietly has the bucket fail. Every attempt but the last one fails, and only the
 // last one counts.
-func TestTendingEndsQuietly(t *testing.T) {
+func TestMaintenanceEndsQuietly(t *testing.T) {
 	for name, run := range map[string]struct {
 		run     func(*fixture) (string, error)
 		last    string
@@ -294,7 +294,7 @@ func TestTendingEndsQuietly(t *testing.T) {
 			b, _ := audited(t)
 			b.bucket.Err = errors.New("down")
 			n := b.number(t.Context())
-			for n.attempt = 1; n.attempt < activities.TendAttempts; n.attempt++ {
+			for n.attempt = 1; n.attempt < activities.MaintenanceAttempts; n.attempt++ {
 				_, err := run.run(b)
 				requireFailure(t, err, activities.ClassStorage, false)
 				require.Empty(t, run.counted(b.seen))

@@ -130,7 +130,7 @@ func TestRefresh(t *testing.T) {
 		before, entry := body, b.entry(t)
 		b.bucket.OnRefresh = func() error { return down }
 		n := b.number(t.Context())
-		for n.attempt = 1; n.attempt < activities.TendAttempts; n.attempt++ {
+		for n.attempt = 1; n.attempt < activities.MaintenanceAttempts; n.attempt++ {
 			_, err := b.refresh(t)
 			requireFailure(t, err, activities.ClassStorage, false)
 		}

@@ -92,17 +92,17 @@ func (b *Bridge) apply(ctx context.Context, r queue.Request, s activities.Sealed
 	case queue.Cancel:
 		return b.purge(ctx, s, r.Generation)
 	case queue.Audit:
-		return b.tend(ctx, s, workflows.AuditID(s), workflows.AuditTimeout, workflows.AuditCopy, activities.AuditInput{Source: s})
+		return b.maintain(ctx, s, workflows.AuditID(s), workflows.AuditTimeout, workflows.AuditCopy, activities.AuditInput{Source: s})
 	case queue.Refresh:
-		return b.tend(ctx, s, workflows.RefreshID(s), workflows.RefreshTimeout, workflows.RefreshCopy, activities.RefreshInput{Source: s})
+		return b.maintain(ctx, s, workflows.RefreshID(s), workflows.RefreshTimeout, workflows.RefreshCopy, activities.RefreshInput{Source: s})
 	case queue.Put:
 	}
 	return b.request(ctx, r, s)
 }
 
-// tend starts a workflow that looks after the object's copy, at low priority. If one of that id is
-// running, that is enough.
-func (b *Bridge) tend(
+// maintain starts an audit or a refresh of the object's copy, at low priority. A run of the same id
+// that is open fulfils the request.
+func (b *Bridge) maintain(
 	ctx context.Context, s activities.SealedObject, id string, timeout time.Duration, workflow, input any,
 ) error {
 	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{

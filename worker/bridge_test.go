@@ -27,12 +27,12 @@ import (
 
 // temporalDouble is a Temporal client with failures that a real server can't be made to produce.
 type temporalDouble struct {
-	start   func(o client.StartWorkflowOptions, input workflows.CopyObjectInput) error
-	signal  func(id, run, name string, arg any) error
-	started []client.StartWorkflowOptions
-	pending *workflow.PendingActivityInfo // Of the running copy
-	tended  []any                         // The inputs of audits and refreshes
-	tendErr error
+	start       func(o client.StartWorkflowOptions, input workflows.CopyObjectInput) error
+	signal      func(id, run, name string, arg any) error
+	started     []client.StartWorkflowOptions
+	pending     *workflow.PendingActivityInfo // Of the running copy
+	maintained  []any                         // The inputs of audits and refreshes
+	maintainErr error
 }
 
 func (d *temporalDouble) DescribeWorkflowExecution(
@@ -51,8 +51,8 @@ func (d *temporalDouble) ExecuteWorkflow(
 	d.started = append(d.started, o)
 	in, ok := args[0].(workflows.CopyObjectInput)
 	if !ok {
-		d.tended = append(d.tended, args[0])
-		return nil, d.tendErr
+		d.maintained = append(d.maintained, args[0])
+		return nil, d.maintainErr
 	}
 	return nil, d.start(o, in)
 }
@@ -255,8 +255,8 @@ func TestInvalidRequestsAreRejected(t *testing.T) {
 	}
 }
 
-// TestTending starts one workflow of its own for an audit or a refresh, at low priority.
-func TestTending(t *testing.T) {
+// TestMaintenance starts one workflow of its own for an audit or a refresh, at low priority.
+func TestMaintenance(t *testing.T) {
 	for action, prefix := range map[queue.Action]string{queue.Audit: "audit/", queue.Refresh: "refresh/"} {
 		t.Run(string(action), func(t *testing.T) {
 			d := &temporalDouble{}
@@ -264,7 +264,7 @@ func TestTending(t *testing.T) {
 			require.NoError(t, b.Handle(t.Context(), request(action)))
 			require.Zero(t, *waited)
 			require.Len(t, d.started, 1)
-			require.Len(t, d.tended, 1)
+			require.Len(t, d.maintained, 1)
 			o := d.started[0]
 			require.True(t, strings.HasPrefix(o.ID, prefix+"s3_us-west-2/example.com/a.zip/"), o.ID)
 			require.Equal(t, "copy-s3_us-west-2", o.TaskQueue)
@@ -273,12 +273,12 @@ func TestTending(t *testing.T) {
 			require.Equal(t, 5, o.Priority.PriorityKey)
 			require.Equal(t, "example.com", o.Priority.FairnessKey)
 			require.Positive(t, o.WorkflowExecutionTimeout)
-			data, err := json.Marshal(d.tended[0])
+			data, err := json.Marshal(d.maintained[0])
 			require.NoError(t, err)
 			require.NotContains(t, string(data)+o.StaticSummary, "secret")
 			require.Contains(t, string(data), "sealedQuery")
 
-			d.tendErr = serviceerror.NewInvalidArgument("no")
+			d.maintainErr = serviceerror.NewInvalidArgument("no")
 			var reject *queue.RejectError
 			require.ErrorAs(t, b.Handle(t.Context(), request(action)), &reject)
 		})

@@ -26,11 +26,11 @@ const (
 	stopTimeout = 10 * time.Second
 	// heartbeatThrottle is short enough that a copy learns of its cancellation within seconds.
 	heartbeatThrottle = time.Second
-	// tendTasks limits the audits and refreshes that run at the same time in each pool. A refresh
-	// takes a few calls of S3, and minutes for a very large object.
-	tendTasks = 16
-	// tendPollers is enough, since no client waits for these tasks.
-	tendPollers = 2
+	// maintenanceTasks limits the audits and refreshes that run at the same time in each pool. A
+	// refresh takes a few calls of S3, and minutes for a very large object.
+	maintenanceTasks = 16
+	// maintenancePollers is enough, since no client waits for these tasks.
+	maintenancePollers = 2
 )
 
 // Options configures a worker process.
@@ -183,11 +183,11 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		small.RegisterWorkflow(workflows.RefreshCopy)
 		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = copier.TasksPerSlot*o.LargeSlots, true
 		large := worker.New(c, workflows.LargeTaskQueue(pool), options)
-		options.MaxConcurrentActivityExecutionSize = tendTasks
+		options.MaxConcurrentActivityExecutionSize = maintenanceTasks
 		options.ActivityTaskPollerBehavior = worker.NewPollerBehaviorSimpleMaximum(
-			worker.PollerBehaviorSimpleMaximumOptions{MaximumNumberOfPollers: tendPollers})
-		tend := worker.New(c, workflows.TendTaskQueue(pool), options)
-		for _, w := range []worker.Worker{small, large, tend} {
+			worker.PollerBehaviorSimpleMaximumOptions{MaximumNumberOfPollers: maintenancePollers})
+		maintenance := worker.New(c, workflows.MaintenanceTaskQueue(pool), options)
+		for _, w := range []worker.Worker{small, large, maintenance} {
 			w.RegisterActivity(a)
 			if err := w.Start(); err != nil {
 				return stop, fmt.Errorf("start worker of pool %s: %w", pool, err)

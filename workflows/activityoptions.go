@@ -64,7 +64,7 @@ func auditOptions(s activities.SealedObject) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		StartToCloseTimeout: 5 * time.Minute,
 		RetryPolicy:         AuditPolicy(),
-		TaskQueue:           TendTaskQueue(s.Pool()),
+		TaskQueue:           MaintenanceTaskQueue(s.Pool()),
 		Priority:            Priority(true, Host(s)),
 		Summary:             "audit " + readable(s.URL, 150),
 	}
@@ -77,7 +77,7 @@ func refreshOptions(s activities.SealedObject) workflow.ActivityOptions {
 		StartToCloseTimeout: 12 * time.Hour,
 		HeartbeatTimeout:    15 * time.Minute,
 		RetryPolicy:         RefreshPolicy(),
-		TaskQueue:           TendTaskQueue(s.Pool()),
+		TaskQueue:           MaintenanceTaskQueue(s.Pool()),
 		Priority:            Priority(true, Host(s)),
 		Summary:             "refresh " + readable(s.URL, 150),
 	}

@@ -28,9 +28,9 @@ func TaskQueue(pool string) string { return "copy-" + pool }
 // them.
 func LargeTaskQueue(pool string) string { return TaskQueue(pool) + "-large" }
 
-// TendTaskQueue returns the task queue of the activities that audit and refresh a pool's copies.
+// MaintenanceTaskQueue returns the task queue of the activities that audit and refresh a pool's copies.
 // Copies never wait behind them.
-func TendTaskQueue(pool string) string { return TaskQueue(pool) + "-tend" }
+func MaintenanceTaskQueue(pool string) string { return TaskQueue(pool) + "-maintenance" }
 
 // Summary describes an object's copy in one line, for the Web UI.
 func Summary(s activities.SealedObject) string {

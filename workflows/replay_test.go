@@ -24,17 +24,17 @@ func shapes(version string) []string {
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
 		"swept",
 	}
-	if version == signals || version == tending {
+	if version == signals || version == maintenance {
 		all = append(all, "again", "raised")
 	}
-	if version == tending {
+	if version == maintenance {
 		all = append(all, "audited", "refreshed")
 	}
 	return all
 }
 
-// tending is the version with audits and refreshes.
-const tending = "2026-11-26-tend"
+// maintenance is the version with audits and refreshes.
+const maintenance = "2026-11-26-maintenance"
 
 // signals is the version with signals for requests and purges.
 const signals = "2026-11-25-signals"
@@ -45,7 +45,7 @@ const small = "2026-11-26-small"
 // versions returns the folders of recorded histories. In the first one, HeadSource describes the
 // source.
 func versions() []string {
-	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, tending}
+	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance}
 }
 
 // histories returns the files of all recorded histories, relative to testdata. They come from a

@@ -49,13 +49,13 @@ func UpdateCachePolicy() *temporal.RetryPolicy {
 
 // AuditPolicy gives up soon. A later hit audits the copy again.
 func AuditPolicy() *temporal.RetryPolicy {
-	return doubling(10*time.Second, time.Minute, activities.TendAttempts)
+	return doubling(10*time.Second, time.Minute, activities.MaintenanceAttempts)
 }
 
 // RefreshPolicy gives up soon. A later hit in the last quarter of the copy's life refreshes it
 // again.
 func RefreshPolicy() *temporal.RetryPolicy {
-	return doubling(10*time.Second, 5*time.Minute, activities.TendAttempts)
+	return doubling(10*time.Second, 5*time.Minute, activities.MaintenanceAttempts)
 }
 
 // doubling returns a policy: its pause starts at first and doubles up to longest.

@@ -15,9 +15,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestTendingCompletes has each activity succeed, fail once, and fail for good. Its workflow
-// completes in all cases, after at most TendAttempts attempts.
-func TestTendingCompletes(t *testing.T) {
+// TestMaintenanceCompletes has each activity succeed, fail once, and fail for good. Its workflow
+// completes in all cases, after at most MaintenanceAttempts attempts.
+func TestMaintenanceCompletes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		failures, attempts int
 		err                error
@@ -61,10 +61,10 @@ func TestTendingCompletes(t *testing.T) {
 	}
 }
 
-// TestTendingTakesNoTasksOfCopies has audits and refreshes on a task queue of their own. A refresh
+// TestMaintenanceTakesNoTasksOfCopies has audits and refreshes on a task queue of their own. A refresh
 // can take minutes, and many begin on one day. They must not take the tasks that a worker accepts
 // for copies.
-func TestTendingTakesNoTasksOfCopies(t *testing.T) {
+func TestMaintenanceTakesNoTasksOfCopies(t *testing.T) {
 	var queues []string
 	started := func(i *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		queues = append(queues, i.TaskQueue)
@@ -79,7 +79,7 @@ func TestTendingTakesNoTasksOfCopies(t *testing.T) {
 	r.OnActivity("Refresh", mock.Anything, mock.Anything).Return(activities.RefreshResult{Result: activities.Refreshed}, nil)
 	r.ExecuteWorkflow(workflows.RefreshCopy, activities.RefreshInput{Source: input().Source})
 	require.NoError(t, r.GetWorkflowError())
-	require.Equal(t, []string{"copy-s3_us-west-2-tend", "copy-s3_us-west-2-tend"}, queues)
+	require.Equal(t, []string{"copy-s3_us-west-2-maintenance", "copy-s3_us-west-2-maintenance"}, queues)
 }
 
 func requireResult(t *testing.T, r *run, want string) {
@@ -91,8 +91,8 @@ func requireResult(t *testing.T, r *run, want string) {
 	require.JSONEq(t, want, string(out))
 }
 
-// TestTendingHasItsOwnIDs: an audit and a refresh run beside a copy of their object.
-func TestTendingHasItsOwnIDs(t *testing.T) {
+// TestMaintenanceHasItsOwnIDs: an audit and a refresh run beside a copy of their object.
+func TestMaintenanceHasItsOwnIDs(t *testing.T) {
 	s := source(t, "us-west-2", "https://example.com/a.zip?sig=secret")
 	require.Equal(t, "audit/"+workflows.ID(s), workflows.AuditID(s))
 	require.Equal(t, "refresh/"+workflows.ID(s), workflows.RefreshID(s))
