@@ -37,8 +37,8 @@ const objectPurgeTimeout = 10 * time.Second
 var errPurgedMeanwhile = errors.New("the object was purged meanwhile")
 
 // purge removes an object from the cache and the bucket, unless it was purged since generation. It
-// continues after ctx is cancelled. Like flight.Group.Purge, it leaves a new generation before the
-// deletion and another one after it: a copy that runs meanwhile is discarded by its generation.
+// continues after ctx is cancelled. A copy that runs meanwhile is discarded by its generation: see
+// [cache.PurgeCopy].
 func (a *Activities) purge(ctx context.Context, o storage.Object, generation int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), objectPurgeTimeout)
 	defer cancel()
@@ -50,14 +50,14 @@ func (a *Activities) purge(ctx context.Context, o storage.Object, generation int
 	if now != generation {
 		return errPurgedMeanwhile
 	}
-	if _, err := a.Cache.Purge(ctx, key); err != nil {
-		return fmt.Errorf("%w: %w", errCache, err)
+	_, err = cache.PurgeCopy(ctx, a.Cache, key, func(ctx context.Context) error {
+		if err := a.Bucket.Delete(ctx, o.Key()); err != nil {
+			return fmt.Errorf("%w: %w", errStorage, err)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStorage) {
+		err = fmt.Errorf("%w: %w", errCache, err)
 	}
-	if err := a.Bucket.Delete(ctx, o.Key()); err != nil {
-		return fmt.Errorf("%w: %w", errStorage, err)
-	}
-	if _, err = a.Cache.Purge(ctx, key); err != nil {
-		return fmt.Errorf("%w: %w", errCache, err)
-	}
-	return nil
+	return err
 }

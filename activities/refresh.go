@@ -69,7 +69,7 @@ func (a *Activities) refresh(ctx context.Context, in RefreshInput) (RefreshResul
 		return RefreshResult{}, fmt.Errorf("%w: %w", errCache, err)
 	}
 	stored, _, err := a.headCopy(ctx, object)
-	id := "refresh/" + owner(ctx)
+	id := refreshID(ctx)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return RefreshResult{Result: RefreshReplaced}, nil
@@ -100,6 +100,10 @@ func (a *Activities) refresh(ctx context.Context, in RefreshInput) (RefreshResul
 	out.Expires = stored.Expires
 	return a.publish(ctx, object, stored, digest, out)
 }
+
+// refreshID returns the copy id of an object that this refresh has the server store. All attempts
+// share it.
+func refreshID(ctx context.Context) string { return "refresh/" + owner(ctx) }
 
 // lastQuarter reports whether the bucket deletes the copy within a quarter of its life. A copy
 // lives for the pool's lifespan, or for less if the bucket's own rule says so: a shorter rule must
@@ -158,7 +162,7 @@ func (a *Activities) publish(
 	case err == nil:
 		return out, nil
 	case errors.Is(err, cache.ErrPurged):
-		return a.overtaken(ctx, o, "refresh/"+owner(ctx))
+		return a.overtaken(ctx, o, refreshID(ctx))
 	default:
 		return RefreshResult{}, fmt.Errorf("%w: %w", errCache, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
@@ -14,20 +15,14 @@ const purgeTimeout = 10 * time.Second
 // Purge removes an object from the cache and the bucket, and ends its running copy. It continues
 // after ctx is cancelled. A purge that failed halfway can be repeated.
 //
-// The first new generation keeps the running copy from being published, and readers from finding
-// the old object in the bucket. The second new generation does the same for copies that start
-// between the first one and the deletion: the deletion may hit their object. The message has the
-// second generation, so that it ends those copies as well.
+// The message has the second generation of [cache.PurgeCopy], so that it also ends copies that start
+// during the purge.
 func (g *Group) Purge(ctx context.Context, t *Target) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), purgeTimeout)
 	defer cancel()
-	if _, err := g.cache.Purge(ctx, t.Key); err != nil {
-		return err
-	}
-	if err := t.Pool.Bucket.Delete(ctx, t.Object.Key()); err != nil {
-		return err
-	}
-	generation, err := g.cache.Purge(ctx, t.Key)
+	generation, err := cache.PurgeCopy(ctx, g.cache, t.Key, func(ctx context.Context) error {
+		return t.Pool.Bucket.Delete(ctx, t.Object.Key())
+	})
 	if err != nil {
 		return err
 	}
