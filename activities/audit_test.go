@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -231,6 +232,28 @@ func TestAuditPurgesTwice(t *testing.T) {
 	require.True(t, out.Purged)
 	require.Positive(t, between)
 	require.ErrorIs(t, b.cache.Put(t.Context(), b.key(), between, b.Rules.Present(b.Now(), cache.Copy{})), cache.ErrPurged)
+}
+
+// TestCancelledAuditFinishesItsPurge cancels the audit between the two purges of the entry.
+func TestCancelledAuditFinishesItsPurge(t *testing.T) {
+	b, v := audited(t)
+	b.AuditPurge = true
+	v.header["Etag"] = []string{`"2"`}
+	ctx, cancel := context.WithCancel(t.Context())
+	b.number(ctx)
+	between := int64(0)
+	b.bucket.OnDelete = func() {
+		between, _ = b.cache.Generation(t.Context(), b.key())
+		cancel()
+	}
+	_, _ = b.audit(t) // A cancelled audit may end with an error
+	require.Error(t, ctx.Err())
+	require.Positive(t, between)
+	_, stored := b.bucket.Body(b.object.Key())
+	require.False(t, stored)
+	after, err := b.cache.Generation(t.Context(), b.key())
+	require.NoError(t, err)
+	require.Greater(t, after, between)
 }
 
 // TestAuditDoesNotPurgeANewCopy has an operator purge the object, and a client request it again,

@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -8,10 +9,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
 const day = 24 * time.Hour
@@ -276,4 +280,53 @@ func TestRefreshThatStoresOtherBytes(t *testing.T) {
 	_, err := b.refresh(t)
 	requireFailure(t, err, activities.ClassRejected, false)
 	require.Equal(t, cache.Absent, b.entry(t).State)
+}
+
+// TestCancelledRefreshPurgesItsLoss cancels the refresh when the server has stored other bytes.
+func TestCancelledRefreshPurgesItsLoss(t *testing.T) {
+	b := living(t, 31*day)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.number(ctx)
+	b.bucket.OnRefresh = func() error {
+		cancel()
+		return storage.ErrMismatch
+	}
+	_, err := b.refresh(t)
+	require.Error(t, err)
+	require.Equal(t, cache.Absent, b.entry(t).State)
+}
+
+// keepsAge is a bucket whose server copies an object onto itself in parts, and keeps its age.
+type keepsAge struct {
+	*storagetest.Memory
+	age time.Duration
+}
+
+func (k keepsAge) Refresh(
+	ctx context.Context, key, etag, copyID string, copied func(bytes int64),
+) (storage.Stored, error) {
+	if _, err := k.Memory.Refresh(ctx, key, etag, copyID, copied); err != nil {
+		return storage.Stored{}, err
+	}
+	copied(1)
+	copied(2)
+	k.Age(key, k.age)
+	return k.Head(ctx, key)
+}
+
+// TestRefreshThatKeepsTheAge is unsupported. It heartbeats for each part.
+func TestRefreshThatKeepsTheAge(t *testing.T) {
+	b := living(t, 31*day)
+	b.Bucket = keepsAge{b.bucket, 31 * day}
+	parts := make(chan struct{}, 10)
+	b.env.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) { parts <- struct{}{} })
+	out, err := b.refresh(t)
+	require.NoError(t, err)
+	require.Equal(t, activities.RefreshUnsupported, out.Result)
+	require.Equal(t, 1, b.bucket.Refreshes, "control: the server copied")
+	select {
+	case <-parts:
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "no heartbeat within 5 s")
+	}
 }
