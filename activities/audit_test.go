@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // versioned answers with an object and its headers. HEADs and GETs can get different answers.
@@ -232,6 +234,23 @@ func TestAuditPurgesTwice(t *testing.T) {
 	require.True(t, out.Purged)
 	require.Positive(t, between)
 	require.ErrorIs(t, b.cache.Put(t.Context(), b.key(), between, b.Rules.Present(b.Now(), cache.Copy{})), cache.ErrPurged)
+}
+
+// TestAuditGivesItsConnectionBack confirms two changes over the only connection of the host.
+func TestAuditGivesItsConnectionBack(t *testing.T) {
+	b, v := audited(t)
+	v.header["Etag"] = []string{`"2"`}
+	var err error
+	b.origin.Client, err = origin.New(origin.Config{
+		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, MaxConnsPerHost: 1,
+	})
+	require.NoError(t, err)
+	for range 2 {
+		out, err := b.audit(t)
+		require.NoError(t, err)
+		require.Equal(t, activities.AuditResult{Result: activities.AuditDifferent}, out)
+	}
+	require.EqualValues(t, 2, v.gets.Load())
 }
 
 // TestCancelledAuditFinishesItsPurge cancels the audit between the two purges of the entry.
