@@ -57,9 +57,9 @@ func (k key) compare(l key) int {
 // usage holds the amounts of one pool and upstream: as measured, and in a month of the same load.
 type usage struct{ measured, monthly Amounts }
 
-// measurement is what the metrics tell.
+// measurement holds the amounts of all metrics.
 type measurement struct {
-	// period describes where the amounts are from, in a line or more.
+	// period names the processes and their times, in a line or more.
 	period []string
 	usage  map[key]usage
 	found  map[string]map[string]bool // The pools that have a series, by metric.
@@ -73,8 +73,8 @@ func newMeasurement() *measurement {
 	return m
 }
 
-// add adds a value of a metric, which was measured over that time. It ignores a series without an
-// upstream: workers of earlier builds counted bytes like that, and no redirects belong to them.
+// add adds a value of a metric, measured over that time. It ignores a series without an upstream:
+// workers of earlier builds counted such bytes. No redirects belong to them.
 func (m *measurement) add(metric string, k key, value float64, over time.Duration) {
 	if k.upstream == "" {
 		return

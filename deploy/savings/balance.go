@@ -19,7 +19,7 @@ const (
 	PathBoth   Path = "both"   // From another region, through a NAT gateway.
 )
 
-// A Balance is an amount of money by kind. What is spent is positive.
+// A Balance is an amount of money by kind. All kinds are positive, savings and costs.
 type Balance struct {
 	SavedNAT    float64 `json:"savedNAT"`
 	SavedRegion float64 `json:"savedRegion"`
@@ -28,7 +28,7 @@ type Balance struct {
 	Temporal    float64 `json:"spentTemporal"`
 }
 
-// Net returns what is saved less what is spent.
+// Net returns the savings less the costs.
 func (b Balance) Net() float64 {
 	return b.SavedNAT + b.SavedRegion - b.Requests - b.Storage - b.Temporal
 }
@@ -40,10 +40,10 @@ func (b Balance) plus(c Balance) Balance {
 	}
 }
 
-// tariff is what amounts cost on one path.
+// tariff prices amounts on one path.
 type tariff struct {
 	config.Prices
-	months   float64 // For which a copy is stored
+	months   float64 // Of storage of a copy
 	partSize float64 // In bytes
 }
 
@@ -65,8 +65,8 @@ func newTariff(p config.Prices, s3 config.S3, path Path) tariff {
 	return t
 }
 
-// balance prices the amounts. The bytes of a copy cross the path once, and each redirect saves that
-// the copy's bytes cross it again.
+// balance prices the amounts. The bytes of a copy cross the path once. Without the copy, they would
+// cross it once for each redirect.
 func (t tariff) balance(a Amounts) Balance {
 	kept := (a.RedirectedBytes - a.CopiedBytes) / gb
 	puts := a.Copies*t.CopyPuts + a.CopiedBytes/t.partSize
@@ -80,8 +80,8 @@ func (t tariff) balance(a Amounts) Balance {
 	}
 }
 
-// breakEven returns the size in bytes from which on an object saves more than it costs, if each
-// copy is redirected to that often. It is nil if no size does.
+// breakEven returns the size in bytes at which an object pays for its copy, for a number of
+// redirects per copy. It is nil if no size does.
 func (t tariff) breakEven(redirects float64) *float64 {
 	fixed := -t.balance(Amounts{Redirects: redirects, Copies: 1}).Net()
 	perByte := t.balance(Amounts{RedirectedBytes: redirects * gb, CopiedBytes: gb}).Net() / gb

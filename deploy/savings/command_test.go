@@ -21,8 +21,8 @@ var update = flag.Bool("update", false, "write the golden files")
 // now is ten days after the recorded front end started.
 func now() time.Time { return time.Unix(1795658322, 260e6).Add(10 * 24 * time.Hour) }
 
-// processes serves the recorded metrics of a deployment: those of a local stack, with the upstream
-// github.com added. The workers of two regions started a day after the other processes.
+// processes serves the recorded metrics of a local stack. The upstream github.com was added to
+// them. The workers of two regions started a day after the other processes.
 func processes(t *testing.T) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.FileServer(http.Dir("testdata")))
@@ -168,7 +168,7 @@ func TestWrongUse(t *testing.T) {
 	require.NotEmpty(t, out)
 }
 
-// The header names the processes, without what may be a secret.
+// The header names the processes, without the secrets in their URLs.
 func TestReportHoldsNoSecret(t *testing.T) {
 	s := processes(t)
 	url := strings.Replace(s.URL, "http://", "http://user:hunter2@", 1)

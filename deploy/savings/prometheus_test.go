@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answers stands in for a Prometheus: the answers to queries, by what the query contains. A test in
-// deploy/local/e2e asks a real one.
+// answers stands in for a Prometheus. It answers a query by the metric in it. TestSavings in
+// deploy/local/e2e queries a real Prometheus.
 type answers struct {
 	first   time.Time // The first data, unless it is zero
 	values  map[string]string

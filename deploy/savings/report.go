@@ -17,8 +17,8 @@ type Row struct {
 	Balance
 	// RedirectsPerCopy is nil if nothing was copied.
 	RedirectsPerCopy *float64 `json:"redirectsPerCopy"`
-	// BreakEven is the size from which on an object saves more than it costs, in bytes. It is nil
-	// if no size does, or if nothing was copied.
+	// BreakEven is the size at which an object pays for its copy, in bytes. It is nil if no size
+	// does, or if nothing was copied.
 	BreakEven *float64 `json:"breakEvenBytes"`
 	// Monthly is the balance of a month of the same load.
 	Monthly float64 `json:"balancePerMonth"`
@@ -26,7 +26,7 @@ type Row struct {
 
 // A Report is the output of the command.
 type Report struct {
-	// Period describes where the amounts are from.
+	// Period names the processes and their times.
 	Period   []string      `json:"period"`
 	Currency string        `json:"currency"`
 	Prices   config.Prices `json:"prices"`

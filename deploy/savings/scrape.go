@@ -19,7 +19,7 @@ import (
 // maxScrape bounds the metrics of one process, in bytes.
 const maxScrape = 64 << 20
 
-// scrapes measures since the start of each process, by the URLs of their metrics.
+// scrapes measures processes since their starts. It reads the metrics at the URLs.
 func scrapes(ctx context.Context, client *http.Client, now func() time.Time, urls []string) (*measurement, error) {
 	m := newMeasurement()
 	for i, text := range urls {

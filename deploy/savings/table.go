@@ -55,7 +55,7 @@ func width(r *Report, column func(Row) string) int {
 	return widest
 }
 
-// amount writes a number with two decimals. A small one is not written as nothing.
+// amount writes a number with two decimals. A small amount differs from none.
 func amount(f float64) string {
 	switch {
 	case f == 0: // Or -0, such as the product of a loss and no price.
