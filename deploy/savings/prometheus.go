@@ -90,7 +90,7 @@ func (q queries) add(ctx context.Context, m *measurement, metric string, covered
 func (q queries) vector(ctx context.Context, query string) (model.Vector, error) {
 	value, _, _, err := q.api.Query(ctx, query, q.now)
 	if err != nil {
-		return nil, cause(err)
+		return nil, err
 	}
 	v, ok := value.(model.Vector)
 	if !ok {
