@@ -159,23 +159,6 @@ type Pool struct {
 	PublicURL string `yaml:"public_url" doc:"base URL at which the bucket is publicly readable; redirects then go there unsigned"`
 }
 
-// Mirror configures the route /v1/mirror.
-type Mirror struct {
-	Wait       time.Duration `yaml:"wait" env:"WAIT" doc:"how long a client of /v1/mirror waits for a copy before it is redirected to the source. pip waits for 15s, Bazel for 20s, uv, cargo and Playwright for 30s"`
-	MinSize    Size          `yaml:"min_size" env:"MIN_SIZE" doc:"size of the smallest object that /v1/mirror copies; a smaller one costs more to copy than it saves"`
-	AuditEvery int           `yaml:"audit_every" env:"AUDIT_EVERY" doc:"one of N hits of each upstream is audited: a worker compares the source with the copy; 0 audits none"`
-	AuditPurge bool          `yaml:"audit_purge" env:"AUDIT_PURGE" doc:"purge a copy whose source has changed"`
-	Upstreams  []Upstream    `yaml:"upstreams"`
-}
-
-// Upstream configures one server that clients reach through /v1/mirror.
-type Upstream struct {
-	URL     string   `yaml:"url" doc:"**required**; the root of the upstream, e.g. https://github.com. Its host is a name, not an address. It is http only if source.ensure_ssl is false"`
-	Name    string   `yaml:"name" doc:"the first segment of its paths, if not the host of url"`
-	Copy    []string `yaml:"copy" doc:"paths that are immutable: names of built-in sets, e.g. github, or expressions that begin with ^. Everything else is redirected to the source"`
-	MinSize *Size    `yaml:"min_size" doc:"size of the smallest object that is copied, if not mirror.min_size"`
-}
-
 // defaultPool returns the defaults of a pool.
 func defaultPool() Pool { return Pool{Service: "s3", Checksum: "crc64nvme", MaxParts: 128} }
 

@@ -22,7 +22,6 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/frontend/region"
-	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
@@ -106,30 +105,6 @@ func (c *Config) Rules() cache.Rules {
 		RetryAfter:      c.Cache.RetryAfter,
 		RetryMax:        c.Cache.RetryMax,
 	}
-}
-
-// Upstreams returns the configured upstreams of /v1/mirror.
-func (c *Config) Upstreams() []upstream.Options {
-	all := make([]upstream.Options, len(c.Mirror.Upstreams))
-	for i, u := range c.Mirror.Upstreams {
-		all[i] = upstream.Options{
-			Name: u.Name, URL: u.URL, Insecure: !c.Source.EnsureSSL, Copy: u.Copy, MinSize: int64(c.Mirror.MinSize),
-		}
-		if u.MinSize != nil {
-			all[i].MinSize = int64(*u.MinSize)
-		}
-	}
-	return all
-}
-
-// upstreamRoots returns the roots that sources may be below: those of the upstreams, and those to
-// which the servers of their built-in sets redirect.
-func (c *Config) upstreamRoots() []string {
-	set, err := upstream.New(c.Upstreams())
-	if err != nil {
-		return nil // validate reports it.
-	}
-	return set.Roots()
 }
 
 // NearCache returns the bounds of a front end's near cache: a quarter of frontend.cache_memory. The
