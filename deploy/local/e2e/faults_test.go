@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
@@ -156,16 +155,8 @@ func TestStoppedFrontEndRedirectsItsClients(t *testing.T) {
 func TestMalformedMessagesBecomeDeadLetters(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
-	c := sqs.New(sqs.Options{
-		Region: west, BaseEndpoint: aws.String(sys.SQSEndpoint()),
-		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
-	})
-	queueURL := func(name string) *string {
-		out, err := c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: &name})
-		require.NoError(t, err)
-		return out.QueueUrl
-	}
-	main, dead := queueURL("cloud-mirror"), queueURL("cloud-mirror_dead")
+	c := newQueues()
+	main, dead := queueURL(t, c, "cloud-mirror"), queueURL(t, c, "cloud-mirror_dead")
 	bad := map[string]string{ // By reason
 		"not JSON":                     "{" + secret,
 		"version is 2, want 1":         `{"version":2,"data":{}}`,

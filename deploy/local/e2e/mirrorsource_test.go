@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,32 +14,54 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/origin"
 )
 
-// mirrorSource is the source of an upstream: the local origin, with a folder of its own. A path
-// that names a folder leads to its index.html. A ledger holds the paths that workers and clients
-// requested.
-type mirrorSource struct {
-	dir string
-	// URL has a host name, as upstreams must.
-	URL string
-
+// ledger holds the paths and queries that workers and clients requested, as they were sent.
+type ledger struct {
 	mu              sync.Mutex
-	workers, others map[string]int // By path, as it was sent.
+	workers, others []string
+}
+
+func (l *ledger) add(r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.UserAgent() == agent {
+		l.workers = append(l.workers, r.RequestURI)
+	} else {
+		l.others = append(l.others, r.RequestURI)
+	}
+}
+
+// take returns the requests since the last call.
+func (l *ledger) take() (workers, others []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	workers, others, l.workers, l.others = l.workers, l.others, nil, nil
+	return workers, others
+}
+
+// upstreamURL returns a URL of this machine with a host name, as upstreams must have.
+func upstreamURL(url string) string { return strings.Replace(url, "127.0.0.1", "localhost", 1) }
+
+// upstreamObject returns a new URL below upstreamURL of the source. It has no signed query.
+func upstreamObject(s *source) string {
+	return strings.TrimSuffix(upstreamURL(s.object()), "?sig="+secret)
+}
+
+// mirrorSource is the source of an upstream: the local origin, with a folder of its own. A path
+// that names a folder leads to its index.html.
+type mirrorSource struct {
+	ledger
+	dir string
+	URL string // An upstreamURL
 }
 
 func newMirrorSource(t *testing.T) *mirrorSource {
 	t.Helper()
-	s := &mirrorSource{dir: t.TempDir(), workers: map[string]int{}, others: map[string]int{}}
+	s := &mirrorSource{dir: t.TempDir()}
 	root, err := os.OpenRoot(s.dir)
 	require.NoError(t, err)
 	files := origin.Handler(root)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		if r.UserAgent() == agent {
-			s.workers[r.RequestURI]++
-		} else {
-			s.others[r.RequestURI]++
-		}
-		s.mu.Unlock()
+		s.add(r)
 		if info, err := root.Stat(strings.Trim(r.URL.Path, "/")); err == nil && info.IsDir() {
 			r.URL.Path += "/index.html"
 		}
@@ -51,7 +71,7 @@ func newMirrorSource(t *testing.T) *mirrorSource {
 		server.Close()
 		root.Close()
 	})
-	s.URL = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	s.URL = upstreamURL(server.URL)
 	return s
 }
 
@@ -66,14 +86,4 @@ func (s *mirrorSource) write(t *testing.T, files map[string][]byte) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o700))
 		writeFile(t, content, name)
 	}
-}
-
-// take returns the paths that workers and clients requested since the last call.
-func (s *mirrorSource) take() (workers, others []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	workers, others = slices.Sorted(maps.Keys(s.workers)), slices.Sorted(maps.Keys(s.others))
-	clear(s.workers)
-	clear(s.others)
-	return workers, others
 }

@@ -7,9 +7,6 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflow/v1"
@@ -19,15 +16,7 @@ import (
 // minimum size.
 func requestAtLeast(t *testing.T, object string, minSize int) {
 	t.Helper()
-	c := sqs.New(sqs.Options{
-		Region: west, BaseEndpoint: aws.String(sys.SQSEndpoint()),
-		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
-	})
-	found, err := c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("cloud-mirror")})
-	require.NoError(t, err)
-	body := fmt.Sprintf(`{"version":1,"data":{"id":"s3_us-west-2","url":%q,"action":"put","minSize":%d}}`, object, minSize)
-	_, err = c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: found.QueueUrl, MessageBody: &body})
-	require.NoError(t, err)
+	sendMessage(t, fmt.Sprintf(`{"version":1,"data":{"id":"s3_us-west-2","url":%q,"action":"put","minSize":%d}}`, object, minSize))
 }
 
 // smallStatus is the status of an object that may be too small.

@@ -13,26 +13,22 @@ import (
 func TestMirrorLeavesSmallObjectsToTheirSource(t *testing.T) {
 	small, large := newSource(t, 1000, nil), newSource(t, 1001, nil)
 	var upstreams []settingsTree
-	root := func(s *source) string { return strings.Replace(s.URL, "127.0.0.1", "localhost", 1) }
 	for _, s := range []*source{small, large} {
-		upstreams = append(upstreams, settingsTree{"url": root(s), "copy": []string{"^/"}})
+		upstreams = append(upstreams, settingsTree{"url": upstreamURL(s.URL), "copy": []string{"^/"}})
 	}
 	config := editedConfig(t, func(c settingsTree) {
 		c["mirror"] = settingsTree{"upstreams": upstreams, "min_size": "1001B"}
 	})
 	p := startProcess(t, "mirror-frontend", sys.Binary(), strings.Fields("frontend --config "+config))
-	object := func(s *source) string {
-		return strings.TrimSuffix(strings.Replace(s.object(), s.URL, root(s), 1), "?sig="+secret)
-	}
 	get := func(object string) answer {
 		return do(t, http.MethodGet, "http://"+p.listen+"/v1/mirror/s3/"+west+"/"+strings.TrimPrefix(object, "http://"), "")
 	}
 
-	o := object(large)
+	o := upstreamObject(large)
 	requireCopy(t, large, west, get(o))
 	require.Equal(t, 1, large.count(http.MethodGet), "control: a large object is copied")
 
-	o = object(small)
+	o = upstreamObject(small)
 	for range 3 { // The first one waits for the worker's answer.
 		a := get(o)
 		require.Equal(t, 302, a.status)

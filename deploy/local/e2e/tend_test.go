@@ -13,9 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflow/v1"
@@ -27,15 +24,7 @@ import (
 // sendAudit sends the message that has an object in west audited, as a front end does.
 func sendAudit(t *testing.T, object string) {
 	t.Helper()
-	c := sqs.New(sqs.Options{
-		Region: west, BaseEndpoint: aws.String(sys.SQSEndpoint()),
-		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
-	})
-	out, err := c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("cloud-mirror")})
-	require.NoError(t, err)
-	body := fmt.Sprintf(`{"version":1,"data":{"id":"s3_%s","url":%q,"action":"audit"}}`, west, object)
-	_, err = c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: out.QueueUrl, MessageBody: &body})
-	require.NoError(t, err)
+	sendMessage(t, fmt.Sprintf(`{"version":1,"data":{"id":"s3_%s","url":%q,"action":"audit"}}`, west, object))
 }
 
 // tendings lists the runs that audit or refresh an object in west, newest first, by the prefix of
@@ -66,16 +55,22 @@ func tended(t *testing.T, prefix, object string, n int) *workflow.WorkflowExecut
 // audits returns the number of audits with a result, of objects without an upstream.
 func audits(t *testing.T, result string) (sum float64) {
 	t.Helper()
-	line := regexp.MustCompile(`(?m)^cloud_mirror_audits_total\{result="` + result + `",upstream="none"\} (\S+)$`)
 	for _, w := range workers() {
-		_, body, _ := fetch(t, sys.AdminURL(w)+"/metrics")
-		m := line.FindSubmatch(body)
-		require.NotNil(t, m, "the counter does not start at zero")
-		n, err := strconv.ParseFloat(string(m[1]), 64)
-		require.NoError(t, err)
-		sum += n
+		sum += auditsAt(t, sys.AdminURL(w), "none", result)
 	}
 	return sum
+}
+
+// auditsAt returns such a number of an upstream, of the worker with an admin listener.
+func auditsAt(t *testing.T, admin, upstream, result string) float64 {
+	t.Helper()
+	_, body, _ := fetch(t, admin+"/metrics")
+	line := regexp.MustCompile(`(?m)^cloud_mirror_audits_total\{result="` + result + `",upstream="` + upstream + `"\} (\S+)$`)
+	m := line.FindSubmatch(body)
+	require.NotNil(t, m, "the counter does not start at zero")
+	n, err := strconv.ParseFloat(string(m[1]), 64)
+	require.NoError(t, err)
+	return n
 }
 
 // warnings counts the warnings about an object's changed source in a log. Each has its path, and
