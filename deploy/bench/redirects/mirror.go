@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
@@ -26,15 +25,10 @@ func mirrorPath(url string) string {
 // passedTo is as long as the URLs of objects.
 const passedTo = upstream + "/index/00000000000000000000000000000000000/public/build/index/latest.json"
 
-// checkMirror fails unless a front end redirects one of these paths to a copy, and the other one to
-// the source.
+// checkMirror fails unless a front end redirects mirrored to a copy, and passed to the source.
 func checkMirror(ctx context.Context, s *process.Server) error {
 	for _, path := range []string{mirrored(), passed()} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Address+path, nil)
-		if err != nil {
-			return err
-		}
-		resp, err := newClient().Do(req)
+		resp, err := send(ctx, newClient(), s, path)
 		if err != nil {
 			return err
 		}

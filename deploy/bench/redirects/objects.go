@@ -15,7 +15,7 @@ import (
 
 // source is the URL of the i-th object, of 100 bytes.
 func source(i int) string {
-	const prefix, suffix = "https://artifacts.example.com/builds/", "/public/build/target.tar.gz"
+	const prefix, suffix = upstream + "/builds/", "/public/build/target.tar.gz"
 	return prefix + fmt.Sprintf("%0*d", 100-len(prefix)-len(suffix), i) + suffix
 }
 
@@ -34,13 +34,18 @@ func newClient() *http.Client {
 	return client.New(&http.Transport{MaxIdleConnsPerHost: 2000, DisableCompression: true})
 }
 
-// get requests the i-th object. It fails unless the front end redirects to a copy.
-func get(ctx context.Context, c *http.Client, s *process.Server, i int) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Address+target(i), nil)
+// send requests a path.
+func send(ctx context.Context, c *http.Client, s *process.Server, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Address+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.Do(req)
+	return c.Do(req)
+}
+
+// get requests the i-th object. It fails unless the front end redirects to a copy.
+func get(ctx context.Context, c *http.Client, s *process.Server, i int) (*http.Response, error) {
+	resp, err := send(ctx, c, s, target(i))
 	if err != nil {
 		return nil, err
 	}

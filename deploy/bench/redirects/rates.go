@@ -27,6 +27,14 @@ type load struct {
 	samples []sample
 }
 
+// loads are the loads of the table. Those of the bare router are the baselines.
+type loads struct {
+	bare, bareMany, barePass *load
+	memory, mirror           *load // compared with bare
+	redisMany                *load // compared with bareMany
+	pass                     *load // compared with barePass
+}
+
 // rates measures hits.
 func rates(ctx context.Context, f *fixture, t *report.Table) error {
 	for i := range many {
@@ -56,22 +64,25 @@ func rates(ctx context.Context, f *fixture, t *report.Table) error {
 	if err != nil {
 		return err
 	}
-	loads := []*load{
-		{address: bare.Address}, {address: memory.Address}, {address: bare.Address, script: script}, {address: redis.Address, script: script},
-		{address: memory.Address, path: mirrored()}, {address: bare.Address, path: passed()}, {address: memory.Address, path: passed()},
+	l := loads{
+		bare: &load{address: bare.Address}, bareMany: &load{address: bare.Address, script: script},
+		barePass: &load{address: bare.Address, path: passed()},
+		memory:   &load{address: memory.Address}, mirror: &load{address: memory.Address, path: mirrored()},
+		redisMany: &load{address: redis.Address, script: script},
+		pass:      &load{address: memory.Address, path: passed()},
 	}
-	if err := f.takeTurns(ctx, loads); err != nil {
+	if err := f.takeTurns(ctx, l.bare, l.memory, l.bareMany, l.redisMany, l.mirror, l.barePass, l.pass); err != nil {
 		return err
 	}
 	if err := checkMirror(ctx, memory); err != nil {
 		return err
 	}
-	addRates(t, f.connections, loads)
+	addRates(t, f.connections, l)
 	return nil
 }
 
 // takeTurns measures the servers in turn: other load on the machine then affects all of them.
-func (f *fixture) takeTurns(ctx context.Context, loads []*load) error {
+func (f *fixture) takeTurns(ctx context.Context, loads ...*load) error {
 	for round := range f.rounds + 1 {
 		for _, l := range loads {
 			s, err := f.wrk(ctx, l)
@@ -86,8 +97,7 @@ func (f *fixture) takeTurns(ctx context.Context, loads []*load) error {
 	return nil
 }
 
-// addRates takes the loads in the order of rates.
-func addRates(t *report.Table, connections int, loads []*load) {
+func addRates(t *report.Table, connections int, l loads) {
 	rate := func(s sample) float64 { return s.rate }
 	p99 := func(s sample) float64 { return s.p99 }
 	add := func(label string, unit report.Unit, of, bare *load, f func(sample) float64, target report.Target) {
@@ -98,19 +108,18 @@ func addRates(t *report.Table, connections int, loads []*load) {
 		t.Add(r)
 	}
 	hits := fmt.Sprintf("hits, %d connections", connections)
-	bare, memory, bareMany, redisMany, mirror, barePass, pass := loads[0], loads[1], loads[2], loads[3], loads[4], loads[5], loads[6]
-	add(hits+", bare router", report.PerSecond, bare, nil, rate, report.Target{})
-	add(hits+", from memory", report.PerSecond, memory, bare, rate, report.AtLeast(memoryRate))
-	add(hits+", from memory, mirror route", report.PerSecond, mirror, bare, rate, report.AtLeast(mirrorRate))
+	add(hits+", bare router", report.PerSecond, l.bare, nil, rate, report.Target{})
+	add(hits+", from memory", report.PerSecond, l.memory, l.bare, rate, report.AtLeast(memoryRate))
+	add(hits+", from memory, mirror route", report.PerSecond, l.mirror, l.bare, rate, report.AtLeast(mirrorRate))
 	passes := fmt.Sprintf("passed through, %d connections", connections)
-	add(passes+", bare router", report.PerSecond, barePass, nil, rate, report.Target{})
-	add(passes+", mirror route", report.PerSecond, pass, barePass, rate, report.AtLeast(passRate))
-	add(hits+", many objects, bare router", report.PerSecond, bareMany, nil, rate, report.Target{})
-	add(hits+", many objects, from redis", report.PerSecond, redisMany, bareMany, rate, report.AtLeast(redisRate))
-	add("p99, bare router", report.Milliseconds, bare, nil, p99, report.Target{})
-	add("p99, from memory", report.Milliseconds, memory, bare, p99, report.AtMost(memoryP99))
-	add("p99, many objects, bare router", report.Milliseconds, bareMany, nil, p99, report.Target{})
-	add("p99, many objects, from redis", report.Milliseconds, redisMany, bareMany, p99, report.Target{})
+	add(passes+", bare router", report.PerSecond, l.barePass, nil, rate, report.Target{})
+	add(passes+", mirror route", report.PerSecond, l.pass, l.barePass, rate, report.AtLeast(passRate))
+	add(hits+", many objects, bare router", report.PerSecond, l.bareMany, nil, rate, report.Target{})
+	add(hits+", many objects, from redis", report.PerSecond, l.redisMany, l.bareMany, rate, report.AtLeast(redisRate))
+	add("p99, bare router", report.Milliseconds, l.bare, nil, p99, report.Target{})
+	add("p99, from memory", report.Milliseconds, l.memory, l.bare, p99, report.AtMost(memoryP99))
+	add("p99, many objects, bare router", report.Milliseconds, l.bareMany, nil, p99, report.Target{})
+	add("p99, many objects, from redis", report.Milliseconds, l.redisMany, l.bareMany, p99, report.Target{})
 }
 
 // ratio is the median of the ratios of all rounds.
