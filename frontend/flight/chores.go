@@ -71,13 +71,13 @@ func (c *chores[T]) postpone(due *atomic.Int64, now time.Time, left time.Duratio
 
 // Served is called when a client is redirected to the target's copy, because of the present entry
 // e. If the copy is due, a HEAD in the background verifies that the bucket still has it. Some
-// copies are audited, and those that the bucket deletes soon are refreshed: see tender. Served does
-// no I/O, never blocks and allocates nothing.
+// copies are audited, and those that the bucket deletes soon are refreshed: see maintenance. Served
+// does no I/O, never blocks and allocates nothing.
 func (g *Group) Served(t *Target, e cache.Entry, now time.Time) {
 	if v := t.Pool.verifier; v != nil && !v.fresh(e, now) {
 		v.offer(&t.due, now, v.every, t)
 	}
-	if g.tender != nil {
-		g.tender.served(t, e, now)
+	if g.maintenance != nil {
+		g.maintenance.served(t, e, now)
 	}
 }

@@ -1,4 +1,4 @@
 package flight
 
-// Untended counts the audits and refreshes that wait for a worker of the tender.
-func (g *Group) Untended() int { return len(g.tender.queue) }
+// PendingMaintenance counts the audits and refreshes that wait for a worker of the maintenance.
+func (g *Group) PendingMaintenance() int { return len(g.maintenance.queue) }

@@ -53,18 +53,18 @@ type Options struct {
 
 // A Group holds the flights of one process. It is safe for concurrent use.
 type Group struct {
-	cache   Cache
-	watcher Watcher
-	queue   Queue
-	pools   []*Pool
-	rules   cache.Rules
-	owner   string
-	pace    *rate.Limiter // of lists
-	limits  limits
-	metrics metrics
-	log     zerolog.Logger
-	now     func() time.Time
-	tender  *tender // nil if copies are neither audited nor refreshed
+	cache       Cache
+	watcher     Watcher
+	queue       Queue
+	pools       []*Pool
+	rules       cache.Rules
+	owner       string
+	pace        *rate.Limiter // of lists
+	limits      limits
+	metrics     metrics
+	log         zerolog.Logger
+	now         func() time.Time
+	maintenance *maintenance // nil if copies are neither audited nor refreshed
 
 	mu        sync.Mutex
 	flights   map[flightID]*flight
@@ -127,7 +127,7 @@ func NewGroup(o Options) *Group {
 		g.startVerifiers(o.VerifyEvery)
 	}
 	if o.Refresh || o.AuditEvery > 0 && len(o.Upstreams) > 0 {
-		g.startTender(o)
+		g.startMaintenance(o)
 	}
 	return g
 }

@@ -15,8 +15,8 @@ const purgeTimeout = 10 * time.Second
 // Purge removes an object from the cache and the bucket, and ends its running copy. It continues
 // after ctx is cancelled. A purge that failed halfway can be repeated.
 //
-// The message has the second generation of [cache.PurgeCopy], so that it also ends copies that start
-// during the purge.
+// The message has the second generation of [cache.PurgeCopy], so that it also ends copies that
+// start during the purge.
 func (g *Group) Purge(ctx context.Context, t *Target) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), purgeTimeout)
 	defer cancel()

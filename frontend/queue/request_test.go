@@ -35,8 +35,8 @@ func TestEncodeIncludesThePriority(t *testing.T) {
 	require.Equal(t, sent, got)
 }
 
-// TestTendingMessages pins the messages that keep copies true and present.
-func TestTendingMessages(t *testing.T) {
+// TestMaintenanceMessages pins the messages that keep copies true and present.
+func TestMaintenanceMessages(t *testing.T) {
 	for action, name := range map[queue.Action]string{queue.Audit: "audit", queue.Refresh: "refresh"} {
 		sent := queue.Request{Pool: "s3_us-west-2", URL: "u", Action: action}
 		body, err := queue.Encode(sent)

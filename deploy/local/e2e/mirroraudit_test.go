@@ -37,16 +37,16 @@ func TestMirrorHitsAreAudited(t *testing.T) {
 	for range 100 {
 		require.True(t, do(t, http.MethodGet, p.redirectURL(west, object, ""), "").isCopy())
 	}
-	require.Empty(t, tendings(t, "audit", object))
+	require.Empty(t, maintenanceRuns(t, "audit", object))
 	require.Zero(t, s.count(http.MethodHead))
 
 	s.change()
 	for range 8 { // With the first one, nine hits.
 		require.True(t, mirror().isCopy())
 	}
-	require.Empty(t, tendings(t, "audit", object))
+	require.Empty(t, maintenanceRuns(t, "audit", object))
 	mirror()
-	tended(t, "audit", object, 1)
+	maintained(t, "audit", object, 1)
 	eventually(t, func() bool { return counted("different") == 1 }, "the change is counted")
 	require.Equal(t, 404, head(t, west, object).status)
 	requireCopy(t, s.source, west, mirror())
@@ -61,8 +61,8 @@ func TestMirrorHitsAreAudited(t *testing.T) {
 		require.True(t, get(second, other).isCopy())
 		return counted("same") == 1
 	}, "the other object is audited")
-	tended(t, "audit", other, 1)
-	tended(t, "audit", object, 1)
+	maintained(t, "audit", other, 1)
+	maintained(t, "audit", object, 1)
 	require.InDelta(t, 1, counted("different"), 0, "one object is audited once an hour")
 	require.Equal(t, 4, s.count(http.MethodGet), "three copies, and the GET that confirms the change")
 	require.Equal(t, 2, s.count(http.MethodHead))

@@ -17,18 +17,19 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// lifespan is the lifespan of the pool of tended.
+// lifespan is the lifespan of the pool of maintained.
 const lifespan = 40 * 24 * time.Hour
 
-// tended is a fixture whose group refreshes copies, and audits every fifth hit of two upstreams.
-type tended struct {
+// maintained is a fixture whose group refreshes copies, and audits every fifth hit of two
+// upstreams.
+type maintained struct {
 	*fixture
 	cache *verifiedCache
 }
 
-func newTended(t *testing.T, edit ...func(*flight.Options)) *tended {
+func newMaintained(t *testing.T, edit ...func(*flight.Options)) *maintained {
 	t.Helper()
-	d := &tended{}
+	d := &maintained{}
 	d.fixture = newFixture(t, append([]func(*flight.Options){func(o *flight.Options) {
 		d.cache = &verifiedCache{Memory: o.Cache.(*cachetest.Memory)}
 		o.Cache, o.Refresh, o.AuditEvery, o.Upstreams = d.cache, true, 5, []string{"one", "two"}
@@ -39,13 +40,13 @@ func newTended(t *testing.T, edit ...func(*flight.Options)) *tended {
 }
 
 // end waits until the tasks in flight have finished.
-func (d *tended) end() {
+func (d *maintained) end() {
 	d.Stop()
 	d.Drain()
 }
 
 // of returns a target of an upstream, for a URL of its own.
-func (d *tended) of(upstream string, n int) *flight.Target {
+func (d *maintained) of(upstream string, n int) *flight.Target {
 	target := flight.NewTarget(d.Pools()[0], source+strconv.Itoa(n))
 	target.Upstream = upstream
 	return target
@@ -57,7 +58,7 @@ func expiring(left time.Duration) cache.Entry {
 }
 
 // sent waits until n requests were sent. It returns those of an action.
-func (d *tended) sent(t *testing.T, n int, action queue.Action) (all []queue.Request) {
+func (d *maintained) sent(t *testing.T, n int, action queue.Action) (all []queue.Request) {
 	t.Helper()
 	require.Eventually(t, func() bool { return len(d.queue.requests()) >= n }, 5*time.Second, time.Millisecond)
 	for _, r := range d.queue.requests() {
@@ -87,7 +88,7 @@ func TestHitsInTheLastQuarterAreRefreshed(t *testing.T) {
 			if tc.edit != nil {
 				edit = tc.edit
 			}
-			d := newTended(t, edit)
+			d := newMaintained(t, edit)
 			for range 1000 { // Many hits make one message.
 				d.Served(d.target, tc.entry, time.Now())
 			}
@@ -116,7 +117,7 @@ func TestHitsInTheLastQuarterAreRefreshed(t *testing.T) {
 // TestOneFrontEndRefreshes has another front end take the claim. The claim then decides when this
 // one tries again.
 func TestOneFrontEndRefreshes(t *testing.T) {
-	d := newTended(t)
+	d := newMaintained(t)
 	const left = 200 * time.Millisecond
 	_, err := d.cache.Memory.Claim(t.Context(), cache.RefreshClaim(d.target.Key), left)
 	require.NoError(t, err)
@@ -132,7 +133,7 @@ func TestOneFrontEndRefreshes(t *testing.T) {
 // TestFailedRefreshIsSentAgainAfterTheClaim uses a clock. The target is new each time, like one
 // that was evicted, so that only the claim counts.
 func TestFailedRefreshIsSentAgainAfterTheClaim(t *testing.T) {
-	d := newTended(t)
+	d := newMaintained(t)
 	d.queue.fail(errors.New("down"))
 	d.Served(d.target, expiring(time.Hour*5), time.Now())
 	require.Eventually(t, func() bool { return d.cache.claims.Load() == 1 }, 5*time.Second, time.Millisecond)
@@ -148,7 +149,7 @@ func TestFailedRefreshIsSentAgainAfterTheClaim(t *testing.T) {
 }
 
 func TestEveryNthHitIsAudited(t *testing.T) {
-	d := newTended(t)
+	d := newMaintained(t)
 	young := cachetest.Rules().Present(time.Now(), cache.Copy{})
 	start := time.Now()
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second) }
@@ -175,7 +176,7 @@ func TestEveryNthHitIsAudited(t *testing.T) {
 // TestAuditsOfAnUpstreamAreLimited serves thousands of objects of one upstream within a second, and
 // of another. Each has one audit. The next second has another one.
 func TestAuditsOfAnUpstreamAreLimited(t *testing.T) {
-	d := newTended(t)
+	d := newMaintained(t)
 	young, now := cachetest.Rules().Present(time.Now(), cache.Copy{}), time.Now()
 	for i := range 1000 {
 		d.Served(d.of("one", i), young, now)
@@ -193,7 +194,7 @@ func TestAuditsOfAnUpstreamAreLimited(t *testing.T) {
 // TestOneObjectIsAuditedOnceAnHour serves one object for an hour. The claim holds although the
 // target is new each time.
 func TestOneObjectIsAuditedOnceAnHour(t *testing.T) {
-	d := newTended(t)
+	d := newMaintained(t)
 	young, now := cachetest.Rules().Present(time.Now(), cache.Copy{}), time.Now()
 	for i := range 50 {
 		d.Served(d.of("one", 1), young, now.Add(time.Duration(i)*time.Minute))
@@ -203,11 +204,11 @@ func TestOneObjectIsAuditedOnceAnHour(t *testing.T) {
 	require.Len(t, d.queue.requests(), 1)
 }
 
-// TestTendingIsNotSent has redis fail, and the pool's workers be far behind. The control comes
+// TestMaintenanceIsNotSent has redis fail, and the pool's workers be far behind. The control comes
 // before.
-func TestTendingIsNotSent(t *testing.T) {
+func TestMaintenanceIsNotSent(t *testing.T) {
 	t.Run("while redis is down", func(t *testing.T) {
-		d := newTended(t)
+		d := newMaintained(t)
 		d.Served(d.of("", 1), expiring(time.Hour*5), time.Now())
 		d.sent(t, 1, queue.Refresh)
 		d.cache.Fail(errors.New("down"))
@@ -225,7 +226,7 @@ func TestTendingIsNotSent(t *testing.T) {
 		gate := flight.NewGate(flight.GateOptions{
 			Pools: []string{"s3_us-west-2"}, Backlogs: full, MaxTasks: 100, Log: zerolog.Nop(),
 		})
-		d := newTended(t, func(o *flight.Options) { o.Gate = gate })
+		d := newMaintained(t, func(o *flight.Options) { o.Gate = gate })
 		d.Served(d.of("", 1), expiring(time.Hour*5), time.Now())
 		d.sent(t, 1, queue.Refresh)
 		full.readBy(t, gate, 60)
@@ -233,7 +234,7 @@ func TestTendingIsNotSent(t *testing.T) {
 		for i := range 100 {
 			d.Served(d.of("one", 100+i), expiring(time.Hour*5), now)
 		}
-		require.Eventually(t, func() bool { return d.Untended() == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return d.PendingMaintenance() == 0 }, 5*time.Second, time.Millisecond)
 		d.end()
 		require.Len(t, d.queue.requests(), 1)
 		require.EqualValues(t, 1, d.cache.claims.Load(), "it takes no claim that it does not use")
@@ -253,10 +254,10 @@ func (c *hangingCache) Claim(context.Context, string, time.Duration) (time.Durat
 	return time.Hour, nil
 }
 
-// TestTendingNeverBlocks has every claim hang. Served returns at once, and allocates nothing.
-func TestTendingNeverBlocks(t *testing.T) {
+// TestMaintenanceNeverBlocks has every claim hang. Served returns at once, and allocates nothing.
+func TestMaintenanceNeverBlocks(t *testing.T) {
 	hanging := &hangingCache{free: make(chan struct{})}
-	d := newTended(t, func(o *flight.Options) {
+	d := newMaintained(t, func(o *flight.Options) {
 		hanging.Memory = o.Cache.(*verifiedCache).Memory
 		o.Cache = hanging
 	})

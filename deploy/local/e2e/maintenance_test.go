@@ -27,9 +27,9 @@ func sendAudit(t *testing.T, object string) {
 	sendMessage(t, fmt.Sprintf(`{"version":1,"data":{"id":"s3_%s","url":%q,"action":"audit"}}`, west, object))
 }
 
-// tendings lists the runs that audit or refresh an object in west, newest first, by the prefix of
-// their id.
-func tendings(t *testing.T, prefix, object string) []*workflow.WorkflowExecutionInfo {
+// maintenanceRuns lists the runs that audit or refresh an object in west, newest first, by the
+// prefix of their id.
+func maintenanceRuns(t *testing.T, prefix, object string) []*workflow.WorkflowExecutionInfo {
 	t.Helper()
 	u, err := url.Parse(object)
 	require.NoError(t, err)
@@ -40,12 +40,12 @@ func tendings(t *testing.T, prefix, object string) []*workflow.WorkflowExecution
 	return out.GetExecutions()
 }
 
-// tended waits for the nth such run, which must complete.
-func tended(t *testing.T, prefix, object string, n int) *workflow.WorkflowExecutionInfo {
+// maintained waits for the nth such run, which must complete.
+func maintained(t *testing.T, prefix, object string, n int) *workflow.WorkflowExecutionInfo {
 	t.Helper()
 	var all []*workflow.WorkflowExecutionInfo
 	eventually(t, func() bool {
-		all = tendings(t, prefix, object)
+		all = maintenanceRuns(t, prefix, object)
 		return len(all) >= n && all[0].GetStatus() == completedStatus
 	}, prefix+" completes")
 	require.Len(t, all, n)
@@ -99,7 +99,7 @@ func TestChangedSourceIsNoticed(t *testing.T) {
 	same, different := audits(t, "same"), audits(t, "different")
 
 	sendAudit(t, object)
-	w := tended(t, "audit", object, 1)
+	w := maintained(t, "audit", object, 1)
 	require.Equal(t, []string{"Audit"}, scheduled(t, w))
 	require.InDelta(t, 1, audits(t, "same")-same, 0)
 	require.Equal(t, 1, s.count(http.MethodHead))
@@ -109,7 +109,7 @@ func TestChangedSourceIsNoticed(t *testing.T) {
 	old := head(t, west, object)
 	s.change()
 	sendAudit(t, object)
-	tended(t, "audit", object, 2)
+	maintained(t, "audit", object, 2)
 	require.InDelta(t, 1, audits(t, "different")-different, 0)
 	require.InDelta(t, 1, audits(t, "same")-same, 0)
 	require.Equal(t, 1, warnings(t, log, object))
@@ -134,7 +134,7 @@ func TestChangedSourceIsPurged(t *testing.T) {
 	s.change()
 	for _, o := range []string{object, control} {
 		sendAudit(t, o)
-		tended(t, "audit", o, 1)
+		maintained(t, "audit", o, 1)
 	}
 	require.InDelta(t, 1, metricAt(t, "cloud_mirror_audit_purges_total", "http://"+purging.admin), 0)
 	require.Equal(t, 404, head(t, west, object).status)
@@ -180,7 +180,7 @@ func TestCopyInUseIsRefreshed(t *testing.T) {
 			require.True(t, do(t, http.MethodGet, redirectURL(i%2, west, object, ""), "").isCopy())
 		}
 	}
-	w := tended(t, "refresh", old, 1)
+	w := maintained(t, "refresh", old, 1)
 	require.Equal(t, []string{"Refresh"}, scheduled(t, w))
 	after := head(t, west, old)
 	was, err := http.ParseTime(before.lastModified)
@@ -198,8 +198,8 @@ func TestCopyInUseIsRefreshed(t *testing.T) {
 	require.Equal(t, asked, s.count(http.MethodGet), "requests to the source")
 	require.Zero(t, s.count(http.MethodHead))
 	require.Equal(t, kept, head(t, west, young))
-	tended(t, "refresh", old, 1)
-	require.Empty(t, tendings(t, "refresh", young))
+	maintained(t, "refresh", old, 1)
+	require.Empty(t, maintenanceRuns(t, "refresh", young))
 }
 
 // requireCopyOnce checks the bytes of the first answer only.
@@ -217,7 +217,7 @@ func auditedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	object := s.object()
 	requireCopy(t, s.source, west, ask(t, west, object, ""))
 	sendAudit(t, object)
-	return tended(t, "audit", object, 1)
+	return maintained(t, "audit", object, 1)
 }
 
 // refreshedShape has a client use a copy in the last quarter of its life.
@@ -226,7 +226,7 @@ func refreshedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	object := aged(t, newRanged(t, 1000, nil).source, 25*days)
 	eventually(t, func() bool { // A front end may remember the younger copy for a moment.
 		require.True(t, ask(t, west, object, "").isCopy())
-		return len(tendings(t, "refresh", object)) > 0
+		return len(maintenanceRuns(t, "refresh", object)) > 0
 	}, "a refresh starts")
-	return tended(t, "refresh", object, 1)
+	return maintained(t, "refresh", object, 1)
 }

@@ -20,8 +20,8 @@ const (
 	refreshTries    = 10
 )
 
-// tender has workers audit and refresh the copies that clients use.
-type tender struct {
+// maintenance has workers audit and refresh the copies that clients use.
+type maintenance struct {
 	chores[task]
 	every    int64 // One of this many hits of an upstream is audited; 0 is none.
 	refresh  bool
@@ -40,8 +40,8 @@ type task struct {
 	action queue.Action
 }
 
-func (g *Group) startTender(o Options) {
-	t := &tender{
+func (g *Group) startMaintenance(o Options) {
+	t := &maintenance{
 		chores: newChores[task](g.now()), every: int64(o.AuditEvery), refresh: o.Refresh, auditors: map[string]*auditor{},
 	}
 	if t.every > 0 {
@@ -49,12 +49,12 @@ func (g *Group) startTender(o Options) {
 			t.auditors[name] = &auditor{}
 		}
 	}
-	t.start(g, func(ctx context.Context, next task) { g.tend(ctx, t, next) })
-	g.tender = t
+	t.start(g, func(ctx context.Context, next task) { g.maintain(ctx, t, next) })
+	g.maintenance = t
 }
 
 // served offers the audit and the refresh of a copy that a client is redirected to.
-func (t *tender) served(target *Target, e cache.Entry, now time.Time) {
+func (t *maintenance) served(target *Target, e cache.Entry, now time.Time) {
 	if a := t.auditors[target.Upstream]; a != nil && a.hits.Add(1)%t.every == 0 {
 		t.offer(&a.due, now, auditEvery, task{target, queue.Audit})
 	}
@@ -73,10 +73,10 @@ func refreshClaim(lifespan time.Duration) time.Duration {
 	return max(min(lifespan/4/refreshTries, maxRefreshClaim), time.Millisecond)
 }
 
-// tend sends the message of a task, if this front end gets the claim. A message that could not be
-// sent is sent for a hit after the claim. While redis is down, or workers are far behind, tend does
-// nothing.
-func (g *Group) tend(ctx context.Context, t *tender, next task) {
+// maintain sends the message of a task, if this front end gets the claim. A message that could not
+// be sent is sent for a hit after the claim. While redis is down, or workers are far behind,
+// maintain does nothing.
+func (g *Group) maintain(ctx context.Context, t *maintenance, next task) {
 	target, pool := next.target, next.target.Pool.ID()
 	if g.admission.gate.pass(pool, forLists) != nil || t.pace.Wait(ctx) != nil {
 		return
@@ -97,6 +97,6 @@ func (g *Group) tend(ctx context.Context, t *tender, next task) {
 	}
 	err = g.queue.Send(ctx, queue.Request{Pool: pool, URL: target.Object.URL, Action: next.action})
 	if err != nil {
-		g.log.Warn().Err(err).Str("pool", pool).Str("action", string(next.action)).Msg("copy not tended: request not sent")
+		g.log.Warn().Err(err).Str("pool", pool).Str("action", string(next.action)).Msg("copy not maintained: request not sent")
 	}
 }
