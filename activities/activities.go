@@ -10,6 +10,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 )
 
 // Bucket is the bucket of a pool.
@@ -92,7 +93,7 @@ type Activities struct {
 	Copier   *copier.Copier // Into Bucket
 	Cache    Cache
 	Owners   Owners
-	Sealer   *Sealer
+	Sealer   *seal.Sealer
 	Rules    cache.Rules
 	Observer Observer
 	Now      func() time.Time

@@ -103,7 +103,7 @@
 // at once, before any part is stored. It throttles later heartbeats and may lose them, so ListParts
 // tells which parts the bucket has.
 //
-// 2026-11-22: a source's query is sealed (see [Sealer]), so that only an activity can read it. It
+// 2026-11-22: a source's query is sealed (see package seal), so that only an activity can read it. It
 // may be a signature, and the workflow must carry it so that a run can be retried from its history
 // alone.
 package activities

@@ -14,6 +14,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 )
 
 // Failure is the reason why a copy failed. It is the first detail of every error that an activity
@@ -99,7 +100,7 @@ func failure(err error) Failure {
 		f.Class = ClassStalled
 	case errors.Is(err, errHandover), errors.Is(err, errHeartbeat):
 		f.Class, f.RetryAfter = ClassHandover, handoverDelay
-	case errors.Is(err, ErrSealed):
+	case errors.Is(err, seal.ErrSealed):
 		// Retry: the next worker may have the right key.
 		f.Class = ClassSealed
 	case errors.As(err, &source):

@@ -25,6 +25,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
@@ -172,7 +173,8 @@ func newFixture(t *testing.T) *fixture {
 	}
 	b.origin = newOrigin(t)
 	b.object = storage.Object{Service: "s3", Region: "us-west-2", URL: b.origin.served.URL + "/a?sig=secret"}
-	s := sealer(t, newKey(t))
+	s, err := seal.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
+	require.NoError(t, err)
 	b.source = s.Seal(b.object)
 	b.Activities = &activities.Activities{
 		Bucket: b.bucket, Cache: b.cache, Sealer: s, Rules: cachetest.Rules(), Observer: b.seen, Now: time.Now,

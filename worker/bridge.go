@@ -15,6 +15,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
@@ -43,7 +44,7 @@ type Starter interface {
 // Bridge turns copy requests into workflows. All fields are required.
 type Bridge struct {
 	Temporal Starter
-	Sealer   *activities.Sealer
+	Sealer   *seal.Sealer
 	// Admit returns the canonical form of a source's URL, or an error if the URL is not allowed.
 	Admit func(url string) (string, error)
 	// Pools are all configured pools, by id. Any bridge starts copies into any of them.

@@ -21,6 +21,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/worker"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
@@ -63,7 +64,7 @@ func (d *temporalDouble) SignalWorkflow(_ context.Context, id, run, name string,
 
 func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 	t.Helper()
-	sealer, err := activities.NewSealer([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
+	sealer, err := seal.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
 	require.NoError(t, err)
 	waited := new(int)
 	return &worker.Bridge{

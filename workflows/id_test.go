@@ -8,12 +8,13 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
 func source(t *testing.T, region, url string) activities.SealedObject {
 	t.Helper()
-	s, err := activities.NewSealer([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
+	s, err := seal.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
 	require.NoError(t, err)
 	return s.Seal(storage.Object{Service: "s3", Region: region, URL: url})
 }

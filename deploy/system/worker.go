@@ -13,6 +13,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/worker"
 )
 
@@ -23,7 +24,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		return err
 	}
 	defer s.close()
-	sealer, err := activities.NewSealer(cfg.Worker.QueryKeys)
+	sealer, err := seal.New(cfg.Worker.QueryKeys)
 	if err != nil {
 		return fmt.Errorf("worker.query_keys: %w", err)
 	}
@@ -110,7 +111,7 @@ func (s *parts) activities(shared activities.Activities) map[string]*activities.
 	return all
 }
 
-func (s *parts) bridge(temporal worker.Starter, sealer *activities.Sealer) *worker.Bridge {
+func (s *parts) bridge(temporal worker.Starter, sealer *seal.Sealer) *worker.Bridge {
 	b := &worker.Bridge{Temporal: temporal, Sealer: sealer, Admit: s.Origin.Admit, Pools: map[string]storage.Pool{}}
 	b.Waiting = func(err error) { s.log.Warn().Err(err).Msg("Temporal did not accept a copy request; retrying") }
 	for _, p := range s.Pools {

@@ -1,4 +1,4 @@
-package activities_test
+package seal_test
 
 import (
 	"crypto/rand"
@@ -8,21 +8,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 )
 
 func newKey(t *testing.T) string {
 	t.Helper()
-	key := make([]byte, activities.KeySize)
+	key := make([]byte, seal.KeySize)
 	_, err := rand.Read(key)
 	require.NoError(t, err)
 	return base64.StdEncoding.EncodeToString(key)
 }
 
-func sealer(t *testing.T, keys ...string) *activities.Sealer {
+func sealer(t *testing.T, keys ...string) *seal.Sealer {
 	t.Helper()
-	s, err := activities.NewSealer(keys)
+	s, err := seal.New(keys)
 	require.NoError(t, err)
 	return s
 }
@@ -39,7 +39,7 @@ func TestSealedQueryIsHiddenAndOpens(t *testing.T) {
 		require.NotContains(t, string(data), "secret")
 		require.NotContains(t, src.URL, "?")
 
-		var back activities.SealedObject
+		var back seal.Object
 		require.NoError(t, json.Unmarshal(data, &back))
 		got, err := s.Open(back)
 		require.NoError(t, err)
@@ -51,12 +51,12 @@ func TestSealedObjectCannotBeChanged(t *testing.T) {
 	key := newKey(t)
 	s := sealer(t, key)
 	src := s.Seal(storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/a?sig=secret"})
-	for name, edit := range map[string]func(*activities.SealedObject){
-		"another URL":    func(s *activities.SealedObject) { s.URL = "https://evil.example/a" },
-		"another region": func(s *activities.SealedObject) { s.Region = "us-east-1" },
-		"another hash":   func(s *activities.SealedObject) { s.Hash = "00" },
-		"another query":  func(s *activities.SealedObject) { s.Query = "AAAA" },
-		"no query":       func(s *activities.SealedObject) { s.Query = "" },
+	for name, edit := range map[string]func(*seal.Object){
+		"another URL":    func(s *seal.Object) { s.URL = "https://evil.example/a" },
+		"another region": func(s *seal.Object) { s.Region = "us-east-1" },
+		"another hash":   func(s *seal.Object) { s.Hash = "00" },
+		"another query":  func(s *seal.Object) { s.Query = "AAAA" },
+		"no query":       func(s *seal.Object) { s.Query = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := src
@@ -72,7 +72,7 @@ func TestSealedObjectCannotBeChanged(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "https://example.com/a?sig=secret", got.URL)
 	_, err = sealer(t, newKey(t)).Open(src)
-	require.ErrorIs(t, err, activities.ErrSealed)
+	require.ErrorIs(t, err, seal.ErrSealed)
 }
 
 func TestErrorsDoNotRepeatBadKeys(t *testing.T) {
@@ -80,7 +80,7 @@ func TestErrorsDoNotRepeatBadKeys(t *testing.T) {
 		"none": nil, "short": {"c2VjcmV0"}, "not base64": {"secret secret"}, "the second": {newKey(t), "secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := activities.NewSealer(keys)
+			_, err := seal.New(keys)
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "secret")
 			require.Contains(t, err.Error(), "openssl rand -base64 32")

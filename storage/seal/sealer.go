@@ -1,4 +1,4 @@
-package activities
+package seal
 
 import (
 	"crypto/aes"
@@ -23,9 +23,9 @@ type Sealer struct {
 	keys []cipher.AEAD
 }
 
-// NewSealer returns a Sealer that seals with the first key and opens with any of them, so that keys
+// New returns a Sealer that seals with the first key and opens with any of them, so that keys
 // can be rotated. A key is the base64 form of [KeySize] random bytes. Errors never contain a key.
-func NewSealer(keys []string) (*Sealer, error) {
+func New(keys []string) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("no key; make one with `openssl rand -base64 32`")
 	}
@@ -51,8 +51,8 @@ func NewSealer(keys []string) (*Sealer, error) {
 }
 
 // Seal returns the object with its query sealed.
-func (s *Sealer) Seal(o storage.Object) SealedObject {
-	src := SealedObject{Service: o.Service, Region: o.Region, URL: o.URL, Hash: o.Hash()}
+func (s *Sealer) Seal(o storage.Object) Object {
+	src := Object{Service: o.Service, Region: o.Region, URL: o.URL, Hash: o.Hash()}
 	if i := strings.IndexByte(o.URL, '?'); i >= 0 {
 		src.URL = o.URL[:i]
 		sealed := s.keys[0].Seal(nil, nil, //nolint:gosec // The AEAD makes its own nonce
@@ -64,7 +64,7 @@ func (s *Sealer) Seal(o storage.Object) SealedObject {
 
 // Open returns the object that Seal was given. It fails with [ErrSealed], or if the sealed object
 // was changed.
-func (s *Sealer) Open(src SealedObject) (storage.Object, error) {
+func (s *Sealer) Open(src Object) (storage.Object, error) {
 	o := storage.Object{Service: src.Service, Region: src.Region, URL: src.URL}
 	if src.Query != "" {
 		query, err := s.open(src)
@@ -79,7 +79,7 @@ func (s *Sealer) Open(src SealedObject) (storage.Object, error) {
 	return o, nil
 }
 
-func (s *Sealer) open(src SealedObject) (string, error) {
+func (s *Sealer) open(src Object) (string, error) {
 	sealed, err := base64.RawStdEncoding.DecodeString(src.Query)
 	if err != nil {
 		return "", ErrSealed

@@ -1,0 +1,27 @@
+package seal
+
+import (
+	"github.com/cloud-mirror/cloud-mirror/storage"
+)
+
+// Object is a [storage.Object] whose query is sealed. It is the form that histories and messages may
+// hold.
+type Object struct {
+	Service string `json:"service"`
+	Region  string `json:"region"`
+	// URL is canonical and has no query.
+	URL string `json:"url"`
+	// Query is the URL's query with its question mark, sealed; empty if there is none.
+	Query string `json:"sealedQuery,omitempty"`
+	// Hash is [storage.Object.Hash]. It distinguishes objects that differ only in their query.
+	Hash string `json:"hash"`
+}
+
+// Pool returns the id of the pool that the object is copied into.
+func (s Object) Pool() string { return storage.PoolID(s.Service, s.Region) }
+
+// authenticated returns the fields that the sealed query is bound to. No field has a line break, so
+// they can't be confused.
+func (s Object) authenticated() []byte {
+	return []byte(s.Service + "\n" + s.Region + "\n" + s.URL + "\n" + s.Hash)
+}
