@@ -59,7 +59,7 @@ type Bridge struct {
 func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	pool, ok := b.Pools[r.Pool]
 	if !ok {
-		return &queue.RejectError{Reason: fmt.Sprintf("data.id: no pool %.80q", r.Pool)}
+		return &queue.RejectError{Reason: "data.id is not the id of a configured pool"} // It may hold anything.
 	}
 	url, err := b.Admit(r.URL)
 	if err != nil {

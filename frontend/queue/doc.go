@@ -7,12 +7,20 @@
 //     receiver loses is redelivered after the visibility timeout.
 //   - A message that is not a copy request goes to the dead-letter queue at once, with the reason
 //     in its attributes. It does not delay the rest of its batch.
+//   - A reason, an error and a report repeat nothing of such a message.
+//   - Every message fits into the dead-letter queue. A body above 64 KiB is cut, and characters that
+//     SQS refuses are replaced. The attributes then hold the original's length and SHA-256. The
+//     attributes of the message itself are dropped.
 //   - Dead letters are never consumed here. They wait for a person to redrive them.
 //
 // SQS delivers at least once and in no order, so handlers must be idempotent:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
 //
 // # Decisions
+//
+// 2026-11-26: a dead letter holds at most 64 KiB of its body. A reason did not fit behind a body of
+// 1 MiB, so such a message came back until SQS itself moved it, without a reason. Requests have a
+// few KiB. Rejected: to leave the body as long as it fits, since junk is not worth its storage.
 //
 // 2026-11-26: audits and refreshes are actions of the same message, of the same version. A bridge
 // of an earlier build moves them to the dead-letter queue, where they do no harm: upgrade bridges

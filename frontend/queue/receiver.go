@@ -22,9 +22,6 @@ const batchSize = 10
 // finishTimeout bounds the last step of a message, which a stopping process waits for.
 const finishTimeout = 5 * time.Second
 
-// reasonAttribute is the message attribute that holds a dead letter's reason.
-const reasonAttribute = "reason"
-
 // Outcome is the result of a message, for metrics.
 type Outcome string
 
@@ -149,23 +146,6 @@ func (r *Receiver) extend(ctx context.Context, m types.Message) {
 	if err != nil && ctx.Err() == nil {
 		r.Report("", Request{}, fmt.Errorf("extend visibility in queue %s: %w", r.Queue.name, err))
 	}
-}
-
-// deadLetter moves the message, with its body unchanged, to the dead-letter queue.
-func (r *Receiver) deadLetter(ctx context.Context, m types.Message, req Request, reason string) {
-	ctx, cancel := r.finish(ctx)
-	defer cancel()
-	err := r.Queue.send(ctx, r.Queue.name+deadSuffix, aws.ToString(m.Body), map[string]types.MessageAttributeValue{
-		reasonAttribute: {DataType: aws.String("String"), StringValue: &reason},
-	})
-	if err != nil {
-		r.Report(Failed, req, err)
-		return
-	}
-	if err := r.delete(ctx, m); err != nil {
-		r.Report("", req, err)
-	}
-	r.Report(Dead, req, errors.New(reason))
 }
 
 // delete removes the message from the queue. If it fails, the message is redelivered and handled

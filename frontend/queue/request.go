@@ -88,13 +88,13 @@ func Decode(body string) (Request, error) {
 	case e.Data.URL == "":
 		return Request{}, errors.New("data.url is missing")
 	case !e.Data.Action.known():
-		return Request{}, fmt.Errorf("data.action is %.20q, want %q, %q, %q or %q", e.Data.Action, Put, Cancel, Audit, Refresh)
+		return Request{}, fmt.Errorf("data.action is not %q, %q, %q or %q", Put, Cancel, Audit, Refresh)
 	case e.Data.SHA256 != "" && !isSHA256(e.Data.SHA256):
 		return Request{}, errors.New("data.sha256 is not a SHA-256 in hex")
 	case e.Data.MinSize < 0:
 		return Request{}, errors.New("data.minSize is negative")
 	case e.Data.Priority != "" && e.Data.Priority != Low:
-		return Request{}, fmt.Errorf("data.priority is %.20q, want %q or none", e.Data.Priority, Low)
+		return Request{}, fmt.Errorf("data.priority is not %q", Low)
 	}
 	return *e.Data, nil
 }

@@ -64,7 +64,7 @@ func TestDecode(t *testing.T) {
 		put(`"` + digest[1:] + `g"`):             "data.sha256 is not a SHA-256 in hex",
 		put(`"secret"`):                          "data.sha256 is not a SHA-256 in hex",
 		put(`1`):                                 `field "data.sha256" has the wrong type`,
-		`{"version":1,"data":{"id":"a","url":"u","action":"put","priority":"high"}}`: `data.priority is "high", want "low" or none`,
+		`{"version":1,"data":{"id":"a","url":"u","action":"put","priority":"high"}}`: `data.priority is not "low"`,
 		`secret`:                          "not JSON",
 		``:                                "not JSON",
 		`{"version":1}{"version":1}`:      "not JSON",
@@ -77,8 +77,8 @@ func TestDecode(t *testing.T) {
 		`{"version":1,"data":{}}`:         "data.id is missing",
 		`{"version":1,"data":{"id":"a"}}`: "data.url is missing",
 		`{"version":1,"data":{"id":1}}`:   `field "data.id" has the wrong type`,
-		`{"version":1,"data":{"id":"a","url":"u"}}`:                `data.action is "", want "put", "purge", "audit" or "refresh"`,
-		`{"version":1,"data":{"id":"a","url":"u","action":"PUT"}}`: `data.action is "PUT", want "put", "purge", "audit" or "refresh"`,
+		`{"version":1,"data":{"id":"a","url":"u"}}`:                   `data.action is not "put", "purge", "audit" or "refresh"`,
+		`{"version":1,"data":{"id":"a","url":"u","action":"secret"}}`: `data.action is not "put", "purge", "audit" or "refresh"`,
 	} {
 		t.Run(body, func(t *testing.T) {
 			r, err := queue.Decode(body)

@@ -27,6 +27,7 @@ type silentSQS struct {
 	silent   map[string]bool
 	calls    map[string]int
 	messages []string // bodies to deliver
+	sent     string   // the body of the last message that a client sent
 }
 
 func newSilentSQS(t *testing.T, silent ...string) *silentSQS {
@@ -44,10 +45,14 @@ func newSilentSQS(t *testing.T, silent ...string) *silentSQS {
 }
 
 func (s *silentSQS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
+	in, _ := io.ReadAll(r.Body)
 	_, call, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	s.mu.Lock()
 	s.calls[call]++
+	var message struct{ MessageBody string }
+	if call == "SendMessage" && json.Unmarshal(in, &message) == nil {
+		s.sent = message.MessageBody
+	}
 	silent, messages := s.silent[call], s.messages
 	if call == "ReceiveMessage" && !s.silent["DeleteMessage"] && !s.silent["SendMessage"] {
 		s.messages = nil // Otherwise they are redelivered.
@@ -62,7 +67,7 @@ func (s *silentSQS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GetQueueUrl":
 		_ = json.NewEncoder(w).Encode(map[string]string{"QueueUrl": s.URL + "/queue"})
 	case "ReceiveMessage":
-		var out []map[string]string
+		out := []map[string]string{}
 		for _, body := range messages {
 			out = append(out, map[string]string{"MessageId": "1", "ReceiptHandle": "1", "Body": body})
 		}
@@ -76,6 +81,21 @@ func (s *silentSQS) count(call string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[call]
+}
+
+func (s *silentSQS) lastSent() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent
+}
+
+// receive runs a receiver until the test ends.
+func (s *silentSQS) receive(t *testing.T, handle func(context.Context, queue.Request) error) *reports {
+	t.Helper()
+	cfg := aws.Config{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	q := queue.Open(cfg, "us-west-2", s.URL, "queue", time.Second)
+	q.SetLongPoll(0)
+	return fixture{Queue: q}.startReceiver(t, handle)
 }
 
 // TestASilentSQSHangsNoReceiver has SQS accept one kind of call without an answer. The receiver

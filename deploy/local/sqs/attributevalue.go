@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // attributeValue is the value of a message attribute: a string, a number in decimal, or bytes.
@@ -46,6 +47,10 @@ func (v attributeValue) check(name string) error {
 	if len(v.bytes()) == 0 {
 		return errorf("InvalidParameterValue",
 			"The message attribute '%s' must contain a non-empty message attribute value for its type.", name)
+	}
+	if !v.binary() && (!utf8.ValidString(v.text()) || strings.ContainsFunc(v.text(), isForbidden)) {
+		return errorf("InvalidParameterValue",
+			"The message attribute '%s' contains characters outside the allowed set.", name)
 	}
 	return nil
 }
