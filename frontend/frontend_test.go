@@ -3,6 +3,7 @@ package frontend_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
 
@@ -31,12 +33,14 @@ const (
 	token  = "s3cret"
 )
 
-// queueDouble stands in for SQS and, if copy is set, for everything behind it.
+// queueDouble stands in for SQS and, if copy is set, for everything behind it. It opens the queries
+// of requests, and refuses a query that is not sealed.
 type queueDouble struct {
-	mu   sync.Mutex
-	err  error
-	sent []queue.Request
-	copy func(queue.Request)
+	sealer *seal.Sealer
+	mu     sync.Mutex
+	err    error
+	sent   []queue.Request
+	copy   func(queue.Request)
 }
 
 func (q *queueDouble) Send(ctx context.Context, r queue.Request) error {
@@ -47,6 +51,17 @@ func (q *queueDouble) Send(ctx context.Context, r queue.Request) error {
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if strings.Contains(r.URL, "?") {
+		return errors.New("the query is not sealed")
+	}
+	if r.SealedQuery != "" {
+		_, region, _ := strings.Cut(r.Pool, "_")
+		o, err := q.sealer.Open(seal.Object{Service: "s3", Region: region, URL: r.URL, Query: r.SealedQuery, Hash: r.Hash})
+		if err != nil {
+			return err
+		}
+		r.URL, r.SealedQuery, r.Hash = o.URL, "", ""
 	}
 	q.sent = append(q.sent, r)
 	if q.copy != nil {
@@ -92,8 +107,10 @@ func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 	t.Helper()
 	sources, err := origin.New(origin.Config{AllowedPatterns: []string{`https://example\.com/`}, EnsureSSL: true})
 	require.NoError(t, err)
+	sealer, err := seal.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
+	require.NoError(t, err)
 	f := &fixture{
-		cache: &cachetest.Memory{}, queue: &queueDouble{},
+		cache: &cachetest.Memory{}, queue: &queueDouble{sealer: sealer},
 		bucket: &storagetest.Memory{}, other: &storagetest.Memory{},
 	}
 	log, registry := zerolog.New(zerolog.NewTestWriter(t)), prometheus.NewRegistry()
@@ -108,7 +125,7 @@ func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 				{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket},
 				{Pool: storage.Pool{Service: "s3", Region: "us-east-1"}, Bucket: f.other},
 			},
-			Cache: f.cache, Watcher: f.cache, Queue: f.queue, Rules: cachetest.Rules(),
+			Cache: f.cache, Watcher: f.cache, Queue: f.queue, Sealer: sealer, Rules: cachetest.Rules(),
 			MaxWaiters: 1000, MaxWaitersPerObject: 1000, MaxWaitersPerClient: 1000,
 			Breakers: flight.NewBreakers(registry, log), Log: log, Registry: registry, Owner: "test",
 		},

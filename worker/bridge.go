@@ -61,8 +61,11 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	if !ok {
 		return &queue.RejectError{Reason: "data.id is not the id of a configured pool"} // It may hold anything.
 	}
-	url, err := b.Admit(r.URL)
+	url, err := b.open(pool, r)
 	if err != nil {
+		return err
+	}
+	if url, err = b.Admit(url); err != nil {
 		return &queue.RejectError{Reason: "data.url: " + err.Error()}
 	}
 	source := b.Sealer.Seal(storage.Object{Service: pool.Service, Region: pool.Region, URL: url})
@@ -83,6 +86,24 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 		case <-time.After(backoff):
 		}
 	}
+}
+
+// open returns the request's URL with its query, which may be sealed.
+func (b *Bridge) open(pool storage.Pool, r queue.Request) (string, error) {
+	if r.SealedQuery == "" {
+		return r.URL, nil
+	}
+	object, err := b.Sealer.Open(seal.Object{
+		Service: pool.Service, Region: pool.Region, URL: r.URL, Query: r.SealedQuery, Hash: r.Hash,
+	})
+	switch {
+	case errors.Is(err, seal.ErrSealed):
+		return "", &queue.RejectError{Reason: "data.sealedQuery: no key of source.query_keys opens it; " +
+			"if it is a front end's, add that front end's key on every worker and redrive the message"}
+	case err != nil:
+		return "", &queue.RejectError{Reason: "data.hash: " + err.Error()}
+	}
+	return object.URL, nil
 }
 
 // apply makes one attempt to fulfil the request, of startTimeout at most.

@@ -82,6 +82,7 @@ type Source struct {
 	MaxSize          Size           `yaml:"max_size" env:"MAX_SIZE" doc:"largest object that is copied; clients of a larger one are redirected to the source"`
 	MaxConnsPerHost  int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"maximum connections to one source host for large objects, and as many again for first requests and small objects, per process. The first number adapts to hosts that refuse parallel requests"`
 	UserAgent        string         `yaml:"user_agent" env:"USER_AGENT" doc:"User-Agent of requests to sources"`
+	QueryKeys        []string       `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required** by front ends and workers; keys that seal the queries of source URLs in messages and workflow histories. The first key seals, each key opens. Generate one with openssl rand -base64 32"`
 	Authoritative4xx []string       `yaml:"authoritative_4xx" env:"AUTHORITATIVE_4XX" envSeparator:" " doc:"hosts, e.g. example.com or example.com:8080, whose every 4xx is passed on to clients. Of other hosts, only 404 and 410 are; at any other 4xx, clients are redirected to the source, which may accept them"`
 }
 
@@ -138,7 +139,6 @@ type Worker struct {
 	Bridge      bool          `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
 	Receivers   int           `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
 	CheckEvery  time.Duration `yaml:"check_every" env:"CHECK_EVERY" doc:"how often the worker checks that Temporal answers. If Temporal, or every receive from SQS, has failed for three times as long, /readyz answers 503"`
-	QueryKeys   []string      `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required by worker**; keys that seal the queries of source URLs in workflow histories. The first key seals, each key opens. Generate one with openssl rand -base64 32"`
 }
 
 // Pool configures one service in one region.

@@ -60,6 +60,9 @@ func decodeFile(data []byte, c *Config) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil
 	}
+	if err := checkRenamed(data); err != nil {
+		return err
+	}
 	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(c)
 	if err == nil {
 		return nil
@@ -146,6 +149,9 @@ func decodeEnv(environ []string, c *Config) error {
 		}
 	}
 	for name := range variables {
+		if now := renamedVariable(name); now != "" {
+			return wrong("environment: "+name, "is %s now", now)
+		}
 		if strings.HasPrefix(name, variablePrefix) && !slices.Contains(known, name) && !serviceLink(name) {
 			return fmt.Errorf("environment: %s is not a setting", name)
 		}

@@ -30,7 +30,10 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	if o.Upstreams, err = upstream.New(cfg.Upstreams()); err != nil {
 		return err
 	}
-	o.Flights, o.Entries, o.Admit = s.flights(near, watcher, gate, o.Upstreams.Names()), near, s.admit
+	if o.Flights, err = s.flights(near, watcher, gate, o.Upstreams.Names()); err != nil {
+		return err
+	}
+	o.Entries, o.Admit = near, s.admit
 	o.Log, o.Registry = log, s.registry
 	runLocator, err := s.locator(ctx, &o)
 	if err != nil {
@@ -76,16 +79,20 @@ func (s *parts) gate() *flight.Gate {
 
 func (s *parts) flights(
 	near *cache.NearCache, watcher *cache.Watcher, gate *flight.Gate, upstreams []string,
-) *flight.Group {
+) (*flight.Group, error) {
+	sealer, err := newSealer(s.cfg)
+	if err != nil {
+		return nil, err
+	}
 	host, _ := os.Hostname() // Only part of a name.
 	o := s.cfg.FlightOptions()
 	for i, p := range s.Pools {
 		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i].FailFast()})
 	}
-	o.Cache, o.Watcher, o.Queue, o.Owner = near, watcher, s.queue, fmt.Sprintf("%s/%d", host, os.Getpid())
+	o.Cache, o.Watcher, o.Queue, o.Sealer, o.Owner = near, watcher, s.queue, sealer, fmt.Sprintf("%s/%d", host, os.Getpid())
 	o.Upstreams = upstreams
 	o.Gate, o.Breakers, o.Log, o.Registry = gate, s.breakers, s.log, s.registry
-	return flight.NewGroup(o)
+	return flight.NewGroup(o), nil
 }
 
 func (s *parts) nearCache() *cache.NearCache {

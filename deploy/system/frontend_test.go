@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -62,10 +63,15 @@ func TestMistakesStopTheStartWithTheirKey(t *testing.T) {
 		"address for clients taken":   {"CLOUD_MIRROR_FRONTEND_LISTEN=" + taken.Addr().String(), false, "frontend.listen: "},
 		"address for operators taken": {"CLOUD_MIRROR_FRONTEND_ADMIN_LISTEN=" + taken.Addr().String(), false, "frontend.admin_listen: "},
 		"URL of redis is not one":     {"CLOUD_MIRROR_REDIS_URL=localhost", false, "redis.url: "},
-		"worker without a key":        {"", true, "worker.query_keys: "},
+		"worker without a key":        {"", true, "source.query_keys: no key"},
+		"front end without a key":     {"", false, "source.query_keys: no key"},
+		"key that is not one":         {"CLOUD_MIRROR_SOURCE_QUERY_KEYS=hunter2", false, "source.query_keys: key 1 is not"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := load(t, tc.environ)
+			if strings.HasSuffix(tc.want, "no key") {
+				cfg.Source.QueryKeys = nil
+			}
 			var err error
 			if tc.worker {
 				err = system.RunWorker(t.Context(), cfg, zerolog.Nop(), "test")

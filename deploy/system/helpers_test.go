@@ -23,7 +23,7 @@ import (
 // configuration is a deployment with nothing behind it: no server listens on port 1.
 const configuration = `
 frontend: {listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0"}
-source: {allowed_patterns: ["^https://example\\.com/"]}
+source: {allowed_patterns: ["^https://example\\.com/"], query_keys: ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}
 redis: {url: "redis://127.0.0.1:1"}
 sqs: {region: us-west-2, endpoint: "http://127.0.0.1:1"}
 pools: [{region: us-west-2, bucket: mirror, endpoint: "http://127.0.0.1:1"}]

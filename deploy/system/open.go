@@ -14,7 +14,17 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/system/transfer"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 )
+
+// newSealer returns the sealer of queries, which front ends and workers require.
+func newSealer(cfg config.Config) (*seal.Sealer, error) {
+	sealer, err := seal.New(cfg.Source.QueryKeys)
+	if err != nil {
+		return nil, fmt.Errorf("source.query_keys: %w", err)
+	}
+	return sealer, nil
+}
 
 // parts holds the parts that front end, worker and set-up share.
 type parts struct {

@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"time"
 
@@ -24,9 +23,9 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		return err
 	}
 	defer s.close()
-	sealer, err := seal.New(cfg.Worker.QueryKeys)
+	sealer, err := newSealer(cfg)
 	if err != nil {
-		return fmt.Errorf("worker.query_keys: %w", err)
+		return err
 	}
 	temporal, namespace, err := worker.Dial(ctx, log)
 	if err != nil {

@@ -47,10 +47,14 @@
 //     send at most one audit of an object an hour, and a process one a second for an upstream.
 //   - A hit in the last quarter of a copy's life sends a refresh. All front ends together send at
 //     most ten for an object in that quarter, or one an hour.
+//   - No message holds the query of a URL, except sealed.
 //   - Neither is sent while redis is down, or while the pool's gate is closed for lists. Neither
 //     makes a client wait.
 //
 // # Decisions
+//
+// 2026-11-26: the queries of all messages are sealed at one place, the group's queue. A new kind of
+// message can't forget it. Front ends only seal, and open nothing.
 //
 // 2026-11-26: a flight belongs to a cache key and a minimum size. The entry of a small object ends
 // the flights of larger minimums and restarts the others. The lease stays one for all of them.

@@ -66,7 +66,7 @@ func newFixture(t *testing.T, edit ...func(*flight.Options)) *fixture {
 	log, registry := zerolog.New(zerolog.NewTestWriter(t)), prometheus.NewRegistry()
 	o := flight.Options{
 		Pools: []*flight.Pool{{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket}},
-		Cache: f.cache, Watcher: f.cache, Queue: f.queue, Rules: cachetest.Rules(), Owner: "test",
+		Cache: f.cache, Watcher: f.cache, Queue: f.queue, Sealer: sealer(t, 0), Rules: cachetest.Rules(), Owner: "test",
 		MaxWaiters: 10, MaxWaitersPerObject: 10, MaxWaitersPerClient: 10,
 		Breakers: flight.NewBreakers(registry, log), Log: log, Registry: registry,
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 )
 
 // Options configures a [Group]. A field is required unless its comment documents its zero value.
@@ -20,6 +21,7 @@ type Options struct {
 	Cache   Cache
 	Watcher Watcher
 	Queue   Queue
+	Sealer  *seal.Sealer // of the queries in messages
 	Rules   cache.Rules
 	// Owner names this process as the owner of leases. It must differ from other processes' names.
 	Owner string
@@ -55,7 +57,7 @@ type Options struct {
 type Group struct {
 	cache       Cache
 	watcher     Watcher
-	queue       Queue
+	queue       sealedQueue
 	pools       []*Pool
 	rules       cache.Rules
 	owner       string
@@ -96,10 +98,13 @@ func NewGroup(o Options) *Group {
 	g := &Group{
 		cache:   o.Cache,
 		watcher: o.Watcher,
-		queue:   guardedQueue{o.Queue, newBreaker[struct{}](o.Breakers.Changed("sqs"))},
-		rules:   o.Rules,
-		owner:   o.Owner,
-		pace:    rate.NewLimiter(rate.Inf, 1),
+		queue: sealedQueue{
+			Queue:  guardedQueue{o.Queue, newBreaker[struct{}](o.Breakers.Changed("sqs"))},
+			sealer: o.Sealer, pools: map[string]storage.Pool{},
+		},
+		rules: o.Rules,
+		owner: o.Owner,
+		pace:  rate.NewLimiter(rate.Inf, 1),
 		limits: limits{
 			all: o.MaxWaiters, perObject: o.MaxWaitersPerObject,
 			perClient: cmp.Or(o.MaxWaitersPerClient, max(1, o.MaxWaiters/defaultPerClient)),
@@ -120,6 +125,7 @@ func NewGroup(o Options) *Group {
 	}
 	for _, p := range o.Pools {
 		heads := newBreaker[storage.Stored](o.Breakers.Changed(p.ID()))
+		g.queue.pools[p.ID()] = p.Pool
 		g.pools = append(g.pools, &Pool{Pool: p.Pool, Bucket: guardedBucket{p.Bucket, heads}})
 	}
 	g.metrics = newMetrics(o.Registry, g.pools)

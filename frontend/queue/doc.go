@@ -18,13 +18,19 @@
 //
 // # Decisions
 //
+// 2026-11-26: a request with a query in its URL is sent with version 2: its query is sealed. An
+// earlier bridge would ignore the sealed query and copy another object, so the version must change.
+// It moves such a message to the dead-letter queue. Requests without a query keep version 1, so
+// that a rollback loses few requests. This package does not seal: front ends and bridges do, with
+// package seal.
+//
 // 2026-11-26: a dead letter holds at most 64 KiB of its body. A reason did not fit behind a body of
 // 1 MiB, so such a message came back until SQS itself moved it, without a reason. Requests have a
 // few KiB. Rejected: to leave the body as long as it fits, since junk is not worth its storage.
 //
 // 2026-11-26: audits and refreshes are actions of the same message, of the same version. A bridge
 // of an earlier build moves them to the dead-letter queue, where they do no harm: upgrade bridges
-// before front ends. Rejected: version 2, which such a bridge moves there as well.
+// before front ends. Rejected: another version, which such a bridge moves there as well.
 //
 // 2026-11-24: a sender makes two attempts at most. A client is waiting, and the second attempt is
 // only for a stale connection.

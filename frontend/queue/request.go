@@ -7,10 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// Version is the version of the message envelope, the same as in the original cloud-mirror.
-const Version = 1
+// Versions of the message envelope. Version 1 is the original cloud-mirror's.
+const (
+	version       = 1
+	sealedVersion = 2 // of a request with SealedQuery
+)
 
 // Action is the kind of a request.
 type Action string
@@ -33,8 +37,13 @@ func (a Action) known() bool { return slices.Contains([]Action{Put, Cancel, Audi
 
 // Request is a request about the copy of one object.
 type Request struct {
-	Pool   string `json:"id"` // pool id, e.g. s3_us-west-2
-	URL    string `json:"url"`
+	Pool string `json:"id"` // pool id, e.g. s3_us-west-2
+	URL  string `json:"url"`
+	// SealedQuery is the query of the URL, with its question mark, sealed by package seal. URL then
+	// has none, and Hash is the hash of the whole URL (storage.Object.Hash).
+	SealedQuery string `json:"sealedQuery,omitempty"`
+	Hash        string `json:"hash,omitempty"`
+
 	Action Action `json:"action"`
 	// Generation is a purge's generation (see package cache), about its time in Unix milliseconds;
 	// 0 if the sender does not know it. A copy that started later is not cancelled.
@@ -59,16 +68,22 @@ type envelope struct {
 	Data    *Request `json:"data"`
 }
 
-// Encode returns the message body of a request: the envelope, in JSON.
+// Encode returns the message body of a request: the envelope, in JSON. It has version 2 if the
+// request has a sealed query, and version 1 otherwise.
 func Encode(r Request) (string, error) {
-	data, err := json.Marshal(envelope{Version: Version, Data: &r})
+	e := envelope{Version: version, Data: &r}
+	if r.SealedQuery != "" {
+		e.Version = sealedVersion
+	}
+	data, err := json.Marshal(e)
 	if err != nil {
 		return "", fmt.Errorf("encode copy request: %w", err)
 	}
 	return string(data), nil
 }
 
-// Decode parses a message body. It ignores unknown extra fields. Any other deviation from the
+// Decode parses a message body of either version. A person may write one of version 1, with the
+// query in its URL. It ignores unknown extra fields. Any other deviation from the
 // format of [Encode] is an error. Its text describes the fault and does not repeat the body.
 func Decode(body string) (Request, error) {
 	var e envelope
@@ -79,14 +94,20 @@ func Decode(body string) (Request, error) {
 		return Request{}, errors.New("not JSON")
 	}
 	switch {
-	case e.Version != Version:
-		return Request{}, fmt.Errorf("version is %d, want %d", e.Version, Version)
+	case e.Version != version && e.Version != sealedVersion:
+		return Request{}, fmt.Errorf("version is %d, want %d or %d", e.Version, version, sealedVersion)
 	case e.Data == nil:
 		return Request{}, errors.New("data is missing")
 	case e.Data.Pool == "":
 		return Request{}, errors.New("data.id is missing")
 	case e.Data.URL == "":
 		return Request{}, errors.New("data.url is missing")
+	case e.Version == sealedVersion && e.Data.SealedQuery == "":
+		return Request{}, errors.New("data.sealedQuery is missing")
+	case e.Version == sealedVersion && !isSHA256(e.Data.Hash):
+		return Request{}, errors.New("data.hash is not a SHA-256 in hex")
+	case e.Version == sealedVersion && strings.Contains(e.Data.URL, "?"):
+		return Request{}, errors.New("data.url has a query besides data.sealedQuery")
 	case !e.Data.Action.known():
 		return Request{}, fmt.Errorf("data.action is not %q, %q, %q or %q", Put, Cancel, Audit, Refresh)
 	case e.Data.SHA256 != "" && !isSHA256(e.Data.SHA256):
@@ -95,6 +116,9 @@ func Decode(body string) (Request, error) {
 		return Request{}, errors.New("data.minSize is negative")
 	case e.Data.Priority != "" && e.Data.Priority != Low:
 		return Request{}, fmt.Errorf("data.priority is not %q", Low)
+	}
+	if e.Version == version { // These would be unknown extra fields.
+		e.Data.SealedQuery, e.Data.Hash = "", ""
 	}
 	return *e.Data, nil
 }

@@ -158,9 +158,9 @@ func TestMalformedMessagesBecomeDeadLetters(t *testing.T) {
 	c := newQueues()
 	main, dead := queueURL(t, c, "cloud-mirror"), queueURL(t, c, "cloud-mirror_dead")
 	bad := map[string]string{ // By reason
-		"not JSON":             "{" + secret,
-		"version is 2, want 1": `{"version":2,"data":{}}`,
-		"data is missing":      `{"version":1}`,
+		"not JSON":                  "{" + secret,
+		"version is 3, want 1 or 2": `{"version":3,"data":{}}`,
+		"data is missing":           `{"version":1}`,
 		"data.id is not the id of a configured pool":              `{"version":1,"data":{"id":"s3_mars-1","url":"` + object + `","action":"put"}}`,
 		`data.action is not "put", "purge", "audit" or "refresh"`: `{"version":1,"data":{"id":"s3_us-west-2","url":"` + object + `","action":"eat"}}`,
 	}

@@ -229,6 +229,8 @@ source:
   allowed_networks:
   - 127.0.0.0/8
   - ::1/128
+  query_keys:
+  - a2V5
 redis:
   url: redis://127.0.0.1:3/0
 sqs:
@@ -239,8 +241,6 @@ s3:
   bucket_base: cloud-mirror-local
 worker:
   admin_listen: 127.0.0.1:5
-  query_keys:
-  - a2V5
 pools:
 - service: s3
   region: us-west-2

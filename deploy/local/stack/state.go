@@ -81,7 +81,7 @@ func (d stateDir) take() error {
 
 func (d stateDir) release() error { return d.lock.Close() }
 
-// queryKey returns the key that seals queries in workflow histories, in base64. The first call
+// queryKey returns the key that seals queries in messages and histories, in base64. The first call
 // creates it and keeps it with the state.
 func (d stateDir) queryKey() (string, error) {
 	path := d.join("query_key")
