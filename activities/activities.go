@@ -92,6 +92,7 @@ type Activities struct {
 	Bucket   Bucket
 	Copier   *copier.Copier // Into Bucket
 	Cache    Cache
+	Space    cache.Space // Of Bucket
 	Owners   Owners
 	Sealer   *seal.Sealer
 	Rules    cache.Rules

@@ -8,7 +8,6 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
-	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
@@ -59,7 +58,7 @@ func (a *Activities) audit(ctx context.Context, in AuditInput) (AuditResult, err
 	if err != nil {
 		return AuditResult{}, err
 	}
-	key := cache.Key(object.PoolID(), object.Hash())
+	key := a.Space.Key(object.Hash())
 	generation, redisErr := a.Cache.Generation(ctx, key)
 	stored, metadata, err := a.headCopy(ctx, object)
 	switch {

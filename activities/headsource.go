@@ -95,7 +95,7 @@ func copyID(ctx context.Context) string {
 // neither: the copy then starts under the oldest generation, and is not trusted if the object was
 // ever purged.
 func (a *Activities) start(ctx context.Context, o storage.Object, low bool) int64 {
-	key := cache.Key(o.PoolID(), o.Hash())
+	key := a.Space.Key(o.Hash())
 	generation, err := a.Cache.Generation(ctx, key)
 	if err == nil {
 		lease := a.Rules.Pending(a.Now(), owner(ctx), 0, -1)

@@ -177,7 +177,7 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, err)
 	b.source = s.Seal(b.object)
 	b.Activities = &activities.Activities{
-		Bucket: b.bucket, Cache: b.cache, Sealer: s, Rules: cachetest.Rules(), Observer: b.seen, Now: time.Now,
+		Bucket: b.bucket, Cache: b.cache, Space: cache.NewSpace(cache.DefaultPrefix, b.object.PoolID(), "", "bucket"), Sealer: s, Rules: cachetest.Rules(), Observer: b.seen, Now: time.Now,
 		Owners: b.owners, Source: b.origin,
 		Copier: &copier.Copier{
 			Source: b.origin, Bucket: b.bucket, SmallMemory: copier.NewMemory(32 << 20), Memory: copier.NewMemory(64 << 20),
@@ -189,7 +189,7 @@ func newFixture(t *testing.T) *fixture {
 	return b
 }
 
-func (b *fixture) key() string { return cache.Key(b.object.PoolID(), b.object.Hash()) }
+func (b *fixture) key() string { return b.Space.Key(b.object.Hash()) }
 
 func (b *fixture) entry(t *testing.T) cache.Entry {
 	t.Helper()

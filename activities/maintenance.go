@@ -42,7 +42,7 @@ var errPurgedMeanwhile = errors.New("the object was purged meanwhile")
 func (a *Activities) purge(ctx context.Context, o storage.Object, generation int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), objectPurgeTimeout)
 	defer cancel()
-	key := cache.Key(o.PoolID(), o.Hash())
+	key := a.Space.Key(o.Hash())
 	now, err := a.Cache.Generation(ctx, key)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errCache, err)

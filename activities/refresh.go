@@ -62,7 +62,7 @@ func (a *Activities) refresh(ctx context.Context, in RefreshInput) (RefreshResul
 	if err != nil {
 		return RefreshResult{}, err
 	}
-	key := cache.Key(object.PoolID(), object.Hash())
+	key := a.Space.Key(object.Hash())
 	// Without redis, a purge is unknown, and the copy may be a purged one.
 	generation, err := a.Cache.Generation(ctx, key)
 	if err != nil {
@@ -127,7 +127,7 @@ func (a *Activities) renew(ctx context.Context, o storage.Object, old storage.St
 		return stored, nil
 	}
 	if errors.Is(err, storage.ErrMismatch) {
-		_, purgeErr := a.Cache.Purge(context.WithoutCancel(ctx), cache.Key(o.PoolID(), o.Hash()))
+		_, purgeErr := a.Cache.Purge(context.WithoutCancel(ctx), a.Space.Key(o.Hash()))
 		err = errors.Join(err, purgeErr)
 	}
 	return storage.Stored{}, fmt.Errorf("%w: %w", errStorage, err)
@@ -157,7 +157,7 @@ func (a *Activities) publish(
 	if entry.State != cache.Present {
 		return out, nil
 	}
-	err := a.Cache.Put(ctx, cache.Key(o.PoolID(), o.Hash()), s.Generation, entry)
+	err := a.Cache.Put(ctx, a.Space.Key(o.Hash()), s.Generation, entry)
 	switch {
 	case err == nil:
 		return out, nil
@@ -174,7 +174,7 @@ func (a *Activities) publish(
 // bucket has an object of this refresh, overtaken purges again: the entry of that copy goes too.
 func (a *Activities) overtaken(ctx context.Context, o storage.Object, id string) (RefreshResult, error) {
 	replaced := RefreshResult{Result: RefreshReplaced}
-	generation, err := a.Cache.Generation(ctx, cache.Key(o.PoolID(), o.Hash()))
+	generation, err := a.Cache.Generation(ctx, a.Space.Key(o.Hash()))
 	if err != nil {
 		return RefreshResult{}, fmt.Errorf("%w: %w", errCache, err)
 	}

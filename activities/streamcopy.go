@@ -114,7 +114,7 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (StreamCopyRes
 	if err != nil {
 		return StreamCopyResult{}, err
 	}
-	t.key = cache.Key(object.PoolID(), object.Hash())
+	t.key = a.Space.Key(object.Hash())
 	a.prepare(ctx, t, object)
 	ctx, stop := t.watch(ctx)
 	defer stop()

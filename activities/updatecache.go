@@ -37,7 +37,7 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	if err != nil {
 		return err
 	}
-	key := cache.Key(object.PoolID(), object.Hash())
+	key := a.Space.Key(object.Hash())
 	if in.TooSmall != nil {
 		in.Failure = nil
 	}

@@ -30,7 +30,7 @@ func (r *Redis) PutBacklog(ctx context.Context, pool string, b Backlog, ttl time
 		return fmt.Errorf("encode backlog: %w", err)
 	}
 	_, err = guarded(ctx, r.breaker, func(ctx context.Context) (string, error) {
-		return r.client.Set(ctx, backlogKey(pool), value, ttl).Result()
+		return r.client.Set(ctx, backlogKey(r.prefix, pool), value, ttl).Result()
 	})
 	if err != nil {
 		return fmt.Errorf("put backlog: %w", err)
@@ -43,7 +43,7 @@ func (r *Redis) PutBacklog(ctx context.Context, pool string, b Backlog, ttl time
 func (r *Redis) Backlogs(ctx context.Context, pools []string) (map[string]Backlog, error) {
 	names := make([]string, len(pools))
 	for i, pool := range pools {
-		names[i] = backlogKey(pool)
+		names[i] = backlogKey(r.prefix, pool)
 	}
 	values, err := guarded(ctx, r.breaker, func(ctx context.Context) ([]any, error) {
 		return r.client.MGet(ctx, names...).Result()

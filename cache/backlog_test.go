@@ -18,7 +18,7 @@ func TestBacklogs(t *testing.T) {
 	require.NoError(t, c.PutBacklog(t.Context(), first, b, time.Minute), "the last writer wins")
 	require.NoError(t, c.PutBacklog(t.Context(), second, cache.Backlog{}, time.Minute))
 	require.NoError(t, c.PutBacklog(t.Context(), short, b, time.Millisecond))
-	require.NoError(t, raw(t).Set(t.Context(), "cm:backlog:{pools}:"+foreign, "\xff{", time.Minute).Err())
+	require.NoError(t, raw(t).Set(t.Context(), "cm:2:backlog:{pools}:"+foreign, "\xff{", time.Minute).Err())
 	require.Eventually(t, func() bool {
 		all, err := c.Backlogs(t.Context(), []string{never, first, short, foreign, second})
 		require.NoError(t, err)

@@ -1,27 +1,53 @@
 package cache
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 )
 
-// channel is the pub/sub channel on which scripts publish changed keys.
-const channel = "cm:changed"
+// DefaultPrefix is the prefix of all keys and channels in redis unless another one is configured.
+const DefaultPrefix = "cm"
+
+// version is the version of the keys and of the values. A build with another version has keys of
+// its own: neither build reads what the other one wrote.
+const version = "2"
+
+// bucketBytes is the length of the digest of a bucket in a key, before base64.
+const bucketBytes = 6
+
+// Space is the key space of one bucket: it makes the keys of the entries of its objects. Two pools,
+// buckets, endpoints or prefixes have different keys, so an entry never leads to another bucket.
+type Space struct{ start string }
+
+// NewSpace returns the space of a pool's bucket. Endpoint is the base URL of the S3-compatible
+// server, or empty for AWS. Its case and its last slash don't matter.
+func NewSpace(prefix, poolID, endpoint, bucket string) Space {
+	endpoint = strings.ToLower(strings.TrimRight(endpoint, "/"))
+	sum := sha256.Sum256([]byte(endpoint + "\x00" + bucket)) // Neither has a zero byte.
+	return Space{keyPrefix(prefix) + poolID + "/" + base64.RawURLEncoding.EncodeToString(sum[:bucketBytes]) + "/"}
+}
 
 // Key is the redis key of an object's entry. The object's hash is the lower-case hex digest of its
 // URL. Key is injective because neither a pool id nor a hash has a slash. The key has the hash in
 // base64, which takes a third less memory. The braces are a hash tag
 // (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/): they keep an entry
 // and its generation, failures and claim in one slot of a redis cluster.
-func Key(pool, hash string) string {
+func (s Space) Key(hash string) string {
 	if sum, err := hex.DecodeString(hash); err == nil {
 		hash = base64.RawURLEncoding.EncodeToString(sum)
 	}
-	return keyPrefix + pool + "/" + hash + "}"
+	return s.start + hash + "}"
 }
 
-// failuresKey is the key of the row of failures, a hash. Until 2026-11-25 it was a number, under
-// another key.
+// keyPrefix is the prefix of the keys of all entries.
+func keyPrefix(prefix string) string { return prefix + ":" + version + ":{" }
+
+// channel is the pub/sub channel on which scripts publish changed keys.
+func channel(prefix string) string { return prefix + ":" + version + ":changed" }
+
+// failuresKey is the key of the row of failures, a hash.
 func failuresKey(key string) string { return key + ":row" }
 
 func generationKey(key string) string { return key + ":generation" }
@@ -30,4 +56,6 @@ func claimKey(key string) string { return key + ":verified" }
 
 // backlogKey is the key of a pool's backlog. The hash tag keeps all pools in one slot of a redis
 // cluster. The prefix differs from keyPrefix, so that redis sends no invalidation for it.
-func backlogKey(pool string) string { return "cm:backlog:{pools}:" + pool }
+func backlogKey(prefix, pool string) string {
+	return prefix + ":" + version + ":backlog:{pools}:" + pool
+}

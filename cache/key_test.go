@@ -1,6 +1,8 @@
 package cache_test
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,11 +12,25 @@ import (
 
 func TestKeyIsInjective(t *testing.T) {
 	seen := map[string]bool{}
-	for _, pool := range []string{"s3_us-west-2", "s3_us-west", "s3_us-west-21"} {
-		for _, hash := range []string{"2/a", "a", "1", "aa"} {
-			key := cache.Key(pool, hash)
-			require.False(t, seen[key], key)
-			seen[key] = true
+	for _, prefix := range []string{"cm", "cm2", "c"} {
+		for _, pool := range []string{"s3_us-west-2", "s3_us-west", "s3_us-west-21"} {
+			for _, endpoint := range []string{"", "https://s3.example.com", "https://s3.example.com:8443"} {
+				for _, bucket := range []string{"bucket", "bucket2"} {
+					for _, hash := range []string{"2/a", "a", "1", "aa"} {
+						key := cache.NewSpace(prefix, pool, endpoint, bucket).Key(hash)
+						require.False(t, seen[key], key)
+						seen[key] = true
+					}
+				}
+			}
 		}
 	}
+}
+
+// TestKeyIsShort checks the form: front ends hold a key for each object in memory.
+func TestKeyIsShort(t *testing.T) {
+	key := cache.NewSpace("cm", "s3_us-west-2", "https://s3.example.com", "a-bucket").Key(strings.Repeat("ab", 32))
+	require.Regexp(t, regexp.MustCompile(`^cm:2:\{s3_us-west-2/[A-Za-z0-9_-]{8}/[A-Za-z0-9_-]{43}\}$`), key)
+	same := cache.NewSpace("cm", "s3_us-west-2", "HTTPS://s3.Example.com/", "a-bucket").Key(strings.Repeat("ab", 32))
+	require.Equal(t, key, same, "two spellings of one endpoint")
 }

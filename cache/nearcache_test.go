@@ -48,7 +48,7 @@ func newNearCache(t *testing.T, url string, edit ...func(*cache.NearCacheOptions
 // hold puts an entry into redis and waits until the near cache remembers it.
 func hold(t *testing.T, n *cache.NearCache, c *cache.Redis, name string) (key string) {
 	t.Helper()
-	key = cache.Key("s3_test", name+time.Now().String())
+	key = cachetest.Key(name + time.Now().String())
 	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 	remember(t, n, key)
 	return key
@@ -130,7 +130,7 @@ func TestNearCacheDropsOwnPurgesAtOnce(t *testing.T) {
 
 func TestNearCacheHonoursDeadlines(t *testing.T) {
 	n, _ := newNearCache(t, realRedis(t))
-	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	key := cachetest.Key(t.Name() + time.Now().String())
 	deadline := time.Now().Add(time.Second).Truncate(time.Millisecond)
 	// In redis it has no expiry, so redis never invalidates it.
 	require.NoError(t, raw(t).Set(t.Context(), key, fmt.Sprintf(`present {"d":%d}`, deadline.UnixMilli()), 0).Err())
@@ -157,7 +157,7 @@ func TestNearCacheKeepsFinalEntries(t *testing.T) {
 		"transient error": {cachetest.Rules().Transient(now, 1, cache.Reason{Class: "x"}), false},
 		"pending":         {cachetest.Rules().Pending(now, "a", 0, -1), false},
 	} {
-		key := cache.Key("s3_test", t.Name()+name+now.String())
+		key := cachetest.Key(t.Name() + name + now.String())
 		require.NoError(t, n.Put(t.Context(), key, 0, tc.entry))
 		if tc.kept {
 			remember(t, n, key)
@@ -178,7 +178,7 @@ func TestNearCacheIsBounded(t *testing.T) {
 			n, _ := newNearCache(t, realRedis(t), func(to *cache.NearCacheOptions) { to.Entries, to.Bytes = o.Entries, o.Bytes })
 			c, _ := open(t)
 			for i := range 500 {
-				key := cache.Key("s3_test", fmt.Sprint(t.Name(), i))
+				key := cachetest.Key(fmt.Sprint(t.Name(), i))
 				require.NoError(t, c.Put(t.Context(), key, cache.AnyGeneration, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 				_, err := n.Get(t.Context(), key)
 				require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestNearCacheDropsReadsThatAChangeOvertook(t *testing.T) {
 			f.only = "present {"
 			n, _ := newNearCache(t, "redis://"+f.Addr().String())
 			witness := hold(t, n, c, t.Name())
-			key := cache.Key("s3_test", t.Name()+"key"+time.Now().String())
+			key := cachetest.Key(t.Name() + "key" + time.Now().String())
 			require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 			f.held = make(chan struct{}, 1)
 			f.frozen.Store(true)
@@ -283,7 +283,7 @@ func TestConcurrentReadsAreShared(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
 	n := cache.NewNearCache(r, cache.NearCacheOptions{})
-	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	key := cachetest.Key(t.Name() + time.Now().String())
 	require.NoError(t, n.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 	f.held = make(chan struct{}, 100)
 	f.frozen.Store(true)
@@ -309,7 +309,7 @@ func TestReadStartsAfterTheCall(t *testing.T) {
 	f := newFreezer(t, raw(t).Options().Addr)
 	f.only = "pending {"
 	n, _ := newNearCache(t, "redis://"+f.Addr().String())
-	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	key := cachetest.Key(t.Name() + time.Now().String())
 	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Pending(time.Now(), "a", 0, -1)))
 	f.held = make(chan struct{}, 10)
 	f.frozen.Store(true)

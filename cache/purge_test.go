@@ -13,7 +13,7 @@ import (
 
 // TestPurgeCopy finds the first new generation during the deletion, and the second one after it.
 func TestPurgeCopy(t *testing.T) {
-	c, key := &cachetest.Memory{}, cache.Key("s3_test", t.Name())
+	c, key := &cachetest.Memory{}, cachetest.Key(t.Name())
 	during := int64(0)
 	after, err := cache.PurgeCopy(t.Context(), c, key, func(ctx context.Context) (err error) {
 		during, err = c.Generation(ctx, key)
@@ -25,7 +25,7 @@ func TestPurgeCopy(t *testing.T) {
 }
 
 func TestPurgeCopyStopsAtTheFirstError(t *testing.T) {
-	c, key := &cachetest.Memory{}, cache.Key("s3_test", t.Name())
+	c, key := &cachetest.Memory{}, cachetest.Key(t.Name())
 	down := errors.New("down")
 	deletions := 0
 	deleteCopy := func(context.Context) error {

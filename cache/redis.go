@@ -28,6 +28,8 @@ const generationTTL = 7 * 24 * time.Hour
 type Redis struct {
 	client      *redis.Client
 	options     redis.Options // the client's, copied before it could change them
+	prefix      string
+	channel     string
 	scripts     scripts
 	breaker     *breaker // nil without Options.Timeout
 	now         func() time.Time
@@ -36,6 +38,8 @@ type Redis struct {
 
 // Options configures a [Redis].
 type Options struct {
+	// Prefix is the prefix of all keys and channels, as in [NewSpace]. Empty is [DefaultPrefix].
+	Prefix string
 	// Timeout bounds each step of a call: dial, write and read. If it is zero, the bound is 1 s and
 	// there is no circuit breaker. Otherwise a circuit breaker opens after two consecutive calls
 	// without a reply. While it is open, all calls except purges fail at once.
@@ -72,7 +76,11 @@ func Open(url string, o Options) (*Redis, error) {
 	opt.ReadTimeout = timeout
 	opt.WriteTimeout = timeout
 	opt.PoolTimeout = poolTimeout
-	r := &Redis{options: *opt, client: redis.NewClient(opt), scripts: newScripts(), now: time.Now, undecodable: o.Undecodable}
+	prefix := cmp.Or(o.Prefix, DefaultPrefix)
+	r := &Redis{
+		options: *opt, client: redis.NewClient(opt), prefix: prefix, channel: channel(prefix),
+		scripts: newScripts(), now: time.Now, undecodable: o.Undecodable,
+	}
 	if o.Timeout > 0 {
 		if o.OnBreaker == nil {
 			o.OnBreaker = func(bool) {}
@@ -140,7 +148,7 @@ func (r *Redis) Drop(ctx context.Context, key string, e Entry) (bool, error) {
 
 // drop deletes the entry if it still has the value, and returns whether it did.
 func (r *Redis) drop(ctx context.Context, key, value string) (bool, error) {
-	cmd, err := r.run(ctx, r.scripts.drop, key, value, channel)
+	cmd, err := r.run(ctx, r.scripts.drop, key, value, r.channel)
 	if err != nil {
 		return false, fmt.Errorf("drop cache entry: %w", err)
 	}
@@ -172,7 +180,7 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 	if err != nil {
 		return err
 	}
-	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, news(e, value), channel)
+	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, news(e, value), r.channel)
 	if err != nil {
 		return fmt.Errorf("put cache entry: %w", err)
 	}
@@ -202,7 +210,7 @@ func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
 	// A purge is worth a wait, and must not fail because other callers are in a hurry.
 	client := r.client.WithTimeout(max(defaultTimeout, r.client.Options().ReadTimeout))
 	text, err := r.scripts.purge.Run(ctx, client, keys(key),
-		r.now().UnixMilli(), generationTTL.Milliseconds(), channel).Text()
+		r.now().UnixMilli(), generationTTL.Milliseconds(), r.channel).Text()
 	if err != nil {
 		return 0, fmt.Errorf("purge cache entry: %w", err)
 	}

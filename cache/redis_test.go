@@ -43,7 +43,7 @@ func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
 		"only a state":  "present",
 	} {
 		t.Run(name, func(t *testing.T) {
-			key := cache.Key("s3_test", t.Name()+time.Now().String())
+			key := cachetest.Key(t.Name() + time.Now().String())
 			require.NoError(t, r.Set(t.Context(), key, value, time.Minute).Err())
 			before := undecodable.Load()
 			e, err := c.Get(t.Context(), key)
@@ -63,7 +63,7 @@ func TestUndecodableEntriesAreAbsentRemovedAndCounted(t *testing.T) {
 
 func TestKeysInRedisExpire(t *testing.T) {
 	c, _ := open(t)
-	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	key := cachetest.Key(t.Name() + time.Now().String())
 	require.NoError(t, c.Put(t.Context(), key, 0, cachetest.Rules().Present(time.Now(), cache.Copy{})))
 	ttl := raw(t).PTTL(t.Context(), key).Val()
 	require.Greater(t, ttl, 59*time.Minute)
@@ -73,7 +73,7 @@ func TestKeysInRedisExpire(t *testing.T) {
 func TestDeadlineHoldsWithoutRedisExpiry(t *testing.T) {
 	c, _ := open(t)
 	// Redis may keep a key beyond its deadline, or for ever. Here it does.
-	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	key := cachetest.Key(t.Name() + time.Now().String())
 	for value, want := range map[string]cache.State{
 		`present {"d":1}`: cache.Absent, `present {"d":99999999999999}`: cache.Present,
 	} {
@@ -86,7 +86,7 @@ func TestDeadlineHoldsWithoutRedisExpiry(t *testing.T) {
 
 func TestPurgeGenerationOutlivesCopies(t *testing.T) {
 	c, _ := open(t)
-	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	key := cachetest.Key(t.Name() + time.Now().String())
 	_, err := c.Purge(t.Context(), key)
 	require.NoError(t, err)
 	require.Greater(t, raw(t).PTTL(t.Context(), key+":generation").Val(), 6*24*time.Hour)

@@ -121,7 +121,7 @@ func TestAFullRedisKeepsTheNearCache(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	entry := cachetest.Rules().Present(time.Now(), cache.Copy{})
-	keys := []string{cache.Key("s3_test", "remembered"), cache.Key("s3_test", "unread")}
+	keys := []string{cachetest.Key("remembered"), cachetest.Key("unread")}
 	for _, key := range keys {
 		require.NoError(t, c.Put(t.Context(), key, 0, entry))
 	}

@@ -29,9 +29,6 @@ const (
 	refusedBackoff = 30 * time.Second
 )
 
-// keyPrefix is the prefix of all keys of entries.
-const keyPrefix = "cm:{"
-
 // Run keeps the near cache coherent until ctx ends. If a redis does not support tracking, Run
 // retries every 30 s. It returns at once if the near cache holds nothing.
 func (n *NearCache) Run(ctx context.Context) {
@@ -77,7 +74,7 @@ func (n *NearCache) track(ctx context.Context, up func()) error {
 		return fmt.Errorf("register for invalidations: %w", err)
 	}
 	// Turn tracking on only now: invalidations without a handler would be lost.
-	if err := conn.ClientTrackingOn(ctx, &redis.ClientTrackingOptions{Bcast: true, Prefixes: []string{keyPrefix}}).Err(); err != nil {
+	if err := conn.ClientTrackingOn(ctx, &redis.ClientTrackingOptions{Bcast: true, Prefixes: []string{keyPrefix(n.prefix)}}).Err(); err != nil {
 		return fmt.Errorf("turn tracking on: %w", err)
 	}
 	n.forgetAll(true)

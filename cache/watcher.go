@@ -76,7 +76,7 @@ func (w *Watcher) Run(ctx context.Context, r *Redis) {
 
 // listen wakes waiters until the connection fails.
 func (w *Watcher) listen(ctx context.Context, r *Redis) {
-	sub := r.client.Subscribe(ctx, channel)
+	sub := r.client.Subscribe(ctx, r.channel)
 	defer sub.Close() //nolint:errcheck // nothing to do about it
 	// Close the subscription when ctx ends: receiving ignores ctx.
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()

@@ -48,7 +48,7 @@ func TestWatcherWakes(t *testing.T) {
 	ctx := t.Context()
 
 	present := cachetest.Rules().Present(time.Now(), cache.Copy{})
-	key := cache.Key("s3_test", t.Name()+time.Now().String())
+	key := cachetest.Key(t.Name() + time.Now().String())
 	changed, stop := w.Wait(key)
 	defer stop()
 	other, stopOther := w.Wait(key + "other")

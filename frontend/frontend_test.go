@@ -122,8 +122,8 @@ func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 		},
 		flight: flight.Options{
 			Pools: []*flight.Pool{
-				{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket},
-				{Pool: storage.Pool{Service: "s3", Region: "us-east-1"}, Bucket: f.other},
+				{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket, Space: spaceOf("s3_us-west-2")},
+				{Pool: storage.Pool{Service: "s3", Region: "us-east-1"}, Bucket: f.other, Space: spaceOf("s3_us-east-1")},
 			},
 			Cache: f.cache, Watcher: f.cache, Queue: f.queue, Sealer: sealer, Rules: cachetest.Rules(),
 			MaxWaiters: 1000, MaxWaitersPerObject: 1000, MaxWaitersPerClient: 1000,
@@ -149,8 +149,11 @@ func key() string { return cacheKey(source) }
 
 func cacheKey(url string) string {
 	o := objectOf(url)
-	return cache.Key(o.PoolID(), o.Hash())
+	return spaceOf(o.PoolID()).Key(o.Hash())
 }
+
+// spaceOf is the key space of a pool's bucket in the fixture.
+func spaceOf(pool string) cache.Space { return cache.NewSpace(cache.DefaultPrefix, pool, "", "bucket") }
 
 func (f *fixture) put(t testing.TB, e cache.Entry) {
 	t.Helper()

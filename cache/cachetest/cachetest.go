@@ -68,6 +68,11 @@ func Rules() cache.Rules {
 	}
 }
 
+// Key returns the key of an object with that hash, in a pool and bucket for tests. Any text is a hash.
+func Key(hash string) string {
+	return cache.NewSpace(cache.DefaultPrefix, "s3_test", "", "bucket").Key(hash)
+}
+
 // Run checks the contract of [Cache]. Every case uses its own keys.
 func Run(t *testing.T, c Cache) {
 	t.Helper()
@@ -93,6 +98,6 @@ func Run(t *testing.T, c Cache) {
 		"an expired claim can be taken":                 expiredClaim,
 		"a claim does not affect the entry":             claimAside,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, c, cache.Key("s3_test", prefix+name)) })
+		t.Run(name, func(t *testing.T) { test(t, c, Key(prefix+name)) })
 	}
 }

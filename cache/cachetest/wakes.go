@@ -55,7 +55,7 @@ func RunWakes(t *testing.T, c Cache, w Watcher) {
 		"failed, which does not replace":  {present, failed, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			key := cache.Key("s3_test", t.Name()+time.Now().String())
+			key := Key(t.Name() + time.Now().String())
 			if tc.before != none {
 				require.NoError(t, c.Put(t.Context(), key, 0, tc.before))
 			}
@@ -73,7 +73,7 @@ func RunWakes(t *testing.T, c Cache, w Watcher) {
 // changes.
 func awaitWakes(t *testing.T, c Cache, w Watcher) {
 	t.Helper()
-	key := cache.Key("s3_test", t.Name()+"last"+time.Now().String())
+	key := Key(t.Name() + "last" + time.Now().String())
 	changed, stop := w.Wait(key)
 	defer stop()
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), cache.Copy{})))

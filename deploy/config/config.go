@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 )
 
@@ -90,6 +91,7 @@ type Source struct {
 type Redis struct {
 	URL     string        `yaml:"url" env:"URL" secret:"true" doc:"**required**; redis://, rediss:// or unix://, with user, password and database"`
 	Timeout time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"front ends' timeout for redis; exceeding it opens the circuit breaker"`
+	Prefix  string        `yaml:"prefix" env:"PREFIX" doc:"start of all keys and channels in redis: 1 to 16 letters, digits, '.', '_' and '-'. Give each deployment on one redis its own, and all processes of a deployment the same"`
 }
 
 // Cache configures how long entries are trusted.
@@ -181,7 +183,7 @@ func Default() Config {
 		},
 		Region: Region{Reload: time.Hour},
 		Mirror: Mirror{Wait: 10 * time.Second, MinSize: 1 << 20, AuditEvery: 1000},
-		Redis:  Redis{Timeout: 50 * time.Millisecond},
+		Redis:  Redis{Timeout: 50 * time.Millisecond, Prefix: cache.DefaultPrefix},
 		Source: Source{
 			EnsureSSL: true, RedirectLimit: 30, Timeout: 10 * time.Second, StallTimeout: 30 * time.Second, MinRate: 1 << 10,
 			MinAverageRate: 64 << 10, MaxSize: 1 << 40, MaxConnsPerHost: 64, UserAgent: "cloud-mirror/1",

@@ -107,6 +107,14 @@ func (c *Config) Rules() cache.Rules {
 	}
 }
 
+// CacheOptions returns the options that follow from the configuration alone.
+func (c *Config) CacheOptions() cache.Options { return cache.Options{Prefix: c.Redis.Prefix} }
+
+// Space returns the key space of a pool's bucket.
+func (c *Config) Space(p storage.Pool) cache.Space {
+	return cache.NewSpace(c.Redis.Prefix, p.ID(), p.Endpoint, p.Bucket)
+}
+
 // NearCache returns the bounds of a front end's near cache: a quarter of frontend.cache_memory. The
 // answers of redirects have the rest.
 func (c *Config) NearCache() cache.NearCacheOptions {

@@ -196,6 +196,9 @@ func (c *Config) validateServers() error {
 	if c.Redis.URL == "" {
 		return wrong("redis.url", "is not set")
 	}
+	if !regexp.MustCompile(`^[A-Za-z0-9._-]{1,16}$`).MatchString(c.Redis.Prefix) {
+		return wrong("redis.prefix", "%q is not 1 to 16 letters, digits, '.', '_' and '-'", c.Redis.Prefix)
+	}
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html,
 	// minus _dead.
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,75}$`).MatchString(c.SQS.Queue) {

@@ -87,7 +87,7 @@ func (s *parts) flights(
 	host, _ := os.Hostname() // Only part of a name.
 	o := s.cfg.FlightOptions()
 	for i, p := range s.Pools {
-		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i].FailFast()})
+		o.Pools = append(o.Pools, &flight.Pool{Pool: p, Bucket: s.Buckets[i].FailFast(), Space: s.cfg.Space(p)})
 	}
 	o.Cache, o.Watcher, o.Queue, o.Sealer, o.Owner = near, watcher, s.queue, sealer, fmt.Sprintf("%s/%d", host, os.Getpid())
 	o.Upstreams = upstreams

@@ -53,7 +53,8 @@ func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, lo
 	if s.Ends, err = transfer.Open(cfg, aws); err != nil {
 		return nil, err
 	}
-	o := cache.Options{Timeout: redisTimeout, Undecodable: undecodable(s.registry)}
+	o := cfg.CacheOptions()
+	o.Timeout, o.Undecodable = redisTimeout, undecodable(s.registry)
 	if redisTimeout > 0 {
 		o.OnBreaker = s.breakers.Changed("redis")
 	}

@@ -103,7 +103,7 @@ func (s *parts) activities(shared activities.Activities) map[string]*activities.
 			continue
 		}
 		a := shared
-		a.Pool, a.Bucket, a.Copier, a.Cache = p, s.Buckets[i], copiers[i], s.cache
+		a.Pool, a.Bucket, a.Copier, a.Cache, a.Space = p, s.Buckets[i], copiers[i], s.cache, s.cfg.Space(p)
 		a.Rules, a.Now, a.Source = s.cfg.Rules(), time.Now, s.Origin
 		all[p.ID()] = &a
 	}

@@ -60,12 +60,15 @@ type fixture struct {
 	target *flight.Target
 }
 
+// space is the key space of the fixture's bucket.
+func space(pool string) cache.Space { return cache.NewSpace(cache.DefaultPrefix, pool, "", "bucket") }
+
 func newFixture(t *testing.T, edit ...func(*flight.Options)) *fixture {
 	t.Helper()
 	f := &fixture{cache: &cachetest.Memory{}, queue: &queueDouble{}, bucket: &storagetest.Memory{}}
 	log, registry := zerolog.New(zerolog.NewTestWriter(t)), prometheus.NewRegistry()
 	o := flight.Options{
-		Pools: []*flight.Pool{{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket}},
+		Pools: []*flight.Pool{{Pool: storage.Pool{Service: "s3", Region: "us-west-2"}, Bucket: f.bucket, Space: space("s3_us-west-2")}},
 		Cache: f.cache, Watcher: f.cache, Queue: f.queue, Sealer: sealer(t, 0), Rules: cachetest.Rules(), Owner: "test",
 		MaxWaiters: 10, MaxWaitersPerObject: 10, MaxWaitersPerClient: 10,
 		Breakers: flight.NewBreakers(registry, log), Log: log, Registry: registry,

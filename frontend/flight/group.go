@@ -126,7 +126,7 @@ func NewGroup(o Options) *Group {
 	for _, p := range o.Pools {
 		heads := newBreaker[storage.Stored](o.Breakers.Changed(p.ID()))
 		g.queue.pools[p.ID()] = p.Pool
-		g.pools = append(g.pools, &Pool{Pool: p.Pool, Bucket: guardedBucket{p.Bucket, heads}})
+		g.pools = append(g.pools, &Pool{Pool: p.Pool, Bucket: guardedBucket{p.Bucket, heads}, Space: p.Space})
 	}
 	g.metrics = newMetrics(o.Registry, g.pools)
 	if o.VerifyEvery > 0 {

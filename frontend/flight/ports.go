@@ -62,6 +62,8 @@ type Bucket interface {
 type Pool struct {
 	storage.Pool
 	Bucket Bucket
+	// Space makes the cache keys of the bucket's objects.
+	Space cache.Space
 
 	verifier *verifier // nil if copies are not verified
 }

@@ -3,7 +3,6 @@ package flight
 import (
 	"sync/atomic"
 
-	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
@@ -27,7 +26,7 @@ type Target struct {
 // NewTarget returns the target of a canonical source URL; see [storage.Object].
 func NewTarget(p *Pool, url string) *Target {
 	o := storage.Object{Service: p.Service, Region: p.Region, URL: url}
-	return &Target{Pool: p, Object: o, Key: cache.Key(o.PoolID(), o.Hash())}
+	return &Target{Pool: p, Object: o, Key: p.Space.Key(o.Hash())}
 }
 
 // flightID identifies the flight of a target. Clients with different minimum sizes don't share a

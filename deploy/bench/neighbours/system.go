@@ -117,6 +117,8 @@ func (s *system) makeCopies(ctx context.Context) error {
 		Credentials: credentials.NewStaticCredentialsProvider(stack.AccessKey, stack.SecretKey, ""),
 	})
 	cfg, now := config.Default(), time.Now()
+	name := stack.Bucket + "-" + client.Region
+	space := cache.NewSpace(cfg.Redis.Prefix, storage.PoolID("s3", client.Region), endpoint, name)
 	copies := 1
 	for _, length := range []time.Duration{warmUp, s.quiet, s.beside} {
 		copies += s.task(length).newHits()
@@ -127,11 +129,11 @@ func (s *system) makeCopies(ctx context.Context) error {
 		group.Go(func() error {
 			o := storage.Object{Service: "s3", Region: client.Region, URL: s.sources.hit(i)}
 			if _, err := bucket.PutObject(ctx, &s3.PutObjectInput{
-				Bucket: aws.String(stack.Bucket + "-" + client.Region), Key: aws.String(o.Key()), Body: strings.NewReader("copy"),
+				Bucket: aws.String(name), Key: aws.String(o.Key()), Body: strings.NewReader("copy"),
 			}); err != nil {
 				return err
 			}
-			return entries.Put(ctx, cache.Key(o.PoolID(), o.Hash()), 0, cfg.Rules().Present(now, cache.Copy{Expires: now.Add(lifespan)}))
+			return entries.Put(ctx, space.Key(o.Hash()), 0, cfg.Rules().Present(now, cache.Copy{Expires: now.Add(lifespan)}))
 		})
 	}
 	return group.Wait()

@@ -21,6 +21,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 )
 
+// bucket is the bucket of the only pool.
+const bucket = "bench"
+
 // fixture is redis and the stubs of S3 and SQS. It starts front ends that use them.
 type fixture struct {
 	settings
@@ -113,7 +116,7 @@ func (f *fixture) frontEnd(ctx context.Context, redisQuery string, entries int, 
 		"mirror":   m{"upstreams": []m{{"url": upstream, "copy": []string{"^/builds/"}}}},
 		"redis":    m{"url": "redis://" + f.redisServer.Address + redisQuery},
 		"sqs":      m{"region": client.Region, "endpoint": f.stubs.URL},
-		"pools":    []m{{"region": client.Region, "bucket": "bench", "endpoint": f.stubs.URL, "path_style": true}},
+		"pools":    []m{{"region": client.Region, "bucket": bucket, "endpoint": f.stubs.URL, "path_style": true}},
 	})
 	if err != nil {
 		return nil, err

@@ -26,7 +26,12 @@ func target(i int) string { return client.Path(source(i)) }
 func (f *fixture) put(ctx context.Context, i int) error {
 	cfg, now := config.Default(), time.Now()
 	o := storage.Object{Service: "s3", Region: client.Region, URL: source(i)}
-	return f.cache.Put(ctx, cache.Key(o.PoolID(), o.Hash()), 0, cfg.Rules().Present(now, cache.Copy{Expires: now.Add(30 * 24 * time.Hour)}))
+	return f.cache.Put(ctx, f.space().Key(o.Hash()), 0, cfg.Rules().Present(now, cache.Copy{Expires: now.Add(30 * 24 * time.Hour)}))
+}
+
+// space is the key space of the bucket in the front end's configuration.
+func (f *fixture) space() cache.Space {
+	return cache.NewSpace(cache.DefaultPrefix, storage.PoolID("s3", client.Region), f.stubs.URL, bucket)
 }
 
 // newClient can keep an idle connection for each of many waiting clients.

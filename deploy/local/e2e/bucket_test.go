@@ -26,8 +26,10 @@ func hashOf(object string) string {
 }
 
 func redisKey(region, object string) string {
-	sum, _ := hex.DecodeString(hashOf(object))
-	return "cm:{s3_" + region + "/" + base64.RawURLEncoding.EncodeToString(sum) + "}"
+	bucket := sha256.Sum256([]byte(sys.S3Endpoint(region) + "\x00" + stack.Bucket + "-" + region))
+	hash := sha256.Sum256([]byte(object))
+	return "cm:2:{s3_" + region + "/" + base64.RawURLEncoding.EncodeToString(bucket[:6]) + "/" +
+		base64.RawURLEncoding.EncodeToString(hash[:]) + "}"
 }
 
 // keyOf returns the S3 key of the object's copy.

@@ -22,7 +22,7 @@ func TestGateOnTheBacklog(t *testing.T) {
 	requireCopy(t, s, west, ask(t, west, cached, ""))
 	r := redis.NewClient(&redis.Options{Addr: sys.RedisAddr()})
 	defer r.Close()
-	key := "cm:backlog:{pools}:s3_" + west
+	key := "cm:2:backlog:{pools}:s3_" + west
 	awaitEmpty := func() {
 		for range 2 { // The first value can have been measured before the deletion.
 			require.NoError(t, r.Del(t.Context(), key).Err())
