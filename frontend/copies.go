@@ -56,6 +56,11 @@ func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Param
 		writeError(w, problem(codeUnauthn, "A list of copies needs the bearer token"))
 		return
 	}
+	if hasQuery(r) {
+		abandonBody(w)
+		refuse(w, s.metrics, errQuery)
+		return
+	}
 	if !s.take() {
 		s.metrics.lists.Inc()
 		abandonBody(w)

@@ -151,11 +151,17 @@ func decideFailed(e cache.Entry) decision {
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonSmall}
 	case e.Class == string(codeInvalidURL):
 		return decision{Status: statusOf(codeInvalidURL), Reason: reasonRefused}
-	case e.AboutObject && e.Status >= 400 && e.Status <= 499:
+	case e.AboutObject && e.Status >= 400 && e.Status <= 499 && !challenges(e.Status):
 		return decision{Status: e.Status, Reason: reasonSource}
 	default:
 		// The client may be able to read a source that workers can't copy: it may have another
 		// address, User-Agent or cookie.
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonFailed}
 	}
+}
+
+// challenges reports whether a status asks for credentials. A client that got it from here would
+// send this mirror the credentials that are meant for the source.
+func challenges(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired
 }

@@ -25,9 +25,16 @@
 //     request leaves nothing behind.
 //   - A waiting client that closes or resets its connection frees its place within a second.
 //     Package conns bounds the connections, and closes those that make no progress.
+//   - No answer holds a host of the request. Every answer has X-Content-Type-Options: nosniff.
+//   - The connection of a request with a body ends after its answer.
+//   - A 401 is this front end's own. A source that asks for credentials gets the client itself.
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions
+//
+// 2026-11-26: a request with both a length and chunks is answered, and its connection is closed. A
+// handler can't see that net/http dropped the length, and a wrapper around connections would parse
+// every request twice.
 //
 // 2026-11-26: the mirror route answers a client whose service or region is unknown with the source,
 // not 404. A region that an operator removes must not break the builds that still name it.

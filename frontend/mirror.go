@@ -60,16 +60,6 @@ func (s *mirrors) mirror(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 	s.serve(w, r, s.known.add(path, t, auto), path, s.waits.mirrorParams(r, t.mirror.sha256))
 }
 
-// originForm returns the path and query of a request as they were sent, also those of a proxy's
-// absolute URL.
-func originForm(r *http.Request) string {
-	if !r.URL.IsAbs() {
-		return r.RequestURI
-	}
-	_, rest, _ := strings.Cut(r.RequestURI, "://")
-	return rest[strings.IndexAny(rest+"/", "/?"):]
-}
-
 // resolve reads the path as it was sent. The router's path can differ from it in bytes that no URL
 // may contain.
 func (s *mirrors) resolve(r *http.Request) (upstream.Match, error) {

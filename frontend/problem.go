@@ -99,7 +99,7 @@ func refuse(w http.ResponseWriter, m metrics, err error) {
 func writeError(w http.ResponseWriter, err error) {
 	p := asProblem(err)
 	switch {
-	case p.status == http.StatusUnauthorized:
+	case p.code == codeUnauthn:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="cloud-mirror"`)
 	case p.retryAfter > 0:
 		// Whole seconds, rounded up: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
@@ -139,12 +139,9 @@ var (
 	noSniff     = []string{"nosniff"}
 )
 
-// commonHeaders sets the headers of every answer with a body, except a redirect to a copy, which
-// goes without X-Content-Type-Options. Clients may not store an answer: no redirect may outlive its
-// copy or its signature.
-func commonHeaders(h http.Header) {
-	h["Content-Type"], h["Cache-Control"], h["X-Content-Type-Options"] = contentType, noStore, noSniff
-}
+// commonHeaders sets the headers of every answer with a JSON body. Clients may not store an answer:
+// no redirect may outlive its copy or its signature.
+func commonHeaders(h http.Header) { h["Content-Type"], h["Cache-Control"] = contentType, noStore }
 
 // decimal returns a number as a header's value.
 func decimal(n int) []string { return []string{strconv.Itoa(n)} }

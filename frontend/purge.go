@@ -13,6 +13,7 @@ import (
 type purges struct {
 	paths   paths
 	flights *flight.Group
+	metrics metrics
 	token   bearerToken
 	log     zerolog.Logger
 }
@@ -25,8 +26,11 @@ func (s *purges) serve(w http.ResponseWriter, r *http.Request, p httprouter.Para
 		return
 	}
 	targets, err := s.paths.targets(p)
+	if err == nil {
+		err = strayQuery(r)
+	}
 	if err != nil {
-		writeError(w, err)
+		refuse(w, s.metrics, err)
 		return
 	}
 	var failed error

@@ -38,7 +38,7 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 		return
 	}
 	if params, valid := s.params(w, r); valid { // An invalid request is never kept.
-		path, _, _ := strings.Cut(r.RequestURI, "?")
+		path, _, _ := strings.Cut(originForm(r), "?")
 		s.serve(w, r, s.known.add(path, &knownTarget{Target: target, copies: s.metrics.copyCounters(target)}, auto), path, params)
 	}
 }

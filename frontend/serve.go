@@ -35,7 +35,7 @@ func (s *redirects) serveKnown(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	path := r.RequestURI
+	path := originForm(r)
 	mirror := strings.HasPrefix(path, mirrorPrefix)
 	if !mirror {
 		path, _, _ = strings.Cut(path, "?")

@@ -123,19 +123,25 @@ func New(o Options) *Server {
 	s.router = s.routes(
 		&statuses{paths: paths, entries: o.Entries, flights: o.Flights, metrics: metrics},
 		newLists(paths, o, metrics),
-		&purges{paths: paths, flights: o.Flights, token: token, log: o.Log},
+		&purges{paths: paths, flights: o.Flights, metrics: metrics, token: token, log: o.Log},
 	)
 	return s
 }
 
 // ServeHTTP serves everything that clients see.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["X-Content-Type-Options"] = noSniff // On every answer.
 	if r.Header["Origin"] != nil {
 		allowOrigin(w.Header())
 	}
-	if r.ContentLength != 0 && !takesBody(r) { // It is -1 for chunks.
-		s.refuseBody(w, r)
-		return
+	if r.ContentLength != 0 { // It is -1 for chunks.
+		// A proxy in front can disagree about the end of a body with both a length and chunks, which
+		// net/http accepts. No byte behind a body is parsed as a request.
+		w.Header().Set("Connection", "close")
+		if !takesBody(r) {
+			s.refuseBody(w, r)
+			return
+		}
 	}
 	if via := r.Header[loopHeader]; via != nil && loops(via, s.loopID) {
 		s.refuseLoop(w, r)
@@ -154,8 +160,8 @@ func (s *Server) routes(statuses *statuses, lists *lists, purges *purges) http.H
 		r.Handle(method, "/v1/redirect/:service/:region/*url", s.redirects.redirect)
 		r.Handle(method, mirrorPrefix+":service/:region/*target", s.mirrors.mirror)
 		r.Handle(method, "/v1/status/:service/:region/*url", statuses.serve)
-		r.Handle(method, "/v1/ping", s.ping)
-		r.Handle(method, "/v1/api-reference", apiReference)
+		r.Handle(method, "/v1/ping", s.withoutQuery(s.ping))
+		r.Handle(method, "/v1/api-reference", s.withoutQuery(apiReference))
 	}
 	r.DELETE("/v1/purge/:service/:region/*url", purges.serve)
 	r.POST(copiesPath, lists.serve)

@@ -48,6 +48,9 @@ const absentStatus cache.State = "absent"
 
 func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	t, _, err := s.paths.target(w, r, p)
+	if err == nil {
+		err = strayQuery(r)
+	}
 	if err != nil {
 		refuse(w, s.metrics, err)
 		return

@@ -84,7 +84,7 @@ type Source struct {
 	MaxConnsPerHost  int            `yaml:"max_conns_per_host" env:"MAX_CONNS_PER_HOST" doc:"maximum connections to one source host for large objects, and as many again for first requests and small objects, per process. The first number adapts to hosts that refuse parallel requests"`
 	UserAgent        string         `yaml:"user_agent" env:"USER_AGENT" doc:"User-Agent of requests to sources"`
 	QueryKeys        []string       `yaml:"query_keys" env:"QUERY_KEYS" envSeparator:" " secret:"true" doc:"**required** by front ends and workers; keys that seal the queries of source URLs in messages and workflow histories. The first key seals, each key opens. Generate one with openssl rand -base64 32"`
-	Authoritative4xx []string       `yaml:"authoritative_4xx" env:"AUTHORITATIVE_4XX" envSeparator:" " doc:"hosts, e.g. example.com or example.com:8080, whose every 4xx is passed on to clients. Of other hosts, only 404 and 410 are; at any other 4xx, clients are redirected to the source, which may accept them"`
+	Authoritative4xx []string       `yaml:"authoritative_4xx" env:"AUTHORITATIVE_4XX" envSeparator:" " doc:"hosts, e.g. example.com or example.com:8080, whose every 4xx is passed on to clients, except 401 and 407. Of other hosts, only 404 and 410 are; at any other 4xx, clients are redirected to the source, which may accept them"`
 }
 
 // Redis configures the connection to redis.

@@ -32,7 +32,7 @@ func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	srv := &http.Server{
-		Handler:        mux,
+		Handler:        adminHeaders(mux),
 		ReadTimeout:    5 * time.Second, // Of a body too: net/http reads it, although no route takes one.
 		WriteTimeout:   30 * time.Second,
 		IdleTimeout:    2 * time.Minute,
@@ -45,4 +45,16 @@ func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry
 		return fmt.Errorf("serve admin: %w", err)
 	}
 	return nil
+}
+
+// adminHeaders sets the headers that all answers share. A request with a body is the last of its
+// connection, as for clients: see frontend.Server.ServeHTTP.
+func adminHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }

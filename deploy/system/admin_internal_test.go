@@ -64,6 +64,7 @@ func TestAdmin(t *testing.T) {
 			body, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
 			require.Equal(t, tc.status, resp.StatusCode)
+			require.Equal(t, []string{"nosniff"}, resp.Header["X-Content-Type-Options"])
 			require.Contains(t, "\n"+string(body), tc.body)
 		})
 	}
@@ -102,6 +103,18 @@ func TestAdminWithIdleConnections(t *testing.T) {
 	}
 	_, err = io.Copy(io.Discard, first)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the oldest connection is still open")
+
+	const smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+	for header, answers := range map[string]int{"": 2, "Transfer-Encoding: chunked\r\nContent-Length: 44\r\n": 1} {
+		body := ""
+		if header != "" {
+			body = "0\r\n\r\n"
+		}
+		all, err := io.ReadAll(ask("GET /healthz HTTP/1.1\r\nHost: x\r\n" + header + "\r\n" + body +
+			strings.Replace(smuggled, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)))
+		require.NoError(t, err)
+		require.Equal(t, answers, strings.Count(string(all), "HTTP/1.1 200 OK"), header)
+	}
 
 	for _, target := range []string{"GET /healthz", "OPTIONS *"} {
 		_, err = io.Copy(io.Discard, ask(target+" HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"))
