@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 )
 
 const (
@@ -33,13 +34,13 @@ type lists struct {
 	paths   paths
 	entries Entries
 	flights *flight.Group
-	token   bearerToken
+	tokens  tokens
 	slots   *semaphore.Weighted // Bounds the lists in flight; nil is no limit.
 	metrics metrics
 }
 
-func newLists(paths paths, o Options, m metrics) *lists {
-	s := &lists{paths: paths, entries: o.Entries, flights: o.Flights, token: bearerToken(o.PurgeToken), metrics: m}
+func newLists(paths paths, o Options, t tokens, m metrics) *lists {
+	s := &lists{paths: paths, entries: o.Entries, flights: o.Flights, tokens: t, metrics: m}
 	if o.MaxLists > 0 {
 		s.slots = semaphore.NewWeighted(int64(o.MaxLists))
 	}
@@ -51,9 +52,9 @@ var errTooManyLists = problem(codeUnavailable, "Too many lists are served, try a
 // serve streams: both the list and the answer are lines of JSON. An error in a line of the list is
 // reported in a line of the answer.
 func (s *lists) serve(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-	if !s.token.allows(r) {
+	if _, err := s.tokens.authorize(r, token.Copies, "A list of copies needs a bearer token with the scope copies"); err != nil {
 		abandonBody(w)
-		writeError(w, problem(codeUnauthn, "A list of copies needs the bearer token"))
+		writeError(w, err)
 		return
 	}
 	if hasQuery(r) {

@@ -34,6 +34,7 @@ func (f *fixture) warm(t *testing.T, list, token string) (status int, answers ma
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/copies", strings.NewReader(list))
 	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("From", "192.0.2.1")
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)
 	answers = map[string]warmed{}

@@ -26,11 +26,17 @@
 //   - A waiting client that closes or resets its connection frees its place within a second.
 //     Package conns bounds the connections, and closes those that make no progress.
 //   - No answer holds a host of the request. Every answer has X-Content-Type-Options: nosniff.
+//   - Purges and lists need a token with their scope: see package token. The log of a purge names it.
+//   - The operators' text of a failure, and the owner of a lease, are for tokens with the scope
+//     status.
 //   - The connection of a request with a body ends after its answer.
 //   - A 401 is this front end's own. A source that asks for credentials gets the client itself.
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions
+//
+// 2026-11-26: a status with a wrong token is refused, although it needs none. Otherwise the route
+// would tell right tokens from wrong ones without counting the guesses.
 //
 // 2026-11-26: a request with both a length and chunks is answered, and its connection is closed. A
 // handler can't see that net/http dropped the length, and a wrapper around connections would parse

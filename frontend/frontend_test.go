@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +24,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	bearer "github.com/cloud-mirror/cloud-mirror/frontend/token"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
@@ -30,8 +33,21 @@ import (
 
 const (
 	source = "https://example.com/a/b.zip?sig=secret"
-	token  = "s3cret"
+	token  = "s3cret-0123456789-0123456789-0123"
 )
+
+// otherToken has a scope that no route needs.
+const otherToken = "other-0123456789-0123456789-0123"
+
+// newGuard returns a guard with the lines of a file of tokens.
+func newGuard(t testing.TB, log zerolog.Logger, registry *prometheus.Registry, lines ...string) *bearer.Guard {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tokens")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600))
+	file, err := bearer.Open(bearer.FileOptions{Path: path, Log: log, Registry: registry})
+	require.NoError(t, err)
+	return bearer.NewGuard(bearer.Options{File: file, Log: log, Registry: registry})
+}
 
 // queueDouble stands in for SQS and, if copy is set, for everything behind it. It opens the queries
 // of requests, and refuses a query that is not sealed.
@@ -117,7 +133,8 @@ func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 	o := options{
 		Options: frontend.Options{
 			Entries: f.cache, Admit: sources.Admit,
-			MaxWait: 200 * time.Millisecond, MaxWaitLimit: time.Minute, PurgeToken: token,
+			MaxWait: 200 * time.Millisecond, MaxWaitLimit: time.Minute, Tokens: newGuard(t, log, registry,
+				"all purge,copies,status,codec "+token, "other codec "+otherToken),
 			CacheEntries: 100, CacheMemory: 1 << 20, Log: log, Registry: registry,
 		},
 		flight: flight.Options{

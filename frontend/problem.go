@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 )
 
 // code is an error code that a client's program can act on.
@@ -15,6 +17,7 @@ type code string
 const (
 	codeInput       code = "InputError"
 	codeUnauthn     code = "AuthenticationFailed"
+	codeScopes      code = "InsufficientScopes"
 	codeInvalidURL  code = "InvalidUrl"
 	codeNotFound    code = "ResourceNotFound"
 	codeMethod      code = "MethodNotAllowed"
@@ -35,7 +38,7 @@ func statusOf(c code) int {
 		return http.StatusBadRequest
 	case codeUnauthn:
 		return http.StatusUnauthorized
-	case codeInvalidURL:
+	case codeInvalidURL, codeScopes:
 		return http.StatusForbidden
 	case codeNotFound:
 		return http.StatusNotFound
@@ -100,7 +103,7 @@ func writeError(w http.ResponseWriter, err error) {
 	p := asProblem(err)
 	switch {
 	case p.code == codeUnauthn:
-		w.Header().Set("WWW-Authenticate", `Bearer realm="cloud-mirror"`)
+		w.Header().Set("WWW-Authenticate", token.Challenge)
 	case p.retryAfter > 0:
 		// Whole seconds, rounded up: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 		w.Header()["Retry-After"] = decimal(int((p.retryAfter + time.Second - 1) / time.Second))

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 )
 
 // purges serves /v1/purge.
@@ -14,15 +15,16 @@ type purges struct {
 	paths   paths
 	flights *flight.Group
 	metrics metrics
-	token   bearerToken
+	tokens  tokens
 	log     zerolog.Logger
 }
 
 // serve purges the object from every pool in the path. A failure in one pool doesn't stop the
 // others; the client repeats a purge that failed.
 func (s *purges) serve(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	if !s.token.allows(r) {
-		writeError(w, problem(codeUnauthn, "A purge needs the bearer token"))
+	name, err := s.tokens.authorize(r, token.Purge, "A purge needs a bearer token with the scope purge")
+	if err != nil {
+		writeError(w, err)
 		return
 	}
 	targets, err := s.paths.targets(p)
@@ -36,11 +38,11 @@ func (s *purges) serve(w http.ResponseWriter, r *http.Request, p httprouter.Para
 	var failed error
 	for _, t := range targets {
 		if err := s.flights.Purge(r.Context(), t); err != nil {
-			s.log.Error().Err(err).Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Msg("purge failed")
+			s.log.Error().Err(err).Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Msg("purge failed")
 			failed = err
 			continue
 		}
-		s.log.Info().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Msg("purged")
+		s.log.Info().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Msg("purged")
 	}
 	if failed != nil {
 		writeError(w, failed)

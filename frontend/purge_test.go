@@ -1,17 +1,20 @@
 package frontend_test
 
 import (
+	"bytes"
 	"errors"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	bearer "github.com/cloud-mirror/cloud-mirror/frontend/token"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
@@ -26,6 +29,7 @@ func TestPurge(t *testing.T) {
 		"another region":      {purge("us-east-1"), "bearer " + token, 204, 1},
 		"no token":            {purge("us-west-2"), "", 401, 0},
 		"wrong token":         {purge("us-west-2"), "Bearer nope", 401, 0},
+		"another scope":       {purge("us-west-2"), "Bearer " + otherToken, 403, 0},
 		"another scheme":      {purge("us-west-2"), "Basic " + token, 401, 0},
 		"no token, no region": {purge("mars-1"), "", 401, 0},
 		"region unknown":      {purge("mars-1"), "Bearer " + token, 404, 0},
@@ -46,8 +50,15 @@ func TestPurge(t *testing.T) {
 			require.Equal(t, gone, e.State == cache.Absent)
 		})
 	}
+	t.Run("the log names the token", func(t *testing.T) {
+		var log bytes.Buffer
+		f := newFixture(t, func(o *options) { o.Log = zerolog.New(&log) })
+		require.Equal(t, 204, f.ask(t, "DELETE", purge("us-west-2"), "Authorization", "Bearer "+token).status)
+		require.Contains(t, log.String(), `"token":"all","message":"purged"`)
+		require.NotContains(t, log.String(), token)
+	})
 	t.Run("no token is configured", func(t *testing.T) {
-		f := newFixture(t, func(o *options) { o.PurgeToken = "" })
+		f := newFixture(t, func(o *options) { o.Tokens = bearer.NewGuard(bearer.Options{}) })
 		require.Equal(t, 401, f.ask(t, "DELETE", purge("all"), "Authorization", "Bearer ").status)
 	})
 	for name, fail := range map[string]func(*fixture){

@@ -16,6 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 )
 
@@ -56,8 +57,9 @@ type Options struct {
 	// none.
 	CacheEntries int
 	CacheMemory  int64
-	// PurgeToken is the bearer token for purges and lists of copies. Empty refuses all of them.
-	PurgeToken string
+	// Tokens checks the bearer tokens of purges, lists of copies and details of a status. Nil refuses
+	// all tokens.
+	Tokens *token.Guard
 	// MaxConns is the limit of clients' open connections, and MaxConnsPerClient the limit of one
 	// client. Zero is no limit. ClientTimeout bounds the time in which a client acknowledges or
 	// reads nothing; zero is the kernel's default. See [conns.Options].
@@ -91,10 +93,13 @@ func New(o Options) *Server {
 		o.Upstreams = &upstream.Set{}
 	}
 	metrics := newMetrics(o.Registry, paths.poolIDs(), o.Upstreams)
-	token := bearerToken(o.PurgeToken)
 	if o.ClientOf == nil {
 		o.ClientOf = func(*http.Request) netip.Addr { return netip.Addr{} }
 	}
+	if o.Tokens == nil {
+		o.Tokens = token.NewGuard(token.Options{})
+	}
+	tokens := tokens{guard: o.Tokens, clientOf: o.ClientOf}
 	s := &Server{
 		flights: o.Flights,
 		loopID:  o.LoopID,
@@ -121,9 +126,9 @@ func New(o Options) *Server {
 		o.Log.Warn().Int("max_conns", most).Msg("the limit of open files permits fewer connections than configured")
 	}
 	s.router = s.routes(
-		&statuses{paths: paths, entries: o.Entries, flights: o.Flights, metrics: metrics},
-		newLists(paths, o, metrics),
-		&purges{paths: paths, flights: o.Flights, metrics: metrics, token: token, log: o.Log},
+		&statuses{paths: paths, tokens: tokens, entries: o.Entries, flights: o.Flights, metrics: metrics},
+		newLists(paths, o, tokens, metrics),
+		&purges{paths: paths, flights: o.Flights, metrics: metrics, tokens: tokens, log: o.Log},
 	)
 	return s
 }

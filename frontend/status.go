@@ -10,12 +10,14 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
 // statuses serves /v1/status: the state of a copy. It requests nothing.
 type statuses struct {
 	paths   paths
+	tokens  tokens
 	entries Entries
 	flights *flight.Group
 	metrics metrics
@@ -41,12 +43,26 @@ type statusBody struct {
 	Size     *int64 `json:"size,omitempty"`
 	// Unmirrorable is set if the object's copies failed in the same way again and again.
 	Unmirrorable bool `json:"unmirrorable,omitempty"`
+
+	// The rest is for tokens with the scope status. Cause is the operators' text of a failure, and
+	// Owner the lease holder of a pending copy.
+	Cause string `json:"cause,omitempty"`
+	Owner string `json:"owner,omitempty"`
 }
 
 // absentStatus is the status of an object without an entry and without a copy.
 const absentStatus cache.State = "absent"
 
+// serve answers any client. A client that sends a bearer token gets more, or an error: a wrong token
+// that had no effect would be a guess that is never counted.
 func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+	operator := token.Offered(r)
+	if operator {
+		if _, err := s.tokens.authorize(r, token.Status, "The details of a status need a bearer token with the scope status"); err != nil {
+			writeError(w, err)
+			return
+		}
+	}
 	t, _, err := s.paths.target(w, r, p)
 	if err == nil {
 		err = strayQuery(r)
@@ -60,7 +76,11 @@ func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 		writeError(w, problem(codeUnavailable, "The state is unknown: redis or the bucket does not answer, try again"))
 		return
 	}
-	writeJSON(w, http.StatusOK, statusOfEntry(entry))
+	body := statusOfEntry(entry)
+	if operator {
+		body.Cause, body.Owner = entry.Text, entry.Owner
+	}
+	writeJSON(w, http.StatusOK, body)
 }
 
 // lookUp returns the object's entry, or the entry of a copy that redis has lost. A copy in the

@@ -56,7 +56,7 @@ type Frontend struct {
 	ClientTimeout       time.Duration    `yaml:"client_timeout" env:"CLIENT_TIMEOUT" doc:"how long a client may vanish, or read nothing of its answer, before its connection is closed"`
 	CacheEntries        int              `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects held in memory, which redis keeps current; 0 holds none"`
 	CacheMemory         Size             `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
-	PurgeToken          string           `yaml:"purge_token" env:"PURGE_TOKEN" secret:"true" doc:"bearer token for purges and for lists of copies; empty refuses both"`
+	TokensFile          string           `yaml:"tokens_file" env:"TOKENS_FILE" doc:"file of bearer tokens, for purges, lists of copies and details of a status: a line for each token, see Tokens It is read at the start, and again within seconds of a change. Without a file all tokens are refused"`
 	WarmRate            int              `yaml:"warm_rate" env:"WARM_RATE" doc:"maximum copies requested for lists per second, per process, so that waiting clients do not queue behind them; 0 is no limit"`
 	MaxLists            int              `yaml:"max_lists" env:"MAX_LISTS" doc:"maximum lists of copies served at the same time, per process; others get 503 with Retry-After. A list takes up to 20MiB; 0 is no limit"`
 }

@@ -137,7 +137,6 @@ func (c *Config) FrontendOptions() frontend.Options {
 		Chain:             c.Frontend.Chain,
 		CacheEntries:      c.Frontend.CacheEntries,
 		CacheMemory:       int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
-		PurgeToken:        c.Frontend.PurgeToken,
 		MaxLists:          c.Frontend.MaxLists,
 		LoopID:            c.LoopID(),
 		AtLimit:           c.Frontend.AtLimit,

@@ -23,7 +23,7 @@ func example(t *testing.T) string {
 	require.NoError(t, err)
 	var b strings.Builder
 	require.NoError(t, tmpl.Execute(&b, map[string]any{
-		"FrontEndListen": ":1", "FrontEndAdminListen": ":2", "WorkerAdminListen": ":3", "PurgeToken": "token", "QueryKey": "a2V5",
+		"FrontEndListen": ":1", "FrontEndAdminListen": ":2", "WorkerAdminListen": ":3", "TokensFile": "/tokens", "QueryKey": "a2V5",
 		"RedisURL": "redis://localhost", "SQSEndpoint": "http://localhost:4", "OriginURL": "http://localhost:7", "Region": "us-west-2", "BucketBase": "mirror",
 		"Pools": []map[string]string{
 			{"Region": "us-west-2", "Endpoint": "http://localhost:5"}, {"Region": "us-east-1", "Endpoint": "http://localhost:6"},
@@ -36,7 +36,7 @@ func TestExampleIsAConfiguration(t *testing.T) {
 	c, err := load(t, example(t))
 	require.NoError(t, err)
 	require.Equal(t, ":1", c.Frontend.Listen)
-	require.Equal(t, "token", c.Frontend.PurgeToken)
+	require.Equal(t, "/tokens", c.Frontend.TokensFile)
 	require.Len(t, c.Pools, 2)
 	require.Equal(t, "mirror-us-east-1", c.Pools[1].Bucket)
 	require.Len(t, c.Mirror.Upstreams, 1)

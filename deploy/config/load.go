@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -149,11 +150,8 @@ func decodeEnv(environ []string, c *Config) error {
 		}
 	}
 	for name := range variables {
-		if now := renamedVariable(name); now != "" {
-			return wrong("environment: "+name, "is %s now", now)
-		}
 		if strings.HasPrefix(name, variablePrefix) && !slices.Contains(known, name) && !serviceLink(name) {
-			return fmt.Errorf("environment: %s is not a setting", name)
+			return cmp.Or(renamedVariable(name), fmt.Errorf("environment: %s is not a setting", name))
 		}
 	}
 	return nil

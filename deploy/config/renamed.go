@@ -6,18 +6,21 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// renamed returns the former keys of settings, with their present ones.
+// renamed returns the keys of earlier builds, with the advice of the error that names them.
 func renamed() map[string]string {
 	return map[string]string{
-		"worker.query_keys": "source.query_keys", // 2026-11-26: front ends seal too
+		"worker.query_keys":    "is source.query_keys now, because front ends seal too",
+		"frontend.purge_token": "is replaced by frontend.tokens_file: write the token, or another, into a file",
 	}
 }
 
-// checkRenamed returns an error if the file sets a former key. It never shows the value.
+// checkRenamed returns an error if the file sets a key of earlier builds. It never shows the value.
 func checkRenamed(data []byte) error {
 	var file any
-	_ = yaml.Unmarshal(data, &file) // The strict decoder reports an error.
-	for old, key := range renamed() {
+	if yaml.Unmarshal(data, &file) != nil {
+		return nil // The strict decoder reports it.
+	}
+	for old, advice := range renamed() {
 		node, found := file, true
 		for name := range strings.SplitSeq(old, ".") {
 			section, _ := node.(map[string]any)
@@ -26,23 +29,18 @@ func checkRenamed(data []byte) error {
 			}
 		}
 		if found {
-			return wrong(old, "is %s now", key)
+			return wrong(old, "%s", advice)
 		}
 	}
 	return nil
 }
 
-// renamedVariable returns the present name of a former variable, or "".
-func renamedVariable(name string) string {
-	for old, key := range renamed() {
-		if name == variable(old) {
-			return variable(key)
+// renamedVariable returns the same error for the variable of such a key.
+func renamedVariable(name string) error {
+	for old, advice := range renamed() {
+		if name == variablePrefix+strings.ToUpper(strings.ReplaceAll(old, ".", "_")) {
+			return wrong("environment: "+name, "%s", advice)
 		}
 	}
-	return ""
-}
-
-// variable returns the variable of a key that is in no list.
-func variable(key string) string {
-	return variablePrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+	return nil
 }

@@ -40,7 +40,7 @@ func printBanner(w io.Writer, s *stack.Stack) {
 	// differently.
 	object := url.QueryEscape(s.OriginURL() + "/hello.txt")
 	fmt.Fprintf(w, `
-  purge token  %s
+  token        %s
   logs         %s
 
 Sources on loopback are allowed here: this is a local set-up.

@@ -12,6 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
@@ -35,6 +36,9 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	}
 	o.Entries, o.Admit = near, s.admit
 	o.Log, o.Registry = log, s.registry
+	if o.Tokens, err = s.tokens(); err != nil {
+		return err
+	}
 	runLocator, err := s.locator(ctx, &o)
 	if err != nil {
 		return err
@@ -59,7 +63,20 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		func(ctx context.Context) error { near.Run(ctx); return nil },
 		func(ctx context.Context) error { gate.Run(ctx); return nil },
 		func(ctx context.Context) error { runLocator(ctx); return nil },
+		func(ctx context.Context) error { o.Tokens.Run(ctx); return nil },
 	)
+}
+
+// tokens opens the file of bearer tokens, if there is one.
+func (s *parts) tokens() (*token.Guard, error) {
+	o := token.Options{Log: s.log, Registry: s.registry}
+	if path := s.cfg.Frontend.TokensFile; path != "" {
+		var err error
+		if o.File, err = token.Open(token.FileOptions{Path: path, Log: s.log, Registry: s.registry}); err != nil {
+			return nil, fmt.Errorf("frontend.tokens_file: %w", err)
+		}
+	}
+	return token.NewGuard(o), nil
 }
 
 // admit is the front end's policy for source URLs.

@@ -55,6 +55,8 @@ func TestMistakesStopTheStartWithTheirKey(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
+	short := filepath.Join(t.TempDir(), "tokens")
+	require.NoError(t, os.WriteFile(short, []byte("# tokens\nci purge hunter2\n"), 0o600))
 	for name, tc := range map[string]struct {
 		environ string
 		worker  bool
@@ -62,6 +64,8 @@ func TestMistakesStopTheStartWithTheirKey(t *testing.T) {
 	}{
 		"address for clients taken":   {"CLOUD_MIRROR_FRONTEND_LISTEN=" + taken.Addr().String(), false, "frontend.listen: "},
 		"address for operators taken": {"CLOUD_MIRROR_FRONTEND_ADMIN_LISTEN=" + taken.Addr().String(), false, "frontend.admin_listen: "},
+		"no file of tokens":           {"CLOUD_MIRROR_FRONTEND_TOKENS_FILE=" + t.TempDir() + "/missing", false, "frontend.tokens_file: "},
+		"file of short tokens":        {"CLOUD_MIRROR_FRONTEND_TOKENS_FILE=" + short, false, "tokens: line 2: the token has fewer than 32 random characters"},
 		"URL of redis is not one":     {"CLOUD_MIRROR_REDIS_URL=localhost", false, "redis.url: "},
 		"worker without a key":        {"", true, "source.query_keys: no key"},
 		"front end without a key":     {"", false, "source.query_keys: no key"},
@@ -80,6 +84,7 @@ func TestMistakesStopTheStartWithTheirKey(t *testing.T) {
 			}
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "\n")
+			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
 }

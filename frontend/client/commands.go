@@ -101,7 +101,7 @@ func (g *GetCommand) Run(ctx context.Context) error {
 // PurgeCommand forgets an object and deletes its copy.
 type PurgeCommand struct {
 	objectFlags
-	Token string `required:"" env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"Purge token of the front end."`
+	Token string `required:"" env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"Bearer token of the front end, with the scope purge."`
 }
 
 // Help returns an example.

@@ -42,7 +42,7 @@ func TestClientCommands(t *testing.T) {
 
 	_, stderr, err = cli(t, "purge", server, "--region", west, "--token", "wrong", object)
 	require.Error(t, err)
-	require.Equal(t, "cloud-mirror: purge: 401 Unauthorized: A purge needs the bearer token\n", stderr)
+	require.Equal(t, "cloud-mirror: purge: 401 Unauthorized: A purge needs a bearer token with the scope purge\n", stderr)
 	_, _, err = cli(t, "purge", server, "--region", west, "--token", stack.PurgeToken, object)
 	require.NoError(t, err)
 	require.Equal(t, 1, s.count("GET"))

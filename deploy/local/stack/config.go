@@ -18,7 +18,7 @@ var configTemplate string
 // configValues are the values that configTemplate leaves open.
 type configValues struct {
 	FrontEndListen, FrontEndAdminListen, WorkerAdminListen string
-	PurgeToken, QueryKey                                   string
+	TokensFile, QueryKey                                   string
 	RedisURL, SQSEndpoint                                  string
 	OriginURL                                              string // of the upstream local
 	Region                                                 string // of the queue
@@ -31,11 +31,11 @@ type poolValues struct{ Region, Endpoint string }
 
 // newConfigValues gives the file the addresses of the first front end and the first worker. The
 // stack overrides them by environment variables for each process.
-func newConfigValues(p *plan, queryKey string) configValues {
+func newConfigValues(p *plan, tokensFile, queryKey string) configValues {
 	v := configValues{
 		FrontEndListen: address(p.frontEnds[0]), FrontEndAdminListen: address(p.frontEndAdmins[0]),
 		WorkerAdminListen: address(p.workerAdmins[0]),
-		PurgeToken:        PurgeToken, QueryKey: queryKey,
+		TokensFile:        tokensFile, QueryKey: queryKey,
 		RedisURL: redisURL(p.redis), SQSEndpoint: httpURL(p.sqs), OriginURL: upstreamURL(p.origin), Region: Regions()[0], BucketBase: Bucket,
 	}
 	for i, region := range Regions() {
@@ -44,8 +44,8 @@ func newConfigValues(p *plan, queryKey string) configValues {
 	return v
 }
 
-// write renders the configuration file for the processes of cloud-mirror. The file holds a key and
-// a token: only its owner can read it.
+// write renders the configuration file for the processes of cloud-mirror. The file holds a key:
+// only its owner can read it.
 func (v configValues) write(path string) error {
 	// A double-quoted YAML scalar has all escapes of a Go string.
 	t, err := template.New("cloud-mirror.yaml").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(configTemplate)

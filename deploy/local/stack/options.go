@@ -15,8 +15,8 @@ const (
 	SecretKey = "locallocal"
 )
 
-// PurgeToken is the bearer token of the purge route.
-const PurgeToken = "local"
+// PurgeToken is the bearer token of the local stack. It has all scopes.
+const PurgeToken = "local-stack-token-that-is-no-secret"
 
 // Bucket is the base of the buckets' names.
 const Bucket = "cloud-mirror-local"

@@ -88,7 +88,11 @@ func (s *Stack) writeConfig() error {
 	if err != nil {
 		return err
 	}
-	return newConfigValues(s.plan, key).write(s.ConfigPath())
+	tokens, err := s.state.tokens()
+	if err != nil {
+		return err
+	}
+	return newConfigValues(s.plan, tokens, key).write(s.ConfigPath())
 }
 
 func (s *Stack) setup(ctx context.Context) error {

@@ -214,7 +214,7 @@ frontend:
   listen: 127.0.0.1:1
   admin_listen: 127.0.0.1:2
   max_wait: 28s
-  purge_token: local
+  tokens_file: /state/tokens
 mirror:
   upstreams:
   - url: http://localhost:9
@@ -259,7 +259,7 @@ pools:
 func TestConfigFile(t *testing.T) {
 	p := &plan{frontEnds: []int{1}, frontEndAdmins: []int{2}, redis: 3, sqs: 4, workerAdmins: []int{5}, s3: []int{6, 7, 8}, origin: 9}
 	path := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
-	if err := newConfigValues(p, "a2V5").write(path); err != nil {
+	if err := newConfigValues(p, "/state/tokens", "a2V5").write(path); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := readConfig(t, path), parseConfig(t, wantConfig); !reflect.DeepEqual(got, want) {
@@ -275,15 +275,15 @@ func TestConfigFile(t *testing.T) {
 func TestConfigFileQuotesValues(t *testing.T) {
 	for _, value := range []string{
 		`"quoted"`, "'single'", "a: b", "a #b", "- a", "{a: b}", "[a]", "*a", "&a", "!a", "%a", "@a", "|", ">", "?", "true", "null", "~",
-		"1e3", "", " a ", "a\nb: c", "a\tb", `a\b`, "a\x00b", "Übergröße ✓ 🙂", "{{.PurgeToken}}",
+		"1e3", "", " a ", "a\nb: c", "a\tb", `a\b`, "a\x00b", "Übergröße ✓ 🙂", "{{.TokensFile}}",
 	} {
 		path := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
-		v := configValues{PurgeToken: value, Pools: []poolValues{{Region: value}}}
+		v := configValues{TokensFile: value, Pools: []poolValues{{Region: value}}}
 		if err := v.write(path); err != nil {
 			t.Fatal(err)
 		}
 		config := readConfig(t, path)
-		token := config["frontend"].(map[string]any)["purge_token"]
+		token := config["frontend"].(map[string]any)["tokens_file"]
 		region := config["pools"].([]any)[0].(map[string]any)["region"]
 		if token != value || region != value {
 			t.Errorf("%q is read as %q and %q", value, token, region)

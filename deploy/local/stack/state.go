@@ -101,6 +101,16 @@ func (d stateDir) queryKey() (string, error) {
 	return text, nil
 }
 
+// tokens writes the file of bearer tokens, and returns its path.
+func (d stateDir) tokens() (path string, err error) {
+	path = d.join("tokens")
+	line := "# name scopes token\nlocal purge,copies,status,codec " + PurgeToken + "\n"
+	if err := renameio.WriteFile(path, []byte(line), 0o600); err != nil {
+		return "", fmt.Errorf("write the tokens: %w", err)
+	}
+	return path, nil
+}
+
 // Clean removes a state folder and everything in it. A missing folder is no error. Clean refuses a
 // folder that a run holds, and a folder that no run created.
 func Clean(path string) error {
