@@ -16,7 +16,7 @@ type AbortUploadInput struct {
 // AbortUpload aborts every multipart upload of an object that will not be copied. It frees the
 // parts.
 func (a *Activities) AbortUpload(ctx context.Context, in AbortUploadInput) error {
-	object, err := a.Sealer.Open(in.Source)
+	object, err := a.open(in.Source)
 	if err != nil {
 		return outcome(ctx, err)
 	}

@@ -45,8 +45,12 @@ type Cache interface {
 
 // Observer counts copies for metrics.
 type Observer interface {
-	// Copied counts a copy. The source is a canonical URL without a query.
+	// Copied counts a copy that was made, with the size of its object: each byte once, whether it was
+	// fetched, resumed, or copied by the S3 server. A copy that the bucket already had is not counted.
+	// The source is a canonical URL without a query.
 	Copied(pool, source string, bytes int64, took time.Duration)
+	// Failed counts a copy that failed for good. A copy that was cancelled, purged or terminated did not
+	// fail.
 	Failed(pool, class string)
 	// TooSmall counts an object that is not copied because it is smaller than the minimum. It is no
 	// failure.
@@ -78,6 +82,8 @@ type Owners interface {
 	// Running returns the hashes ([storage.Object.Hash]) of the pool's objects that a running
 	// workflow copies.
 	Running(ctx context.Context, pool string) (map[string]bool, error)
+	// Terminated reports whether the run was terminated, and is the last one of its workflow.
+	Terminated(ctx context.Context, workflow, run string) (bool, error)
 }
 
 var (

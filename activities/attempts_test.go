@@ -62,7 +62,11 @@ func TestWaitingUsesUpNoAttempt(t *testing.T) {
 		"paused by an operator": {func(a *attempts, cancel context.CancelCauseFunc) {
 			a.origin.err = errors.New("cancelled")
 			cancel(activity.ErrActivityPaused)
-		}, activities.ClassHandover, false},
+		}, activities.ClassPaused, false},
+		"reset by an operator": {func(a *attempts, cancel context.CancelCauseFunc) {
+			a.origin.err = errors.New("cancelled")
+			cancel(activity.ErrActivityReset)
+		}, activities.ClassReset, false},
 		"no heartbeat": {func(a *attempts, cancel context.CancelCauseFunc) {
 			a.origin.err = errors.New("cancelled")
 			cancel(serviceerror.NewUnavailable("connection refused"))

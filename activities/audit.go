@@ -54,7 +54,7 @@ func (a *Activities) Audit(ctx context.Context, in AuditInput) (AuditResult, err
 }
 
 func (a *Activities) audit(ctx context.Context, in AuditInput) (AuditResult, error) {
-	object, err := a.Sealer.Open(in.Source)
+	object, err := a.open(in.Source)
 	if err != nil {
 		return AuditResult{}, err
 	}

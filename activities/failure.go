@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -54,7 +55,27 @@ const (
 	ClassCancelled = "Cancelled"      // An operator cancelled the copy
 	ClassExpired   = "CopyExpires"    // The bucket deletes the copy too soon after it was made
 	ClassInternal  = "InternalError"  // Anything else
+
+	ClassCopyMissing  = "CopyMissing"    // The bucket does not have the copy that the workflow publishes
+	ClassWrongPool    = "WrongPool"      // The workflow runs in the task queue of another pool
+	ClassInvalidInput = "InvalidInput"   // The input of the workflow describes no object
+	ClassOperator     = "OperatorFailed" // An operator failed the activity
+	ClassTerminated   = "Terminated"     // An operator terminated the workflow
+	ClassPaused       = "Paused"         // An operator paused the activity; another attempt resumes
+	ClassReset        = "Reset"          // An operator reset the activity; another attempt resumes
+	ClassEnded        = "AttemptEnded"   // Temporal no longer knows the attempt
+	ClassResult       = "InvalidResult"  // The workflow can't decode the result of an activity
+	ClassTimedOut     = "TimedOut"       // No attempt of an activity ended in time
 )
+
+// Classes returns the classes of failures that are not an [origin.Class].
+func Classes() []string {
+	return []string{
+		ClassChanged, ClassPurged, ClassStalled, ClassTooSlow, ClassHandover, ClassTurn, ClassStorage, ClassRejected,
+		ClassCache, ClassSealed, ClassCancelled, ClassExpired, ClassInternal, ClassCopyMissing, ClassWrongPool,
+		ClassInvalidInput, ClassOperator, ClassTerminated, ClassPaused, ClassReset, ClassEnded, ClassResult, ClassTimedOut,
+	}
+}
 
 // ClassTooSmall is the class of an object that is smaller than the minimum. It is no failure; see
 // [TooSmallUpdate].
@@ -72,6 +93,13 @@ var (
 
 // errHeartbeat marks the error of an attempt that the SDK cancelled at a heartbeat.
 var errHeartbeat = errors.New("a heartbeat ended the attempt, and another attempt will resume")
+
+// The errors of attempts that ended because an operator acted on their activity or workflow.
+var (
+	errPaused = errors.New("an operator paused the activity")
+	errReset  = errors.New("an operator reset the activity")
+	errEnded  = errors.New("Temporal no longer knows the attempt: it timed out, or its workflow has ended") //nolint:staticcheck // A name
+)
 
 // errLost is the error of a series whose last attempt ended without a report.
 var errLost = errors.New("no attempt is left, and the worker of the last one was lost")
@@ -92,6 +120,18 @@ func failure(err error) Failure {
 	switch {
 	case errors.Is(err, cache.ErrPurged):
 		f.Class, f.Permanent = ClassPurged, true
+	case errors.Is(err, errWrongPool):
+		f.Class, f.Permanent = ClassWrongPool, true
+	case errors.Is(err, errInvalidInput):
+		f.Class, f.Permanent = ClassInvalidInput, true
+	case errors.Is(err, errCopyMissing):
+		f.Class = ClassCopyMissing
+	case errors.Is(err, errPaused):
+		f.Class, f.RetryAfter = ClassPaused, handoverDelay
+	case errors.Is(err, errReset):
+		f.Class, f.RetryAfter = ClassReset, handoverDelay
+	case errors.Is(err, errEnded):
+		f.Class, f.RetryAfter = ClassEnded, handoverDelay
 	case errors.Is(err, copier.ErrTurn):
 		f.Class = ClassTurn
 	case errors.Is(err, copier.ErrTooSlow):
@@ -113,26 +153,52 @@ func failure(err error) Failure {
 	case errors.Is(err, errCache):
 		f.Class = ClassCache
 	}
-	if len(f.Text) > maxErrorText {
-		// Temporal sends the failure as protobuf, which refuses half a rune.
-		f.Text = strings.ToValidUTF8(f.Text[:maxErrorText], "")
-	}
+	f.Text = ErrorText(f.Text)
 	return f
 }
 
-// final reports whether no attempt follows the failure. A slow source would only hold a slot again.
+// ErrorText cuts a text to the limit of errors in histories, 1 KB.
+func ErrorText(text string) string {
+	if len(text) <= maxErrorText {
+		return text
+	}
+	// Temporal sends the failure as protobuf, which refuses half a rune.
+	return strings.ToValidUTF8(text[:maxErrorText], "")
+}
+
+// final reports whether no attempt follows the failure. A slow source would only hold a slot again,
+// and a missing copy does not appear.
 func (f Failure) final() bool {
-	return f.Permanent || f.Class == ClassTooSlow
+	return f.Permanent || f.Class == ClassTooSlow || f.Class == ClassCopyMissing
+}
+
+// cancelled reports whether an operator or a purge ended the copy. The copy itself did not fail.
+func (f Failure) cancelled() bool {
+	switch f.Class {
+	case ClassCancelled, ClassTerminated, ClassPurged:
+		return true
+	}
+	return false
+}
+
+// resumes reports whether another attempt resumes at once: this one ended through no fault of its
+// copy.
+func (f Failure) resumes() bool {
+	switch f.Class {
+	case ClassHandover, ClassPaused, ClassReset, ClassEnded:
+		return true
+	}
+	return false
 }
 
 // free reports whether the attempt used up none of the attempts of its series: the copy itself did
 // not fail. An attempt that lost its fetched bytes counts, so that downloads are bounded.
 func (f Failure) free() bool {
 	switch f.Class {
-	case ClassHandover, ClassTurn, string(origin.ClassBusy):
+	case ClassTurn, string(origin.ClassBusy):
 		return !f.Lost
 	}
-	return false
+	return f.resumes() && !f.Lost
 }
 
 // loses reports whether an attempt that had to give its holds back has fetched bytes in vain: the
@@ -158,7 +224,7 @@ func outcome(ctx context.Context, err error) error {
 		return err
 	}
 	f := failure(err)
-	return f.toTemporal(f.Permanent)
+	return f.toTemporal(f.final())
 }
 
 // ended returns the error that an activity ends with. It returns false for a success and for a
@@ -172,7 +238,7 @@ func ended(ctx context.Context, err error) (_ error, failed bool) {
 	case stopping(ctx):
 		return errHandover, true
 	case endedByHeartbeat(ctx):
-		return fmt.Errorf("%w: %w", errHeartbeat, context.Cause(ctx)), true
+		return heartbeatError(context.Cause(ctx)), true
 	default:
 		return ctx.Err(), false
 	}
@@ -196,4 +262,19 @@ func stopping(ctx context.Context) bool {
 func endedByHeartbeat(ctx context.Context) bool {
 	cause := context.Cause(ctx)
 	return errors.Is(ctx.Err(), context.Canceled) && !errors.Is(cause, context.Canceled) && !temporal.IsCanceledError(cause)
+}
+
+// heartbeatError returns the error of an attempt that a heartbeat ended, by the cause of its
+// context's end.
+func heartbeatError(cause error) error {
+	_, unknown := errors.AsType[*serviceerror.NotFound](cause)
+	switch {
+	case errors.Is(cause, activity.ErrActivityPaused):
+		return errPaused
+	case errors.Is(cause, activity.ErrActivityReset):
+		return errReset
+	case unknown:
+		return fmt.Errorf("%w: %w", errEnded, cause)
+	}
+	return fmt.Errorf("%w: %w", errHeartbeat, cause)
 }

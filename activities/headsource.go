@@ -56,7 +56,7 @@ func (a *Activities) HeadSource(ctx context.Context, in HeadSourceInput) (HeadSo
 }
 
 func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSourceResult, error) {
-	object, err := a.Sealer.Open(in.Source)
+	object, err := a.open(in.Source)
 	if err != nil {
 		return HeadSourceResult{}, err
 	}

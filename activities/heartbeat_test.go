@@ -62,14 +62,16 @@ func TestCopyThatFailsDuringAHeartbeatSaysWhy(t *testing.T) {
 // fails, and as it does when Temporal requests the cancellation.
 func TestCopyThatCannotHeartbeatKeepsItsProgress(t *testing.T) {
 	for name, tc := range map[string]struct {
-		cause    error
-		handover bool
+		cause error
+		class string // Empty for a cancellation
 	}{
-		"heartbeat failed":       {serviceerror.NewUnavailable("connection refused"), true},
-		"heartbeat timed out":    {serviceerror.NewDeadlineExceeded("context deadline exceeded"), true},
-		"activity paused":        {activity.ErrActivityPaused, true},
-		"cancellation requested": {temporal.NewCanceledError(), false},
-		"context ended":          {nil, false},
+		"heartbeat failed":       {serviceerror.NewUnavailable("connection refused"), activities.ClassHandover},
+		"heartbeat timed out":    {serviceerror.NewDeadlineExceeded("context deadline exceeded"), activities.ClassHandover},
+		"activity paused":        {activity.ErrActivityPaused, activities.ClassPaused},
+		"activity reset":         {activity.ErrActivityReset, activities.ClassReset},
+		"run terminated":         {serviceerror.NewNotFound("workflow execution already completed"), activities.ClassEnded},
+		"cancellation requested": {temporal.NewCanceledError(), ""},
+		"context ended":          {nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -78,15 +80,19 @@ func TestCopyThatCannotHeartbeatKeepsItsProgress(t *testing.T) {
 			f.env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
 			f.Copier.Bucket = cancelledBucket{f.bucket, func() { cancel(tc.cause) }}
 			_, err := f.copyLarge(t, f.input())
-			if !tc.handover {
+			if tc.class == "" {
 				var app *temporal.ApplicationError
 				require.False(t, errors.As(err, &app) && app.HasDetails(), "%v", err)
 				return
 			}
-			requireFailure(t, err, activities.ClassHandover, false)
+			requireFailure(t, err, tc.class, false)
 			var app *temporal.ApplicationError
 			require.ErrorAs(t, err, &app)
-			require.Contains(t, app.Message(), tc.cause.Error())
+			if tc.class == activities.ClassHandover {
+				require.Contains(t, app.Message(), tc.cause.Error())
+			} else {
+				require.NotContains(t, app.Message(), "heartbeat")
+			}
 			var failure activities.Failure
 			var p activities.Progress
 			require.NoError(t, app.Details(&failure, &p))

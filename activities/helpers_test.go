@@ -76,7 +76,7 @@ type observerDouble struct {
 	copied       int
 	bytes        int64
 	source       string // Of the last copy
-	failed       string
+	failed       string // The class of the last failure
 	handedBack   int
 	tooSmall     int
 	unmirrorable []string // The classes, in order
@@ -140,6 +140,12 @@ type owners map[string]bool
 
 func (o owners) Running(context.Context, string) (map[string]bool, error) { return o, nil }
 
+// Terminated reports whether the test has terminated the workflow.
+func (o owners) Terminated(context.Context, string, string) (bool, error) { return o[terminated], nil }
+
+// terminated is the key of owners for a workflow that an operator terminated.
+const terminated = "terminated"
+
 // manyRuns is a cache for which each failure is one of another run: the test environment has one run
 // id.
 type manyRuns struct {
@@ -177,6 +183,7 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, err)
 	b.source = s.Seal(b.object)
 	b.Activities = &activities.Activities{
+		Pool:   storage.Pool{Service: "s3", Region: "us-west-2"},
 		Bucket: b.bucket, Cache: b.cache, Space: cache.NewSpace(cache.DefaultPrefix, b.object.PoolID(), "", "bucket"), Sealer: s, Rules: cachetest.Rules(), Observer: b.seen, Now: time.Now,
 		Owners: b.owners, Source: b.origin,
 		Copier: &copier.Copier{

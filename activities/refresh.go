@@ -58,7 +58,7 @@ func (a *Activities) Refresh(ctx context.Context, in RefreshInput) (RefreshResul
 }
 
 func (a *Activities) refresh(ctx context.Context, in RefreshInput) (RefreshResult, error) {
-	object, err := a.Sealer.Open(in.Source)
+	object, err := a.open(in.Source)
 	if err != nil {
 		return RefreshResult{}, err
 	}

@@ -103,15 +103,18 @@ func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (Stream
 	if err != nil {
 		return StreamCopyResult{}, t.fail(ctx, err)
 	}
-	if out.copied() {
+	if out.copied() && out.Way != WayFound {
 		a.Observer.Copied(in.Source.Pool(), in.Source.URL, out.Size, a.Now().Sub(start))
 	}
 	return out, nil
 }
 
 func (a *Activities) streamCopy(ctx context.Context, t *transfer) (StreamCopyResult, error) {
-	object, err := a.Sealer.Open(t.in.Source)
+	object, err := a.open(t.in.Source)
 	if err != nil {
+		return StreamCopyResult{}, err
+	}
+	if err := checkDigest(t.in.SHA256); err != nil {
 		return StreamCopyResult{}, err
 	}
 	t.key = a.Space.Key(object.Hash())

@@ -279,3 +279,17 @@ func TestEarlierBuildsPublishOnlyCopies(t *testing.T) {
 		})
 	}
 }
+
+// TestFoundCopyIsNotCounted has a second attempt find the object that the first one stored. Its bytes
+// were copied, and counted, once.
+func TestFoundCopyIsNotCounted(t *testing.T) {
+	b := newFixture(t)
+	n := b.number(t.Context())
+	for n.attempt = 1; n.attempt <= 2; n.attempt++ {
+		_, err := b.env.ExecuteActivity(b.StreamCopy, b.first())
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 1, b.origin.requests.Load())
+	require.Equal(t, 1, b.seen.copied)
+	require.EqualValues(t, len(body), b.seen.bytes)
+}

@@ -12,6 +12,9 @@ import (
 
 // SweepInput is the input of [Activities.SweepUploads].
 type SweepInput struct {
+	// Pool is the id of the pool to sweep. Inputs of builds before 2026-11-26 have none, which is the
+	// pool of the task queue.
+	Pool string `json:"pool,omitempty"`
 	// OlderThan is the least age of an upload to abort.
 	OlderThan time.Duration `json:"olderThan"`
 }
@@ -37,6 +40,9 @@ func (a *Activities) SweepUploads(ctx context.Context, in SweepInput) (SweepResu
 }
 
 func (a *Activities) sweepUploads(ctx context.Context, in SweepInput) (out SweepResult, _ error) {
+	if in.Pool != "" && in.Pool != a.Pool.ID() {
+		return out, fmt.Errorf("%w: the sweep is for pool %.100q, and the pool of this task queue is %q", errWrongPool, in.Pool, a.Pool.ID())
+	}
 	uploads, err := a.Bucket.ListUploads(ctx, "")
 	if err != nil {
 		return out, fmt.Errorf("%w: %w", errStorage, err)

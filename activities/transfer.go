@@ -193,6 +193,9 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 	if !failed {
 		return err
 	}
+	if errors.Is(err, errEnded) {
+		t.terminated(ctx)
+	}
 	f, p := failure(err), t.progress()
 	f.Lost = f.loses(t.job.Counters.Fetched.Load(), p.Done, t.last.Done)
 	if f.free() {
@@ -218,7 +221,7 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 // nothing.
 func (t *transfer) handBack(ctx context.Context, f Failure, p Progress) error {
 	p.Free++
-	if f.Class != ClassHandover {
+	if !f.resumes() {
 		if err := t.renew(ctx, t.a.Now(), true); err != nil {
 			return failure(err).toTemporal(true, p)
 		}
@@ -227,6 +230,31 @@ func (t *transfer) handBack(ctx context.Context, f Failure, p Progress) error {
 	}
 	activity.RecordHeartbeat(ctx, p)
 	return f.toTemporal(false, p)
+}
+
+// terminateTimeout bounds the calls of terminated.
+const terminateTimeout = 5 * time.Second
+
+// terminated records that an operator terminated the workflow, unless another run has taken over.
+// The workflow itself can't: clients would wait out the lease, and restart the copy.
+func (t *transfer) terminated(ctx context.Context) {
+	run := activity.GetInfo(ctx).WorkflowExecution
+	log := activity.GetLogger(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), terminateTimeout)
+	defer cancel()
+	if is, err := t.a.Owners.Terminated(ctx, run.ID, run.RunID); err != nil || !is {
+		return
+	}
+	entry, err := t.a.Cache.Get(ctx, t.key)
+	if err != nil || entry.State != cache.Pending || entry.Owner != run.RunID {
+		return
+	}
+	why := cache.Reason{Class: ClassTerminated, Text: "an operator terminated the workflow"}
+	if err := t.a.Cache.Put(ctx, t.key, t.in.Generation, t.a.Rules.Failed(t.a.Now(), why)); err != nil {
+		log.Warn("termination not recorded", "error", err)
+		return
+	}
+	log.Info("copy ended: its workflow was terminated", "workflow", run.ID)
 }
 
 // pause tells the front ends when the next attempt is, so that no client waits for it in vain. A

@@ -1,9 +1,11 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -17,23 +19,26 @@ type UpdateCacheInput struct {
 	Source SealedObject `json:"source"`
 	// Generation is the generation of the copy if Known is set. Otherwise HeadSource failed before it
 	// read the generation, or a build before 2026-11-25 sends the input.
-	Generation int64    `json:"generation"`
-	Known      bool     `json:"known,omitempty"`
-	Copy       *Copy    `json:"copy,omitempty"`
-	Failure    *Failure `json:"failure,omitempty"`
+	Generation int64 `json:"generation"`
+	Known      bool  `json:"known,omitempty"`
+	Copy       *Copy `json:"copy,omitempty"`
+	// CopyID is that of StreamCopy.
+	CopyID  string   `json:"copyID,omitempty"`
+	Failure *Failure `json:"failure,omitempty"`
 	// TooSmall is set for an object that is smaller than the minimum. Failure is ignored then.
 	TooSmall *TooSmall `json:"tooSmall,omitempty"`
 }
 
-// UpdateCache publishes the copy, or records why there is none, and wakes the clients that wait. If
-// the object was purged while the copy was made, it deletes the copy instead and fails with class
+// UpdateCache publishes the copy, or records why there is none, and wakes the clients that wait. It
+// publishes only a copy that the bucket has, and fails with class CopyMissing otherwise. If the
+// object was purged while the copy was made, it deletes the copy instead and fails with class
 // Purged.
 func (a *Activities) UpdateCache(ctx context.Context, in UpdateCacheInput) error {
 	return outcome(ctx, a.updateCache(ctx, in))
 }
 
 func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error {
-	object, err := a.Sealer.Open(in.Source)
+	object, err := a.open(in.Source)
 	if err != nil {
 		return err
 	}
@@ -41,37 +46,101 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	if in.TooSmall != nil {
 		in.Failure = nil
 	}
+	if in.Copy != nil {
+		if in.Copy, err = a.confirmed(ctx, object, key, in); err != nil {
+			return a.refused(ctx, object, key, in, err)
+		}
+	}
 	generation := in.Generation
 	if f := in.Failure; f != nil && f.Class != ClassPurged && !in.Known && generation == 0 {
 		generation = cache.AnyGeneration
 	}
-	if in.Copy != nil && in.Copy.found() && in.Copy.SHA256 == "" {
-		in.Copy.SHA256 = a.knownSHA256(ctx, key, *in.Copy)
-	}
 	entry := a.entry(ctx, key, in)
-	err = a.Cache.Put(ctx, key, generation, entry)
-	purged := errors.Is(err, cache.ErrPurged)
-	if purged {
-		// The copy may have been stored after the purge deleted the object, even if it was
-		// cancelled.
-		if err := a.discard(ctx, object, in.Generation); err != nil {
-			return err
+	if err = a.Cache.Put(ctx, key, generation, entry); err != nil {
+		err = a.refused(ctx, object, key, in, err)
+	}
+	if err == nil {
+		a.report(ctx, object, in, entry)
+	}
+	return err
+}
+
+// refused ends an UpdateCache whose entry was not stored because of err. If the object was purged,
+// the copy may have been stored after the purge deleted the object, even if it was cancelled:
+// refused discards it.
+func (a *Activities) refused(ctx context.Context, o storage.Object, key string, in UpdateCacheInput, err error) error {
+	var abandoned error
+	switch {
+	case errors.Is(err, errCopyMissing), errors.Is(err, errStorage):
+		return err
+	case !errors.Is(err, cache.ErrPurged):
+		return fmt.Errorf("%w: %w", errCache, err)
+	case in.Failure != nil:
+		// Clients that asked again after the purge wait for a copy that won't come. Delete the pending
+		// entry first, so that they can request another even if the bucket is down.
+		if abandoned = a.Cache.Abandon(ctx, key); abandoned != nil {
+			abandoned = fmt.Errorf("%w: %w", errCache, abandoned)
 		}
 	}
-	if purged && in.Failure != nil {
-		// Clients that asked again after the purge wait for a copy that won't come. Delete the
-		// pending entry, so that they can request another.
-		err = a.Cache.Abandon(ctx, key)
+	discarded := a.discard(ctx, o, in.Generation)
+	if in.Failure != nil {
+		return errors.Join(discarded, abandoned)
 	}
+	if discarded != nil {
+		// The workflow records the purge next, and tries again.
+		activity.GetLogger(ctx).Warn("purged copy not deleted", "object", o.Key(), "error", discarded)
+	}
+	return cache.ErrPurged
+}
+
+// headTimeout bounds the HEAD of a copy that is about to be published: less than the activity's own
+// timeout, so that its failure is reported.
+const headTimeout = 5 * time.Second
+
+// errCopyMissing is the error of a copy that the bucket does not have.
+var errCopyMissing = errors.New("the bucket does not have the copy")
+
+// confirmed returns the copy as the bucket has it. It fails with errCopyMissing unless the bucket has
+// this very copy, or one that was found there and may be used. An operator can complete an activity
+// by hand, so its result is no proof. If the object was purged, the error is [cache.ErrPurged].
+func (a *Activities) confirmed(ctx context.Context, o storage.Object, key string, in UpdateCacheInput) (*Copy, error) {
+	head, cancel := context.WithTimeout(ctx, headTimeout)
+	defer cancel()
+	stored, err := a.Bucket.Head(head, o.Key())
+	missing := errors.Is(err, storage.ErrNotFound)
+	if err != nil && !missing {
+		return nil, fmt.Errorf("%w: %w", errStorage, err)
+	}
+	if missing || !in.isCopy(stored) {
+		generation, err := a.Cache.Generation(ctx, key)
+		switch {
+		case err != nil:
+			return nil, err
+		case generation > in.Generation:
+			return nil, cache.ErrPurged
+		case missing:
+			return nil, fmt.Errorf("%w: it has no such object", errCopyMissing)
+		}
+		return nil, fmt.Errorf("%w: it has another object, of %d bytes instead of %d", errCopyMissing, stored.Size, in.Copy.Size)
+	}
+	c := *in.Copy
+	c.SHA256, c.Expires = cmp.Or(stored.SHA256, c.SHA256), stored.Expires
+	if c.found() && c.SHA256 == "" {
+		c.SHA256 = a.knownSHA256(ctx, key, c)
+	}
+	return &c, nil
+}
+
+// isCopy reports whether the stored object is the copy to publish. Inputs of builds before
+// 2026-11-26 have no copy id.
+func (in UpdateCacheInput) isCopy(s storage.Stored) bool {
 	switch {
-	case err == nil:
-		a.report(ctx, object, in, entry)
-		return nil
-	case errors.Is(err, cache.ErrPurged):
-		return err
-	default:
-		return fmt.Errorf("%w: %w", errCache, err)
+	case s.Size != in.Copy.Size:
+		return false
+	case in.CopyID != "" && s.CopyID == in.CopyID:
+		return true
 	}
+	return (in.CopyID == "" || in.Copy.found()) && s.Generation >= in.Generation
 }
 
 // knownSHA256 returns the digest of a copy that was found in the bucket, if the cache still has it. The
@@ -96,11 +165,15 @@ func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCach
 		log.Info("object too small to copy", "object", o.Key(), "bytes", in.TooSmall.Size, "minimum", in.TooSmall.MinSize)
 		return
 	}
+	if in.Failure.cancelled() {
+		log.Info("copy cancelled", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
+		return
+	}
+	log.Warn("copy failed", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
 	a.Observer.Failed(o.PoolID(), in.Failure.Class)
 	if entry.Unmirrorable {
 		a.Observer.Unmirrorable(o.PoolID(), in.Failure.Class)
 	}
-	log.Warn("copy failed", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
 }
 
 // maxWorkflows is how many workflows in a row may fail because of how the source answers. Then the
@@ -119,8 +192,8 @@ func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput)
 		}
 		// Another copy would expire as soon. Clients that wait would make one after the other.
 		return a.Rules.Failed(a.Now(), cache.Reason{Class: ClassExpired, Text: "the bucket deletes the copy within cache.expiry_margin"})
-	case f.Permanent && !f.ofShape(), f.Class == ClassCancelled:
-		// Clients that wait must not restart a copy that an operator cancelled.
+	case f.Permanent && !f.ofShape(), f.cancelled(), f.Class == ClassOperator:
+		// Clients that wait must not restart a copy that an operator ended.
 		return a.Rules.Failed(a.Now(), f.reason())
 	}
 	// Ignore the error: if redis can't count the failure, the Put fails as well.

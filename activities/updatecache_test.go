@@ -1,10 +1,12 @@
 package activities_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
@@ -14,11 +16,94 @@ import (
 
 func TestUpdateCachePublishes(t *testing.T) {
 	b := newFixture(t)
-	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-		Source: b.source, Copy: &activities.Copy{Size: 5},
-	})
+	c := b.stored(t)
+	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, CopyID: "run/1", Copy: &c})
 	require.NoError(t, err)
 	require.Equal(t, cache.Present, b.entry(t).State)
+	require.EqualValues(t, len(body), b.entry(t).Size)
+}
+
+// stored makes a copy, and returns the result of its StreamCopy.
+func (b *fixture) stored(t *testing.T) activities.Copy {
+	t.Helper()
+	c, err := b.streamCopy(t, 0)
+	require.NoError(t, err)
+	return c
+}
+
+// TestUpdateCachePublishesOnlyWhatTheBucketHas completes StreamCopy in place of a worker. The last
+// cases are the controls: copies of earlier builds, and a usable copy of another run.
+func TestUpdateCachePublishesOnlyWhatTheBucketHas(t *testing.T) {
+	for name, tc := range map[string]struct {
+		missing    bool
+		generation int64
+		copyID     string
+		copy       activities.Copy
+		class      string
+	}{
+		"no object, empty result":  {true, 0, "run/1", activities.Copy{}, activities.ClassCopyMissing},
+		"no object, right size":    {true, 0, "run/1", activities.Copy{Size: 5, Way: copier.WayRequest}, activities.ClassCopyMissing},
+		"no object, found":         {true, 0, "run/1", activities.Copy{Size: 5, Way: activities.WayFound}, activities.ClassCopyMissing},
+		"no object, earlier build": {true, 0, "", activities.Copy{Size: 5, Way: copier.WayRequest}, activities.ClassCopyMissing},
+		"another size":             {false, 0, "run/1", activities.Copy{Size: 6, Way: copier.WayRequest}, activities.ClassCopyMissing},
+		"another copy":             {false, 0, "run/2", activities.Copy{Size: 5, Way: copier.WayRequest}, activities.ClassCopyMissing},
+		"found, of a former purge": {false, -1, "run/2", activities.Copy{Size: 5, Way: activities.WayFound}, activities.ClassCopyMissing},
+		"this copy":                {false, 0, "run/1", activities.Copy{Size: 5, Way: copier.WayRequest}, ""},
+		"this copy, found":         {false, 0, "run/1", activities.Copy{Size: 5, Way: activities.WayFound}, ""},
+		"another copy, found":      {false, 0, "run/2", activities.Copy{Size: 5}, ""},
+		"earlier build":            {false, 0, "", activities.Copy{Size: 5, Way: copier.WayRequest}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newFixture(t)
+			if tc.generation < 0 { // The purge did not delete the object.
+				g, err := b.cache.Purge(t.Context(), b.key())
+				require.NoError(t, err)
+				tc.generation = g
+			}
+			if !tc.missing {
+				b.stored(t)
+			}
+			heads := b.bucket.Heads
+			_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+				Source: b.source, Generation: tc.generation, Known: true, CopyID: tc.copyID, Copy: &tc.copy,
+			})
+			require.Equal(t, 1, b.bucket.Heads-heads)
+			if tc.class == "" {
+				require.NoError(t, err)
+				require.Equal(t, cache.Present, b.entry(t).State)
+				return
+			}
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			require.Equal(t, tc.class, app.Type())
+			require.True(t, app.NonRetryable())
+			require.Equal(t, cache.Absent, b.entry(t).State)
+		})
+	}
+}
+
+// TestFailedDiscardFreesTheClients purges an object whose bucket is down. Clients that wait for the
+// copy are woken at the first attempt. Once the bucket answers, the copy is deleted.
+func TestFailedDiscardFreesTheClients(t *testing.T) {
+	b := newFixture(t)
+	b.stored(t)
+	_, err := b.cache.Purge(t.Context(), b.key())
+	require.NoError(t, err)
+	_, _, err = b.cache.Acquire(t.Context(), b.key(), cachetest.Rules().Pending(time.Now(), "a client", 0, -1))
+	require.NoError(t, err)
+	record := func() error {
+		_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+			Source: b.source, Known: true, Failure: &activities.Failure{Class: activities.ClassPurged, Permanent: true},
+		})
+		return err
+	}
+	b.bucket.Err = errors.New("down")
+	requireFailure(t, record(), activities.ClassStorage, false)
+	require.Equal(t, cache.Absent, b.entry(t).State, "clients wait for a copy that won't come")
+	b.bucket.Err = nil
+	require.NoError(t, record())
+	_, ok := b.bucket.Body(b.object.Key())
+	require.False(t, ok, "the purged copy still exists")
 }
 
 func TestUpdateCacheRefusesAPurgedCopy(t *testing.T) {
@@ -65,11 +150,11 @@ func TestCancelledCopyIsDeletedAfterAPurge(t *testing.T) {
 // expires as soon, one after the other.
 func TestExpiringCopyFreesItsClients(t *testing.T) {
 	b := newFixture(t)
+	b.bucket.Lifespan = time.Second
+	c := b.stored(t)
 	_, _, err := b.cache.Acquire(t.Context(), b.key(), cachetest.Rules().Pending(time.Now(), "me", 0, -1))
 	require.NoError(t, err)
-	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-		Source: b.source, Copy: &activities.Copy{Size: 5, Expires: time.Now().Add(time.Second)},
-	})
+	_, err = b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, CopyID: "run/1", Copy: &c})
 	require.NoError(t, err)
 	e := b.entry(t)
 	require.Equal(t, activities.ClassExpired, e.Class)
@@ -78,8 +163,9 @@ func TestExpiringCopyFreesItsClients(t *testing.T) {
 
 func TestPublishedDigest(t *testing.T) {
 	b := newFixture(t)
+	b.stored(t)
 	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
-		Source: b.source, Copy: &activities.Copy{Size: 5, SHA256: helloSHA256},
+		Source: b.source, CopyID: "run/1", Copy: &activities.Copy{Size: 5, SHA256: helloSHA256},
 	})
 	require.NoError(t, err)
 	require.Equal(t, helloSHA256, b.entry(t).SHA256)
@@ -88,26 +174,30 @@ func TestPublishedDigest(t *testing.T) {
 // TestDigestOfACopyThatIsFoundAgain keeps the digest that only the cache has, as long as it is the same
 // copy.
 func TestDigestOfACopyThatIsFoundAgain(t *testing.T) {
-	expires := time.Now().Add(24 * time.Hour).Truncate(time.Second)
 	for name, tc := range map[string]struct {
 		way     string
-		expires time.Time
+		another bool
 		want    string
 	}{
-		"by HeadSource": {"", expires, helloSHA256},
-		"by StreamCopy": {activities.WayFound, expires, helloSHA256},
-		"another copy":  {"", expires.Add(time.Hour), ""},
-		"a new copy":    {copier.WayRanges, expires, ""},
+		"by HeadSource": {"", false, helloSHA256},
+		"by StreamCopy": {activities.WayFound, false, helloSHA256},
+		"another copy":  {"", true, ""},
+		"a new copy":    {copier.WayRanges, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newFixture(t)
+			b.bucket.Lifespan = 24 * time.Hour
+			b.stored(t)
 			publish := func(c activities.Copy) {
 				t.Helper()
 				_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Copy: &c})
 				require.NoError(t, err)
 			}
-			publish(activities.Copy{Size: 5, Way: copier.WayRanges, SHA256: helloSHA256, Expires: expires})
-			publish(activities.Copy{Size: 5, Way: tc.way, Expires: tc.expires})
+			publish(activities.Copy{Size: 5, Way: copier.WayRanges, SHA256: helloSHA256})
+			if tc.another {
+				b.bucket.Age(b.object.Key(), time.Hour)
+			}
+			publish(activities.Copy{Size: 5, Way: tc.way})
 			require.Equal(t, tc.want, b.entry(t).SHA256)
 		})
 	}
@@ -142,7 +232,8 @@ func TestRepeatedFailuresBackOffLonger(t *testing.T) {
 		fail(true)
 	}
 	require.Greater(t, fail(true), 15*time.Second, "at least half of 32 s")
-	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Copy: &activities.Copy{Size: 5}})
+	c := b.stored(t)
+	_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, Copy: &c})
 	require.NoError(t, err)
 	_, err = b.cache.Purge(t.Context(), b.key())
 	require.NoError(t, err)
@@ -182,7 +273,11 @@ func TestUpdateCacheRecordsFailures(t *testing.T) {
 			})
 			require.NoError(t, err)
 			require.Equal(t, tc.want, b.entry(t).State)
-			require.Equal(t, tc.class, b.seen.failed)
+			counted := tc.class
+			if tc.class == activities.ClassCancelled || tc.class == activities.ClassPurged {
+				counted = "" // The copy did not fail
+			}
+			require.Equal(t, counted, b.seen.failed)
 		})
 	}
 }

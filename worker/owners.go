@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
@@ -18,6 +19,10 @@ type Lister interface {
 	ListWorkflow(
 		ctx context.Context, r *workflowservice.ListWorkflowExecutionsRequest,
 	) (*workflowservice.ListWorkflowExecutionsResponse, error)
+	// DescribeWorkflowExecution describes a run; an empty run means the latest.
+	DescribeWorkflowExecution(
+		ctx context.Context, id, run string,
+	) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
 // Owners finds the running copies in Temporal's list of workflows.
@@ -48,4 +53,15 @@ func (o Owners) Running(ctx context.Context, pool string) (map[string]bool, erro
 			return running, nil
 		}
 	}
+}
+
+// Terminated reports whether the run was terminated, and is the last one of its workflow. A workflow
+// that was reset has another run.
+func (o Owners) Terminated(ctx context.Context, workflow, run string) (bool, error) {
+	out, err := o.Temporal.DescribeWorkflowExecution(ctx, workflow, "")
+	if err != nil {
+		return false, fmt.Errorf("describe workflow %s: %w", workflow, err)
+	}
+	info := out.GetWorkflowExecutionInfo()
+	return info.GetExecution().GetRunId() == run && info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil
 }

@@ -50,7 +50,7 @@ func sweepOptions(id, pool string) client.ScheduleOptions {
 		Action: &client.ScheduleWorkflowAction{
 			ID:            id,
 			Workflow:      workflows.SweepUploads,
-			Args:          []any{activities.SweepInput{OlderThan: workflows.SweepAge}},
+			Args:          []any{activities.SweepInput{Pool: pool, OlderThan: workflows.SweepAge}},
 			TaskQueue:     workflows.TaskQueue(pool),
 			StaticSummary: "abort uploads of " + pool + " that no running copy owns",
 		},

@@ -105,9 +105,9 @@ func TestAttemptsThatMadeProgress(t *testing.T) {
 		"nothing to resume from":     {runsOut, progress{at("", 5), at("", 6)}, 1, all, "SourceTruncated"},
 		"non-retryable":              {permanent, progress{at("a", 1), at("a", 2)}, 1, 1, "BadHTTPStatus"},
 		"workers lost":               {lost, progress{at("a", 1), at("a", 2)}, 3, unlimited, ""},
-		"workers lost, no progress":  {lost, progress{at("a", 1), at("a", 1), at("a", 2)}, 2, unlimited, activities.ClassInternal},
-		"workers lost, no upload":    {lost, progress{at("", 0), at("a", 1)}, 1, unlimited, activities.ClassInternal},
-		"workers lost, no heartbeat": {silent, progress{at("a", 1), at("a", 2)}, 1, unlimited, activities.ClassInternal},
+		"workers lost, no progress":  {lost, progress{at("a", 1), at("a", 1), at("a", 2)}, 2, unlimited, activities.ClassTimedOut},
+		"workers lost, no upload":    {lost, progress{at("", 0), at("a", 1)}, 1, unlimited, activities.ClassTimedOut},
+		"workers lost, no heartbeat": {silent, progress{at("a", 1), at("a", 2)}, 1, unlimited, activities.ClassTimedOut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t)

@@ -33,5 +33,5 @@ func lost(ctx workflow.Context, err error) string {
 	if f, ok := failureOf(err); ok {
 		return f.Class
 	}
-	return activities.ClassInternal
+	return unreported(err).Class
 }

@@ -60,6 +60,7 @@ const maxRounds = 20
 type copyObject struct {
 	in         CopyObjectInput
 	generation int64                  // Of the copy; 0 until HeadSource has read it
+	copyID     string                 // Of the copy, from HeadSource
 	parts      bool                   // An incomplete upload may exist
 	activities *activities.Activities // Only for the names of its methods
 
@@ -92,7 +93,7 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 // round makes one copy and publishes it, or records the reason for its failure.
 func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 	c.drain(ctx)
-	c.requested, c.generation, c.parts, c.headed, c.overtaken = false, 0, false, false, false
+	c.requested, c.generation, c.parts, c.headed, c.overtaken, c.copyID = false, 0, false, false, false, ""
 	result, err := c.copy(ctx)
 	for tries := 1; changed(err) && tries < maxTries; tries++ {
 		c.abortUpload(ctx)
@@ -126,8 +127,8 @@ func (c *copyObject) lowered(ctx workflow.Context, small *activities.TooSmall) b
 }
 
 // publish publishes the copy, or that the object is too small. The cache then answers all requests
-// that arrived before. publish fails if the object was purged meanwhile. Any other failure to
-// update the cache does not fail the copy.
+// that arrived before. publish fails if the object was purged meanwhile, or if the bucket does not
+// have the copy. Any other failure to update the cache does not fail the copy.
 func (c *copyObject) publish(ctx workflow.Context, result CopyObjectResult) (published bool, err error) {
 	// A complete copy is published even if the run is cancelled: the cancellation comes too late.
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
@@ -138,10 +139,13 @@ func (c *copyObject) publish(ctx workflow.Context, result CopyObjectResult) (pub
 	if small := result.TooSmall; small != nil {
 		err = c.updateCache(ctx, small.String(), activities.TooSmallUpdate(*small))
 	} else {
-		err = c.updateCache(ctx, "present", activities.UpdateCacheInput{Copy: &result.Copy})
+		err = c.updateCache(ctx, "present", activities.UpdateCacheInput{Copy: &result.Copy, CopyID: c.copyID})
 	}
-	if f, ok := failureOf(err); ok && f.Class == activities.ClassPurged {
+	switch f, _ := failureOf(err); f.Class {
+	case activities.ClassPurged:
 		c.requested = c.requested || asked
+		return false, err
+	case activities.ClassCopyMissing, activities.ClassWrongPool, activities.ClassInvalidInput:
 		return false, err
 	}
 	return err == nil, nil
@@ -159,7 +163,7 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	}
 	// HeadSource may have run before a purge that was signalled meanwhile. The copy starts after
 	// the purge.
-	c.generation, c.headed = max(head.Generation, c.purged), true
+	c.generation, c.headed, c.copyID = max(head.Generation, c.purged), true, head.CopyID
 	if head.Stored != nil && head.Generation == c.generation {
 		return CopyObjectResult{Copy: *head.Stored}, nil
 	}
@@ -289,7 +293,7 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 		f = activities.Failure{Class: activities.ClassPurged, Permanent: true, Text: "the object was purged"}
 		cause = temporal.NewCanceledError()
 	case !ok:
-		f = activities.Failure{Class: activities.ClassInternal, Text: "the activity timed out"}
+		f = unreported(cause)
 	}
 	c.record(ctx, f)
 	if temporal.IsCanceledError(cause) {
@@ -336,33 +340,6 @@ func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activi
 
 // label returns the source's URL, short enough for the summary of an activity.
 func (c *copyObject) label() string { return readable(c.in.Source.URL, 150) }
-
-// failureOf returns the Failure in an activity's error.
-func failureOf(err error) (activities.Failure, bool) {
-	var app *temporal.ApplicationError
-	var f activities.Failure
-	if !errors.As(err, &app) || app.Details(&f) != nil {
-		return activities.Failure{}, false
-	}
-	return f, true
-}
-
-// progressOf returns the progress of a StreamCopy that can be resumed: from its error or, if its
-// worker was lost, from its last heartbeat.
-func progressOf(err error) (p activities.Progress, ok bool) {
-	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		var f activities.Failure
-		if app.Details(&f, &p) != nil {
-			return p, false
-		}
-		// Any other non-retryable error ended the series before its attempts ran out.
-		return p, !app.NonRetryable() || f.Exhausted
-	}
-	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok && timeout.HasLastHeartbeatDetails() {
-		return p, timeout.LastHeartbeatDetails(&p) == nil
-	}
-	return p, false
-}
 
 // size returns a size in words, for the summary of an activity.
 func size(bytes int64) string {
