@@ -8,18 +8,30 @@ type Purger interface {
 }
 
 // PurgeCopy purges an object that may have a copy in a bucket. It calls deleteCopy between two
-// purges of the entry, and returns the second generation. It stops at the first error; it can be
-// repeated then.
+// purges of the entry, and returns the second generation. It stops at the first error, and returns
+// the last generation that it made, or 0: [PurgeCopy] can be repeated then, or finished.
 //
 // The first new generation keeps the running copy from being published, and readers from finding
 // the old object in the bucket. The second new generation does the same for copies that start
 // between the first one and the deletion: the deletion may hit their object.
 func PurgeCopy(ctx context.Context, c Purger, key string, deleteCopy func(context.Context) error) (int64, error) {
-	if _, err := c.Purge(ctx, key); err != nil {
+	first, err := c.Purge(ctx, key)
+	if err != nil {
 		return 0, err
 	}
+	return FinishPurge(ctx, c, key, first, deleteCopy)
+}
+
+// FinishPurge continues a purge that has made its first generation; see [PurgeCopy].
+func FinishPurge(
+	ctx context.Context, c Purger, key string, first int64, deleteCopy func(context.Context) error,
+) (int64, error) {
 	if err := deleteCopy(ctx); err != nil {
-		return 0, err
+		return first, err
 	}
-	return c.Purge(ctx, key)
+	second, err := c.Purge(ctx, key)
+	if err != nil {
+		return first, err
+	}
+	return second, nil
 }

@@ -32,9 +32,16 @@ func TestPurgeCopyStopsAtTheFirstError(t *testing.T) {
 		deletions++
 		return down
 	}
-	_, err := cache.PurgeCopy(t.Context(), c, key, deleteCopy)
+	first, err := cache.PurgeCopy(t.Context(), c, key, deleteCopy)
 	require.ErrorIs(t, err, down)
 	require.Equal(t, 1, deletions)
+	kept, err := c.Generation(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, kept, first)
+
+	second, err := cache.FinishPurge(t.Context(), c, key, first, func(context.Context) error { return nil })
+	require.NoError(t, err)
+	require.Greater(t, second, first)
 
 	c.Fail(errors.New("no redis"))
 	_, err = cache.PurgeCopy(t.Context(), c, key, deleteCopy)

@@ -19,6 +19,13 @@ type purges struct {
 	log     zerolog.Logger
 }
 
+// deferredBody is the answer to a purge that a workflow finishes.
+type deferredBody struct {
+	Msg string `json:"msg"`
+	// Pools are the ids of the pools whose purges are not finished.
+	Pools []string `json:"pools"`
+}
+
 // serve purges the object from every pool in the path. A failure in one pool doesn't stop the
 // others; the client repeats a purge that failed.
 func (s *purges) serve(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
@@ -36,16 +43,27 @@ func (s *purges) serve(w http.ResponseWriter, r *http.Request, p httprouter.Para
 		return
 	}
 	var failed error
+	var deferred []string
 	for _, t := range targets {
-		if err := s.flights.Purge(r.Context(), t); err != nil {
+		later, err := s.flights.Purge(r.Context(), t)
+		if err != nil {
 			s.log.Error().Err(err).Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Msg("purge failed")
 			failed = err
+			continue
+		}
+		if later {
+			s.log.Info().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Msg("purge left to a workflow")
+			deferred = append(deferred, t.Pool.ID())
 			continue
 		}
 		s.log.Info().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Msg("purged")
 	}
 	if failed != nil {
 		writeError(w, failed)
+		return
+	}
+	if len(deferred) > 0 {
+		writeJSON(w, http.StatusAccepted, deferredBody{Msg: "The purge could not be finished, and a workflow finishes it", Pools: deferred})
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -61,17 +61,39 @@ func TestPurge(t *testing.T) {
 		f := newFixture(t, func(o *options) { o.Tokens = bearer.NewGuard(bearer.Options{}) })
 		require.Equal(t, 401, f.ask(t, "DELETE", purge("all"), "Authorization", "Bearer ").status)
 	})
-	for name, fail := range map[string]func(*fixture){
-		"redis is down": func(f *fixture) { f.cache.Fail(errors.New("down")) },
-		"SQS is down":   func(f *fixture) { f.queue.err = errors.New("down") },
-		"S3 is down":    func(f *fixture) { f.bucket.Err = errors.New("down") },
+	t.Run("SQS is down", func(t *testing.T) {
+		f := newFixture(t)
+		f.queue.err = errors.New("down")
+		a := f.ask(t, "DELETE", purge("us-west-2"), "Authorization", "Bearer "+token)
+		require.Equal(t, 503, a.status)
+		require.NotEmpty(t, a.header.Get("Retry-After"))
+	})
+}
+
+// TestPurgeIsFinishedLater has redis or S3 fail at each step of a purge. A workflow is asked to
+// finish it, unless SQS is down as well.
+func TestPurgeIsFinishedLater(t *testing.T) {
+	down := errors.New("down")
+	for name, tc := range map[string]struct {
+		fail       func(f *fixture)
+		generation bool // The message has one
+	}{
+		"redis is down":         {func(f *fixture) { f.cache.Fail(down) }, false},
+		"S3 is down":            {func(f *fixture) { f.bucket.Err = down }, true},
+		"redis dies in between": {func(f *fixture) { f.cache.FailAfter(1, down) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			fail(f)
-			a := f.ask(t, "DELETE", purge("us-west-2"), "Authorization", "Bearer "+token)
-			require.Equal(t, 503, a.status)
-			require.NotEmpty(t, a.header.Get("Retry-After"))
+			tc.fail(f)
+			a := f.ask(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
+			require.Equal(t, 202, a.status)
+			require.JSONEq(t, `{"msg":"The purge could not be finished, and a workflow finishes it","pools":["s3_us-west-2"]}`, a.raw)
+			require.Equal(t, 1, f.queue.requests(queue.Delete))
+			require.Zero(t, f.queue.requests(queue.Cancel), "the workflow ends the running copy")
+			require.Equal(t, tc.generation, f.queue.sent[0].Generation > 0)
+
+			f.queue.err = down
+			require.Equal(t, 503, f.ask(t, "DELETE", "/v1/purge/s3/us-west-2/"+url.QueryEscape(source), "Authorization", "Bearer "+token).status)
 		})
 	}
 }
@@ -83,7 +105,8 @@ func TestPurgeOfAllRegionsContinuesAfterAFailure(t *testing.T) {
 	_, err := f.other.Put(t.Context(), storage.ObjectSpec{Key: other.Key()}, f.other.Checksum().Body([]byte("x")))
 	require.NoError(t, err)
 	a := f.ask(t, "DELETE", "/v1/purge/s3/all/"+url.QueryEscape(source), "Authorization", "Bearer "+token)
-	require.Equal(t, 503, a.status)
+	require.Equal(t, 202, a.status)
+	require.Contains(t, a.raw, `"pools":["s3_us-west-2"]`)
 	_, stored := f.other.Body(other.Key())
 	require.False(t, stored)
 }

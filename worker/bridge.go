@@ -39,6 +39,8 @@ type Starter interface {
 	// SignalWorkflow sends a signal to a run; an empty run means the latest. If no such run is
 	// open, it fails with NotFound.
 	SignalWorkflow(ctx context.Context, id, run, signal string, arg any) error
+	// TerminateWorkflow ends a run. If the run is not open, it fails with NotFound.
+	TerminateWorkflow(ctx context.Context, id, run, reason string, details ...any) error
 }
 
 // Bridge turns copy requests into workflows. All fields are required.
@@ -52,6 +54,10 @@ type Bridge struct {
 	// Waiting receives the error of each attempt that Temporal did not accept. The bridge then
 	// retries.
 	Waiting func(error)
+	// Stuck receives the pool and the workflow id of each run that the bridge ended because it made no
+	// progress; see [stuck].
+	Stuck func(pool, id string)
+	Now   func() time.Time
 }
 
 // Handle fulfils the request. It retries until Temporal has durably accepted it, however long that
@@ -117,6 +123,8 @@ func (b *Bridge) apply(ctx context.Context, r queue.Request, s activities.Sealed
 		return b.maintain(ctx, s, workflows.AuditID(s), workflows.AuditTimeout, workflows.AuditCopy, activities.AuditInput{Source: s})
 	case queue.Refresh:
 		return b.maintain(ctx, s, workflows.RefreshID(s), workflows.RefreshTimeout, workflows.RefreshCopy, activities.RefreshInput{Source: s})
+	case queue.Delete:
+		return b.finishPurge(ctx, s, r.Generation)
 	case queue.Put:
 	}
 	return b.request(ctx, r, s)
@@ -157,7 +165,7 @@ func (b *Bridge) request(ctx context.Context, r queue.Request, s activities.Seal
 		if err == nil {
 			return nil
 		}
-		err = b.signal(ctx, id, running.RunId, r)
+		err = b.signal(ctx, id, running.RunId, r, s)
 		if _, closed := errors.AsType[*serviceerror.NotFound](err); !closed {
 			return err
 		}
@@ -183,16 +191,22 @@ func (b *Bridge) start(ctx context.Context, id string, r queue.Request, s activi
 	return err
 }
 
-// signal passes the request to a running copy.
-func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request) error {
+// signal passes the request to a running copy. It terminates a run that is stuck, and returns
+// NotFound.
+func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request, s activities.SealedObject) error {
 	request := workflows.Request{SHA256: r.SHA256, MinSize: r.MinSize, Low: r.Priority == queue.Low}
-	if !request.Low {
-		out, err := b.Temporal.DescribeWorkflowExecution(ctx, id, run)
-		if err != nil {
-			return fmt.Errorf("describe workflow %s: %w", id, err)
-		}
-		request.Idle = idle(out)
+	out, err := b.Temporal.DescribeWorkflowExecution(ctx, id, run)
+	if err != nil {
+		return fmt.Errorf("describe workflow %s: %w", id, err)
 	}
+	if stuck(out, b.Now()) {
+		if err := b.Temporal.TerminateWorkflow(ctx, id, run, stuckReason); err != nil {
+			return fmt.Errorf("terminate workflow %s: %w", id, err)
+		}
+		b.Stuck(s.Pool(), id)
+		return serviceerror.NewNotFound("the run was stuck")
+	}
+	request.Idle = !request.Low && idle(out)
 	if err := b.Temporal.SignalWorkflow(ctx, id, run, workflows.RequestSignal, request); err != nil {
 		return fmt.Errorf("signal workflow %s: %w", id, err)
 	}
@@ -219,6 +233,29 @@ func (b *Bridge) purge(ctx context.Context, s activities.SealedObject, generatio
 	err := b.Temporal.SignalWorkflow(ctx, id, "", workflows.PurgeSignal, workflows.Purge{Generation: generation})
 	if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
 		return fmt.Errorf("signal workflow %s: %w", id, err)
+	}
+	return nil
+}
+
+// finishPurge starts the workflow that finishes a purge. A run that is open, or has completed,
+// fulfils the request.
+func (b *Bridge) finishPurge(ctx context.Context, s activities.SealedObject, generation int64) error {
+	id := workflows.PurgeID(s, generation)
+	reuse := enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
+	if generation == 0 {
+		reuse = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	}
+	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                workflows.TaskQueue(s.Pool()),
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    reuse,
+		TypedSearchAttributes:    workflows.Attributes(s),
+		StaticSummary:            workflows.Summary(s),
+		Priority:                 workflows.Priority(false, workflows.Host(s)),
+	}, workflows.PurgeCopy, workflows.PurgeCopyInput{Source: s, Generation: generation, Copy: workflows.ID(s)})
+	if _, completed := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && !completed {
+		return fmt.Errorf("start workflow %s: %w", id, err)
 	}
 	return nil
 }

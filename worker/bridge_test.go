@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
@@ -16,6 +17,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
@@ -32,14 +34,17 @@ type temporalDouble struct {
 	signal      func(id, run, name string, arg any) error
 	started     []client.StartWorkflowOptions
 	pending     *workflow.PendingActivityInfo // Of the running copy
-	maintained  []any                         // The inputs of audits and refreshes
+	task        *workflow.PendingWorkflowTaskInfo
+	terminate   func(id, run string) error
+	maintained  []any // The inputs of audits, refreshes and purges
 	maintainErr error
+	stuck       int
 }
 
 func (d *temporalDouble) DescribeWorkflowExecution(
 	context.Context, string, string,
 ) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	out := &workflowservice.DescribeWorkflowExecutionResponse{}
+	out := &workflowservice.DescribeWorkflowExecutionResponse{PendingWorkflowTask: d.task}
 	if d.pending != nil {
 		out.PendingActivities = append(out.PendingActivities, d.pending)
 	}
@@ -56,6 +61,10 @@ func (d *temporalDouble) ExecuteWorkflow(
 		return nil, d.maintainErr
 	}
 	return nil, d.start(o, in)
+}
+
+func (d *temporalDouble) TerminateWorkflow(_ context.Context, id, run, _ string, _ ...any) error {
+	return d.terminate(id, run)
 }
 
 func (d *temporalDouble) SignalWorkflow(_ context.Context, id, run, name string, arg any) error {
@@ -77,6 +86,8 @@ func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 		},
 		Pools:   map[string]storage.Pool{"s3_us-west-2": {Service: "s3", Region: "us-west-2"}},
 		Waiting: func(error) { *waited++ },
+		Stuck:   func(string, string) { d.stuck++ },
+		Now:     time.Now,
 	}, waited
 }
 
@@ -308,5 +319,94 @@ func TestPurge(t *testing.T) {
 			require.Equal(t, 1, signals)
 			require.Empty(t, d.started)
 		})
+	}
+}
+
+// TestStuckRunIsReplaced requests an object whose run no worker can continue. The bridge terminates
+// that very run, and starts another. All other runs get a signal.
+func TestStuckRunIsReplaced(t *testing.T) {
+	task := func(attempt int32, age time.Duration) *workflow.PendingWorkflowTaskInfo {
+		return &workflow.PendingWorkflowTaskInfo{Attempt: attempt, OriginalScheduledTime: timestamppb.New(time.Now().Add(-age))}
+	}
+	for name, tc := range map[string]struct {
+		task     *workflow.PendingWorkflowTaskInfo
+		priority queue.Priority
+		closed   bool // Another bridge terminates it first
+		want     string
+	}{
+		"stuck":                          {task(3, time.Minute), "", false, "start terminate start"},
+		"stuck, and requested by a list": {task(9, time.Minute), queue.Low, false, "start terminate start"},
+		"terminated by another bridge":   {task(3, time.Minute), "", true, "start terminate start signal"},
+		"waits for a worker":             {task(1, time.Hour), "", false, "start signal"},
+		"has just failed":                {task(3, 5*time.Second), "", false, "start signal"},
+		"has no task":                    {nil, "", false, "start signal"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var calls []string
+			d := &temporalDouble{task: tc.task}
+			ended := false
+			d.start = func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
+				calls = append(calls, "start")
+				if ended && !tc.closed {
+					return nil
+				}
+				run := "first"
+				if ended {
+					d.task, run = nil, "second"
+				}
+				return serviceerror.NewWorkflowExecutionAlreadyStarted("", "", run)
+			}
+			d.terminate = func(_, run string) error {
+				calls = append(calls, "terminate")
+				require.Equal(t, "first", run)
+				ended = true
+				if tc.closed {
+					return serviceerror.NewNotFound("workflow execution already completed")
+				}
+				return nil
+			}
+			d.signal = func(string, string, string, any) error {
+				calls = append(calls, "signal")
+				return nil
+			}
+			b, _ := newBridge(t, d)
+			r := request(queue.Put)
+			r.Priority = tc.priority
+			require.NoError(t, b.Handle(t.Context(), r))
+			require.Equal(t, tc.want, strings.Join(calls, " "))
+			require.Equal(t, tc.want == "start terminate start", d.stuck == 1)
+		})
+	}
+}
+
+// TestPurgeIsFinished starts one workflow for each purge, at the priority of clients.
+func TestPurgeIsFinished(t *testing.T) {
+	for generation, reuse := range map[int64]enums.WorkflowIdReusePolicy{
+		0: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		7: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+	} {
+		d := &temporalDouble{}
+		b, waited := newBridge(t, d)
+		r := request(queue.Delete)
+		r.Generation = generation
+		require.NoError(t, b.Handle(t.Context(), r))
+		d.maintainErr = serviceerror.NewWorkflowExecutionAlreadyStarted("completed", "", "")
+		require.NoError(t, b.Handle(t.Context(), r), "a message that is delivered twice")
+		require.Zero(t, *waited)
+		o := d.started[0]
+		prefix := "purge/" + strconv.FormatInt(generation, 10) + "/s3_us-west-2/example.com/a.zip/"
+		require.True(t, strings.HasPrefix(o.ID, prefix), o.ID)
+		require.Equal(t, "copy-s3_us-west-2", o.TaskQueue)
+		require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy)
+		require.Equal(t, reuse, o.WorkflowIDReusePolicy)
+		require.Zero(t, o.Priority.PriorityKey)
+		require.Zero(t, o.WorkflowExecutionTimeout, "a purge is not forgotten")
+		in, ok := d.maintained[0].(workflows.PurgeCopyInput)
+		require.True(t, ok)
+		require.Equal(t, generation, in.Generation)
+		require.Equal(t, workflows.ID(in.Source), in.Copy)
+		data, err := json.Marshal(in)
+		require.NoError(t, err)
+		require.NotContains(t, string(data)+o.StaticSummary, "secret")
 	}
 }

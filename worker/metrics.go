@@ -30,6 +30,7 @@ type Metrics struct {
 	age         *prometheus.GaugeVec
 	returned    *prometheus.CounterVec
 	small       *prometheus.CounterVec
+	stuck       *prometheus.CounterVec
 	audits      *prometheus.CounterVec
 	auditPurges *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
@@ -101,6 +102,10 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 		Name: "cloud_mirror_small_objects_total",
 		Help: "Objects that were not copied because they are smaller than the minimum of the mirror route, by pool.",
 	}, []string{"pool"})
+	m.stuck = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "cloud_mirror_stuck_runs_total",
+		Help: "Copies that the bridge terminated and started again, because no worker could continue their run, by pool.",
+	}, []string{"pool"})
 	names := append([]string{noUpstream}, upstreams.Names...)
 	m.registerMaintenance(f, pools, names)
 	for _, pool := range pools {
@@ -110,7 +115,7 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 			m.copies.WithLabelValues(pool, upstream)
 			m.bytes.WithLabelValues(pool, upstream)
 		}
-		for _, class := range []string{string(origin.ClassTooLarge), activities.ClassTooSlow} {
+		for _, class := range []string{string(origin.ClassTooLarge), activities.ClassTooSlow, activities.ClassCopyMissing, activities.ClassOperator} {
 			m.failed.WithLabelValues(pool, class)
 		}
 		for _, class := range activities.UnmirrorableClasses() {
@@ -149,6 +154,16 @@ func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, cl
 
 // Unmirrorable counts an object that is not copied for cache.unmirrorable_ttl.
 func (m *Metrics) Unmirrorable(pool, class string) { m.gaveUp.WithLabelValues(pool, class).Inc() }
+
+// BridgePools has the counters of the bridge start at zero, for the pools with these ids.
+func (m *Metrics) BridgePools(pools []string) {
+	for _, pool := range pools {
+		m.stuck.WithLabelValues(pool)
+	}
+}
+
+// Stuck counts a run that the bridge terminated because no worker could continue it.
+func (m *Metrics) Stuck(pool string) { m.stuck.WithLabelValues(pool).Inc() }
 
 // backlog sets the gauges of a pool's backlog.
 func (m *Metrics) backlog(pool string, b cache.Backlog) {

@@ -181,6 +181,7 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 		small.RegisterWorkflow(workflows.SweepUploads)
 		small.RegisterWorkflow(workflows.AuditCopy)
 		small.RegisterWorkflow(workflows.RefreshCopy)
+		small.RegisterWorkflow(workflows.PurgeCopy)
 		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = copier.TasksPerSlot*o.LargeSlots, true
 		large := worker.New(c, workflows.LargeTaskQueue(pool), options)
 		options.MaxConcurrentActivityExecutionSize = maintenanceTasks

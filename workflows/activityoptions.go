@@ -90,3 +90,13 @@ func updateCacheOptions(summary string) workflow.ActivityOptions {
 		Summary:             summary,
 	}
 }
+
+// purgeCopyOptions shares the task queue of new copies: a purge is brief, and must not wait behind
+// refreshes.
+func purgeCopyOptions(s activities.SealedObject) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 30 * time.Second,
+		RetryPolicy:         PurgeCopyPolicy(),
+		Summary:             "purge " + readable(s.URL, 150),
+	}
+}

@@ -58,6 +58,11 @@ func RefreshPolicy() *temporal.RetryPolicy {
 	return doubling(10*time.Second, 5*time.Minute, activities.MaintenanceAttempts)
 }
 
+// PurgeCopyPolicy never gives up: a purge is not forgotten.
+func PurgeCopyPolicy() *temporal.RetryPolicy {
+	return doubling(time.Second, 5*time.Minute, 0)
+}
+
 // doubling returns a policy: its pause starts at first and doubles up to longest.
 func doubling(first, longest time.Duration, attempts int32) *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{

@@ -69,6 +69,11 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	}
 	if cfg.Worker.Bridge {
 		o.Bridge = s.bridge(temporal, sealer)
+		metrics.BridgePools(s.ids())
+		o.Bridge.Stuck = func(pool, id string) {
+			metrics.Stuck(pool)
+			log.Error().Str("pool", pool).Str("workflow", id).Msg("run terminated: no worker could continue it; another run makes the copy")
+		}
 		o.Backlogs = &worker.Backlogs{
 			Temporal: temporal.WorkflowService(), Namespace: namespace, Pools: s.ids(), Publish: s.cache.PutBacklog,
 			Metrics: metrics, Log: log,
@@ -111,7 +116,7 @@ func (s *parts) activities(shared activities.Activities) map[string]*activities.
 }
 
 func (s *parts) bridge(temporal worker.Starter, sealer *seal.Sealer) *worker.Bridge {
-	b := &worker.Bridge{Temporal: temporal, Sealer: sealer, Admit: s.Origin.Admit, Pools: map[string]storage.Pool{}}
+	b := &worker.Bridge{Temporal: temporal, Sealer: sealer, Admit: s.Origin.Admit, Pools: map[string]storage.Pool{}, Now: time.Now}
 	b.Waiting = func(err error) { s.log.Warn().Err(err).Msg("Temporal did not accept a copy request; retrying") }
 	for _, p := range s.Pools {
 		b.Pools[p.ID()] = p

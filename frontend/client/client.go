@@ -37,22 +37,27 @@ func (c *Client) endpoint(verb, service, region, object string) string {
 }
 
 // Purge forgets an object, deletes its copy and cancels a running copy. The region "all" means
-// every region. A status other than 204 is an error with the front end's message.
-func (c *Client) Purge(ctx context.Context, service, region, object string) error {
+// every region. It returns the front end's message if the purge is accepted but not finished, for
+// example because the bucket is down. A status other than 202 and 204 is an error with the front
+// end's message.
+func (c *Client) Purge(ctx context.Context, service, region, object string) (accepted string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, c.endpoint("purge", service, region, object), nil)
 	if err != nil {
-		return fmt.Errorf("purge: %w", withoutURL(err))
+		return "", fmt.Errorf("purge: %w", withoutURL(err))
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("purge: front end %s (--server, CLOUD_MIRROR_SERVER): %w", c.Server, withoutURL(err))
+		return "", fmt.Errorf("purge: front end %s (--server, CLOUD_MIRROR_SERVER): %w", c.Server, withoutURL(err))
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("purge: %s", errorMessage(resp))
+	switch resp.StatusCode {
+	case http.StatusNoContent:
+		return "", nil
+	case http.StatusAccepted:
+		return errorMessage(resp), nil
 	}
-	return nil
+	return "", fmt.Errorf("purge: %s", errorMessage(resp))
 }
 
 // Object is an object behind a redirect.
@@ -146,7 +151,7 @@ func get(ctx context.Context, c *http.Client, u string) (*http.Response, error) 
 	return resp, nil
 }
 
-// errorMessage returns the status of a refusal and the front end's own message, if it sent one.
+// errorMessage returns the status of an answer and the front end's own message, if it sent one.
 func errorMessage(resp *http.Response) string {
 	var body struct{ Msg, Message string }
 	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&body)

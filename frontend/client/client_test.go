@@ -111,7 +111,8 @@ func TestErrorsQuoteTheFrontEndsMessage(t *testing.T) {
 		_, err := c.Get(t.Context(), "s3", "us-west-2", "https://example.com/a?sig=secret", nil)
 		require.EqualError(t, err, "redirect: "+want)
 		c.Token = "wrong"
-		require.EqualError(t, c.Purge(t.Context(), "s3", "us-west-2", "https://example.com/a"), "purge: "+want)
+		_, err = c.Purge(t.Context(), "s3", "us-west-2", "https://example.com/a")
+		require.EqualError(t, err, "purge: "+want)
 	}
 }
 
@@ -123,7 +124,7 @@ func TestErrorsHideTheURL(t *testing.T) {
 			_, err := c.Get(t.Context(), "s3", "us-west-2", object, nil)
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "secret")
-			err = c.Purge(t.Context(), "s3", "us-west-2", object)
+			_, err = c.Purge(t.Context(), "s3", "us-west-2", object)
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "secret")
 		})
@@ -132,5 +133,18 @@ func TestErrorsHideTheURL(t *testing.T) {
 
 func TestPurge(t *testing.T) {
 	c := newFrontEnd(t, nil)
-	require.NoError(t, c.Purge(t.Context(), "s3", "all", "https://example.com/a"))
+	accepted, err := c.Purge(t.Context(), "s3", "all", "https://example.com/a")
+	require.NoError(t, err)
+	require.Empty(t, accepted)
+}
+
+func TestAcceptedPurgeIsReported(t *testing.T) {
+	c := newFrontEnd(t, func(w http.ResponseWriter, _ string) {
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"msg":"a workflow finishes it","pools":["s3_us-west-2"]}`)
+	})
+	c.Token = "wrong"
+	accepted, err := c.Purge(t.Context(), "s3", "all", "https://example.com/a")
+	require.NoError(t, err)
+	require.Equal(t, "202 Accepted: a workflow finishes it", accepted)
 }

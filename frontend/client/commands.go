@@ -110,9 +110,13 @@ func (PurgeCommand) Help() string {
 		"  CLOUD_MIRROR_TOKEN=secret cloud-mirror purge --region all https://example.com/a.zip"
 }
 
-// Run purges the object.
+// Run purges the object. It prints to standard error that a purge is accepted but not finished.
 func (p *PurgeCommand) Run(ctx context.Context) error {
 	c := p.client()
 	c.Token = p.Token
-	return c.Purge(ctx, p.Service, p.Region, p.Object)
+	accepted, err := c.Purge(ctx, p.Service, p.Region, p.Object)
+	if accepted != "" {
+		fmt.Fprintln(os.Stderr, accepted)
+	}
+	return err
 }

@@ -62,11 +62,14 @@ func ExampleClient_Purge() {
 	defer server.Close()
 
 	c := &client.Client{Server: server.URL, Token: "the purge token"}
-	if err := c.Purge(context.Background(), "s3", "all", "https://example.com/a.zip"); err != nil {
+	accepted, err := c.Purge(context.Background(), "s3", "all", "https://example.com/a.zip")
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("purged")
+	if accepted == "" { // Otherwise a workflow finishes the purge.
+		fmt.Println("purged")
+	}
 	// Output:
 	// purged
 }

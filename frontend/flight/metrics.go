@@ -10,6 +10,7 @@ type metrics struct {
 	backfills *prometheus.CounterVec // by pool
 	missing   *prometheus.CounterVec // by pool
 	purges    *prometheus.CounterVec // by pool
+	deferred  *prometheus.CounterVec // by pool
 	waiting   prometheus.Gauge
 }
 
@@ -30,6 +31,10 @@ func newMetrics(r *prometheus.Registry, pools []*Pool) metrics {
 			Name: "cloud_mirror_purges_total",
 			Help: "Objects purged, by pool.",
 		}, []string{"pool"}),
+		deferred: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_deferred_purges_total",
+			Help: "Purges that failed halfway and that a workflow finishes, by pool.",
+		}, []string{"pool"}),
 		waiting: f.NewGauge(prometheus.GaugeOpts{
 			Name: "cloud_mirror_waiting_clients",
 			Help: "Clients waiting for a copy.",
@@ -39,6 +44,7 @@ func newMetrics(r *prometheus.Registry, pools []*Pool) metrics {
 		m.backfills.WithLabelValues(p.ID())
 		m.missing.WithLabelValues(p.ID())
 		m.purges.WithLabelValues(p.ID())
+		m.deferred.WithLabelValues(p.ID())
 	}
 	return m
 }

@@ -2,6 +2,7 @@ package flight_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"testing"
 	"time"
 
@@ -35,7 +36,14 @@ func TestMessagesHoldNoQuery(t *testing.T) {
 			require.NoError(t, err)
 		},
 		queue.Cancel: func(t *testing.T, f *fixture, target *flight.Target) {
-			require.NoError(t, f.Purge(t.Context(), target))
+			_, err := f.Purge(t.Context(), target)
+			require.NoError(t, err)
+		},
+		queue.Delete: func(t *testing.T, f *fixture, target *flight.Target) {
+			f.bucket.Err = errors.New("down")
+			deferred, err := f.Purge(t.Context(), target)
+			require.NoError(t, err)
+			require.True(t, deferred)
 		},
 		queue.Refresh: func(_ *testing.T, f *fixture, target *flight.Target) {
 			f.Served(target, cache.Entry{State: cache.Present, Expires: time.Now().Add(time.Minute)}, time.Now())

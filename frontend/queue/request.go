@@ -19,8 +19,8 @@ const (
 // Action is the kind of a request.
 type Action string
 
-// The actions. A bridge of a build before 2026-11-26 moves the messages of Audit and Refresh to the
-// dead-letter queue: upgrade bridges before front ends.
+// The actions. A bridge of a build before 2026-11-26 moves the messages of Audit, Refresh and Delete
+// to the dead-letter queue: upgrade bridges before front ends.
 const (
 	// Put starts a copy unless one is running.
 	Put Action = "put"
@@ -31,9 +31,14 @@ const (
 	// Refresh has the bucket keep a copy that it would delete soon. It needs no field besides Pool
 	// and URL.
 	Refresh Action = "refresh"
+	// Delete finishes a purge that failed halfway. Generation is the purge's first generation; 0 means
+	// that redis was down, and that nothing is done yet.
+	Delete Action = "delete"
 )
 
-func (a Action) known() bool { return slices.Contains([]Action{Put, Cancel, Audit, Refresh}, a) }
+func (a Action) known() bool {
+	return slices.Contains([]Action{Put, Cancel, Audit, Refresh, Delete}, a)
+}
 
 // Request is a request about the copy of one object.
 type Request struct {
@@ -109,7 +114,7 @@ func Decode(body string) (Request, error) {
 	case e.Version == sealedVersion && strings.Contains(e.Data.URL, "?"):
 		return Request{}, errors.New("data.url has a query besides data.sealedQuery")
 	case !e.Data.Action.known():
-		return Request{}, fmt.Errorf("data.action is not %q, %q, %q or %q", Put, Cancel, Audit, Refresh)
+		return Request{}, fmt.Errorf("data.action is not %q, %q, %q, %q or %q", Put, Cancel, Audit, Refresh, Delete)
 	case e.Data.SHA256 != "" && !isSHA256(e.Data.SHA256):
 		return Request{}, errors.New("data.sha256 is not a SHA-256 in hex")
 	case e.Data.MinSize < 0:

@@ -59,7 +59,7 @@ func TestEncodeIncludesThePriority(t *testing.T) {
 
 // TestMaintenanceMessages pins the messages that keep copies true and present.
 func TestMaintenanceMessages(t *testing.T) {
-	for action, name := range map[queue.Action]string{queue.Audit: "audit", queue.Refresh: "refresh"} {
+	for action, name := range map[queue.Action]string{queue.Audit: "audit", queue.Refresh: "refresh", queue.Delete: "delete"} {
 		sent := queue.Request{Pool: "s3_us-west-2", URL: "u", Action: action}
 		body, err := queue.Encode(sent)
 		require.NoError(t, err)
@@ -107,8 +107,8 @@ func TestDecode(t *testing.T) {
 		`{"version":1,"data":{}}`:                                     "data.id is missing",
 		`{"version":1,"data":{"id":"a"}}`:                             "data.url is missing",
 		`{"version":1,"data":{"id":1}}`:                               `field "data.id" has the wrong type`,
-		`{"version":1,"data":{"id":"a","url":"u"}}`:                   `data.action is not "put", "purge", "audit" or "refresh"`,
-		`{"version":1,"data":{"id":"a","url":"u","action":"secret"}}`: `data.action is not "put", "purge", "audit" or "refresh"`,
+		`{"version":1,"data":{"id":"a","url":"u"}}`:                   `data.action is not "put", "purge", "audit", "refresh" or "delete"`,
+		`{"version":1,"data":{"id":"a","url":"u","action":"secret"}}`: `data.action is not "put", "purge", "audit", "refresh" or "delete"`,
 	} {
 		t.Run(body, func(t *testing.T) {
 			r, err := queue.Decode(body)

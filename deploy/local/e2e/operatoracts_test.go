@@ -71,9 +71,10 @@ func TestOperatorsActIsReported(t *testing.T) {
 				return regexp.MustCompile(`^error .*"class":"` + tc.class + `"`).MatchString(entryOf(t, west, h.object))
 			},
 				"the entry has the class")
-			a := ask(t, west, h.object, "")
-			require.False(t, a.isCopy())
-			workflows(t, west, h.object, 1) // No client restarts the copy
+			if tc.class != "InvalidResult" { // A worker of another build may do better
+				require.False(t, ask(t, west, h.object, "").isCopy())
+				workflows(t, west, h.object, 1) // No client restarts the copy
+			}
 			require.InDelta(t, tc.failed, failedCopies(t, tc.class)-before, 0)
 		})
 	}
