@@ -49,6 +49,12 @@ test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, a
 	@cd deploy/local && go test -race -timeout 20m ./...
 	@cd deploy/bench && go test -race ./...
 
+.PHONY: record-histories
+record-histories: redis $(LOCAL) ## Record a history of each shape of a workflow: make record-histories VERSION=2006-01-02-word
+	@[[ "$(VERSION)" =~ ^20[0-9]{2}-[0-9]{2}-[0-9]{2}(-[a-z-]+)?$$ ]] || { echo "VERSION must be a date and, if its folder exists, a word: VERSION=2006-01-02-word" >&2; exit 1; }
+	@test ! -e workflows/testdata/$(VERSION) || { echo "workflows/testdata/$(VERSION) exists: recorded histories are never overwritten" >&2; exit 1; }
+	@cd deploy/local && CM_TEST_RECORD=$(CURDIR)/workflows/testdata/$(VERSION) go test -count=1 -timeout 20m ./e2e -run TestHistoryShapes
+
 .PHONY: bench
 bench: redis ## Measure first and next requests on the local stack: make bench ARGS="-h"
 	@cd deploy/bench && go build -o ../../.cache/bin/bench-requests ./requests

@@ -10,6 +10,8 @@
 //     receivers and do not count as failed.
 //   - A request for an object with a running copy starts no second copy. The bridge signals it to
 //     the running workflow, which fulfils it or copies the object again.
+//   - A run that no worker can continue, for example because their build does not replay it, swallows
+//     no request: the bridge terminates it, and starts another.
 //   - A worker does not start unless the search attributes are registered. Otherwise its workflows
 //     would block for ever.
 //   - A stopping worker hands its copies over.
@@ -18,6 +20,11 @@
 //     (matching.TaskQueueInfoByBuildIdTTL).
 //
 // # Decisions
+//
+// 2026-11-26: the bridge finds stuck runs by their pending workflow task: three attempts, and 15 s
+// since the first. It looks only at a run that it is about to signal, so that an idle stuck run costs
+// nothing. 15 s let a worker of the right build take the task during an upgrade. The terminated
+// copy's bytes are lost, and a sweep frees its parts.
 //
 // 2026-11-26: audits and refreshes have a task queue of their own, and at most 16 run in a pool. On
 // the copies' own queue, the refreshes of objects that were stored on one day could take all of its

@@ -1,5 +1,5 @@
 // Package workflows holds the workflow CopyObject, which makes one copy of one object, and those
-// that look after copies: SweepUploads, AuditCopy and RefreshCopy. It holds their ids, timeouts and
+// that look after copies: SweepUploads, AuditCopy, RefreshCopy and PurgeCopy. It holds their ids, timeouts and
 // retry policies, and does no I/O.
 //
 // # Guarantees
@@ -21,10 +21,26 @@
 //     final only if it stored no part to resume from.
 //   - A copy in the bucket is a success even if the cache can't be updated: the next client's
 //     request finds it in the bucket.
+//   - A run that completes has a copy in the bucket, or none because the object is too small. If
+//     UpdateCache finds no copy, the run fails.
+//   - PurgeCopy is repeated until the purge is finished.
 //   - A run has the lowest minimum size of all its requests. A request never causes a second
 //     download of an object that was copied for another minimum.
 //
 // # Decisions
+//
+// 2026-11-26: each purge that PurgeCopy finishes is a workflow, named by its generation. With one
+// workflow for an object, a later purge would attach to an earlier one, which leaves the copies that
+// are newer than itself. A purge without a generation, because redis was down, attaches.
+//
+// 2026-11-26: a run that does not replay keeps failing its workflow task (the SDK's policy
+// BlockWorkflow), and the bridge replaces it on the next request: see package worker. Rejected: the
+// policy FailWorkflow. While builds are mixed during an upgrade, it would fail every run that the
+// other build can continue, and would lose the requests that were signalled to it.
+//
+// 2026-11-26: an error of type "" that is not retryable comes from `temporal activity fail`. The SDK
+// gives no such error to the activities of this project. Its details are ignored: an operator could
+// write a failure of ours there.
 //
 // 2026-11-26: an object that is too small completes its run. It is the expected end for many
 // objects, and must not look like a fault in lists of failed runs. Its class is a search attribute

@@ -24,14 +24,20 @@ func shapes(version string) []string {
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
 		"swept",
 	}
-	if version == signals || version == maintenance {
+	if version == signals || version == maintenance || version == trust {
 		all = append(all, "again", "raised")
 	}
-	if version == maintenance {
+	if version == maintenance || version == trust {
 		all = append(all, "audited", "refreshed")
+	}
+	if version == trust {
+		all = append(all, "finishedpurge", "lowered", "missing", "operator", "paused", "server", "small", "timedout")
 	}
 	return all
 }
+
+// trust is the version that publishes only what the bucket has. It has a history of every shape.
+const trust = "2026-11-26-trust"
 
 // maintenance is the version with audits and refreshes.
 const maintenance = "2026-11-26-maintenance"
@@ -45,7 +51,7 @@ const small = "2026-11-26-small"
 // versions returns the folders of recorded histories. In the first one, HeadSource describes the
 // source.
 func versions() []string {
-	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance}
+	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance, trust}
 }
 
 // histories returns the files of all recorded histories, relative to testdata. They come from a
@@ -77,6 +83,7 @@ func current(r worker.WorkflowReplayer) {
 	r.RegisterWorkflow(workflows.SweepUploads)
 	r.RegisterWorkflow(workflows.AuditCopy)
 	r.RegisterWorkflow(workflows.RefreshCopy)
+	r.RegisterWorkflow(workflows.PurgeCopy)
 }
 
 // incompatible registers the workflows with a change that no open run survives: they sleep before
@@ -104,6 +111,11 @@ func incompatible(r worker.WorkflowReplayer) {
 		_ = workflow.Sleep(ctx, time.Second)
 		return out, err
 	}, workflow.RegisterOptions{Name: "RefreshCopy"})
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in workflows.PurgeCopyInput) (activities.PurgeResult, error) {
+		out, err := workflows.PurgeCopy(ctx, in)
+		_ = workflow.Sleep(ctx, time.Second)
+		return out, err
+	}, workflow.RegisterOptions{Name: "PurgeCopy"})
 }
 
 // TestRecordedHistoriesReplay fails if the code no longer replays a history. Such a workflow would

@@ -25,8 +25,7 @@ import (
 // shape. It never overwrites a file: a history of an earlier version must replay as long as such a
 // workflow may run. To record a version:
 //
-//	cd deploy/local
-//	CM_TEST_RECORD=$PWD/../../workflows/testdata/VERSION go test -count=1 ./e2e -run TestHistoryShapes
+//	make record-histories VERSION=2006-01-02-word
 //
 // VERSION is the date and, if there is a folder of that name, a word about the change.
 const recordEnv = "CM_TEST_RECORD"
@@ -68,6 +67,12 @@ func TestHistoryShapes(t *testing.T) {
 		{"swept", sweptShape, "SweepUploads", false},
 		{"audited", auditedShape, "Audit", false},
 		{"refreshed", refreshedShape, "Refresh", false},
+		{"missing", missingShape, "HeadSource StreamCopy UpdateCache UpdateCache", false},
+		{"operator", operatorShape, "HeadSource StreamCopy UpdateCache", false},
+		{"paused", pausedShape, "HeadSource StreamCopy UpdateCache", false},
+		{"timedout", timedOutShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
+		{"server", serverShape, "HeadSource StreamCopy StreamCopy UpdateCache", false},
+		{"finishedpurge", finishedPurgeShape, "PurgeCopy", false},
 	} {
 		if s.onlyRecord && dir == "" {
 			continue
