@@ -27,6 +27,10 @@ const (
 	maxBackoff   = 10 * time.Second
 )
 
+// maxClockSkew is the largest difference of two hosts' clocks. A copy of a later generation would
+// survive all purges until then.
+const maxClockSkew = 24 * time.Hour
+
 // Starter is the part of a Temporal client that the bridge needs. Its errors are those of the
 // service (package serviceerror).
 type Starter interface {
@@ -66,6 +70,9 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	pool, ok := b.Pools[r.Pool]
 	if !ok {
 		return &queue.RejectError{Reason: "data.id is not the id of a configured pool"} // It may hold anything.
+	}
+	if limit := b.Now().Add(maxClockSkew).UnixMilli(); r.Generation < 0 || r.Generation > limit {
+		return &queue.RejectError{Reason: "data.generation is negative, or in the future"}
 	}
 	url, err := b.open(pool, r)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -408,5 +409,40 @@ func TestPurgeIsFinished(t *testing.T) {
 		data, err := json.Marshal(in)
 		require.NoError(t, err)
 		require.NotContains(t, string(data)+o.StaticSummary, "secret")
+	}
+}
+
+// TestGenerationOfTheFutureIsRejected has a message whose copy would survive later purges.
+func TestGenerationOfTheFutureIsRejected(t *testing.T) {
+	for name, tc := range map[string]struct {
+		generation int64
+		ok         bool
+	}{
+		"now":         {time.Now().UnixMilli(), true},
+		"none":        {0, true},
+		"an hour off": {time.Now().Add(time.Hour).UnixMilli(), true},
+		"next week":   {time.Now().Add(7 * 24 * time.Hour).UnixMilli(), false},
+		"the largest": {math.MaxInt64, false},
+		"negative":    {-1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			signals := 0
+			d := &temporalDouble{signal: func(string, string, string, any) error {
+				signals++
+				return nil
+			}}
+			b, _ := newBridge(t, d)
+			r := request(queue.Cancel)
+			r.Generation = tc.generation
+			err := b.Handle(t.Context(), r)
+			if tc.ok {
+				require.NoError(t, err)
+				require.Equal(t, 1, signals)
+				return
+			}
+			var reject *queue.RejectError
+			require.ErrorAs(t, err, &reject)
+			require.Zero(t, signals)
+		})
 	}
 }
