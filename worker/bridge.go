@@ -206,7 +206,7 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request, s 
 	if err != nil {
 		return fmt.Errorf("describe workflow %s: %w", id, err)
 	}
-	if stuck(out, b.Now()) {
+	if stuck(out) {
 		if err := b.Temporal.TerminateWorkflow(ctx, id, run, stuckReason); err != nil {
 			return fmt.Errorf("terminate workflow %s: %w", id, err)
 		}

@@ -18,7 +18,6 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
@@ -326,8 +325,8 @@ func TestPurge(t *testing.T) {
 // TestStuckRunIsReplaced requests an object whose run no worker can continue. The bridge terminates
 // that very run, and starts another. All other runs get a signal.
 func TestStuckRunIsReplaced(t *testing.T) {
-	task := func(attempt int32, age time.Duration) *workflow.PendingWorkflowTaskInfo {
-		return &workflow.PendingWorkflowTaskInfo{Attempt: attempt, OriginalScheduledTime: timestamppb.New(time.Now().Add(-age))}
+	task := func(attempt int32) *workflow.PendingWorkflowTaskInfo {
+		return &workflow.PendingWorkflowTaskInfo{Attempt: attempt}
 	}
 	for name, tc := range map[string]struct {
 		task     *workflow.PendingWorkflowTaskInfo
@@ -335,11 +334,11 @@ func TestStuckRunIsReplaced(t *testing.T) {
 		closed   bool // Another bridge terminates it first
 		want     string
 	}{
-		"stuck":                          {task(3, time.Minute), "", false, "start terminate start"},
-		"stuck, and requested by a list": {task(9, time.Minute), queue.Low, false, "start terminate start"},
-		"terminated by another bridge":   {task(3, time.Minute), "", true, "start terminate start signal"},
-		"waits for a worker":             {task(1, time.Hour), "", false, "start signal"},
-		"has just failed":                {task(3, 5*time.Second), "", false, "start signal"},
+		"stuck":                          {task(3), "", false, "start terminate start"},
+		"stuck, and requested by a list": {task(9), queue.Low, false, "start terminate start"},
+		"terminated by another bridge":   {task(3), "", true, "start terminate start signal"},
+		"waits for a worker":             {task(1), "", false, "start signal"},
+		"has just failed":                {task(2), "", false, "start signal"},
 		"has no task":                    {nil, "", false, "start signal"},
 	} {
 		t.Run(name, func(t *testing.T) {
