@@ -14,7 +14,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// purges lists the runs that finish purges of an object in west.
+// purges lists the runs of PurgeCopy for an object in west.
 func purges(t *testing.T, object string) []*workflow.WorkflowExecutionInfo {
 	t.Helper()
 	query := fmt.Sprintf("WorkflowType = 'PurgeCopy' AND MirrorHost = '%s'", strings.Split(object, "/")[2])
@@ -45,8 +45,7 @@ func TestPurgeIsFinishedByAWorkflow(t *testing.T) {
 	}
 }
 
-// deferPurge purges an object whose bucket, or redis, is down. It returns the run that finishes the
-// purge.
+// deferPurge purges an object while its bucket, or redis, is down. It returns the run of PurgeCopy.
 func deferPurge(t *testing.T, redis bool) *workflow.WorkflowExecutionInfo {
 	t.Helper()
 	s := newRanged(t, 1000, nil)

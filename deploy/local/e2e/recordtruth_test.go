@@ -76,7 +76,7 @@ func timedOutShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	return waitClosed(t, central, object, 1, canceledStatus)
 }
 
-// publicBucket is a bucket beside the copies in west whose objects anybody can read.
+// publicBucket is a public bucket beside the copies in west.
 const publicBucket = "public-source"
 
 // putPublic calls west's S3 server with a body, for the public bucket.
