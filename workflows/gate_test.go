@@ -135,7 +135,7 @@ func TestGateCatchesIncompatibleEdits(t *testing.T) {
 		"purges ignored":               {edit{ignored: "purge"}, []string{"again", "purged"}, true},
 		"requests ignored":             {edit{ignored: "request"}, []string{"again", "lowered", "raised"}, true},
 		"signal to the copy dropped":   {edit{noSignal: true}, []string{"finishedpurge"}, true},
-		"error class dropped":          {edit{noAttributes: true}, []string{"failed", "lowered", "missing", "operator", "small"}, false},
+		"error class dropped":          {edit{noAttributes: true}, []string{"failed", "missing", "operator", "small"}, false},
 		"failures not recorded": {edit{activity: func(ctx workflow.Context, name string, args []any, next func(string) workflow.Future) workflow.Future {
 			if in, ok := args[0].(activities.UpdateCacheInput); ok && in.Failure != nil && in.TooSmall == nil {
 				return done(ctx)

@@ -54,6 +54,7 @@ func (s *Server) send(q *queue, out messageInput) (sendOutput, error) {
 	}
 	q.add(m)
 	s.dirty = true
+	s.onSend(q.name, m.Body)
 	return sendOutput{
 		MessageID: m.ID, MD5OfMessageBody: bodyMD5(m.Body), MD5OfMessageAttributes: attributesMD5(m.Attributes),
 	}, nil

@@ -31,6 +31,9 @@ type Options struct {
 	Clock clockwork.Clock
 	// OnError receives failures to write the state file while the server runs. Nil drops them.
 	OnError func(error)
+	// OnSend receives each accepted message: the queue's name, and the body. It must not call the
+	// server. Nil drops them.
+	OnSend func(queue, body string)
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -41,6 +44,7 @@ type Server struct {
 	path    string
 	clock   clockwork.Clock
 	onError func(error)
+	onSend  func(queue, body string)
 	actions map[string]action
 
 	closing   chan struct{} // closed by Close: ends long polls and saveLoop
@@ -58,7 +62,7 @@ type Server struct {
 // file is unreadable or has another version. The caller must Close the server.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		region: o.Region, path: o.Path, clock: o.Clock, onError: o.OnError,
+		region: o.Region, path: o.Path, clock: o.Clock, onError: o.OnError, onSend: o.OnSend,
 		closing: make(chan struct{}), queues: map[string]*queue{},
 	}
 	if s.region == "" {
@@ -69,6 +73,9 @@ func New(o Options) (*Server, error) {
 	}
 	if s.onError == nil {
 		s.onError = func(error) {}
+	}
+	if s.onSend == nil {
+		s.onSend = func(string, string) {}
 	}
 	s.actions = s.newActions()
 	if s.path == "" {

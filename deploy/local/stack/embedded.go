@@ -124,13 +124,16 @@ func serveHTTP(port int, h http.Handler) (end func() error, err error) {
 	}, nil
 }
 
-func newSQS(port int, path string, fail func(error)) *embedded {
-	return &embedded{name: "sqs", fail: fail, begin: func() (func() error, error) {
-		queue, err := sqs.New(sqs.Options{Region: Regions()[0], Path: path, OnError: fail})
+func (s *Stack) newSQS() *embedded {
+	return &embedded{name: "sqs", fail: s.report, begin: func() (func() error, error) {
+		queue, err := sqs.New(sqs.Options{
+			Region: Regions()[0], Path: s.state.join("sqs.json"), OnError: s.report, OnSend: s.opts.OnMessage,
+		})
 		if err != nil {
 			return nil, err
 		}
-		end, err := serveHTTP(port, queue)
+		s.queue.Store(queue)
+		end, err := serveHTTP(s.plan.sqs, queue)
 		if err != nil {
 			return nil, errors.Join(err, queue.Close())
 		}

@@ -92,6 +92,12 @@ type Options struct {
 	// Env is added to the environment of the cloud-mirror processes, as NAME=value. Later entries
 	// win.
 	Env []string
+	// Route returns the address, host and port, by which cloud-mirror reaches a service, such as a
+	// proxy's. It gets the name of the service, and the service's own address. Nil routes nothing.
+	Route func(name, address string) (string, error)
+	// OnMessage receives each message that SQS accepts: the queue's name, and the body. Nil drops
+	// them.
+	OnMessage func(queue, body string)
 	// Log receives the progress of the start and the events of processes, a line each. By default
 	// they are dropped. Terminal tells that Log is a terminal.
 	Log      io.Writer

@@ -47,6 +47,9 @@ func without(env []string, prefixes ...string) []string {
 
 func (s *Stack) productEnv(own ...string) []string {
 	env := append(UserEnv(), s.Env()...)
+	if to := s.routes["temporal"]; to != "" {
+		env = append(env, "TEMPORAL_ADDRESS="+to)
+	}
 	env = append(env, "CLOUD_MIRROR_CONFIG="+s.ConfigPath())
 	env = append(env, own...)
 	return append(env, s.opts.Env...)
@@ -62,6 +65,9 @@ func (s *Stack) productSpec(name, command string, admin int, own ...string) supe
 // startProduct writes the configuration, runs `cloud-mirror setup`, and starts the processes of
 // cloud-mirror.
 func (s *Stack) startProduct(ctx context.Context) error {
+	if err := s.route(); err != nil {
+		return err
+	}
 	if err := s.writeConfig(); err != nil {
 		return err
 	}
@@ -92,7 +98,9 @@ func (s *Stack) writeConfig() error {
 	if err != nil {
 		return err
 	}
-	return newConfigValues(s.plan, tokens, key).write(s.ConfigPath())
+	values := newConfigValues(s.plan, tokens, key)
+	values.follow(s.routes)
+	return values.write(s.ConfigPath())
 }
 
 func (s *Stack) setup(ctx context.Context) error {

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/sqs"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/tools"
 )
@@ -23,6 +25,8 @@ type Stack struct {
 	plan      *plan
 	binary    string // cloud-mirror
 	redisKind string
+	routes    map[string]string          // addresses of Options.Route by service
+	queue     atomic.Pointer[sqs.Server] // the newest
 
 	services []part // started first, stopped last
 	product  []part
@@ -102,7 +106,7 @@ func (s *Stack) addServices(temporal, gateway, minio string) error {
 		}
 		s.services = append(s.services, s.process(spec))
 	}
-	s.services = append(s.services, newSQS(s.plan.sqs, s.state.join("sqs.json"), s.report))
+	s.services = append(s.services, s.newSQS())
 	if !s.opts.ServicesOnly {
 		s.services = append(s.services, newOrigin(s.plan.origin, s.OriginDir(), s.report))
 		return nil

@@ -1,5 +1,7 @@
 package stack
 
+import "github.com/cloud-mirror/cloud-mirror/deploy/local/sqs"
+
 // FrontEndURLs returns the base URLs of the front ends, in order.
 func (s *Stack) FrontEndURLs() []string { return urls(s.plan.frontEnds) }
 
@@ -54,6 +56,14 @@ func (s *Stack) MinIOEndpoint() string {
 
 // SQSEndpoint returns the URL of the SQS endpoint.
 func (s *Stack) SQSEndpoint() string { return httpURL(s.plan.sqs) }
+
+// Messages returns the messages that a queue holds, hidden or not. It does not receive them.
+func (s *Stack) Messages(queue string) []sqs.Peeked {
+	if server := s.queue.Load(); server != nil {
+		return server.Peek(queue)
+	}
+	return nil
+}
 
 // OriginURL returns the base URL of the origin, which serves OriginDir.
 func (s *Stack) OriginURL() string { return httpURL(s.plan.origin) }

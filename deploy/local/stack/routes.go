@@ -1,0 +1,46 @@
+package stack
+
+import (
+	"fmt"
+	"net"
+)
+
+// route asks Options.Route for the addresses by which cloud-mirror reaches the services.
+func (s *Stack) route() error {
+	s.routes = map[string]string{}
+	if s.opts.Route == nil {
+		return nil
+	}
+	own := map[string]int{
+		"temporal": s.plan.temporal, "redis": s.plan.redis, "sqs": s.plan.sqs, "origin": s.plan.origin,
+	}
+	for i, region := range Regions() {
+		own[S3Name(region)] = s.plan.s3[i]
+	}
+	for name, port := range own {
+		to, err := s.opts.Route(name, address(port))
+		if err != nil {
+			return fmt.Errorf("route to %s: %w", name, err)
+		}
+		s.routes[name] = to
+	}
+	return nil
+}
+
+// follow replaces the addresses of services that have a route.
+func (v *configValues) follow(routes map[string]string) {
+	if to := routes["redis"]; to != "" {
+		v.RedisURL = "redis://" + to + "/0"
+	}
+	if to := routes["sqs"]; to != "" {
+		v.SQSEndpoint = "http://" + to
+	}
+	if _, port, err := net.SplitHostPort(routes["origin"]); err == nil {
+		v.OriginURL = "http://localhost:" + port
+	}
+	for i, p := range v.Pools {
+		if to := routes[S3Name(p.Region)]; to != "" {
+			v.Pools[i].Endpoint = "http://" + to
+		}
+	}
+}
