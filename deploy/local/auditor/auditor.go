@@ -1,0 +1,179 @@
+package auditor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.temporal.io/sdk/client"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+const (
+	mainQueue  = "cloud-mirror"
+	deadSuffix = "_dead"
+	deadQueue  = mainQueue + deadSuffix
+	// settleEvery is the pause between two looks at a system that settles.
+	settleEvery = 500 * time.Millisecond
+)
+
+// An Auditor reads the parts of a running stack. It is safe for concurrent use.
+type Auditor struct {
+	stack    *stack.Stack
+	temporal client.Client
+	redis    *redis.Client
+	journal  *Journal
+	canary   *Canary
+	base     map[string]Usage
+
+	mu      sync.Mutex
+	digests map[string]Copy      // By pool, key and ETag
+	closed  map[string]closedRun // By run id
+}
+
+// New returns an auditor of a stack whose processes are at rest: their usage is the base. The caller
+// closes it.
+func New(ctx context.Context, s *stack.Stack, j *Journal, c *Canary) (*Auditor, error) {
+	t, err := client.DialContext(ctx, client.Options{HostPort: s.TemporalAddress(), Logger: silent{}})
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	a := &Auditor{
+		stack: s, temporal: t, journal: j, canary: c, redis: redis.NewClient(&redis.Options{Addr: s.RedisAddr()}),
+		digests: map[string]Copy{}, closed: map[string]closedRun{},
+	}
+	if a.base, _, err = a.usage(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// Close closes the connections to redis and Temporal.
+func (a *Auditor) Close() error {
+	a.temporal.Close()
+	return a.redis.Close()
+}
+
+// A Scope is what an audit is about.
+type Scope struct {
+	Limits
+	// Ledgers are those of the sources. Objects of other sources are not audited.
+	Ledgers []*Ledger
+	// Hosts are the hosts in the URLs of the sources' objects.
+	Hosts []string
+	// Since is the start of the scenario.
+	Since time.Time
+	// Patience is how long the system may take to settle.
+	Patience time.Duration
+}
+
+// Audit waits until the system is at rest, checks it, and returns the violations. The evidence of
+// the last check is there even if there are none.
+func (a *Auditor) Audit(ctx context.Context, s Scope) ([]Violation, *Evidence, error) {
+	deadline := time.Now().Add(s.Patience)
+	for {
+		e, err := a.gather(ctx, s)
+		var found []Violation
+		if err == nil {
+			found = Check(e, s.Limits)
+		}
+		settles := err != nil
+		for _, v := range found {
+			settles = settles || settling([]Violation{v})
+		}
+		if !settles || time.Now().After(deadline) || ctx.Err() != nil {
+			return found, e, err
+		}
+		if err == nil {
+			a.sweep(ctx, e)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(settleEvery):
+		}
+	}
+}
+
+// gather looks at all parts once.
+func (a *Auditor) gather(ctx context.Context, s Scope) (*Evidence, error) {
+	read := a.journal.read(s.Since)
+	e := &read
+	e.Now, e.Base, e.Sources = time.Now(), a.base, map[string]*Source{}
+	for _, l := range s.Ledgers {
+		maps.Copy(e.Sources, l.Sources())
+	}
+	if a.canary != nil {
+		e.Forbidden = a.canary.Connections()
+	}
+	e.Accepted = concerning(e.Accepted, s.Hosts)
+	var err error
+	if e.Runs, err = a.runs(ctx, s, e); err != nil {
+		return nil, err
+	}
+	about := map[string]bool{}
+	for hash := range e.Sources {
+		about[hash] = true
+	}
+	for _, m := range e.Accepted {
+		about[m.Hash] = true
+	}
+	for _, r := range e.Runs {
+		about[r.Hash] = true
+	}
+	for _, m := range a.stack.Messages(mainQueue) {
+		e.Queued = append(e.Queued, parseMessage(m.Body))
+	}
+	for _, m := range a.stack.Messages(deadQueue) {
+		dead := parseMessage(m.Body)
+		dead.Reason = m.Reason
+		if dead.Reason == "" && m.Receives == 0 {
+			dead.Reason = "received too often" // The queue moved it, not the bridge
+		}
+		e.Dead = append(e.Dead, dead)
+	}
+	e.Queued, e.Dead = concerning(e.Queued, s.Hosts), concerning(e.Dead, s.Hosts)
+	for _, m := range append(append([]Message(nil), e.Queued...), e.Dead...) {
+		e.Texts = append(e.Texts, Text{"a queue", m.Body})
+	}
+	if err := a.buckets(ctx, e, about); err != nil {
+		return nil, err
+	}
+	if err := a.entries(ctx, e, about); err != nil {
+		return nil, err
+	}
+	use, texts, err := a.usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.Use = use
+	e.Texts = append(e.Texts, texts...)
+	return e, a.logs(e)
+}
+
+// concerning returns the messages about objects of the hosts.
+func concerning(all []Message, hosts []string) []Message {
+	var some []Message
+	for _, m := range all {
+		for _, host := range hosts {
+			if strings.Contains(m.Body, "//"+host+"/") {
+				some = append(some, m)
+				break
+			}
+		}
+	}
+	return some
+}
+
+// silent drops the log messages of the Temporal client.
+type silent struct{}
+
+func (silent) Debug(string, ...any) {}
+func (silent) Info(string, ...any)  {}
+func (silent) Warn(string, ...any)  {}
+func (silent) Error(string, ...any) {}

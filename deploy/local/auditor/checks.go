@@ -1,0 +1,325 @@
+package auditor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Violation is one breach of a check.
+type Violation struct{ Check, Text string }
+
+func (v Violation) String() string { return v.Check + ": " + v.Text }
+
+// The checks, by name.
+const (
+	Bytes       = "bytes"
+	Messages    = "messages"
+	Fetches     = "fetches"
+	Uploads     = "uploads"
+	Leases      = "leases"
+	Connections = "connections"
+	Resources   = "usage"
+	Secrets     = "secrets"
+	Answers     = "answers"
+)
+
+// check is one of the nine. It calls bad for each violation.
+type check struct {
+	name string
+	run  func(e *Evidence, o Limits, bad func(format string, args ...any))
+	// settles is set if the system may need time until the check holds.
+	settles bool
+}
+
+func checks() []check {
+	return []check{
+		{Bytes, checkBytes, false}, {Messages, checkMessages, true}, {Fetches, checkFetches, false},
+		{Uploads, checkUploads, true}, {Leases, checkLeases, true}, {Connections, checkConnections, false},
+		{Resources, checkUsage, true}, {Secrets, checkSecrets, false}, {Answers, checkAnswers, false},
+	}
+}
+
+// Limits are the premises of the checks.
+type Limits struct {
+	// Except holds the reason why a scenario violates the premise of a check, by its name. The check
+	// is left out. An empty reason is an error.
+	Except map[string]string
+	// Secrets must be nowhere. Each must be in the URL of a request to the source: otherwise nothing
+	// could show it.
+	Secrets []string
+	// Crashes is the number of crashes that the scenario injects into each copy, besides the faults
+	// of the evidence.
+	Crashes int
+	// Lease is the longest lease.
+	Lease time.Duration
+	// Slack is what a process may hold beyond its base.
+	Slack Usage
+}
+
+// Check runs the nine checks, without those that the limits except.
+func Check(e *Evidence, o Limits) (found []Violation) {
+	for _, c := range checks() {
+		if reason, ok := o.Except[c.name]; ok {
+			if reason == "" {
+				found = append(found, Violation{c.name, "is excepted without a reason"})
+			}
+			continue
+		}
+		c.run(e, o, func(format string, args ...any) {
+			found = append(found, Violation{c.name, fmt.Sprintf(format, args...)})
+		})
+	}
+	return found
+}
+
+// settling reports whether time can still clear all of the violations.
+func settling(found []Violation) bool {
+	for _, c := range checks() {
+		if !c.settles && slices.ContainsFunc(found, func(v Violation) bool { return v.Check == c.name }) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkBytes compares the copies in buckets, and the downloads of clients, with the source.
+func checkBytes(e *Evidence, _ Limits, bad func(string, ...any)) {
+	for _, c := range e.Copies {
+		if s := e.Sources[c.Hash]; s != nil && !s.Whole[c.Digest] {
+			bad("%s/%s has %d bytes with digest %.12s, which the source never served whole", c.Pool, c.Key, c.Size, c.Digest)
+		}
+	}
+	for _, a := range e.Answers {
+		d := a.Downloaded
+		switch {
+		case !a.Copy:
+		case !strings.Contains(a.Location, a.Hash):
+			bad("%s leads to the copy of another object", a.request())
+		case d == nil || d.Err != "" || d.Status == 404 && e.purged(a.Pool, a.Hash, a.At, d.To):
+		case d.Status != 200:
+			bad("%s leads to status %d", a.request(), d.Status)
+		case e.Sources[a.Hash] == nil || !e.Sources[a.Hash].Whole[d.Digest]:
+			bad("%s leads to bytes with digest %.12s, which the source never served whole", a.request(), d.Digest)
+		}
+	}
+}
+
+// purged reports whether a purge of the object was in flight between two times.
+func (e *Evidence) purged(pool, hash string, from, to time.Time) bool {
+	return slices.ContainsFunc(e.Purges, func(p Purge) bool {
+		return p.Pool == pool && p.Hash == hash && p.From.Before(to) && p.To.Add(aftermath).After(from)
+	})
+}
+
+// checkMessages follows each accepted copy request to its end. Other actions leave no trace if there
+// is nothing to do, so that it only requires them to be gone.
+func checkMessages(e *Evidence, _ Limits, bad func(string, ...any)) {
+	for _, m := range e.Queued {
+		bad("the queue still holds %s", m)
+	}
+	for _, m := range e.Accepted {
+		if m.Action == "put" {
+			if why := e.lost(m); why != "" {
+				bad("%s accepted at %s was lost: %s", m, m.At.Format(time.TimeOnly), why)
+			}
+		}
+	}
+	for _, m := range e.Dead {
+		if m.Reason == "" {
+			bad("the dead letter %s has no reason", m)
+		}
+	}
+}
+
+// lost returns why a copy request has not ended, or nothing if it has. A purge after the request
+// may have ended it.
+func (e *Evidence) lost(m Message) string {
+	if slices.ContainsFunc(e.Dead, func(d Message) bool { return d.Body == m.Body }) {
+		return ""
+	}
+	why := "no run has followed it"
+	for _, r := range e.Runs {
+		switch {
+		case r.Pool != m.Pool || r.Hash != m.Hash || r.Type != copyWorkflow:
+		case r.Status == "Running":
+			why = "its run is still open"
+		case r.Close.Before(m.At) || r.Status == "ContinuedAsNew":
+		case r.Status == "Completed" && !r.TooSmall && !e.stored(m) && !e.purged(m.Pool, m.Hash, m.At, e.Now):
+			why = "its run completed, but the bucket has no copy"
+		case r.Status != "Completed" && r.Reason == "":
+			why = "its run ended as " + r.Status + " without a reason"
+		default:
+			return ""
+		}
+	}
+	return why
+}
+
+func (e *Evidence) stored(m Message) bool {
+	return slices.ContainsFunc(e.Copies, func(c Copy) bool { return c.Pool == m.Pool && c.Hash == m.Hash })
+}
+
+// large is the size above which the product closes the first response unread, and reads ranges or
+// one stream, as documented in activities/copier.
+const large = 8 << 20
+
+// checkFetches counts responses and bytes. A round is one complete read: one for each pool, one more
+// for each purge, and one more for each fault that met a run of the object.
+func checkFetches(e *Evidence, o Limits, bad func(string, ...any)) {
+	for hash, s := range e.Sources {
+		rounds := e.rounds(hash) + o.Crashes
+		var whole, unread int
+		var bytes int64
+		for _, g := range s.GETs {
+			if g.Status == 200 && g.First == 0 {
+				whole++
+				if s.Size > large && g.Cut && unread < rounds {
+					unread++
+					continue
+				}
+			}
+			bytes += g.Bytes
+		}
+		if whole-unread > rounds {
+			bad("%s was read %d times, want at most %d", s.name(), whole-unread, rounds)
+		}
+		if most := int64(rounds) * s.Size; bytes > most {
+			bad("%d bytes of %s were read, want at most %d × %d", bytes, s.name(), rounds, s.Size)
+		}
+	}
+}
+
+// rounds returns how often the object may be read. An object without a run may be read once.
+func (e *Evidence) rounds(hash string) int {
+	pools, rounds := map[string]bool{}, 0
+	for _, r := range e.Runs {
+		if r.Hash != hash {
+			continue
+		}
+		if r.Type != copyWorkflow {
+			rounds++ // An audit
+		}
+		pools[r.Pool] = true
+		end := r.Close
+		if end.IsZero() {
+			end = e.Now
+		}
+		for _, f := range e.Faults {
+			if f.overlaps(r.Start, end) {
+				rounds++
+			}
+		}
+	}
+	for _, p := range e.Purges {
+		if p.Hash == hash {
+			rounds++
+		}
+	}
+	return rounds + max(1, len(pools))
+}
+
+func checkUploads(e *Evidence, _ Limits, bad func(string, ...any)) {
+	for _, u := range e.Uploads {
+		if !e.runs(u.Pool, u.Hash) {
+			bad("upload %s of %s/%s is open", u.ID, u.Pool, u.Key)
+		}
+	}
+}
+
+// runs reports whether the object has an open run.
+func (e *Evidence) runs(pool, hash string) bool {
+	return slices.ContainsFunc(e.Runs, func(r Run) bool { return r.Pool == pool && r.Hash == hash && r.Status == "Running" })
+}
+
+func checkLeases(e *Evidence, o Limits, bad func(string, ...any)) {
+	for _, n := range e.Entries {
+		if n.State != "pending" {
+			continue
+		}
+		switch {
+		case n.TTL < 0:
+			bad("the lease %s never expires", n.Key)
+		case n.Deadline.After(e.Now.Add(o.Lease + time.Second)):
+			bad("the lease %s expires in %s, want at most %s", n.Key, n.Deadline.Sub(e.Now), o.Lease)
+		case !e.runs(n.Pool, n.Hash):
+			bad("%s is pending without an open run", n.Key)
+		}
+	}
+}
+
+func checkConnections(e *Evidence, _ Limits, bad func(string, ...any)) {
+	if e.Forbidden != 0 {
+		bad("%d connections to forbidden addresses", e.Forbidden)
+	}
+}
+
+func checkUsage(e *Evidence, o Limits, bad func(string, ...any)) {
+	for process, base := range e.Base {
+		use, ok := e.Use[process]
+		if !ok {
+			bad("%s has no metrics", process)
+			continue
+		}
+		if most := base.Memory + o.Slack.Memory; use.Memory > most {
+			bad("%s holds %.1f MiB of memory, want at most %.1f", process, use.Memory/(1<<20), most/(1<<20))
+		}
+		if most := base.Goroutines + o.Slack.Goroutines; use.Goroutines > most {
+			bad("%s has %.0f goroutines, want at most %.0f", process, use.Goroutines, most)
+		}
+		if most := base.Descriptors + o.Slack.Descriptors; use.Descriptors > most {
+			bad("%s has %.0f descriptors, want at most %.0f", process, use.Descriptors, most)
+		}
+	}
+}
+
+func checkSecrets(e *Evidence, o Limits, bad func(string, ...any)) {
+	for i, secret := range o.Secrets {
+		planted := len(e.Sources) == 0
+		for _, s := range e.Sources {
+			planted = planted || strings.Contains(s.URL, secret)
+		}
+		if !planted {
+			bad("control: the source never received secret %d", i)
+		}
+		for _, t := range e.Texts {
+			if strings.Contains(t.Content, secret) {
+				bad("secret %d is in %s", i, t.Where)
+			}
+		}
+	}
+}
+
+// checkAnswers allows no response at all only while a fault meets the front end. A frozen or slow
+// front end answers later by the time of its faults.
+func checkAnswers(e *Evidence, _ Limits, bad func(string, ...any)) {
+	for _, a := range e.Answers {
+		end := a.At.Add(a.Took)
+		most := a.Wait + time.Second + a.Lag
+		excused := false
+		for _, f := range e.Faults {
+			if f.Target == a.FrontEnd && f.overlaps(a.At, end) {
+				excused = true
+				most += f.To.Add(aftermath).Sub(f.From)
+			}
+		}
+		switch {
+		case a.Err != "" && !excused:
+			bad("%s got no response: %s", a.request(), a.Err)
+		case a.Err == "" && !documented(a.Status, a.Statuses):
+			bad("%s got status %d", a.request(), a.Status)
+		}
+		if a.Took > most {
+			bad("%s took %s, want at most %s", a.request(), a.Took.Round(time.Millisecond), most.Round(time.Millisecond))
+		}
+	}
+}
+
+// documented reports whether a status is one of a route's, which may end with XX.
+func documented(status int, statuses []string) bool {
+	text := fmt.Sprint(status)
+	return status != 500 && slices.ContainsFunc(statuses, func(s string) bool {
+		return s == text || strings.HasSuffix(s, "XX") && s[0] == text[0]
+	})
+}

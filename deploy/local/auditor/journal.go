@@ -1,0 +1,96 @@
+package auditor
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Journal records what clients, queues and the injector of faults do. It is safe for concurrent
+// use.
+type Journal struct {
+	mu       sync.Mutex
+	answers  []Answer
+	messages []Message
+	purges   []Purge
+	faults   []*Fault
+}
+
+// Message records a message that a queue accepted. Those of a dead-letter queue are read there.
+func (j *Journal) Message(queue, body string) {
+	if strings.HasSuffix(queue, deadSuffix) {
+		return
+	}
+	m := parseMessage(body)
+	m.At = time.Now()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.messages = append(j.messages, m)
+}
+
+// Answer records a client's answer.
+func (j *Journal) Answer(a Answer) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.answers = append(j.answers, a)
+}
+
+// Purge records a purge, whatever its answer is: a purge that failed may have begun.
+func (j *Journal) Purge(p Purge) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.purges = append(j.purges, p)
+}
+
+// Fault records a fault that begins now. The returned function ends it, and may be called again.
+func (j *Journal) Fault(target, kind string) (end func()) {
+	f := &Fault{Target: target, Kind: kind, From: time.Now()}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.faults = append(j.faults, f)
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if f.To.IsZero() {
+			f.To = time.Now()
+		}
+	}
+}
+
+// Faults returns the faults so far. One that has not ended ends now.
+func (j *Journal) Faults() []Fault {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var all []Fault
+	for _, f := range j.faults {
+		c := *f
+		if c.To.IsZero() {
+			c.To = time.Now()
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// read returns the records since a time. Faults are all there, since an early one may last.
+func (j *Journal) read(since time.Time) (e Evidence) {
+	e.Faults = j.Faults()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, a := range j.answers {
+		if !a.At.Before(since) {
+			e.Answers = append(e.Answers, a)
+		}
+	}
+	for _, m := range j.messages {
+		if !m.At.Before(since) {
+			e.Accepted = append(e.Accepted, m)
+		}
+	}
+	for _, p := range j.purges {
+		if !p.From.Before(since) {
+			e.Purges = append(e.Purges, p)
+		}
+	}
+	return e
+}
