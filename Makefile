@@ -48,6 +48,14 @@ test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, a
 	@$(LOCAL) exec -- go test -race ./...
 	@cd deploy/local && go test -race -timeout 20m ./...
 	@cd deploy/bench && go test -race ./...
+	@$(MAKE) --no-print-directory chaos
+
+FOR ?= 2m
+
+.PHONY: chaos
+chaos: redis ## Inject faults among many clients, and audit the system: make chaos SEED=7 FOR=10m
+	@cd deploy/local && go build -o ../../.cache/bin/chaos ./chaos
+	@.cache/bin/chaos -for $(FOR) $(if $(SEED),-seed $(SEED))
 
 .PHONY: record-histories
 record-histories: redis $(LOCAL) ## Record a history of each shape of a workflow: make record-histories VERSION=2006-01-02-word

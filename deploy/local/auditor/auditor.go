@@ -78,11 +78,7 @@ type Scope struct {
 func (a *Auditor) Audit(ctx context.Context, s Scope) ([]Violation, *Evidence, error) {
 	deadline := time.Now().Add(s.Patience)
 	for {
-		e, err := a.gather(ctx, s)
-		var found []Violation
-		if err == nil {
-			found = Check(e, s.Limits)
-		}
+		found, e, err := a.Look(ctx, s)
 		settles := err != nil
 		for _, v := range found {
 			settles = settles || settling([]Violation{v})
@@ -98,6 +94,15 @@ func (a *Auditor) Audit(ctx context.Context, s Scope) ([]Violation, *Evidence, e
 		case <-time.After(settleEvery):
 		}
 	}
+}
+
+// Look checks the system as it is now. It returns the violations and their evidence.
+func (a *Auditor) Look(ctx context.Context, s Scope) ([]Violation, *Evidence, error) {
+	e, err := a.gather(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Check(e, s.Limits), e, nil
 }
 
 // gather looks at all parts once.

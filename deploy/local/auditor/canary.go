@@ -1,9 +1,11 @@
 package auditor
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"sync/atomic"
+	"time"
 )
 
 // A Canary listens where no process may connect, and counts connections.
@@ -35,6 +37,27 @@ func NewCanary(address string) (*Canary, error) {
 
 // Addr returns the canary's host and port.
 func (c *Canary) Addr() string { return c.listener.Addr().String() }
+
+// Prove is the positive control of a canary: it connects, and returns when the canary has counted
+// that. The connection does not count any more.
+func (c *Canary) Prove(ctx context.Context) error {
+	before := c.count.Load()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.Addr())
+	if err != nil {
+		return fmt.Errorf("canary: %w", err)
+	}
+	defer conn.Close()
+	for tick := time.NewTicker(time.Millisecond); c.count.Load() == before; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return fmt.Errorf("canary counts nothing: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+	c.count.Add(-1)
+	return nil
+}
 
 // Connections returns the number of connections so far.
 func (c *Canary) Connections() int64 { return c.count.Load() }

@@ -56,6 +56,8 @@ type Limits struct {
 	Lease time.Duration
 	// Slack is what a process may hold beyond its base.
 	Slack Usage
+	// Pooled is the memory, in bytes, that a worker keeps in buffers for its next copies.
+	Pooled float64
 }
 
 // Check runs the nine checks, without those that the limits except.
@@ -102,8 +104,21 @@ func checkBytes(e *Evidence, _ Limits, bad func(string, ...any)) {
 			bad("%s leads to status %d", a.request(), d.Status)
 		case e.Sources[a.Hash] == nil || !e.Sources[a.Hash].Whole[d.Digest]:
 			bad("%s leads to bytes with digest %.12s, which the source never served whole", a.request(), d.Digest)
+		case e.stale(a):
+			bad("%s leads to bytes with digest %.12s, which an earlier purge removed", a.request(), d.Digest)
 		}
 	}
+}
+
+// purgeSpreads is how long front ends may lead to purged bytes: the documented 100 ms, and time for
+// busy machines.
+const purgeSpreads = time.Second
+
+// stale reports whether a purge had removed the bytes before the request.
+func (e *Evidence) stale(a Answer) bool {
+	return slices.ContainsFunc(e.Replaced, func(r Replaced) bool {
+		return r.Digest == a.Downloaded.Digest && slices.Contains(r.Hashes, a.Hash) && a.At.After(r.At.Add(purgeSpreads))
+	})
 }
 
 // purged reports whether a purge of the object was in flight between two times.
@@ -262,7 +277,11 @@ func checkUsage(e *Evidence, o Limits, bad func(string, ...any)) {
 			bad("%s has no metrics", process)
 			continue
 		}
-		if most := base.Memory + o.Slack.Memory; use.Memory > most {
+		pooled := 0.0
+		if strings.HasPrefix(process, "worker") {
+			pooled = o.Pooled
+		}
+		if most := base.Memory + o.Slack.Memory + pooled; use.Memory > most {
 			bad("%s holds %.1f MiB of memory, want at most %.1f", process, use.Memory/(1<<20), most/(1<<20))
 		}
 		if most := base.Goroutines + o.Slack.Goroutines; use.Goroutines > most {
@@ -322,4 +341,16 @@ func documented(status int, statuses []string) bool {
 	return status != 500 && slices.ContainsFunc(statuses, func(s string) bool {
 		return s == text || strings.HasSuffix(s, "XX") && s[0] == text[0]
 	})
+}
+
+// Alarms returns a violation for each log with a data race or a panic.
+func Alarms(e *Evidence) (found []Violation) {
+	for _, t := range e.Texts {
+		for _, alarm := range []string{"WARNING: DATA RACE", "panic: "} {
+			if i := strings.Index(t.Content, alarm); i >= 0 {
+				found = append(found, Violation{"logs", t.Where + " has: " + t.Content[i:min(len(t.Content), i+2000)]})
+			}
+		}
+	}
+	return found
 }

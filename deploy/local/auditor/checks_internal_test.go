@@ -57,6 +57,9 @@ func TestEachCheckFindsItsViolation(t *testing.T) {
 		{"a wrong byte in a download", Bytes, func(e *Evidence, _ *Limits) { e.Answers[0].Downloaded.Digest = "00ab" }, "never served whole"},
 		{"a location without an object", Bytes, func(e *Evidence, _ *Limits) { e.Answers[0].Downloaded.Status = 404 }, "leads to status 404"},
 		{"another object's location", Bytes, func(e *Evidence, _ *Limits) { e.Answers[0].Location = "http://bucket.test/x" }, "another object"},
+		{"purged bytes", Bytes, func(e *Evidence, _ *Limits) {
+			e.Replaced = []Replaced{{Hashes: []string{hash}, Digest: good, At: e.Answers[0].At.Add(-2 * time.Second)}}
+		}, "an earlier purge removed"},
 		{"a message without a run", Messages, func(e *Evidence, _ *Limits) { e.Runs = nil }, "no run has followed it"},
 		{"a message after the run", Messages, func(e *Evidence, _ *Limits) { e.Accepted[0].At = e.Now }, "no run has followed it"},
 		{"a message whose run is open", Messages, func(e *Evidence, _ *Limits) { e.Runs[0].Status = "Running" }, "still open"},
@@ -134,6 +137,18 @@ func TestFaultsExcuse(t *testing.T) {
 			require.NotEmpty(t, Check(e, o), "a fault after the run")
 		})
 	}
+}
+
+// TestPooledBuffersAreBase lets workers keep buffers, and no other process.
+func TestPooledBuffersAreBase(t *testing.T) {
+	e, o := clean()
+	o.Pooled = 5e6
+	e.Base["worker-us-west-2"], e.Use["worker-us-west-2"] = Usage{Memory: 1e6}, Usage{Memory: 7e6}
+	require.Empty(t, Check(e, o))
+	e.Use["frontend-1"] = Usage{Memory: 7e6}
+	found := Check(e, o)
+	require.Len(t, found, 1)
+	require.Contains(t, found[0].Text, "frontend-1")
 }
 
 func TestPurgeExcusesItsObject(t *testing.T) {

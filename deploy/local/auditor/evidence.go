@@ -21,6 +21,8 @@ type Evidence struct {
 	Faults   []Fault
 	// Purges are those that a front end accepted.
 	Purges []Purge
+	// Replaced are the bytes that purges have removed for good.
+	Replaced []Replaced
 	// Texts are everything in which a secret could be: logs, metrics, redis, queues, histories, and
 	// the keys and metadata of buckets.
 	Texts []Text
@@ -76,6 +78,13 @@ type Entry struct {
 type Purge struct {
 	Pool, Hash string
 	From, To   time.Time
+}
+
+// Replaced are the bytes of an object that has changed, after a purge in all pools has succeeded.
+type Replaced struct {
+	Hashes []string // Of the object's URLs
+	Digest string   // SHA-256, in hex
+	At     time.Time
 }
 
 // A Text is the content of a named place.

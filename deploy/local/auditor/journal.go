@@ -13,6 +13,7 @@ type Journal struct {
 	answers  []Answer
 	messages []Message
 	purges   []Purge
+	replaced []Replaced
 	faults   []*Fault
 }
 
@@ -40,6 +41,13 @@ func (j *Journal) Purge(p Purge) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.purges = append(j.purges, p)
+}
+
+// Replace records a purge that removed the bytes of an object for good.
+func (j *Journal) Replace(r Replaced) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.replaced = append(j.replaced, r)
 }
 
 // Fault records a fault that begins now. The returned function ends it, and may be called again.
@@ -92,5 +100,6 @@ func (j *Journal) read(since time.Time) (e Evidence) {
 			e.Purges = append(e.Purges, p)
 		}
 	}
+	e.Replaced = append(e.Replaced, j.replaced...)
 	return e
 }

@@ -118,6 +118,7 @@ func TestCanaryCounts(t *testing.T) {
 	c, err := NewCanary("127.0.0.1:0")
 	require.NoError(t, err)
 	defer c.Close()
+	require.NoError(t, c.Prove(t.Context()))
 	require.Zero(t, c.Connections())
 	conn, err := net.Dial("tcp", c.Addr())
 	require.NoError(t, err)

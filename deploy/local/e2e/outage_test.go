@@ -43,7 +43,7 @@ func TestOutages(t *testing.T) {
 	add := func(dependency string, p faultyProxy, template outage, whenSlow outcome) {
 		for _, way := range ways() {
 			x := template
-			x.name, x.begin, x.end = dependency+" "+way, func() { p.fail(way) }, p.restore
+			x.name, x.begin, x.end = dependency+" "+string(way), func() { p.fail(way) }, p.restore
 			if way == slow {
 				x.fresh = whenSlow
 			}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/proxy"
 )
 
 // TestReadinessOfAWorker has SQS or Temporal accept calls and never answer, or refuse them. The
@@ -15,7 +17,7 @@ func TestReadinessOfAWorker(t *testing.T) {
 		status, body, _ := fetch(t, "http://"+s.worker.admin+"/readyz")
 		return status, string(body)
 	}
-	for _, way := range []string{hang, refuse} {
+	for _, way := range []proxy.Way{hang, refuse} {
 		for _, d := range []struct {
 			name, missing string
 			proxy         faultyProxy
@@ -23,7 +25,7 @@ func TestReadinessOfAWorker(t *testing.T) {
 			{"SQS", "no message can be received from SQS since", s.sqs},
 			{"Temporal", "Temporal does not answer since", s.temporal},
 		} {
-			t.Run(d.name+" "+way, func(t *testing.T) {
+			t.Run(d.name+" "+string(way), func(t *testing.T) {
 				eventually(t, func() bool { status, _ := ready(); return status == http.StatusOK }, "control: the worker is ready")
 				d.proxy.fail(way)
 				var text string
@@ -31,7 +33,7 @@ func TestReadinessOfAWorker(t *testing.T) {
 					status, body := ready()
 					text = body
 					return status == http.StatusServiceUnavailable
-				}, "the worker is ready although "+d.name+" "+way)
+				}, "the worker is ready although "+d.name+" "+string(way))
 				require.Contains(t, text, d.missing)
 				d.proxy.restore()
 				eventually(t, func() bool {

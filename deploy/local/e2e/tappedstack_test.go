@@ -7,58 +7,45 @@ import (
 	"testing"
 	"time"
 
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/proxy"
 )
 
 // faultyProxy forwards to a dependency. Tests can make it fail.
 type faultyProxy struct {
-	*toxiproxy.Proxy
+	*proxy.Proxy
 	t *testing.T
 }
 
-func newFaultyProxy(t *testing.T, server *toxiproxy.ApiServer, name, upstream string) faultyProxy {
+func newFaultyProxy(t *testing.T, server proxy.Server, name, upstream string) faultyProxy {
 	t.Helper()
-	p := faultyProxy{toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream), t}
-	require.NoError(t, p.Start())
-	t.Cleanup(p.Stop)
-	return p
+	p, err := server.New(name, upstream)
+	require.NoError(t, err)
+	t.Cleanup(p.Close)
+	return faultyProxy{p, t}
 }
 
 // Ways in which a dependency fails.
 const (
-	refuse = "refuses connections"
-	hang   = "hangs"
-	slow   = "is slow by 200 ms"
-	cut    = "cuts its replies"
+	refuse = proxy.Refuse
+	hang   = proxy.Hang
+	slow   = proxy.Slow
+	cut    = proxy.Cut
 )
 
-func ways() []string { return []string{refuse, hang, slow, cut} }
+func ways() []proxy.Way { return []proxy.Way{refuse, hang, slow, cut} }
 
 // fail makes the proxy fail in one way. Open connections fail as well.
-func (p faultyProxy) fail(way string) {
+func (p faultyProxy) fail(way proxy.Way) {
 	p.t.Helper()
-	for _, toxic := range map[string][]string{
-		hang: {`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`, `{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`},
-		slow: {`{"type":"latency","stream":"downstream","attributes":{"latency":200}}`},
-		cut:  {`{"type":"limit_data","stream":"downstream","attributes":{"bytes":3}}`},
-	}[way] {
-		_, err := p.Toxics.AddToxicJson(strings.NewReader(toxic))
-		require.NoError(p.t, err)
-	}
-	if way == refuse {
-		p.Stop()
-	}
+	require.NoError(p.t, p.Fail(way))
 }
 
 // restore ends the failure.
 func (p faultyProxy) restore() {
 	p.t.Helper()
-	if !p.Enabled {
-		require.NoError(p.t, p.Start()) // On the same port
-	}
-	p.Toxics.ResetToxics(p.t.Context())
+	require.NoError(p.t, p.Restore(p.t.Context()))
 }
 
 // tappedStack is a front end and a worker that reach all other parts through proxies. Its source is
@@ -84,7 +71,7 @@ func startTappedStack(t *testing.T, variables ...string) *tappedStack {
 	for _, w := range workers() {
 		pause(t, w)
 	}
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	server := proxy.NewServer()
 	host := func(address string) string {
 		u, err := url.Parse(address)
 		require.NoError(t, err)
@@ -97,12 +84,12 @@ func startTappedStack(t *testing.T, variables ...string) *tappedStack {
 	s.s3 = newFaultyProxy(t, server, "s3", host(s.heads.URL))
 	s.origin = newFaultyProxy(t, server, "origin", host(s.source.URL))
 	config := editedConfig(t, func(c settingsTree) {
-		c.set(t, "redis.url", "redis://"+s.redis.Listen+"/0")
-		c.set(t, "sqs.endpoint", "http://"+s.sqs.Listen)
-		c.setEndpoint(t, west, "http://"+s.s3.Listen)
+		c.set(t, "redis.url", "redis://"+s.redis.Addr()+"/0")
+		c.set(t, "sqs.endpoint", "http://"+s.sqs.Addr())
+		c.setEndpoint(t, west, "http://"+s.s3.Addr())
 	})
 	s.worker = startProcess(t, "tapped-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config),
-		append(variables, "TEMPORAL_ADDRESS="+s.temporal.Listen)...)
+		append(variables, "TEMPORAL_ADDRESS="+s.temporal.Addr())...)
 	// The near cache would hide an outage of redis, so it holds no entries.
 	args := strings.Fields("frontend --config " + config)
 	s.frontEnd = startProcess(t, "tapped-frontend", sys.Binary(), args, "CLOUD_MIRROR_FRONTEND_CACHE_ENTRIES=0")
@@ -113,7 +100,7 @@ func startTappedStack(t *testing.T, variables ...string) *tappedStack {
 
 // object returns a new URL of the source, through its proxy.
 func (s *tappedStack) object() string {
-	return strings.Replace(s.source.object(), s.source.URL, "http://"+s.origin.Listen, 1)
+	return strings.Replace(s.source.object(), s.source.URL, "http://"+s.origin.Addr(), 1)
 }
 
 // ask requests an object from the tapped front end.
@@ -130,7 +117,7 @@ func (s *tappedStack) status(object string) string {
 
 // leadsToCopy reports whether an answer redirects to the object's copy, through the proxy of S3.
 func (s *tappedStack) leadsToCopy(a answer, object string) bool {
-	return a.status == 302 && a.isCopy() && strings.HasPrefix(a.location, "http://"+s.s3.Listen+"/") && strings.Contains(a.location, hashOf(object))
+	return a.status == 302 && a.isCopy() && strings.HasPrefix(a.location, "http://"+s.s3.Addr()+"/") && strings.Contains(a.location, hashOf(object))
 }
 
 // freeze suspends a process: signal sends it a signal. thaw resumes the process.
