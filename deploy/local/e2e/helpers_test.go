@@ -24,6 +24,7 @@ import (
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/auditor"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
@@ -33,10 +34,14 @@ const secret = "hunter2-in-the-query"
 // deadline bounds each wait for a condition.
 const deadline = 60 * time.Second
 
-// source is an origin with one object. It counts its requests.
+// source is an origin with one object. It counts its requests. The auditor checks its objects after
+// the test.
 type source struct {
 	*httptest.Server
-	body []byte
+	body   []byte
+	ledger auditor.Ledger
+	hosts  []string          // In URLs of its objects, besides its own
+	except map[string]string // Checks of the auditor that the test violates, and why
 
 	mu     sync.Mutex
 	counts map[string]int // By method
@@ -46,9 +51,12 @@ type source struct {
 // the request, from 1. GETs and HEADs count separately.
 func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWriter, r *http.Request, n int)) *source {
 	t.Helper()
-	s := &source{body: make([]byte, size), counts: map[string]int{}}
+	s := &source{body: make([]byte, size), counts: map[string]int{}, except: map[string]string{}}
+	if serve != nil {
+		s.excepts(auditor.Fetches, "the source decides how often it must be asked")
+	}
 	_, _ = rand.Read(s.body)
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewServer(s.ledger.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.counts[r.Method]++
 		n := s.counts[r.Method]
@@ -58,8 +66,9 @@ func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWrit
 			return
 		}
 		s.serveObject(w, r)
-	}))
+	})))
 	t.Cleanup(s.Close)
+	s.auditAtEnd(t)
 	return s
 }
 
@@ -71,13 +80,15 @@ func newSlowSource(t *testing.T, size int) *source {
 	if size > 8*mib {
 		slow = 2
 	}
-	return newSource(t, size, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
+	s := newSource(t, size, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
 		if r.Method == http.MethodGet && n <= slow {
 			drip(s, w, r)
 			return
 		}
 		s.serveObject(w, r)
 	})
+	delete(s.except, auditor.Fetches) // It serves every request
+	return s
 }
 
 // drip sends the body 1 KiB at a time, every 50 ms, until the client disconnects.
@@ -151,6 +162,8 @@ func do(t *testing.T, method, target, token string) answer {
 }
 
 func request(method, target, token string) (a answer, err error) {
+	began := time.Now()
+	defer func() { recordAnswer(method, target, a, err, began) }()
 	req, err := http.NewRequest(method, target, nil)
 	if err != nil {
 		return a, err

@@ -15,12 +15,14 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/auditor"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // system is the stack that all tests share. Each test uses its own objects.
 type system struct {
 	*stack.Stack
+	auditing
 	temporal client.Client
 	// authority listens at the only host of source.authoritative_4xx.
 	authority *net.TCPListener
@@ -62,9 +64,14 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer sys.authority.Close()
+	if sys.canary, err = auditor.NewCanary(canaryHost + ":0"); err != nil {
+		return 0, err
+	}
+	defer sys.canary.Close()
+	go sys.lag.Run(ctx)
 	sys.Stack, err = stack.Start(ctx, stack.Options{
 		Root: root, StateDir: dir, FrontEnds: 2, Race: true, Log: os.Stderr,
-		Env: settings(),
+		Env: settings(), OnMessage: sys.journal.Message,
 	})
 	if err != nil {
 		return 0, err
@@ -75,6 +82,10 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer sys.temporal.Close()
+	if err := startAudit(ctx); err != nil {
+		return 0, err
+	}
+	defer sys.auditor.Close()
 	defer context.AfterFunc(ctx, func() {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			giveUp(dir)
@@ -86,7 +97,11 @@ func run(m *testing.M) (code int, err error) {
 	if _, err := request(http.MethodGet, target, ""); err != nil {
 		return code, err
 	}
-	return code, inspectLogs(sys.LogDir())
+	found, err := auditRest(ctx)
+	for _, v := range found {
+		err = errors.Join(err, fmt.Errorf("audit: %s", v))
+	}
+	return code, errors.Join(err, inspectLogs(sys.LogDir()))
 }
 
 // settings returns the differences from the local stack. Tests wait less for a lost message, a
@@ -100,6 +115,7 @@ func settings() []string {
 		"CLOUD_MIRROR_LOG_LEVEL=debug", "CLOUD_MIRROR_CACHE_RETRY_AFTER=2s", "CLOUD_MIRROR_REDIS_TIMEOUT=1s",
 		"CLOUD_MIRROR_SQS_VISIBILITY_TIMEOUT=5s", "CLOUD_MIRROR_CACHE_LEASE=20s", "CLOUD_MIRROR_WORKER_MEMORY=320MiB",
 		"CLOUD_MIRROR_SOURCE_STALL_TIMEOUT=" + stallTimeout.String(), "CLOUD_MIRROR_SOURCE_USER_AGENT=" + agent,
+		"CLOUD_MIRROR_SOURCE_ALLOWED_NETWORKS=127.0.0.0/9 ::1/128", // Without the canary's
 		"CLOUD_MIRROR_SOURCE_AUTHORITATIVE_4XX=" + sys.authority.Addr().String(),
 	}
 }

@@ -68,6 +68,7 @@ const impatience = 50 * time.Millisecond
 // ends, it replaces all workers of the stack.
 func startTappedStack(t *testing.T, variables ...string) *tappedStack {
 	t.Helper()
+	source := newSource(t, 1000, nil) // Before the pause: its audit needs the workers
 	for _, w := range workers() {
 		pause(t, w)
 	}
@@ -77,12 +78,13 @@ func startTappedStack(t *testing.T, variables ...string) *tappedStack {
 		require.NoError(t, err)
 		return u.Host
 	}
-	s := &tappedStack{t: t, heads: newS3Proxy(t, west), source: newSource(t, 1000, nil)}
+	s := &tappedStack{t: t, heads: newS3Proxy(t, west), source: source}
 	s.redis = newFaultyProxy(t, server, "redis", sys.RedisAddr())
 	s.sqs = newFaultyProxy(t, server, "sqs", host(sys.SQSEndpoint()))
 	s.temporal = newFaultyProxy(t, server, "temporal", sys.TemporalAddress())
 	s.s3 = newFaultyProxy(t, server, "s3", host(s.heads.URL))
 	s.origin = newFaultyProxy(t, server, "origin", host(s.source.URL))
+	source.hosts = append(source.hosts, s.origin.Addr())
 	config := editedConfig(t, func(c settingsTree) {
 		c.set(t, "redis.url", "redis://"+s.redis.Addr()+"/0")
 		c.set(t, "sqs.endpoint", "http://"+s.sqs.Addr())
