@@ -42,7 +42,7 @@ func newObjects(seed uint64) []*object {
 		case n < 3:
 			o.size = 0
 		case n < 50:
-			o.size = 1 + r.Int64N(64*kib)
+			o.size = 16 + r.Int64N(64*kib) // Versions of a shorter object could be equal
 		case n < 90:
 			o.size = 64*kib + r.Int64N(mib)
 		case n < 96:
@@ -76,8 +76,12 @@ func (o *object) current() (version int, digest string) {
 	return o.version, o.digests[o.version]
 }
 
-// change replaces the bytes, and returns the digest of those before.
+// change replaces the bytes, and returns the digest of those before. An empty object has none to
+// replace.
 func (o *object) change() (old string) {
+	if o.size == 0 {
+		return ""
+	}
 	_, old = o.current()
 	o.mu.Lock()
 	defer o.mu.Unlock()
