@@ -60,7 +60,7 @@ func (a *Auditor) Close() error {
 	return a.redis.Close()
 }
 
-// A Scope is what an audit is about.
+// A Scope selects the objects and the time of an audit.
 type Scope struct {
 	Limits
 	// Ledgers are those of the sources. Objects of other sources are not audited.
@@ -73,8 +73,8 @@ type Scope struct {
 	Patience time.Duration
 }
 
-// Audit waits until the system is at rest, checks it, and returns the violations. The evidence of
-// the last check is there even if there are none.
+// Audit checks the system until it is at rest or the patience ends. It returns the violations and the
+// evidence of the last check.
 func (a *Auditor) Audit(ctx context.Context, s Scope) ([]Violation, *Evidence, error) {
 	deadline := time.Now().Add(s.Patience)
 	for {

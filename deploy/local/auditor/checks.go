@@ -46,15 +46,16 @@ type Limits struct {
 	// Except holds the reason why a scenario violates the premise of a check, by its name. The check
 	// is left out. An empty reason is an error.
 	Except map[string]string
-	// Secrets must be nowhere. Each must be in the URL of a request to the source: otherwise nothing
-	// could show it.
-	Secrets []string
+	// Secrets must be nowhere. Each must be in the URL of a request to the source, unless Unplanted is
+	// set: otherwise nothing could show it.
+	Secrets   []string
+	Unplanted bool
 	// Crashes is the number of crashes that the scenario injects into each copy, besides the faults
 	// of the evidence.
 	Crashes int
 	// Lease is the longest lease.
 	Lease time.Duration
-	// Slack is what a process may hold beyond its base.
+	// Slack is the usage that is allowed beyond the base.
 	Slack Usage
 	// Pooled is the memory, in bytes, that a worker keeps in buffers for its next copies.
 	Pooled float64
@@ -295,7 +296,7 @@ func checkUsage(e *Evidence, o Limits, bad func(string, ...any)) {
 
 func checkSecrets(e *Evidence, o Limits, bad func(string, ...any)) {
 	for i, secret := range o.Secrets {
-		planted := len(e.Sources) == 0
+		planted := o.Unplanted
 		for _, s := range e.Sources {
 			planted = planted || strings.Contains(s.URL, secret)
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Evidence is what the auditor has seen of the system, in a state of rest. Each check reads it.
+// Evidence holds the observations of the auditor. Each check reads it.
 type Evidence struct {
 	Now      time.Time
 	Sources  map[string]*Source // By the hash of the object's URL
@@ -90,7 +90,7 @@ type Replaced struct {
 // A Text is the content of a named place.
 type Text struct{ Where, Content string }
 
-// Usage is what a process holds.
+// Usage holds the resources of a process: bytes on the heap, goroutines and descriptors.
 type Usage struct{ Memory, Goroutines, Descriptors float64 }
 
 // A Fault is a fault that was injected into a part of the system.
@@ -108,7 +108,7 @@ func (f Fault) overlaps(start, end time.Time) bool {
 	return f.From.Before(end) && f.To.Add(aftermath).After(start)
 }
 
-// A Source is what the ledger knows about one object.
+// A Source is the record of one object in a ledger.
 type Source struct {
 	URL string
 	// Whole holds the SHA-256 of each body that the source has served whole, in one response or in

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// A Journal records what clients, queues and the injector of faults do. It is safe for concurrent
-// use.
+// A Journal records answers, messages, purges and faults. It is safe for concurrent use.
 type Journal struct {
 	mu       sync.Mutex
 	answers  []Answer

@@ -16,6 +16,9 @@ import (
 type Ledger struct {
 	// Host is the host in the URLs of the objects. If it is empty, it is that of the request.
 	Host string
+	// Agent is the User-Agent of the product. A GET of another client does not count as a fetch. If it
+	// is empty, every GET counts.
+	Agent string
 
 	mu       sync.Mutex
 	sources  map[string]*Source
@@ -42,6 +45,7 @@ func (l *Ledger) Wrap(h http.Handler) http.Handler {
 			host = r.Host
 		}
 		t := &tap{ResponseWriter: w, ledger: l, url: "http://" + host + r.URL.RequestURI(), served: Served{From: time.Now()}}
+		t.foreign = l.Agent != "" && r.UserAgent() != l.Agent
 		l.count(r.Method)
 		if r.Method != http.MethodGet {
 			h.ServeHTTP(w, r)
@@ -98,6 +102,7 @@ type tap struct {
 	sum      hash.Hash
 	version  *version
 	failed   bool
+	foreign  bool // The client is not the product
 	returned bool
 }
 
@@ -167,7 +172,9 @@ func (t *tap) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.source(t.url)
-	s.GETs = append(s.GETs, t.served)
+	if !t.foreign {
+		s.GETs = append(s.GETs, t.served)
+	}
 	s.Size = max(s.Size, t.total, t.served.First+t.served.Bytes)
 	if t.served.Status == http.StatusOK && !t.served.Cut {
 		s.Whole[hex.EncodeToString(t.sum.Sum(nil))] = true

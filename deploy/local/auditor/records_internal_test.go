@@ -151,3 +151,25 @@ func TestParseReference(t *testing.T) {
 	_, err = parseReference(`{}`)
 	require.Error(t, err)
 }
+
+// TestLedgerCountsTheProductOnly has another client read the source. Its bytes are whole all the
+// same.
+func TestLedgerCountsTheProductOnly(t *testing.T) {
+	l := Ledger{Agent: "mirror"}
+	server := httptest.NewServer(l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "body") })))
+	defer server.Close()
+	for _, agent := range []string{"mirror", "curl"} {
+		req, err := http.NewRequest(http.MethodGet, server.URL, nil)
+		require.NoError(t, err)
+		req.Header.Set("User-Agent", agent)
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		resp.Body.Close()
+	}
+	require.Eventually(t, func() bool {
+		s := l.Sources()[HashOf(server.URL+"/")]
+		return s != nil && len(s.GETs) == 1 && len(s.Whole) == 1
+	},
+		10*time.Second, time.Millisecond)
+	require.Equal(t, 2, l.Requests(http.MethodGet))
+}

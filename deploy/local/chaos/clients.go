@@ -250,7 +250,7 @@ const (
 	pingTimeout = 5 * time.Second
 )
 
-// ping measures how late a front end is for a request that needs nothing but the processor.
+// ping measures how late a front end answers a request that needs only the processor.
 func (c *chaos) ping(ctx context.Context, number int) {
 	for target := c.stack.FrontEndURLs()[number] + "/v1/ping"; ctx.Err() == nil; wait(ctx, pingEvery) {
 		start := time.Now()

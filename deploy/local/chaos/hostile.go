@@ -64,7 +64,7 @@ func (c *chaos) leave(ctx context.Context, r *rand.Rand) {
 	wait(ctx, time.Duration(r.Int64N(int64(300*time.Millisecond))))
 }
 
-// sendJunk sends what is no request, and reads a line at most.
+// sendJunk sends malformed requests, and reads a line at most.
 func (c *chaos) sendJunk(ctx context.Context, r *rand.Rand) {
 	conn, release, ok := c.dial(ctx, r)
 	if !ok {

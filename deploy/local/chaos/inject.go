@@ -48,7 +48,7 @@ func (c *chaos) one(ctx context.Context, f fault, length time.Duration) error {
 	}
 	began := time.Now()
 	err := c.begin(ctx, f)
-	if f.Kind != kill || c.embedded(f.Target) { // A kill is over when the process is ready again
+	if f.Kind != kill || c.embedded(f.Target) { // A kill ends when the process is ready again
 		wait(ctx, length)
 	}
 	restore, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyAgain)

@@ -27,7 +27,7 @@ func (c *chaos) injected(f fault) {
 
 func (c *chaos) say(format string, args ...any) { fmt.Printf("  "+format+"\n", args...) }
 
-// report prints what happened, and each violation with the runs and the faults of its time.
+// report prints the faults, the requests, the workflows and the violations.
 func (c *chaos) report(w io.Writer, e *auditor.Evidence, found []auditor.Violation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

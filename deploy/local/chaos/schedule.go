@@ -18,7 +18,7 @@ const (
 	freeze   kind = "freeze"   // SIGSTOP until the end of the fault
 	cut      kind = "cut"      // The network drops connections
 	slow     kind = "slow"     // The network delays replies
-	lose     kind = "lose"     // It is done but the reply is lost
+	lose     kind = "lose"     // The server handles the request, and the reply is lost
 	full     kind = "full"     // A redis without memory
 	readOnly kind = "readonly" // A redis that is a replica
 )

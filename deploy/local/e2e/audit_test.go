@@ -21,6 +21,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/auditor"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // auditing holds the records of all tests for the auditor.
@@ -84,7 +85,8 @@ func (s *source) scope(since time.Time) auditor.Scope {
 	except := map[string]string{auditor.Resources: "other tests use the same processes"}
 	maps.Copy(except, s.except)
 	return auditor.Scope{
-		Limits:  auditor.Limits{Except: except, Secrets: []string{secret}, Lease: longestLease},
+		// The run has a control of the secret: see inspectLogs.
+		Limits:  auditor.Limits{Except: except, Secrets: []string{secret}, Unplanted: true, Lease: longestLease},
 		Ledgers: []*auditor.Ledger{&s.ledger}, Hosts: append([]string{s.Listener.Addr().String()}, s.hosts...),
 		Since: since, Patience: settleTime,
 	}
@@ -137,7 +139,13 @@ func recordAnswer(method, target string, a answer, err error, start time.Time) {
 	}
 	sys.journal.Answer(out)
 	if method == http.MethodDelete {
-		sys.journal.Purge(auditor.Purge{Pool: out.Pool, Hash: out.Hash, From: start, To: time.Now()})
+		regions := []string{parts[3]}
+		if parts[3] == "all" {
+			regions = stack.Regions()
+		}
+		for _, region := range regions {
+			sys.journal.Purge(auditor.Purge{Pool: parts[2] + "_" + region, Hash: out.Hash, From: start, To: time.Now()})
+		}
 	}
 }
 

@@ -6,12 +6,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/auditor"
 )
 
 // TestDeletedCopyIsMadeAgain deletes a copy in its bucket behind the back of cloud-mirror. A front
 // end notices, and from then on every redirect leads to a copy.
 func TestDeletedCopyIsMadeAgain(t *testing.T) {
 	s := newSource(t, 1000, nil)
+	s.excepts(auditor.Fetches, "the test deletes the copy, so that it is made again")
 	object := s.object()
 	frontEnd := startProcess(t, "verifying-frontend", sys.Binary(), strings.Fields("frontend --config "+sys.ConfigPath()),
 		"CLOUD_MIRROR_CACHE_VERIFY_EVERY=1s")

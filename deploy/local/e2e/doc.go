@@ -11,12 +11,18 @@
 //   - The run fails if the log of any process contains a data race, a panic, or the secret in the
 //     query of the source URLs. A test that reads the secret in a history or a metric also fails.
 //   - A failed run keeps the logs of all processes, and prints their folder.
+//   - Each test with a source from newSource ends with an audit of its objects by package auditor.
+//     A test that violates the premise of a check excepts it, with the reason. The run ends with an
+//     audit of memory, goroutines and descriptors.
 //   - TestMirrorClients has a ledger of each source. Its clients get immutable paths from the
 //     bucket, and all other paths from the source.
 //   - TestSources is the table of misbehaving sources. It compares each copy with the real curl -L.
 //     TestSourceDoubles proves with curl that each double misbehaves as its row says.
 //
 // # Decisions
+//
+// 2026-11-26: a source whose handler a test replaces is exempt from the check of fetches. Such a
+// source decides how often it must be asked.
 //
 // 2026-11-26: clients of the mirror route include apt, which only systems with apt can run. Its
 // redirects differ from those of all other clients.

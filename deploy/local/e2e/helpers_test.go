@@ -52,6 +52,7 @@ type source struct {
 func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWriter, r *http.Request, n int)) *source {
 	t.Helper()
 	s := &source{body: make([]byte, size), counts: map[string]int{}, except: map[string]string{}}
+	s.ledger.Agent = agent
 	if serve != nil {
 		s.excepts(auditor.Fetches, "the source decides how often it must be asked")
 	}
