@@ -84,10 +84,12 @@ func (s *source) auditAtEnd(t *testing.T) {
 func (s *source) scope(since time.Time) auditor.Scope {
 	except := map[string]string{auditor.Resources: "other tests use the same processes"}
 	maps.Copy(except, s.except)
+	own := s.Listener.Addr().String()
+	_, port, _ := net.SplitHostPort(own)
 	return auditor.Scope{
 		// The run has a control of the secret: see inspectLogs.
 		Limits:  auditor.Limits{Except: except, Secrets: []string{secret}, Unplanted: true, Lease: longestLease},
-		Ledgers: []*auditor.Ledger{&s.ledger}, Hosts: append([]string{s.Listener.Addr().String()}, s.hosts...),
+		Ledgers: []*auditor.Ledger{&s.ledger}, Hosts: append([]string{own, "localhost:" + port}, s.hosts...),
 		Since: since, Patience: settleTime,
 	}
 }

@@ -51,6 +51,14 @@ type source struct {
 // the request, from 1. GETs and HEADs count separately.
 func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWriter, r *http.Request, n int)) *source {
 	t.Helper()
+	s := newUnauditedSource(t, size, serve)
+	s.auditAtEnd(t)
+	return s
+}
+
+// newUnauditedSource is newSource for a caller that starts the audit.
+func newUnauditedSource(t *testing.T, size int, serve func(s *source, w http.ResponseWriter, r *http.Request, n int)) *source {
+	t.Helper()
 	s := &source{body: make([]byte, size), counts: map[string]int{}, except: map[string]string{}}
 	s.ledger.Agent = agent
 	if serve != nil {
@@ -69,7 +77,6 @@ func newSource(t *testing.T, size int, serve func(s *source, w http.ResponseWrit
 		s.serveObject(w, r)
 	})))
 	t.Cleanup(s.Close)
-	s.auditAtEnd(t)
 	return s
 }
 

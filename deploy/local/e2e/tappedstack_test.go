@@ -68,23 +68,24 @@ const impatience = 50 * time.Millisecond
 // ends, it replaces all workers of the stack.
 func startTappedStack(t *testing.T, variables ...string) *tappedStack {
 	t.Helper()
-	source := newSource(t, 1000, nil) // Before the pause: its audit needs the workers
+	// The audit runs after the clean-up below, and before that of the source and its proxy.
+	server, source := proxy.NewServer(), newUnauditedSource(t, 1000, nil)
+	origin := newFaultyProxy(t, server, "origin", source.Listener.Addr().String())
+	source.hosts = append(source.hosts, origin.Addr())
+	source.auditAtEnd(t)
 	for _, w := range workers() {
 		pause(t, w)
 	}
-	server := proxy.NewServer()
 	host := func(address string) string {
 		u, err := url.Parse(address)
 		require.NoError(t, err)
 		return u.Host
 	}
-	s := &tappedStack{t: t, heads: newS3Proxy(t, west), source: source}
+	s := &tappedStack{t: t, heads: newS3Proxy(t, west), source: source, origin: origin}
 	s.redis = newFaultyProxy(t, server, "redis", sys.RedisAddr())
 	s.sqs = newFaultyProxy(t, server, "sqs", host(sys.SQSEndpoint()))
 	s.temporal = newFaultyProxy(t, server, "temporal", sys.TemporalAddress())
 	s.s3 = newFaultyProxy(t, server, "s3", host(s.heads.URL))
-	s.origin = newFaultyProxy(t, server, "origin", host(s.source.URL))
-	source.hosts = append(source.hosts, s.origin.Addr())
 	config := editedConfig(t, func(c settingsTree) {
 		c.set(t, "redis.url", "redis://"+s.redis.Addr()+"/0")
 		c.set(t, "sqs.endpoint", "http://"+s.sqs.Addr())
