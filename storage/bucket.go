@@ -169,7 +169,8 @@ func (b *Bucket) HeadMetadata(ctx context.Context, key string) (Stored, map[stri
 		return Stored{}, nil, ErrNotFound
 	}
 	if err != nil {
-		return Stored{}, nil, b.wrap("head", key, err)
+		// S3 answers 403 for a missing object to credentials that can't list the bucket.
+		return Stored{}, nil, b.wrap("head", key, lacks(err, "s3:GetObject or s3:ListBucket"))
 	}
 	stored := Stored{
 		Size: aws.ToInt64(out.ContentLength),

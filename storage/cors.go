@@ -55,7 +55,7 @@ func (b *Bucket) setupCORS(ctx context.Context, name string, dryRun bool) ([]str
 		return []string{warnNoCORS(name)}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("CORS rules of %s: %w", name, err)
+		return nil, fmt.Errorf("CORS rules of %s: %w", name, lacks(err, "s3:GetBucketCORS"))
 	}
 	want := withOurCORSRule(have, b.pool.CORS)
 	var warnings []string
@@ -78,7 +78,7 @@ func (b *Bucket) setupCORS(ctx context.Context, name string, dryRun bool) ([]str
 	case isNotImplemented(err):
 		return []string{warnNoCORS(name)}, nil
 	case err != nil:
-		return nil, fmt.Errorf("set CORS rules of %s: %w", name, err)
+		return nil, fmt.Errorf("set CORS rules of %s: %w", name, lacks(err, "s3:PutBucketCORS"))
 	case b.pool.CORS:
 		return append([]string{text + ": set " + describeCORS}, warnings...), nil
 	}

@@ -22,64 +22,95 @@ const (
 // abortAfterDays is the age at which the bucket itself deletes an unfinished upload, in days.
 const abortAfterDays = 7
 
+// lifecycle is a bucket's lifecycle configuration.
+type lifecycle struct {
+	rules []types.LifecycleRule
+	// minimum is the size below which S3 moves no object to another storage class. A Put without it
+	// resets it.
+	minimum types.TransitionDefaultMinimumObjectSize
+}
+
 func (b *Bucket) setupLifecycle(ctx context.Context, name string, dryRun bool) ([]string, error) {
 	have, err := b.lifecycle(ctx)
 	if isNotImplemented(err) {
-		return []string{name + ": warning: the server has no lifecycle rules, so copies are kept for ever"}, nil
+		return []string{warnNoLifecycle(name)}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lifecycle rules of %s: %w", name, err)
+		return nil, fmt.Errorf("lifecycle rules of %s: %w", name, lacks(err, "s3:GetLifecycleConfiguration"))
 	}
-	want := withOurRules(have, b.pool.Lifespan)
+	want := lifecycle{withOurRules(have.rules, b.pool.Lifespan), have.minimum}
 	text := name + ": lifecycle rules"
-	switch {
-	case reflect.DeepEqual(have, want):
-		return []string{text + " are as configured"}, nil
-	case dryRun:
-		return []string{text + ": would set " + describeLifespan(b.pool.Lifespan)}, nil
+	same := text + " are as configured"
+	expiry := describeLifespan(b.pool.Lifespan)
+	abort := fmt.Sprintf("unfinished uploads deleted after %d days", abortAfterDays)
+	if reflect.DeepEqual(have, want) {
+		return []string{same}, nil
 	}
-	var warning []string
+	// MinIO does not support rules for unfinished uploads.
+	without := lifecycle{slices.DeleteFunc(slices.Clone(want.rules), aborts), have.minimum}
+	asConfigured := slices.EqualFunc(have.rules, without.rules, equalRules)
+	switch {
+	case dryRun && asConfigured:
+		return []string{text + ": would have " + abort + ", unless the server has no such rules"}, nil
+	case dryRun:
+		return []string{text + ": would set " + expiry + " (" + abort + ")"}, nil
+	}
+	lines := []string{text + ": set " + expiry + " (" + abort + ")"}
 	err = b.setRules(ctx, want)
 	if hasCode(err, "InvalidArgument", "MalformedXML") {
-		// MinIO does not support rules for unfinished uploads.
-		want = slices.DeleteFunc(want, func(r types.LifecycleRule) bool { return aws.ToString(r.ID) == ruleAbort })
-		if len(want) == len(have) {
-			return []string{text + " are as configured, except for unfinished uploads: only the sweep deletes them here"}, nil
+		if asConfigured {
+			return []string{same + ", except for unfinished uploads: only the sweep deletes them here"}, nil
 		}
-		warning = []string{text + ": warning: the server has none for unfinished uploads: only the sweep deletes them"}
-		err = b.setRules(ctx, want)
+		lines = []string{
+			text + ": set " + expiry,
+			text + ": warning: the server has none for unfinished uploads: only the sweep deletes them",
+		}
+		err = b.setRules(ctx, without)
 	}
 	if isNotImplemented(err) {
-		return []string{name + ": warning: the server has no lifecycle rules, so copies are kept for ever"}, nil
+		return []string{warnNoLifecycle(name)}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("set lifecycle rules of %s: %w", name, err)
+		return nil, fmt.Errorf("set lifecycle rules of %s: %w", name, lacks(err, "s3:PutLifecycleConfiguration"))
 	}
-	return append([]string{text + ": set " + describeLifespan(b.pool.Lifespan)}, warning...), nil
+	return lines, nil
 }
 
-func (b *Bucket) setRules(ctx context.Context, rules []types.LifecycleRule) error {
-	if len(rules) == 0 {
-		return nil
+func warnNoLifecycle(name string) string {
+	return name + ": warning: the server has no lifecycle rules, so copies are kept for ever"
+}
+
+func aborts(r types.LifecycleRule) bool { return aws.ToString(r.ID) == ruleAbort }
+
+func equalRules(a, b types.LifecycleRule) bool { return reflect.DeepEqual(a, b) }
+
+// setRules replaces all rules. S3 refuses an empty configuration, so without rules it deletes the
+// configuration.
+func (b *Bucket) setRules(ctx context.Context, l lifecycle) error {
+	if len(l.rules) == 0 {
+		_, err := b.client.DeleteBucketLifecycle(ctx, &s3.DeleteBucketLifecycleInput{Bucket: &b.pool.Bucket})
+		return err
 	}
 	_, err := b.client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
 		Bucket:                 &b.pool.Bucket,
-		LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: rules},
+		LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: l.rules},
 		ChecksumAlgorithm:      types.ChecksumAlgorithmCrc32,
+
+		TransitionDefaultMinimumObjectSize: l.minimum,
 	})
 	return err
 }
 
-func (b *Bucket) lifecycle(ctx context.Context) ([]types.LifecycleRule, error) {
+func (b *Bucket) lifecycle(ctx context.Context) (lifecycle, error) {
 	out, err := b.client.GetBucketLifecycleConfiguration(ctx,
 		&s3.GetBucketLifecycleConfigurationInput{Bucket: &b.pool.Bucket})
 	if hasCode(err, "NoSuchLifecycleConfiguration") {
-		return nil, nil
+		return lifecycle{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return lifecycle{}, err
 	}
-	return out.Rules, nil
+	return lifecycle{out.Rules, out.TransitionDefaultMinimumObjectSize}, nil
 }
 
 // withOurRules returns the bucket's rules, with the rules of our ids replaced by ours.
@@ -122,28 +153,44 @@ func withOurRules(have []types.LifecycleRule, lifespan time.Duration) []types.Li
 	return want
 }
 
-// sameRule compares the fields that our rules set. Servers return the others in their own forms.
-func sameRule(a, b types.LifecycleRule) bool {
-	days := func(r types.LifecycleRule) (expire, abort int32) {
-		if r.Expiration != nil {
-			expire = aws.ToInt32(r.Expiration.Days)
-		}
-		if r.AbortIncompleteMultipartUpload != nil {
-			abort = aws.ToInt32(r.AbortIncompleteMultipartUpload.DaysAfterInitiation)
-		}
-		return expire, abort
+// sameRule reports whether the bucket's rule does what ours does, and nothing else. Servers return a
+// rule in their own form.
+func sameRule(have, our types.LifecycleRule) bool {
+	prefix := have.Prefix //nolint:staticcheck // Older rules have the deprecated form.
+	if f := have.Filter; aws.ToString(prefix) != "" || f != nil && (f.And != nil || f.Tag != nil ||
+		f.ObjectSizeGreaterThan != nil || f.ObjectSizeLessThan != nil || aws.ToString(f.Prefix) != "") {
+		return false // The rule is for some objects only.
 	}
-	aExpire, aAbort := days(a)
-	bExpire, bAbort := days(b)
-	return a.Status == b.Status && aExpire == bExpire && aAbort == bAbort
+	have.Filter, have.Prefix = our.Filter, nil //nolint:staticcheck // as above
+	if e := have.Expiration; e != nil && !aws.ToBool(e.ExpiredObjectDeleteMarker) {
+		have.Expiration = nilIfZero(types.LifecycleExpiration{Days: e.Days, Date: e.Date})
+	}
+	if have.AbortIncompleteMultipartUpload != nil {
+		have.AbortIncompleteMultipartUpload = nilIfZero(*have.AbortIncompleteMultipartUpload)
+	}
+	if have.NoncurrentVersionExpiration != nil {
+		have.NoncurrentVersionExpiration = nilIfZero(*have.NoncurrentVersionExpiration)
+	}
+	if len(have.Transitions)+len(have.NoncurrentVersionTransitions) == 0 {
+		have.Transitions, have.NoncurrentVersionTransitions = nil, nil
+	}
+	return equalRules(have, our)
+}
+
+// nilIfZero returns nil for the zero value, which some servers send instead of nothing.
+func nilIfZero[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
 }
 
 func describeLifespan(lifespan time.Duration) string {
-	abort := fmt.Sprintf("(unfinished uploads are deleted after %d days)", abortAfterDays)
 	if lifespan <= 0 {
-		return "no expiry " + abort
+		return "no expiry"
 	}
-	return fmt.Sprintf("expiry after %d days %s", int(lifespan.Hours()/24), abort)
+	return fmt.Sprintf("expiry after %d days", int(lifespan.Hours()/24))
 }
 
 func isNotImplemented(err error) bool {

@@ -189,6 +189,10 @@ func lacks() map[string]lack {
 		},
 		"refuses everything": {
 			inject: refusing(http.StatusForbidden, "AccessDenied", calls(storagetest.CallPut)),
+			err:    "the credentials lack s3:PutObject (no copy can be stored): ",
+		},
+		"refuses uploads for a reason of its own": {
+			inject: refusing(http.StatusConflict, "OperationAborted", calls(storagetest.CallComplete)),
 			err:    "probe upload: ",
 		},
 		"is down": {
@@ -332,7 +336,7 @@ func TestSetupWithoutDeletePermissionProbesOnce(t *testing.T) {
 				return r.Method == http.MethodDelete && storagetest.Call(r) == storagetest.CallOther
 			})(t, f)
 			_, err := f.Setup(t.Context(), false)
-			require.ErrorContains(t, err, "bucket "+f.pool.Bucket+": probe upload: probe object not deleted: ")
+			require.ErrorContains(t, err, "bucket "+f.pool.Bucket+": the credentials lack s3:DeleteObject (purges fail): ")
 			left, err := f.directClient.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &f.pool.Bucket})
 			require.NoError(t, err)
 			require.Len(t, left.Contents, 1)

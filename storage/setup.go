@@ -11,8 +11,9 @@ import (
 )
 
 // Setup creates the bucket if it is missing, and sets its lifecycle rules and its CORS rule unless
-// they are as configured. Then it probes whether the server supports the pool's settings. It
-// returns lines for a person that report its changes. With dryRun it changes nothing, and the lines
+// they are as configured. Then it makes the calls that copies need, and probes whether the server
+// supports the pool's settings. If the server denies a call, the error lists the missing permissions
+// of IAM. Setup returns lines for a person that report its changes. With dryRun it changes nothing, and the lines
 // report the changes that it would make.
 //
 // A server without lifecycle rules or CORS rules gets a warning and no error. Without lifecycle
@@ -20,12 +21,15 @@ import (
 // there are any.
 func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 	name := "bucket " + b.pool.Bucket
-	_, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.pool.Bucket})
+	_, bucketErr := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.pool.Bucket})
 	said := name + ": exists"
+	denied := isStatus(bucketErr, http.StatusForbidden)
 	switch {
-	case err == nil:
-	case !isStatus(err, http.StatusNotFound):
-		return nil, fmt.Errorf("%s: %w", name, err)
+	case bucketErr == nil, denied && !dryRun:
+	case denied:
+		return nil, fmt.Errorf("%s: %w", name, lacks(bucketErr, "s3:ListBucket, or the bucket belongs to another account"))
+	case !isStatus(bucketErr, http.StatusNotFound):
+		return nil, fmt.Errorf("%s: %w", name, bucketErr)
 	case dryRun:
 		lines := []string{name + ": would create it in " + b.pool.Region, name + ": would set lifecycle rules"}
 		if b.pool.CORS {
@@ -44,6 +48,9 @@ func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 	lines, err = append(lines, rules...), errors.Join(err, corsErr)
 	if dryRun {
 		return append(lines, b.wouldProbe(name)), err
+	}
+	if lacking := b.permits(ctx, name, bucketErr); lacking != nil {
+		return lines, errors.Join(err, lacking)
 	}
 	works, failed := b.probe(ctx, name)
 	return append(lines, works...), errors.Join(err, failed)
