@@ -1,6 +1,7 @@
 // Package worker connects cloud-mirror to Temporal: the worker that runs copies, the bridge that
-// starts them from the copy-request queue, the schedules that sweep uploads, and the logger between
-// the SDK and zerolog. Packages workflows and activities define the copy itself.
+// starts them from the copy-request queue, and the logger between the SDK and zerolog. Package
+// worker/schedules sets up the sweeps of uploads. Packages workflows and activities define the copy
+// itself.
 //
 // # Guarantees
 //

@@ -50,13 +50,22 @@ func SetupAttributes(ctx context.Context, c client.Client, namespace string, dry
 	return []string{title + "registered " + list}, nil
 }
 
+// missingAttributes returns the search attributes that are not registered. It fails if one has another
+// type. Temporal refuses to change that.
 func missingAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
 	have, err := listAttributes(ctx, c, namespace)
 	if err != nil {
 		return nil, fmt.Errorf("list search attributes of Temporal: %w", err)
 	}
+	for _, name := range workflows.AttributeNames() {
+		if is, registered := have[name]; registered && is != enums.INDEXED_VALUE_TYPE_KEYWORD {
+			return nil, fmt.Errorf("search attribute %s is registered as %s instead of Keyword: remove it with "+
+				"`temporal operator search-attribute remove --name %s`", name, is, name)
+		}
+	}
 	return slices.DeleteFunc(workflows.AttributeNames(), func(name string) bool {
-		return have[name] == enums.INDEXED_VALUE_TYPE_KEYWORD
+		_, registered := have[name]
+		return registered
 	}), nil
 }
 

@@ -24,13 +24,14 @@ import (
 type operatorDouble struct {
 	operatorservice.OperatorServiceClient
 	listErr error
+	have    map[string]enums.IndexedValueType
 	added   []string
 }
 
 func (o *operatorDouble) ListSearchAttributes(
 	context.Context, *operatorservice.ListSearchAttributesRequest, ...grpc.CallOption,
 ) (*operatorservice.ListSearchAttributesResponse, error) {
-	return &operatorservice.ListSearchAttributesResponse{}, o.listErr
+	return &operatorservice.ListSearchAttributesResponse{CustomAttributes: o.have}, o.listErr
 }
 
 func (o *operatorDouble) AddSearchAttributes(
@@ -74,6 +75,20 @@ func TestSetupAttributes(t *testing.T) {
 				require.Contains(t, lines[0], tc.line)
 			}
 		})
+	}
+}
+
+// Temporal answers AlreadyExists if another type is registered: the attribute would stay unusable.
+func TestSetupAttributesReportsAnotherType(t *testing.T) {
+	for _, dryRun := range []bool{true, false} {
+		name := workflows.AttributeNames()[0]
+		operator := &operatorDouble{have: map[string]enums.IndexedValueType{name: enums.INDEXED_VALUE_TYPE_INT}}
+		c := &mocks.Client{}
+		c.On("OperatorService").Return(operator)
+		_, err := worker.SetupAttributes(t.Context(), c, "default", dryRun)
+		require.ErrorContains(t, err, "search attribute "+name+" is registered as Int instead of Keyword: "+
+			"remove it with `temporal operator search-attribute remove --name "+name+"`")
+		require.Empty(t, operator.added)
 	}
 }
 

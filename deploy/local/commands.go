@@ -87,6 +87,7 @@ func testEnv(s *stack.Stack) []string {
 	return []string{
 		"CM_TEST_REDIS_URL=" + s.RedisURL(), "CM_TEST_S3_ENDPOINTS=" + strings.Join(endpoints, ","),
 		"CM_TEST_SQS_ENDPOINT=" + s.SQSEndpoint(), "CM_TEST_MINIO_ENDPOINT=" + s.MinIOEndpoint(),
+		"CM_TEST_TEMPORAL_ADDRESS=" + s.TemporalAddress(),
 	}
 }
 

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/rs/zerolog"
@@ -9,6 +10,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/deploy/setup"
 	"github.com/cloud-mirror/cloud-mirror/worker"
+	"github.com/cloud-mirror/cloud-mirror/worker/schedules"
 )
 
 // RunSetup creates the buckets, the queues, and Temporal's search attributes and schedules. It
@@ -37,10 +39,9 @@ func (s *parts) setupTemporal(ctx context.Context, dryRun bool) ([]string, error
 		return nil, err
 	}
 	defer temporal.Close()
-	lines, err := worker.SetupAttributes(ctx, temporal, namespace, dryRun)
-	if err != nil {
-		return lines, err
-	}
-	swept, err := worker.SetupSweeps(ctx, temporal.ScheduleClient(), s.ids(), dryRun)
-	return append(lines, swept...), err
+	lines, failed := worker.SetupAttributes(ctx, temporal, namespace, dryRun)
+	swept, err := schedules.Setup(ctx, schedules.Options{
+		Client: temporal.ScheduleClient(), Deployment: s.cfg.SQS.Queue, Pools: s.ids(),
+	}, dryRun)
+	return append(lines, swept...), errors.Join(failed, err)
 }
