@@ -82,8 +82,11 @@ type Bucket struct {
 	pool    Pool
 	client  *s3.Client
 	presign *s3.PresignClient
-	creds   aws.CredentialsProvider
-	now     func() time.Time
+	// anyOwner is the client without Pool.Owners. Presigned URLs can't carry the header of an owner:
+	// clients would have to send it.
+	anyOwner *s3.Client
+	creds    aws.CredentialsProvider
+	now      func() time.Time
 	// copyLimit is maxCopyObject, except in tests.
 	copyLimit int64
 	// fixedTimeout and splitPart are the constants of those names, except in tests.
@@ -97,7 +100,7 @@ type Bucket struct {
 
 // Open returns the pool's bucket. It does no I/O.
 func Open(cfg aws.Config, pool Pool) *Bucket {
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+	anyOwner := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.HTTPClient = withHeaderTimeout(o.HTTPClient, pool.HeaderTimeout)
 		o.Region = pool.Region
 		o.UsePathStyle = pool.PathStyle
@@ -114,11 +117,13 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 			o.APIOptions = append(o.APIOptions, unsignedPayload)
 		}
 	})
+	client := s3.New(anyOwner.Options(), func(o *s3.Options) { o.APIOptions = append(o.APIOptions, pool.expectOwners) })
 	return &Bucket{
 		cfg:       cfg,
 		pool:      pool,
 		client:    client,
-		presign:   s3.NewPresignClient(client),
+		anyOwner:  anyOwner,
+		presign:   s3.NewPresignClient(anyOwner),
 		creds:     client.Options().Credentials,
 		now:       time.Now,
 		copyLimit: maxCopyObject,
@@ -170,7 +175,7 @@ func (b *Bucket) HeadMetadata(ctx context.Context, key string) (Stored, map[stri
 	}
 	if err != nil {
 		// S3 answers 403 for a missing object to credentials that can't list the bucket.
-		return Stored{}, nil, b.wrap("head", key, lacks(err, "s3:GetObject or s3:ListBucket"))
+		return Stored{}, nil, b.wrap("head", key, b.explain(err, "s3:GetObject or s3:ListBucket"))
 	}
 	stored := Stored{
 		Size: aws.ToInt64(out.ContentLength),
@@ -222,7 +227,7 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 }
 
 func (b *Bucket) wrap(op, key string, err error) error {
-	return fmt.Errorf("%s %s in bucket %s: %w", op, key, b.pool.Bucket, err)
+	return fmt.Errorf("%s %s in bucket %s: %w", op, key, b.pool.Bucket, b.explain(err, ""))
 }
 
 func (b *Bucket) wrapNonNil(op, key string, err error) error {

@@ -19,10 +19,18 @@
 //     than [ObjectSpec.Replaces].
 //   - [Bucket.Refresh] never loses an object: after an error the former object is still there,
 //     unless another copy replaced it, or the server stored other bytes.
+//   - Each request that can name the bucket's owner does, if [Pool.Owners] has it. S3 refuses the
+//     request if another account owns the bucket.
 //   - [Bucket.Location] builds a URL from configuration and the key alone. A presigned URL never
 //     outlives the credentials that signed it, nor the object.
 //
 // # Decisions
+//
+// 2026-11-26: a presigned URL does not name the bucket's owner. It would be a signed header, which
+// the client would have to send. [Bucket.Head] names the owner before a copy's URL is presigned.
+//
+// 2026-11-26: setup makes each call of a copy once, and reports those that the server denies. The
+// policy simulator of IAM was rejected: it takes permissions of its own and exists on AWS only.
 //
 // 2026-11-26: an object is refreshed by a copy onto itself. It gets another copy id, which tells a
 // lost reply from a lost call. Versitygw 1.8.0 keeps the object's time then, and so

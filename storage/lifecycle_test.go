@@ -64,6 +64,8 @@ type lifecycleOfS3 struct {
 	rules   string
 	minimum string
 	changes int
+	// noAborts has the server refuse rules for unfinished uploads, as MinIO does.
+	noAborts bool
 }
 
 func (l *lifecycleOfS3) reply(w http.ResponseWriter, r *http.Request) bool {
@@ -78,6 +80,10 @@ func (l *lifecycleOfS3) reply(w http.ResponseWriter, r *http.Request) bool {
 		body, _ := io.ReadAll(r.Body)
 		if !strings.Contains(string(body), "<Rule>") {
 			refuse(w, http.StatusBadRequest, "MalformedXML")
+			return true
+		}
+		if l.noAborts && strings.Contains(string(body), "<AbortIncompleteMultipartUpload>") {
+			refuse(w, http.StatusBadRequest, "InvalidArgument")
 			return true
 		}
 		l.rules, l.minimum, l.changes = string(body), r.Header.Get(header), l.changes+1

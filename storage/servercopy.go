@@ -149,6 +149,8 @@ func (b *Bucket) copyObject(ctx context.Context, spec ObjectSpec, src CopySource
 		ContentDisposition: optional(spec.ContentDisposition),
 		ContentLanguage:    optional(spec.ContentLanguage),
 		Metadata:           spec.Metadata,
+
+		ExpectedSourceBucketOwner: b.pool.owner(src.Bucket),
 	}
 	// Versitygw 1.8.0 gives a copy onto itself a wrong checksum if the object had none.
 	itself := src.Bucket == b.pool.Bucket && src.Key == spec.Key
@@ -218,6 +220,8 @@ func (b *Bucket) copyAll(ctx context.Context, u Upload, src CopySource, copied f
 				CopySource:        aws.String(src.header()),
 				CopySourceIfMatch: &src.ETag,
 				CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, end-1)),
+
+				ExpectedSourceBucketOwner: b.pool.owner(src.Bucket),
 			}, b.patient)
 			switch {
 			case err != nil:

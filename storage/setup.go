@@ -23,6 +23,9 @@ func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 	name := "bucket " + b.pool.Bucket
 	_, bucketErr := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.pool.Bucket})
 	said := name + ": exists"
+	if err := b.isOwned(ctx, name, bucketErr); err != nil {
+		return nil, err
+	}
 	denied := isStatus(bucketErr, http.StatusForbidden)
 	switch {
 	case bucketErr == nil, denied && !dryRun:
@@ -41,6 +44,10 @@ func (b *Bucket) Setup(ctx context.Context, dryRun bool) ([]string, error) {
 			return nil, fmt.Errorf("create %s: %w", name, err)
 		}
 		said = name + ": created in " + b.pool.Region
+		_, bucketErr = b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.pool.Bucket})
+		if err := b.isOwned(ctx, name, bucketErr); err != nil {
+			return []string{said}, err
+		}
 	}
 	rules, err := b.setupLifecycle(ctx, name, dryRun)
 	lines := append([]string{said}, rules...)

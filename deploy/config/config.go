@@ -119,6 +119,7 @@ type SQS struct {
 // S3 configures all pools.
 type S3 struct {
 	BucketBase   string        `yaml:"bucket_base" env:"BUCKET_BASE" doc:"buckets are named BUCKET_BASE-REGION unless a pool sets bucket"`
+	BucketOwner  string        `yaml:"bucket_owner" env:"BUCKET_OWNER" doc:"id of the AWS account that must own the buckets: 12 digits, in quotes. Every request names it, and S3 refuses a request to the bucket of another account. If empty, any account may own them"`
 	LifespanDays int           `yaml:"lifespan_days" env:"LIFESPAN_DAYS" doc:"days after which the bucket deletes a copy (a lifecycle rule that setup creates); 0 keeps copies"`
 	Refresh      bool          `yaml:"refresh" env:"REFRESH" doc:"have the bucket keep a copy that clients use in the last quarter of its life, by a copy onto itself; otherwise it is fetched from the source again"`
 	CORS         bool          `yaml:"cors" env:"CORS" doc:"let scripts of every site read copies (a CORS rule that setup creates); false removes only that rule"`
@@ -145,12 +146,13 @@ type Worker struct {
 
 // Pool configures one service in one region.
 type Pool struct {
-	Service   string `yaml:"service" doc:"s3"`
-	Region    string `yaml:"region" doc:"**required**; e.g. us-west-2"`
-	Bucket    string `yaml:"bucket" doc:"name of the bucket, if not BUCKET_BASE-REGION"`
-	Endpoint  string `yaml:"endpoint" doc:"base URL of an S3-compatible server that is not AWS"`
-	PathStyle bool   `yaml:"path_style" doc:"put the bucket in the path of the URL, as most S3-compatible servers require"`
-	Checksum  string `yaml:"checksum" doc:"crc64nvme, which setup probes, or md5 for a server without it"`
+	Service     string `yaml:"service" doc:"s3"`
+	Region      string `yaml:"region" doc:"**required**; e.g. us-west-2"`
+	Bucket      string `yaml:"bucket" doc:"name of the bucket, if not BUCKET_BASE-REGION"`
+	BucketOwner string `yaml:"bucket_owner" doc:"id of the AWS account that must own the bucket, if not s3.bucket_owner; any if any account may. Write it in quotes"`
+	Endpoint    string `yaml:"endpoint" doc:"base URL of an S3-compatible server that is not AWS"`
+	PathStyle   bool   `yaml:"path_style" doc:"put the bucket in the path of the URL, as most S3-compatible servers require"`
+	Checksum    string `yaml:"checksum" doc:"crc64nvme, which setup probes, or md5 for a server without it"`
 	// The zero values suit AWS and most servers.
 	SignPayload     bool `yaml:"sign_payload" doc:"sign a hash of each upload's payload, for a server that requires it over plain http"`
 	Overwrite       bool `yaml:"overwrite" doc:"no conditional writes, for a server that refuses them. A worker that was frozen for minutes could then replace a newer copy with an old one"`

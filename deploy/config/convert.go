@@ -43,6 +43,7 @@ func (c *Config) StoragePools() []storage.Pool {
 			Checksum:    storage.Checksum(p.Checksum),
 			SignPayload: p.SignPayload,
 			Overwrite:   p.Overwrite,
+			Owners:      c.owners(p.Endpoint),
 
 			HeaderTimeout: c.S3.Timeout,
 		}

@@ -211,6 +211,9 @@ func (c *Config) validatePools() error {
 	if len(c.Pools) == 0 {
 		return wrong("pools", "is empty")
 	}
+	if err := validateOwner("s3.bucket_owner", c.S3.BucketOwner, ""); err != nil {
+		return err
+	}
 	// A pool id joins service and region with an underscore, so neither may contain one.
 	namePattern := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	bucketPattern := regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
@@ -244,6 +247,11 @@ func (c *Config) validatePools() error {
 			return wrong(key+"bucket", "%q is already the bucket of another pool", p.Bucket)
 		default:
 			seen[id], buckets[p.Endpoint+"/"+p.Bucket] = true, true
+		}
+		if p.BucketOwner != anyOwner {
+			if err := validateOwner(key+"bucket_owner", p.BucketOwner, ", or any"); err != nil {
+				return err
+			}
 		}
 		if err := validateURL(key+"endpoint", p.Endpoint); err != nil {
 			return err
