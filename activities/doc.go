@@ -65,6 +65,12 @@
 // generation would end copies that started since, at every attempt. It leaves a copy that is newer
 // than the purge.
 //
+// 2026-11-26: [storage.Pool.DownloadActive] is the only setting by which a copy has another header
+// than a plain GET of the source. Whether a type is active is decided by a list of active types, and
+// all types that do not parse. A list of harmless types was rejected: most build artifacts have types
+// that no list has, and browsers download those anyway. PDF is not active: browsers show it in an
+// origin of its own.
+//
 // 2026-11-26: the result of StreamCopy for a small object has no number as its size, like that of a
 // large object. A workflow of an earlier build fails instead of publishing a copy that does not
 // exist. A worker of an earlier build ignores the minimum, and copies. Its UpdateCache records a

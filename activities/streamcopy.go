@@ -161,7 +161,7 @@ func (a *Activities) prepare(ctx context.Context, t *transfer, object storage.Ob
 			Key:                object.Key(),
 			ContentType:        cmp.Or(header(m.ContentType), "application/octet-stream"),
 			ContentEncoding:    header(m.ContentEncoding),
-			ContentDisposition: header(m.ContentDisposition),
+			ContentDisposition: a.disposition(m),
 			ContentLanguage:    header(m.ContentLanguage),
 			Metadata:           metadata(in, m, activity.GetInfo(ctx).WorkflowExecution.ID, a.Now()),
 			Replaces:           t.replaces,
@@ -175,6 +175,16 @@ func (a *Activities) prepare(ctx context.Context, t *transfer, object storage.Ob
 		src.ETag, src.Size = m.ETag, m.Size
 		return &src
 	}
+}
+
+// disposition returns the Content-Disposition of a copy: the source's, unless the pool has active
+// content downloaded.
+func (a *Activities) disposition(m origin.Meta) string {
+	sent := header(m.ContentDisposition)
+	if a.Pool.DownloadActive && active(m.ContentType) {
+		return attachment(sent)
+	}
+	return sent
 }
 
 // existing HEADs the bucket, since an earlier attempt or another workflow may have stored the

@@ -33,6 +33,9 @@ type Pool struct {
 	// Overwrite turns conditional writes off, for servers without them. A worker that was frozen
 	// for long could then overwrite a newer copy with an older one.
 	Overwrite bool
+	// DownloadActive has copies of active content (HTML, SVG, XML, scripts) stored so that browsers
+	// download them.
+	DownloadActive bool
 	// Owners are the ids of the AWS accounts that must own the deployment's buckets on this server, by
 	// bucket. Any account may own a bucket that is not in it.
 	Owners map[string]string

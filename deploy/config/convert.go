@@ -45,6 +45,8 @@ func (c *Config) StoragePools() []storage.Pool {
 			Overwrite:   p.Overwrite,
 			Owners:      c.owners(p.Endpoint),
 
+			DownloadActive: p.DownloadActive,
+
 			HeaderTimeout: c.S3.Timeout,
 		}
 	}

@@ -2,7 +2,13 @@ package config
 
 import (
 	"cmp"
+	"fmt"
+	"net"
+	"net/url"
 	"regexp"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // anyOwner is the pools[].bucket_owner of a pool to which s3.bucket_owner does not apply.
@@ -30,4 +36,34 @@ func (c *Config) owners(endpoint string) map[string]string {
 		}
 	}
 	return owners
+}
+
+// SharedSites returns a warning for each public_url whose host is in the domain of a host of
+// frontend.public_names. Copies are bytes of other people: a script in one could read that domain's
+// cookies, and set them. Domains are registrable ones (https://publicsuffix.org).
+func (c *Config) SharedSites() (warnings []string) {
+	for i, p := range c.Pools {
+		u, err := url.Parse(p.PublicURL)
+		if err != nil || p.PublicURL == "" {
+			continue
+		}
+		for _, name := range c.Frontend.PublicNames {
+			front, err := url.Parse("//" + name)
+			if err == nil && site(u.Hostname()) == site(front.Hostname()) {
+				warnings = append(warnings, fmt.Sprintf("pools[%d].public_url: %s shares a domain with %s of frontend.public_names: "+
+					"active copies can reach its cookies", i, u.Hostname(), front.Hostname()))
+			}
+		}
+	}
+	return warnings
+}
+
+// site returns the registrable domain of a host, or the host if it has none, as an address.
+func site(host string) string {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil || net.ParseIP(host) != nil {
+		return host
+	}
+	return domain
 }

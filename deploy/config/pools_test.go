@@ -41,3 +41,36 @@ pools:
 	_, err = load(t, minimal+"  - {region: eu-west-1, bucket_owner: alias}\n")
 	require.EqualError(t, err, `pools[2].bucket_owner: "alias" is not the id of an AWS account: 12 digits, in quotes, or any`)
 }
+
+func TestPublicURLOfASharedSiteIsReported(t *testing.T) {
+	for public, tc := range map[string]struct {
+		names  string
+		shares bool
+	}{
+		"https://mirror.example.com/copies":         {"mirror.example.com", true},
+		"https://copies.mirror.example.com":         {"mirror.example.com:8443", true},
+		"https://COPIES.example.com.":               {"other.test mirror.example.com", true},
+		"https://example.com":                       {"mirror.example.com", true},
+		"http://127.0.0.1:9000/bucket":              {"127.0.0.1:8080", true},
+		"https://copies.example.net":                {"mirror.example.com", false},
+		"https://copies.co.uk":                      {"mirror.co.uk", false},
+		"https://bucket.s3.us-west-2.amazonaws.com": {"mirror.example.com", false},
+		"http://127.0.0.2:9000/bucket":              {"127.0.0.1:8080", false},
+		"https://copies.example.com":                {"", false},
+	} {
+		c, err := load(t, minimal+"  - {region: eu-west-1, public_url: \""+public+"\"}\n", "CLOUD_MIRROR_FRONTEND_PUBLIC_NAMES="+tc.names)
+		require.NoError(t, err, public)
+		warnings := c.SharedSites()
+		require.Equal(t, tc.shares, len(warnings) == 1, "%s: %v", public, warnings)
+		if tc.shares {
+			require.Contains(t, warnings[0], "pools[2].public_url: ")
+		}
+	}
+}
+
+func TestDownloadActive(t *testing.T) {
+	c, err := load(t, minimal+"  - {region: eu-west-1, download_active: true}\n")
+	require.NoError(t, err)
+	require.False(t, c.StoragePools()[0].DownloadActive)
+	require.True(t, c.StoragePools()[2].DownloadActive)
+}

@@ -55,6 +55,9 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	}
 	log.Info().Str("version", version).Int("pid", os.Getpid()).
 		Stringer("listen", clients.Addr()).Stringer("admin", admin.Addr()).Msg("frontend started")
+	for _, warning := range cfg.SharedSites() {
+		log.Warn().Msg(warning)
+	}
 	defer func() { log.Info().Msg("frontend stopped") }()
 	return runAll(ctx,
 		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, server.Ready) },
