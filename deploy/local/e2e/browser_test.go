@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -27,10 +28,12 @@ type browser struct {
 	err     error         // Why it exited. Read it after ended is closed.
 }
 
-// fetchTask holds the arguments of JavaScript's fetch.
+// fetchTask holds the arguments of JavaScript's fetch, or opens a document in a frame.
 type fetchTask struct {
 	URL  string         `json:"url"`
 	Init map[string]any `json:"init"`
+	// Patience is how long a frame may take to load, in milliseconds. It is 0 for a fetch.
+	Patience int `json:"patience,omitempty"`
 }
 
 // fetched holds the parts of an answer that a script can read.
@@ -45,9 +48,17 @@ type fetched struct {
 
 // page asks the test for a fetch, does it, sends the result, and repeats. The browser's cache would
 // answer for the bucket.
-const page = `<!doctype html><title>a page of another origin</title><script>
-const run = async ({url, init}) => {
+const page = `<!doctype html><title>a page of another origin</title><body><script>
+const open = (url, patience) => new Promise(resolve => {
+  const frame = document.createElement('iframe');
+  frame.onload = () => resolve('loaded');
+  setTimeout(() => resolve('not loaded'), patience);
+  frame.src = url;
+  document.body.append(frame);
+});
+const run = async ({url, init, patience}) => {
   try {
+    if (patience) return [{type: await open(url, patience)}, ''];
     const r = await fetch(url, {cache: 'no-store', ...init});
     const body = await r.arrayBuffer();
     return [{status: r.status, type: r.type, url: r.url, headers: Object.fromEntries(r.headers)}, body];
@@ -144,7 +155,19 @@ func (b *browser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // fetch has the page fetch a URL.
 func (b *browser) fetch(t *testing.T, url string, init map[string]any) fetched {
 	t.Helper()
-	task := fetchTask{URL: url, Init: init}
+	return b.do(t, fetchTask{URL: url, Init: init})
+}
+
+// open has the page open a document in a frame, and reports whether the frame loaded it. A frame
+// loads no download.
+func (b *browser) open(t *testing.T, url string, patience time.Duration) bool {
+	t.Helper()
+	return b.do(t, fetchTask{URL: url, Patience: int(patience.Milliseconds())}).Type == "loaded"
+}
+
+// do has the page do a task, and returns the result.
+func (b *browser) do(t *testing.T, task fetchTask) fetched {
+	t.Helper()
 	ctx := background(t)
 	for tasks := b.tasks; ; {
 		select {

@@ -89,13 +89,19 @@ func (c settingsTree) set(t *testing.T, key string, value any) {
 // setEndpoint changes the endpoint of a region's S3 server.
 func (c settingsTree) setEndpoint(t *testing.T, region, url string) {
 	t.Helper()
+	c.setPool(t, region, "endpoint", url)
+}
+
+// setPool changes a setting of a region's pool.
+func (c settingsTree) setPool(t *testing.T, region, name string, value any) {
+	t.Helper()
 	pools, _ := c["pools"].([]any)
 	i := slices.IndexFunc(pools, func(pool any) bool {
 		of, ok := pool.(map[string]any)
 		return ok && of["region"] == region
 	})
 	require.GreaterOrEqual(t, i, 0, "the configuration has no pool in %s", region)
-	pools[i].(map[string]any)["endpoint"] = url
+	pools[i].(map[string]any)[name] = value
 }
 
 // editedConfig applies edit to the stack's configuration, and writes the result to a file.
