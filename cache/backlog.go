@@ -21,11 +21,35 @@ type backlogValue struct {
 	Tasks int64   `json:"tasks"`
 	Age   int64   `json:"age"` // Milliseconds.
 	Rate  float64 `json:"rate,omitempty"`
+	Until int64   `json:"until"` // Unix milliseconds.
 }
 
-// PutBacklog stores a pool's backlog for the time of ttl, at least 1 ms. The last writer wins.
+const (
+	// maxBacklog is the limit of a stored backlog, in bytes.
+	maxBacklog = 256
+	// maxBacklogTTL bounds how long a backlog is known: a backlog that no worker renews must not keep
+	// front ends from requesting copies.
+	maxBacklogTTL = 5 * time.Minute
+	// maxTasks, maxBacklogAge and maxRate are above what task queues hold.
+	maxTasks      = 1 << 40
+	maxBacklogAge = 365 * 24 * time.Hour
+	maxRate       = 1e9
+)
+
+// sane reports whether the backlog is within its limits, and known at now.
+func (b backlogValue) sane(now time.Time) bool {
+	until := time.UnixMilli(b.Until)
+	return until.After(now) && !until.After(now.Add(maxBacklogTTL+maxSkew)) && 0 <= b.Tasks && b.Tasks <= maxTasks &&
+		0 <= b.Age && b.Age <= maxBacklogAge.Milliseconds() && 0 <= b.Rate && b.Rate <= maxRate
+}
+
+// PutBacklog stores a pool's backlog for the time of ttl: at least 1 ms, and at most 5 minutes. The
+// last writer wins.
 func (r *Redis) PutBacklog(ctx context.Context, pool string, b Backlog, ttl time.Duration) error {
-	value, err := json.Marshal(backlogValue{Tasks: b.Tasks, Age: b.Age.Milliseconds(), Rate: b.Rate})
+	ttl = min(ttl, maxBacklogTTL)
+	value, err := json.Marshal(backlogValue{
+		Tasks: b.Tasks, Age: b.Age.Milliseconds(), Rate: b.Rate, Until: r.now().Add(ttl).UnixMilli(),
+	})
 	if err != nil {
 		return fmt.Errorf("encode backlog: %w", err)
 	}
@@ -38,24 +62,24 @@ func (r *Redis) PutBacklog(ctx context.Context, pool string, b Backlog, ttl time
 	return nil
 }
 
-// Backlogs returns the backlogs of these pools, by one read. It omits a pool whose backlog has
+// Backlogs returns the backlogs of these pools, in one round trip. It omits a pool whose backlog has
 // expired, was never stored, or is undecodable.
 func (r *Redis) Backlogs(ctx context.Context, pools []string) (map[string]Backlog, error) {
 	names := make([]string, len(pools))
 	for i, pool := range pools {
 		names[i] = backlogKey(r.prefix, pool)
 	}
-	values, err := guarded(ctx, r.breaker, func(ctx context.Context) ([]any, error) {
-		return r.client.MGet(ctx, names...).Result()
-	})
+	values, err := r.values(ctx, names, maxBacklog)
 	if err != nil {
 		return nil, fmt.Errorf("get backlogs: %w", err)
 	}
 	all := map[string]Backlog{}
 	for i, value := range values {
-		text, ok := value.(string)
+		if value.err != nil {
+			return nil, fmt.Errorf("get backlogs: %w", value.err)
+		}
 		var v backlogValue
-		if ok && json.Unmarshal([]byte(text), &v) == nil {
+		if json.Unmarshal([]byte(value.text), &v) == nil && v.sane(r.now()) {
 			all[pools[i]] = Backlog{Tasks: v.Tasks, Age: time.Duration(v.Age) * time.Millisecond, Rate: v.Rate}
 		}
 	}

@@ -22,7 +22,11 @@ func (r *Redis) Claim(ctx context.Context, key string, d time.Duration) (time.Du
 			return 0, err
 		}
 		left, err := r.client.PTTL(ctx, name).Result()
-		return max(left, time.Millisecond), err // it may have expired since
+		if err == nil && (left == -1 || left > d) { // PTTL is -1 for a key that never expires.
+			// It would keep all callers from the claim for longer than they agreed on.
+			left, err = d, r.client.PExpire(ctx, name, d).Err()
+		}
+		return max(left, time.Millisecond), err // It may have expired since.
 	})
 	if err != nil {
 		return 0, fmt.Errorf("claim verification: %w", err)

@@ -1,12 +1,6 @@
 package cache
 
-import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
-	"time"
-)
+import "time"
 
 // State is the state of an object's copy.
 type State string
@@ -53,7 +47,8 @@ type Entry struct {
 
 // Reason is why a copy failed.
 type Reason struct {
-	// Class is the error class, e.g. BadHTTPStatus. Clients may see it.
+	// Class is the error class, e.g. BadHTTPStatus. Clients may see it. Of an entry in redis it is one
+	// of [Classes].
 	Class string
 	// Status is the source's HTTP status if it failed the copy, otherwise 0.
 	Status int
@@ -73,10 +68,6 @@ func (e Entry) HasOtherDigest(want string) bool {
 	return want != "" && e.SHA256 != "" && e.SHA256 != want
 }
 
-// ClassTooSmall is the class of an object that is smaller than the minimum of its request. Nothing
-// failed: it costs more to copy than it saves.
-const ClassTooSmall = "SourceTooSmall"
-
 // For returns the entry as it counts for a request with that minimum size, in bytes. An object that
 // was too small for another request is Absent if it is large enough for this one.
 func (e Entry) For(minSize int64) Entry {
@@ -84,89 +75,4 @@ func (e Entry) For(minSize int64) Entry {
 		return Entry{}
 	}
 	return e
-}
-
-// body is the JSON part of a stored entry. There are many present ones, so their fields have short
-// names.
-type body struct {
-	Deadline     int64  `json:"d"`           // Unix milliseconds
-	Expires      int64  `json:"e,omitempty"` // Unix seconds; 0 for never
-	Size         int64  `json:"s,omitempty"`
-	SHA256       string `json:"sha256,omitempty"`
-	Owner        string `json:"owner,omitempty"`
-	Done         int64  `json:"done,omitempty"`
-	Total        int64  `json:"total,omitempty"`
-	Low          bool   `json:"low,omitempty"`
-	Class        string `json:"class,omitempty"`
-	Status       int    `json:"status,omitempty"`
-	AboutObject  bool   `json:"aboutObject,omitempty"`
-	Permanent    bool   `json:"permanent,omitempty"`
-	Unmirrorable bool   `json:"unmirrorable,omitempty"`
-	Text         string `json:"text,omitempty"`
-}
-
-var errUndecodable = errors.New("undecodable cache entry")
-
-func encode(e Entry) (string, error) {
-	data, err := json.Marshal(body{
-		Deadline:     e.Deadline.UnixMilli(),
-		Expires:      toSeconds(e.Expires),
-		Size:         e.Size,
-		SHA256:       e.SHA256,
-		Owner:        e.Owner,
-		Done:         e.Done,
-		Total:        e.Total,
-		Low:          e.Low,
-		Class:        e.Class,
-		Status:       e.Status,
-		AboutObject:  e.AboutObject,
-		Permanent:    e.Permanent,
-		Unmirrorable: e.Unmirrorable,
-		Text:         e.Text,
-	})
-	if err != nil {
-		return "", fmt.Errorf("encode cache entry: %w", err)
-	}
-	return string(e.State) + " " + string(data), nil
-}
-
-func decode(value string) (Entry, error) {
-	state, data, _ := strings.Cut(value, " ")
-	switch State(state) {
-	case Present, Pending, Error:
-	default:
-		return Entry{}, errUndecodable
-	}
-	var b body
-	if err := json.Unmarshal([]byte(data), &b); err != nil || b.Deadline == 0 {
-		return Entry{}, errUndecodable
-	}
-	return Entry{
-		State:        State(state),
-		Deadline:     time.UnixMilli(b.Deadline),
-		Expires:      fromSeconds(b.Expires),
-		Size:         b.Size,
-		SHA256:       b.SHA256,
-		Owner:        b.Owner,
-		Done:         b.Done,
-		Total:        b.Total,
-		Low:          b.Low,
-		Reason:       Reason{Class: b.Class, Status: b.Status, AboutObject: b.AboutObject, Text: b.Text},
-		Permanent:    b.Permanent,
-		Unmirrorable: b.Unmirrorable,
-	}, nil
-}
-
-func toSeconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.Unix()
-}
-
-func fromSeconds(s int64) time.Time {
-	if s == 0 {
-		return time.Time{}
-	}
-	return time.Unix(s, 0)
 }

@@ -41,6 +41,20 @@ func (s Space) Key(hash string) string {
 	return s.start + hash + "}"
 }
 
+// formerChannel is the channel of builds before 2026-11-26.
+const formerChannel = "cm:changed"
+
+// formerKey returns the key that builds before 2026-11-26 use for the same object. They know no
+// other prefix than [DefaultPrefix], so a deployment with another one has no such entries.
+func formerKey(prefix, key string) (string, bool) {
+	rest, ok := strings.CutPrefix(key, keyPrefix(DefaultPrefix))
+	parts := strings.Split(rest, "/")
+	if !ok || prefix != DefaultPrefix || len(parts) != 3 {
+		return "", false
+	}
+	return "cm:{" + parts[0] + "/" + parts[2], true
+}
+
 // keyPrefix is the prefix of the keys of all entries.
 func keyPrefix(prefix string) string { return prefix + ":" + version + ":{" }
 

@@ -12,18 +12,22 @@ import (
 // its deadline. It returns the entry in redis, and whether that is the caller's own. If the reply
 // is lost, the caller gets an error, and its lease stays until it expires.
 func (r *Redis) Acquire(ctx context.Context, key string, mine Entry) (Entry, bool, error) {
-	value, err := encode(mine)
+	value, err := encode(key, mine)
 	if err != nil {
 		return Entry{}, false, err
 	}
 	// The second try is for a key whose value was undecodable or past its deadline.
 	for range 2 {
-		cmd, err := r.run(ctx, r.scripts.acquire, key, value, max(mine.Deadline.Sub(r.now()).Milliseconds(), 1))
+		cmd, err := r.run(ctx, r.scripts.acquire, key, value, max(mine.Deadline.Sub(r.now()).Milliseconds(), 1), maxValue)
 		if errors.Is(err, redis.Nil) {
 			return mine, true, nil
 		}
 		if err != nil {
 			return Entry{}, false, fmt.Errorf("acquire lease: %w", err)
+		}
+		if _, junk := cmd.Val().(int64); junk {
+			r.undecodable()
+			return mine, true, nil
 		}
 		current, err := cmd.Text()
 		if err != nil {
@@ -48,11 +52,11 @@ func (r *Redis) Release(ctx context.Context, key string, lease Entry) error {
 // deadline. It returns whether it did: it does not if the entry has changed since. Swap wakes no
 // waiters.
 func (r *Redis) Swap(ctx context.Context, key string, from, to Entry) (bool, error) {
-	before, err := encode(from)
+	before, err := encode(key, from)
 	if err != nil {
 		return false, err
 	}
-	after, err := encode(to)
+	after, err := encode(key, to)
 	if err != nil {
 		return false, err
 	}
@@ -66,11 +70,15 @@ func (r *Redis) Swap(ctx context.Context, key string, from, to Entry) (bool, err
 // Abandon deletes a pending entry regardless of its owner, for a copy that will not be made. It
 // leaves every other entry alone without an error.
 func (r *Redis) Abandon(ctx context.Context, key string) error {
-	value, err := r.value(ctx, key)
-	if err != nil || value == "" {
-		return err
+	values, err := r.values(ctx, []string{key}, maxValue)
+	if err == nil {
+		err = values[0].err
 	}
-	if entry, err := decode(value); err != nil || entry.State != Pending {
+	if err != nil {
+		return fmt.Errorf("get cache entry: %w", err)
+	}
+	value := values[0].text
+	if entry, err := decode(key, value, r.now(), r.rules); err != nil || entry.State != Pending {
 		return nil //nolint:nilerr // the next read deletes an undecodable value
 	}
 	_, err = r.drop(ctx, key, value)

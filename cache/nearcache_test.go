@@ -133,7 +133,9 @@ func TestNearCacheHonoursDeadlines(t *testing.T) {
 	key := cachetest.Key(t.Name() + time.Now().String())
 	deadline := time.Now().Add(time.Second).Truncate(time.Millisecond)
 	// In redis it has no expiry, so redis never invalidates it.
-	require.NoError(t, raw(t).Set(t.Context(), key, fmt.Sprintf(`present {"d":%d}`, deadline.UnixMilli()), 0).Err())
+	value, err := cache.Encode(key, cache.Entry{State: cache.Present, Deadline: deadline})
+	require.NoError(t, err)
+	require.NoError(t, raw(t).Set(t.Context(), key, value, 0).Err())
 	remember(t, n, key)
 	for now := time.Now(); now.Before(deadline.Add(maxStale)); now = time.Now() {
 		if _, ok := n.Remembered(key, now); ok {

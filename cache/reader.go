@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// maxReads is the limit of concurrent read commands, maxBatch the limit of entries in one. They
+	// maxReads is the limit of concurrent pipelines of reads, maxBatch the limit of entries in one. They
 	// are high enough to hide the network's latency, and low enough that a crowd of clients costs
 	// few system calls.
 	maxReads = 4
@@ -75,17 +75,12 @@ func (r *reader) readBatch(batch []*load) {
 	// The read is shared, so no caller's cancellation may end it. The redis client's timeouts bound
 	// it.
 	ctx := context.Background()
-	values, err := guarded(ctx, r.redis.breaker, func(ctx context.Context) ([]any, error) {
-		return r.redis.client.MGet(ctx, keys...).Result()
-	})
-	if err == nil && len(values) != len(batch) {
-		err = fmt.Errorf("%d values for %d keys", len(values), len(batch))
-	}
+	values, err := r.redis.values(ctx, keys, maxValue)
 	for i, l := range batch {
 		if err != nil {
 			l.err = fmt.Errorf("get cache entry: %w", err)
-		} else if value, ok := values[i].(string); ok {
-			l.entry, l.err = r.redis.read(ctx, l.key, value)
+		} else {
+			l.entry, l.err = r.redis.entry(ctx, l.key, values[i])
 		}
 		r.finish(l)
 	}

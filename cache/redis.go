@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,16 +17,14 @@ var ErrPurged = errors.New("object was purged after this generation")
 // AnyGeneration is newer than every purge, so [Redis.Put] never rejects it.
 const AnyGeneration = math.MaxInt64
 
-// generationTTL is how long redis remembers a purge. A copy that takes longer could publish an
-// object that was purged while it ran.
-const generationTTL = 7 * 24 * time.Hour
-
 // Redis is the cache in redis. Its methods return an error when redis is unavailable; callers must
 // degrade, not fail. They never retry a failed command. Redis is safe for concurrent use, and the
 // caller of [Open] closes it.
 type Redis struct {
 	client      *redis.Client
 	options     redis.Options // the client's, copied before it could change them
+	rules       Rules
+	tombstone   time.Duration // How long redis remembers a purge.
 	prefix      string
 	channel     string
 	scripts     scripts
@@ -46,7 +43,13 @@ type Options struct {
 	Timeout time.Duration
 	// OnBreaker, if set, is called when the circuit breaker opens and when it closes.
 	OnBreaker func(open bool)
-	// Undecodable is called for every entry that could not be decoded. It must be set.
+	// Rules are the rules of all processes of the deployment. An entry with a deadline beyond them
+	// is undecodable. Without Rules, the limit is a year.
+	Rules Rules
+	// Lifespan is how long a bucket keeps a copy. Zero is for ever. See [Tombstone].
+	Lifespan time.Duration
+	// Undecodable is called for every entry or generation that could not be decoded. It must be
+	// set.
 	Undecodable func()
 }
 
@@ -78,7 +81,7 @@ func Open(url string, o Options) (*Redis, error) {
 	opt.PoolTimeout = poolTimeout
 	prefix := cmp.Or(o.Prefix, DefaultPrefix)
 	r := &Redis{
-		options: *opt, client: redis.NewClient(opt), prefix: prefix, channel: channel(prefix),
+		options: *opt, client: redis.NewClient(opt), prefix: prefix, channel: channel(prefix), rules: o.Rules, tombstone: Tombstone(o.Lifespan),
 		scripts: newScripts(), now: time.Now, undecodable: o.Undecodable,
 	}
 	if o.Timeout > 0 {
@@ -96,20 +99,11 @@ func (r *Redis) Close() error { return r.client.Close() }
 // Get returns the entry, or an Absent one if there is none before its deadline. It deletes an entry
 // that is undecodable or past its deadline.
 func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
-	value, err := r.value(ctx, key)
-	if err != nil || value == "" {
-		return Entry{}, err
+	values, err := r.values(ctx, []string{key}, maxValue)
+	if err != nil {
+		return Entry{}, fmt.Errorf("get cache entry: %w", err)
 	}
-	return r.read(ctx, key, value)
-}
-
-// value returns the value of the key, or an empty string if the key is missing.
-func (r *Redis) value(ctx context.Context, key string) (string, error) {
-	value, err := guarded(ctx, r.breaker, func(ctx context.Context) (string, error) { return r.client.Get(ctx, key).Result() })
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return "", fmt.Errorf("get cache entry: %w", err)
-	}
-	return value, nil
+	return r.entry(ctx, key, values[0])
 }
 
 // run runs a script on the object's keys.
@@ -120,10 +114,28 @@ func (r *Redis) run(ctx context.Context, s *redis.Script, key string, args ...an
 	})
 }
 
+// entry decodes a value. It deletes junk, as read does an undecodable value.
+func (r *Redis) entry(ctx context.Context, key string, v value) (Entry, error) {
+	switch {
+	case v.err != nil:
+		return Entry{}, fmt.Errorf("get cache entry: %w", v.err)
+	case v.junk:
+		r.undecodable()
+		if _, err := r.run(ctx, r.scripts.scrub, key, maxValue, r.channel); err != nil && !Replied(err) {
+			return Entry{}, fmt.Errorf("drop cache entry: %w", err)
+		}
+		return Entry{}, nil
+	case v.text == "":
+		return Entry{}, nil
+	default:
+		return r.read(ctx, key, v.text)
+	}
+}
+
 // read decodes a value. It deletes a value that is undecodable or past its deadline, because that
 // value would block every caller of Acquire.
 func (r *Redis) read(ctx context.Context, key, value string) (Entry, error) {
-	entry, err := decode(value)
+	entry, err := decode(key, value, r.now(), r.rules)
 	if err == nil && entry.Deadline.After(r.now()) {
 		return entry, nil
 	}
@@ -139,7 +151,7 @@ func (r *Redis) read(ctx context.Context, key, value string) (Entry, error) {
 // Drop deletes the entry if it still is e, which was read before. It returns whether it did. Drop
 // wakes the object's waiters.
 func (r *Redis) Drop(ctx context.Context, key string, e Entry) (bool, error) {
-	value, err := encode(e)
+	value, err := encode(key, e)
 	if err != nil {
 		return false, err
 	}
@@ -155,18 +167,6 @@ func (r *Redis) drop(ctx context.Context, key, value string) (bool, error) {
 	return cmd.Bool()
 }
 
-// Generation returns the generation of the object's last purge, or 0 if redis remembers none. Redis
-// remembers a purge for 7 days. Every purge has a greater generation than those before it.
-func (r *Redis) Generation(ctx context.Context, key string) (int64, error) {
-	g, err := guarded(ctx, r.breaker, func(ctx context.Context) (int64, error) {
-		return r.client.Get(ctx, generationKey(key)).Int64()
-	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return 0, fmt.Errorf("get purge generation: %w", err)
-	}
-	return g, nil
-}
-
 // Put stores an entry until its deadline. It fails with [ErrPurged] if the object was purged after
 // generation. A pending or failed entry does not replace a present one, and an entry past its
 // deadline is not stored: neither is an error. Put wakes the object's waiters, except for a pending
@@ -176,11 +176,11 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 	if ttl <= 0 {
 		return nil
 	}
-	value, err := encode(e)
+	value, err := encode(key, e)
 	if err != nil {
 		return err
 	}
-	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, news(e, value), r.channel)
+	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, news(e, value), r.channel, maxValue, r.maxGeneration())
 	if err != nil {
 		return fmt.Errorf("put cache entry: %w", err)
 	}
@@ -201,24 +201,6 @@ func news(e Entry, value string) string {
 		return e.SHA256
 	}
 	return value
-}
-
-// Purge deletes the object's entry and its count of failures, and returns its new generation. It
-// ignores the circuit breaker, and waits for 1 s or Options.Timeout, whichever is longer, for each
-// write and read.
-func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
-	// A purge is worth a wait, and must not fail because other callers are in a hurry.
-	client := r.client.WithTimeout(max(defaultTimeout, r.client.Options().ReadTimeout))
-	text, err := r.scripts.purge.Run(ctx, client, keys(key),
-		r.now().UnixMilli(), generationTTL.Milliseconds(), r.channel).Text()
-	if err != nil {
-		return 0, fmt.Errorf("purge cache entry: %w", err)
-	}
-	generation, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("purge cache entry: %w", err)
-	}
-	return generation, nil
 }
 
 // Row counts the failures of an object's copies.

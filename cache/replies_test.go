@@ -22,16 +22,21 @@ func ownRedis(t *testing.T) (url string, client *redis.Client) {
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "s")
 	args := []string{"--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "no"}
-	server := exec.Command(program, args...)
+	return "unix://" + socket, startRedis(t, exec.Command(program, args...), socket)
+}
+
+// startRedis starts a server until the end of the test, and returns a client when it answers.
+func startRedis(t *testing.T, server *exec.Cmd, socket string) *redis.Client {
+	t.Helper()
 	require.NoError(t, server.Start())
 	t.Cleanup(func() {
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	})
-	client = redis.NewClient(&redis.Options{Network: "unix", Addr: socket})
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket})
 	t.Cleanup(func() { _ = client.Close() })
 	require.Eventually(t, func() bool { return client.Ping(t.Context()).Err() == nil }, 20*time.Second, 5*time.Millisecond)
-	return "unix://" + socket, client
+	return client
 }
 
 // A refusal is a state in which a real redis refuses writes, or all commands, by an error reply.

@@ -27,6 +27,30 @@ type Rules struct {
 	RetryAfter, RetryMax time.Duration
 }
 
+const (
+	// maxLease is the limit of Rules.Lease.
+	maxLease = time.Minute
+	// maxDelay is the longest back-off that a source can demand: see package storage/origin.
+	maxDelay = 5 * time.Minute
+	// maxTTL bounds the deadline of an entry without Rules.
+	maxTTL = 366 * 24 * time.Hour
+)
+
+// longest returns the longest time between now and the deadline of such an entry. The lease is not
+// the configured one: a process with a shorter lease must not end the leases of others.
+func (r Rules) longest(e Entry) time.Duration {
+	switch {
+	case e.State == Pending:
+		return maxLease
+	case r == Rules{}:
+		return maxTTL
+	case e.State == Present, e.Class == ClassTooSmall:
+		return r.TTL
+	default:
+		return max(r.NegativeTTL, r.UnmirrorableTTL, r.RetryAfter, r.RetryMax, maxDelay)
+	}
+}
+
 // A Copy describes a copy in the bucket.
 type Copy struct {
 	// Expires is when the bucket deletes the copy. Zero is never.

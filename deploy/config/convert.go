@@ -111,7 +111,11 @@ func (c *Config) Rules() cache.Rules {
 }
 
 // CacheOptions returns the options that follow from the configuration alone.
-func (c *Config) CacheOptions() cache.Options { return cache.Options{Prefix: c.Redis.Prefix} }
+func (c *Config) CacheOptions() cache.Options {
+	return cache.Options{
+		Prefix: c.Redis.Prefix, Rules: c.Rules(), Lifespan: time.Duration(c.S3.LifespanDays) * 24 * time.Hour,
+	}
+}
 
 // Space returns the key space of a pool's bucket.
 func (c *Config) Space(p storage.Pool) cache.Space {

@@ -1,0 +1,15 @@
+package cache
+
+import "time"
+
+// Encode and Identity let tests write values as other processes do.
+var (
+	Encode   = encode
+	Identity = identity
+)
+
+// MaxValue is the limit of a value, in bytes.
+const MaxValue = maxValue
+
+// SetNow sets the clock of r.
+func (r *Redis) SetNow(now func() time.Time) { r.now = now }
