@@ -5,7 +5,7 @@ const (
 	// ClassTooSmall is the class of an object that is smaller than the minimum of its request.
 	// Nothing failed: it costs more to copy than it saves.
 	ClassTooSmall = "SourceTooSmall"
-	// ClassBadHTTPStatus is the only class whose status may say something about the object.
+	// ClassBadHTTPStatus is the only class of an entry with AboutObject.
 	ClassBadHTTPStatus = "BadHTTPStatus"
 	// ClassInternal stands for every class that is not in [Classes].
 	ClassInternal = "InternalError"

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Limits of what a value may hold. Whoever can write to redis can write any value.
+// Limits of a value. Every client of redis can write any value.
 const (
 	// maxValue is the limit of a value, in bytes. It is above the value of every valid entry: JSON
 	// takes at most 6 bytes for a byte of text.

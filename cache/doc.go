@@ -9,11 +9,20 @@
 //
 //   - Every change of an entry is one atomic script, so exactly one of any number of callers of
 //     [Redis.Acquire] gets the lease.
-//   - A purge leaves a new generation. A copy that started under an older one can't be published.
+//   - A purge leaves a new generation. A copy that started under an older one can't be published. Redis
+//     remembers the generation for longer than the bucket can hold such a copy: see [Tombstone].
+//   - A key names the deployment's prefix, the version of keys and values, the bucket, its endpoint and
+//     the object: see [Space]. A value names its key.
 //   - [Redis.Drop] never deletes an entry that changed since it was read. One of any number of
 //     callers of [Redis.Claim] takes the claim.
 //   - An entry never outlives its deadline, no matter when redis deletes the key.
-//   - An undecodable entry is absent, is removed, and is counted.
+//   - An undecodable entry is absent, is removed, and is counted. So is a value above 8 KiB, one of
+//     another redis type, one that names another key, and one with a field that is out of bounds: a
+//     deadline beyond [Rules] and a minute, a negative size, or a field of another state.
+//   - No call reads more than 8 KiB of a value. A larger one delays no other entry.
+//   - An entry has one of [Classes].
+//   - A generation that is no number, or is more than an hour ahead, counts as none. So a value in
+//     redis blocks no object for longer than [Rules] allow.
 //   - A [NearCache] serves an entry from memory for at most 100 ms after it changed in redis. It
 //     serves none while redis does not send invalidations.
 //   - With [Options.Timeout], a circuit breaker limits the cost of a redis that hangs to one or two
@@ -21,7 +30,23 @@
 //   - A [Watcher] wakes the waiters of an entry when the entry changes, and when the watcher can
 //     no longer see changes.
 //
+// Values have no signature: every client of redis can forge an entry within these bounds. A forged
+// entry leads clients to the object's copy or to its source, and to no other place.
+//
 // # Decisions
+//
+// 2026-11-26: a deadline beyond the rules is refused rather than shortened. A shortened deadline would
+// move with each read, so a key without an expiry would never end. When `cache.ttl` is lowered, longer
+// entries cost a HEAD of the bucket each.
+//
+// 2026-11-26: reads are pipelined GETRANGEs. An MGET sends whole values, so that a value of 100 MB delays
+// all others. It also fails as a whole across the slots of a redis cluster.
+//
+// 2026-11-26: values have no MAC. It needs a key in every process, and its rotation. A forged 4xx or
+// a stale hit, which it would prevent, ends with the entry.
+//
+// 2026-11-26: a purge also purges the entry of earlier builds, if the prefix is the default one. Reading
+// the generations of earlier builds as well would cost each write a command in another slot.
 //
 // 2026-11-25: an error's entry says by itself how front ends answer: whether the status is about the
 // object, whether a client may wait for the next try, and until when. An earlier front end ignores

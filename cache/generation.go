@@ -22,11 +22,11 @@ const (
 	maxAhead = time.Hour
 )
 
-// Tombstone returns how long redis remembers a purge: longer than a bucket can hold an object of an
-// older generation. A copy or a refresh that runs during a purge may store its object after the
-// purge deleted the old one, and die before it discards its own. While redis remembers the purge,
-// no such object is published or refreshed, so the bucket deletes it after its lifespan. A lifespan
-// of zero is for ever.
+// Tombstone returns how long redis remembers a purge. It is longer than a bucket can hold an object
+// of an older generation. A copy or a refresh that runs during a purge may store its object after
+// the purge. If its worker dies then, the object stays. While redis remembers the purge, such an
+// object is neither published nor refreshed, and the bucket deletes it after its lifespan. A
+// lifespan of zero is for ever.
 func Tombstone(lifespan time.Duration) time.Duration {
 	if lifespan <= 0 {
 		return forever

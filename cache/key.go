@@ -10,8 +10,8 @@ import (
 // DefaultPrefix is the prefix of all keys and channels in redis unless another one is configured.
 const DefaultPrefix = "cm"
 
-// version is the version of the keys and of the values. A build with another version has keys of
-// its own: neither build reads what the other one wrote.
+// version is the version of keys and values. Builds with different versions have different keys, so
+// neither build reads the entries of the other.
 const version = "2"
 
 // bucketBytes is the length of the digest of a bucket in a key, before base64.
@@ -44,8 +44,8 @@ func (s Space) Key(hash string) string {
 // formerChannel is the channel of builds before 2026-11-26.
 const formerChannel = "cm:changed"
 
-// formerKey returns the key that builds before 2026-11-26 use for the same object. They know no
-// other prefix than [DefaultPrefix], so a deployment with another one has no such entries.
+// formerKey returns the object's key in builds before 2026-11-26. They know only [DefaultPrefix], so a
+// deployment with another prefix has no such entries.
 func formerKey(prefix, key string) (string, bool) {
 	rest, ok := strings.CutPrefix(key, keyPrefix(DefaultPrefix))
 	parts := strings.Split(rest, "/")

@@ -9,7 +9,7 @@ type scripts struct {
 }
 
 // library holds the functions of all scripts. No script reads more of a key than it can use,
-// because whoever can write to redis can write a large value or a value of another type.
+// because every client of redis can write a large value, or a value of another type.
 //
 // read returns the string at key, or an empty string. Its second result is true for junk: a string
 // of more than most bytes, or another type. generation returns the purge generation at key, and 0

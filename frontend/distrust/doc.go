@@ -1,0 +1,14 @@
+// Package distrust tests front ends on a real redis that holds entries of other deployments, and
+// values that no build of this product writes. It has no code.
+//
+// # Guarantees
+//
+//   - Whatever redis holds, a front end answers by the HTTP contract, and never with a 5xx.
+//   - A Location is the source, or the object's key in the configured bucket.
+//   - A client reads no text out of redis: an error class is one of [cache.Classes].
+//
+// # Decisions
+//
+// 2026-11-26: these tests have a package of their own, since they need a server. The tests of package
+// frontend need none, and run in seconds.
+package distrust
