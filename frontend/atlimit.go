@@ -21,6 +21,8 @@ func limitText(l flight.Limit) string {
 	switch l {
 	case flight.LimitClient:
 		return "This client requests new copies too fast"
+	case flight.LimitStatus:
+		return "This client requests the status of new objects too fast"
 	case flight.LimitHost:
 		return "New copies from this host are requested too fast"
 	case flight.LimitBacklog:

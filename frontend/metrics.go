@@ -57,7 +57,7 @@ func newMetrics(r *prometheus.Registry, pools []string, upstreams *upstream.Set)
 		}),
 		limited: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_limited_requests_total",
-			Help: "Redirect requests, and lines of lists, that reached a limit, by limit.",
+			Help: "Requests of redirects and statuses, and lines of lists, that reached a limit, by limit.",
 		}, []string{"limit"}),
 		upstreams: upstreams,
 		toCopies: newCopyCounters(

@@ -71,7 +71,18 @@ func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 		refuse(w, s.metrics, err)
 		return
 	}
-	entry, err := s.lookUp(r.Context(), t)
+	look := func(ctx context.Context, t *flight.Target, redisUp bool) (cache.Entry, error) {
+		return s.flights.Look(ctx, t, redisUp, s.tokens.clientOf(r))
+	}
+	if operator {
+		look = s.flights.Backfill
+	}
+	entry, err := s.lookUp(r.Context(), t, look)
+	if limit, ok := errors.AsType[*flight.LimitError](err); ok { // A status is never a guess.
+		s.metrics.reachedLimit(limit.Limit)
+		writeError(w, limitProblem(http.StatusTooManyRequests, limit))
+		return
+	}
 	if err != nil {
 		writeError(w, problem(codeUnavailable, "The state is unknown: redis or the bucket does not answer, try again"))
 		return
@@ -85,13 +96,15 @@ func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 
 // lookUp returns the object's entry, or the entry of a copy that redis has lost. A copy in the
 // bucket also counts if the entry says that the object is too small. lookUp fails if it can't see
-// the object's state: a copy may be pending while redis is down.
-func (s *statuses) lookUp(ctx context.Context, t *flight.Target) (cache.Entry, error) {
+// the object's state: a copy may be pending while redis is down. look HEADs the bucket.
+func (s *statuses) lookUp(
+	ctx context.Context, t *flight.Target, look func(context.Context, *flight.Target, bool) (cache.Entry, error),
+) (cache.Entry, error) {
 	entry, redisErr := s.entries.Get(ctx, t.Key)
 	if redisErr == nil && entry.For(t.MinSize).State != cache.Absent {
 		return entry, nil
 	}
-	found, err := s.flights.Backfill(ctx, t, redisErr == nil || cache.Replied(redisErr))
+	found, err := look(ctx, t, redisErr == nil || cache.Replied(redisErr))
 	if errors.Is(err, storage.ErrNotFound) {
 		return entry, redisErr
 	}

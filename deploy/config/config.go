@@ -57,6 +57,8 @@ type Frontend struct {
 	CacheEntries        int              `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects held in memory, which redis keeps current; 0 holds none"`
 	CacheMemory         Size             `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
 	TokensFile          string           `yaml:"tokens_file" env:"TOKENS_FILE" doc:"file of bearer tokens, for purges, lists of copies and details of a status: a line for each token, see Tokens It is read at the start, and again within seconds of a change. Without a file all tokens are refused"`
+	StatusRate          int              `yaml:"status_rate" env:"STATUS_RATE" doc:"maximum HEADs of the bucket per second for one client of /v1/status, per process; others get 429 with Retry-After. Only objects that redis does not know cost one. A token with the scope status is not limited; 0 is no limit"`
+	StatusBurst         int              `yaml:"status_burst" env:"STATUS_BURST" doc:"such HEADs that one client may cause at once, before status_rate applies"`
 	WarmRate            int              `yaml:"warm_rate" env:"WARM_RATE" doc:"maximum copies requested for lists per second, per process, so that waiting clients do not queue behind them; 0 is no limit"`
 	MaxLists            int              `yaml:"max_lists" env:"MAX_LISTS" doc:"maximum lists of copies served at the same time, per process; others get 503 with Retry-After. A list takes up to 20MiB; 0 is no limit"`
 }
@@ -181,7 +183,7 @@ func Default() Config {
 		Frontend: Frontend{
 			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
 			MaxWaiters: 20_000, MaxWaitersPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
-			ColdRate: 50, ColdBurst: 500, ColdRatePerHost: 200, ColdBurstPerHost: 2000, MaxBacklog: 10_000, MaxBacklogAge: 2 * time.Minute,
+			ColdRate: 50, ColdBurst: 500, ColdRatePerHost: 200, ColdBurstPerHost: 2000, StatusRate: 10, StatusBurst: 100, MaxBacklog: 10_000, MaxBacklogAge: 2 * time.Minute,
 			AtLimit:  frontend.AtLimitSource,
 			MaxLists: 8, MaxConns: 25_000, MaxConnsPerClient: 10_000, ClientTimeout: 30 * time.Second,
 		},

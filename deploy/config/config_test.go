@@ -122,6 +122,8 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"no cold burst":             {nil, "CLOUD_MIRROR_FRONTEND_COLD_BURST=0", "frontend.cold_burst: 0 is not between 1 and 1000000"},
 		"cold rate of a host":       {nil, "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=-1", "frontend.cold_rate_per_host: -1 is not between 0 and 1000000"},
 		"no cold burst of a host":   {nil, "CLOUD_MIRROR_FRONTEND_COLD_BURST_PER_HOST=0", "frontend.cold_burst_per_host: 0 is not between 1 and 1000000"},
+		"rate of statuses":          {nil, "CLOUD_MIRROR_FRONTEND_STATUS_RATE=-1", "frontend.status_rate: -1 is not between 0 and 1000000"},
+		"no burst of statuses":      {nil, "CLOUD_MIRROR_FRONTEND_STATUS_BURST=0", "frontend.status_burst: 0 is not between 1 and 1000000"},
 		"backlog":                   {nil, "CLOUD_MIRROR_FRONTEND_MAX_BACKLOG=-1", "frontend.max_backlog: -1 is not between 0 and 1000000000"},
 		"age of the backlog":        {nil, "CLOUD_MIRROR_FRONTEND_MAX_BACKLOG_AGE=10ms", "frontend.max_backlog_age: 10ms is neither 0 nor between 1s and 24h0m0s"},
 		"answer at a limit":         {nil, "CLOUD_MIRROR_FRONTEND_AT_LIMIT=drop", `frontend.at_limit: "drop" is not source or refuse`},
@@ -274,6 +276,7 @@ func TestDefaultLimits(t *testing.T) {
 	require.NoError(t, err)
 	o := c.FlightOptions()
 	require.Equal(t, []int{50, 500, 200, 2000}, []int{o.ColdRate, o.ColdBurst, o.ColdRatePerHost, o.ColdBurstPerHost})
+	require.Equal(t, []int{10, 100}, []int{o.StatusRate, o.StatusBurst})
 	require.Zero(t, o.MaxWaitersPerClient, "a fifth of max_waiters")
 	require.Equal(t, frontend.AtLimitSource, c.FrontendOptions().AtLimit)
 	refuses, err := load(t, minimal+"frontend: {at_limit: refuse}\n")

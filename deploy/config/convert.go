@@ -163,6 +163,8 @@ func (c *Config) FlightOptions() flight.Options {
 		ColdBurst:           c.Frontend.ColdBurst,
 		ColdRatePerHost:     c.Frontend.ColdRatePerHost,
 		ColdBurstPerHost:    c.Frontend.ColdBurstPerHost,
+		StatusRate:          c.Frontend.StatusRate,
+		StatusBurst:         c.Frontend.StatusBurst,
 		WarmRate:            c.Frontend.WarmRate,
 		VerifyEvery:         c.Cache.VerifyEvery,
 		AuditEvery:          c.Mirror.AuditEvery,

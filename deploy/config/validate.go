@@ -117,6 +117,8 @@ func (c *Config) validateNumbers() error {
 		{"frontend.cold_burst", int64(c.Frontend.ColdBurst), 1, 1_000_000},
 		{"frontend.cold_rate_per_host", int64(c.Frontend.ColdRatePerHost), 0, 1_000_000},
 		{"frontend.cold_burst_per_host", int64(c.Frontend.ColdBurstPerHost), 1, 1_000_000},
+		{"frontend.status_rate", int64(c.Frontend.StatusRate), 0, 1_000_000},
+		{"frontend.status_burst", int64(c.Frontend.StatusBurst), 1, 1_000_000},
 		{"frontend.max_backlog", int64(c.Frontend.MaxBacklog), 0, 1_000_000_000},
 		{"frontend.cache_entries", int64(c.Frontend.CacheEntries), 0, 1 << 30},
 		{"frontend.cache_memory", int64(c.Frontend.CacheMemory), 0, 1 << 40},

@@ -61,6 +61,10 @@
 // 2026-11-26: a workflow also finishes a purge that found redis down. Until redis answers again,
 // front ends find the old copy in the bucket, as they did before the purge.
 //
+// 2026-11-26: a client pays only for statuses that need a HEAD of the bucket. A limit of all statuses
+// would stop scripts that poll a running copy. Keeping the result of a HEAD was rejected: a status
+// is never a guess, and the copy may be stored a moment later.
+//
 // 2026-11-26: a flight belongs to a cache key and a minimum size. The entry of a small object ends
 // the flights of larger minimums and restarts the others. The lease stays one for all of them.
 // Rejected: to send the smaller minimum to the running copy at once, as for priorities. It would

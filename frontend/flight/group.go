@@ -33,6 +33,9 @@ type Options struct {
 	// once. ColdRatePerHost and ColdBurstPerHost bound the copies from one source host in the same
 	// way. A zero rate is no limit.
 	ColdRate, ColdBurst, ColdRatePerHost, ColdBurstPerHost int
+	// StatusRate bounds one client's calls of Look per second, and StatusBurst its calls at once. A
+	// zero rate is no limit.
+	StatusRate, StatusBurst int
 	// Gate refuses new copies for pools whose workers are far behind. Nil is always open.
 	Gate *Gate
 	// Now is the clock of entries, waits and cold rates. Nil is [time.Now]. The paces of lists and
@@ -66,6 +69,7 @@ type Group struct {
 	metrics     metrics
 	log         zerolog.Logger
 	now         func() time.Time
+	looks       looks
 	maintenance *maintenance // nil if copies are neither audited nor refreshed
 
 	mu        sync.Mutex
@@ -115,6 +119,7 @@ func NewGroup(o Options) *Group {
 			hosts:   newBuckets[string](o.ColdRatePerHost, o.ColdBurstPerHost, hostBuckets),
 			now:     o.Now,
 		},
+		looks:    looks{clients: newBuckets[netip.Addr](o.StatusRate, o.StatusBurst, clientBuckets)},
 		log:      o.Log,
 		now:      o.Now,
 		flights:  map[flightID]*flight{},

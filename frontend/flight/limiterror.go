@@ -14,11 +14,12 @@ const (
 	LimitWaiters          Limit = "waiters"            // Waiting requests.
 	LimitWaitersPerClient Limit = "waiters_per_client" // Waiting requests of one client.
 	LimitWaitersPerObject Limit = "waiters_per_object" // Waiting requests for one object.
+	LimitStatus           Limit = "status"             // HEADs for statuses of one client, per second.
 )
 
 // AllLimits returns the limits in the order of their declaration.
 func AllLimits() []Limit {
-	return []Limit{LimitClient, LimitHost, LimitBacklog, LimitWaiters, LimitWaitersPerClient, LimitWaitersPerObject}
+	return []Limit{LimitClient, LimitHost, LimitBacklog, LimitWaiters, LimitWaitersPerClient, LimitWaitersPerObject, LimitStatus}
 }
 
 // Bounds of [LimitError].RetryAfter.
