@@ -3,6 +3,8 @@ package frontend_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -127,15 +129,20 @@ func TestConcurrentStatusesShareAHead(t *testing.T) {
 	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket = bucket })
 	synctest.Test(t, func(t *testing.T) {
 		bucket.free = make(chan struct{})
-		answers := make(chan answer, clients)
+		_, target := cold(1)
+		statuses := make(chan int, clients)
 		for range clients {
-			go func() { answers <- f.status(t, 1, "", "") }()
+			go func() {
+				w := httptest.NewRecorder()
+				f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, strings.Replace(target, "redirect", "status", 1), nil))
+				statuses <- w.Code
+			}()
 		}
 		synctest.Wait() // All clients wait for the HEAD.
 		require.EqualValues(t, 1, bucket.heads.Load())
 		close(bucket.free)
 		for range clients {
-			require.Equal(t, 200, (<-answers).status)
+			require.Equal(t, 200, <-statuses)
 		}
 		require.EqualValues(t, 1, bucket.heads.Load())
 		require.Equal(t, 200, f.status(t, 1, "", "").status)

@@ -69,12 +69,12 @@ func TestGuessesAreLimited(t *testing.T) {
 		from := "[2001:db8::" + strconv.FormatInt(int64(1+i%5000), 16) + "]:1234"
 		a := ask(method, target, "Bearer guess-"+strconv.Itoa(i), from)
 		statuses[a.StatusCode]++
-		if a.StatusCode == 429 {
+		if a.StatusCode == http.StatusTooManyRequests {
 			seconds, err := strconv.Atoi(a.Header.Get("Retry-After"))
 			require.NoError(t, err)
 			require.True(t, 0 < seconds && seconds <= 60, "%d", seconds)
 		}
-		if i%100 == 99 && ask("DELETE", "/v1/purge"+below, "Bearer "+token, from).StatusCode == 204 {
+		if i%100 == 99 && ask("DELETE", "/v1/purge"+below, "Bearer "+token, from).StatusCode == http.StatusNoContent {
 			right++
 		}
 	}

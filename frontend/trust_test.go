@@ -166,6 +166,16 @@ func TestChunkedRequestIsTheLastOfItsConnection(t *testing.T) {
 			c.requireClosed(t, 5*time.Second)
 		})
 	}
+	// net/http ignores the chunks of HTTP/1.0. The first line of a chunk is no request.
+	t.Run("HTTP/1.0 without a length", func(t *testing.T) {
+		c := dial(t, newFixture(t).serve(t))
+		c.send(t, "GET /v1/api-reference HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"+smuggled)
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+		all, err := io.ReadAll(c.answers)
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(string(all), " 200 OK"))
+		require.NotContains(t, string(all), "alive\":true")
+	})
 	t.Run("control: a request without a body is not the last", func(t *testing.T) {
 		c := dial(t, newFixture(t).serve(t))
 		c.send(t, request(http.MethodGet, "/v1/ping")+smuggled)

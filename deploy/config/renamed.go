@@ -17,9 +17,7 @@ func renamed() map[string]string {
 // checkRenamed returns an error if the file sets a key of earlier builds. It never shows the value.
 func checkRenamed(data []byte) error {
 	var file any
-	if yaml.Unmarshal(data, &file) != nil {
-		return nil // The strict decoder reports it.
-	}
+	_ = yaml.Unmarshal(data, &file) // The strict decoder reports an error.
 	for old, advice := range renamed() {
 		node, found := file, true
 		for name := range strings.SplitSeq(old, ".") {
