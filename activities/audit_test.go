@@ -242,7 +242,7 @@ func TestAuditGivesItsConnectionBack(t *testing.T) {
 	v.header["Etag"] = []string{`"2"`}
 	var err error
 	b.origin.Client, err = origin.New(origin.Config{
-		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, MaxConnsPerHost: 1,
+		Allowed: []string{"http://127.0.0.1:*/"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, MaxConnsPerHost: 1,
 	})
 	require.NoError(t, err)
 	for range 2 {

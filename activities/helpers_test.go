@@ -50,7 +50,7 @@ func newOrigin(t *testing.T) *originDouble {
 	t.Cleanup(o.served.Close)
 	var err error
 	o.Client, err = origin.New(origin.Config{
-		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Allowed: []string{"http://127.0.0.1:*/"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	require.NoError(t, err)
 	return o

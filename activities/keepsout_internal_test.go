@@ -26,7 +26,7 @@ func TestSnapshotTellsWhetherACopyKeepsOthersOut(t *testing.T) {
 	}))
 	defer source.Close()
 	client, err := origin.New(origin.Config{
-		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Allowed: []string{"http://127.0.0.1:*/"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	require.NoError(t, err)
 	c := &copier.Copier{

@@ -121,7 +121,7 @@ func (o *options) share(f *fixture) {
 
 func newFixture(t testing.TB, edit ...func(*options)) *fixture {
 	t.Helper()
-	sources, err := origin.New(origin.Config{AllowedPatterns: []string{`https://example\.com/`}, EnsureSSL: true})
+	sources, err := origin.New(origin.Config{Allowed: []string{"https://example.com/"}, EnsureSSL: true})
 	require.NoError(t, err)
 	sealer, err := seal.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
 	require.NoError(t, err)

@@ -15,12 +15,11 @@ import (
 // (https://docs.temporal.io/references/client-environment-configuration). It also returns the
 // namespace. The caller closes the client.
 func Dial(ctx context.Context, log zerolog.Logger) (temporal client.Client, namespace string, err error) {
-	opts, err := envconfig.LoadDefaultClientOptions()
+	opts, err := dialOptions()
 	if err != nil {
-		return nil, "", fmt.Errorf("configuration of Temporal: %w", err)
+		return nil, "", err
 	}
 	opts.Logger = temporalLogger(log)
-	opts.HostPort = cmp.Or(opts.HostPort, client.DefaultHostPort)
 	opts.Namespace = cmp.Or(opts.Namespace, client.DefaultNamespace)
 	opts.ConnectionOptions.DialOptions = append(opts.ConnectionOptions.DialOptions,
 		grpc.WithChainUnaryInterceptor(patientHeartbeat))
@@ -29,4 +28,19 @@ func Dial(ctx context.Context, log zerolog.Logger) (temporal client.Client, name
 		return nil, "", fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)
 	}
 	return temporal, opts.Namespace, nil
+}
+
+// Address returns the host and port to which Dial connects.
+func Address() (string, error) {
+	opts, err := dialOptions()
+	return opts.HostPort, err
+}
+
+func dialOptions() (client.Options, error) {
+	opts, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return client.Options{}, fmt.Errorf("configuration of Temporal: %w", err)
+	}
+	opts.HostPort = cmp.Or(opts.HostPort, client.DefaultHostPort)
+	return opts, nil
 }

@@ -22,7 +22,7 @@ func TestFillReportsTheMissingBytes(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	client, err := origin.New(origin.Config{
-		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Allowed: []string{"http://127.0.0.1:*/"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	require.NoError(t, err)
 	c := &Copier{Source: client, Bucket: &storagetest.Memory{}, StallTimeout: time.Minute}

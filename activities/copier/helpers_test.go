@@ -224,7 +224,7 @@ func newFixture(t *testing.T, size int, region, endpoint string) *fixture {
 func newOrigin(t *testing.T, conns int) *origin.Client {
 	t.Helper()
 	client, err := origin.New(origin.Config{
-		AllowedPatterns: []string{"http://"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Allowed: []string{"http://127.0.0.1:*/"}, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		MaxConnsPerHost: conns,
 	})
 	require.NoError(t, err)

@@ -74,10 +74,11 @@ type Region struct {
 
 // Source configures the sources that may be copied, and how to reach them.
 type Source struct {
-	AllowedPatterns  []string       `yaml:"allowed_patterns" env:"ALLOWED_PATTERNS" envSeparator:" " doc:"**required** without mirror.upstreams; regular expressions, one of which must match the URL of a source, and of each hop of its redirects, from its start. Write the / after the host. URLs below an upstream are allowed without one"`
+	Allowed          []string       `yaml:"allowed" env:"ALLOWED" envSeparator:" " doc:"**required** without mirror.upstreams; the sources, e.g. https://artifacts.example.com/ or https://*.example.com:8443/builds/. One of them must allow a URL, and each hop of its redirects. URLs below an upstream are allowed without one. See [Which sources are allowed](#which-sources-are-allowed)"`
 	EnsureSSL        bool           `yaml:"ensure_ssl" env:"ENSURE_SSL" doc:"allow only https sources, at every hop"`
 	RedirectLimit    int            `yaml:"redirect_limit" env:"REDIRECT_LIMIT" doc:"maximum redirects followed"`
-	AllowedNetworks  []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused at dial time"`
+	AllowedNetworks  []netip.Prefix `yaml:"allowed_networks" env:"ALLOWED_NETWORKS" envSeparator:" " doc:"private and special-purpose networks that sources may be in, e.g. 10.0.0.0/8; others are refused at dial time. The metadata services of clouds stay refused, unless their address is listed by itself"`
+	DeniedNetworks   []netip.Prefix `yaml:"denied_networks" env:"DENIED_NETWORKS" envSeparator:" " doc:"networks that sources must not be in; they win over allowed_networks. Metadata services, the own listeners, redis, SQS and Temporal are refused by themselves"`
 	Timeout          time.Duration  `yaml:"timeout" env:"TIMEOUT" doc:"timeout for connecting, for TLS and for response headers, each, at each hop"`
 	StallTimeout     time.Duration  `yaml:"stall_timeout" env:"STALL_TIMEOUT" doc:"how long a connection to a source may send nothing, or less than min_rate, during a copy"`
 	MinRate          Size           `yaml:"min_rate" env:"MIN_RATE" doc:"bytes per second that a connection to a source must send"`

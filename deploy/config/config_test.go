@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "write settings and defaults into deploy/README.md")
 
 const minimal = `
-source: {allowed_patterns: ["^https://example\\.com/"]}
+source: {allowed: ["https://example.com/"]}
 redis: {url: "redis://:hunter2@localhost:6379/0"}
 s3: {bucket_base: mirror}
 pools:
@@ -40,7 +40,7 @@ func TestFileOverridesDefaultsAndEnvironmentOverridesFile(t *testing.T) {
 	c, err := load(t, minimal+"frontend: {max_wait: 5s}\n",
 		"CLOUD_MIRROR_FRONTEND_MAX_WAIT=7s", "CLOUD_MIRROR_S3_PART_SIZE=8MiB", "CLOUD_MIRROR_WORKER_POOLS=s3_us-west-2 s3_us-east-1",
 		"CLOUD_MIRROR_SOURCE_ALLOWED_NETWORKS=10.0.0.0/8", "CLOUD_MIRROR_SOURCE_ENSURE_SSL=false", "OTHER=x",
-		`CLOUD_MIRROR_SOURCE_ALLOWED_PATTERNS=https://a/x{1,3}/ https://b/`,
+		`CLOUD_MIRROR_SOURCE_ALLOWED=https://a/x,y/ https://b/`, "CLOUD_MIRROR_SOURCE_DENIED_NETWORKS=10.1.0.0/16 fd00::/8",
 		"CLOUD_MIRROR_SERVICE_HOST=10.0.0.1", "CLOUD_MIRROR_PORT_8080_TCP=tcp://10.0.0.1:8080", "CLOUD_MIRROR_FRONTEND_SERVICE_PORT=80")
 	require.NoError(t, err)
 	require.Equal(t, 7*time.Second, c.Frontend.MaxWait)
@@ -48,7 +48,9 @@ func TestFileOverridesDefaultsAndEnvironmentOverridesFile(t *testing.T) {
 	require.EqualValues(t, 8<<20, c.S3.PartSize)
 	require.Equal(t, []string{"s3_us-west-2", "s3_us-east-1"}, c.Worker.Pools)
 	require.False(t, c.Source.EnsureSSL)
-	require.Equal(t, []string{"https://a/x{1,3}/", "https://b/"}, c.Source.AllowedPatterns, "a comma is part of a pattern")
+	require.Equal(t, []string{"https://a/x,y/", "https://b/"}, c.Source.Allowed, "a comma is part of an entry")
+	require.Equal(t, c.Source.DeniedNetworks, c.Origin().DeniedNetworks)
+	require.Len(t, c.Source.DeniedNetworks, 2)
 	require.Equal(t, "10.0.0.0/8", c.Source.AllowedNetworks[0].String())
 	pools := c.StoragePools()
 	require.Equal(t, "mirror-us-west-2", pools[0].Bucket)
@@ -78,9 +80,14 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"former key":                {add("worker: {query_keys: [hunter2]}"), "", "worker.query_keys: is source.query_keys now"},
 		"former variable":           {nil, "CLOUD_MIRROR_WORKER_QUERY_KEYS=hunter2", "environment: CLOUD_MIRROR_WORKER_QUERY_KEYS: is source.query_keys now"},
 		"wrong type of a pool":      {replace("path_style: true", "path_style: hunter2"), "", "pools[1].path_style: want true or false"},
-		"no patterns":               {replace(`["^https://example\\.com/"]`, "[]"), "", "source.allowed_patterns: is empty"},
-		"empty pattern":             {replace(`^https://example\\.com/`, ""), "", "source.allowed_patterns: has an empty pattern"},
-		"bad pattern":               {replace(`^https://example\\.com/`, "(oops"), "", "source.allowed_patterns: error parsing regexp: missing closing ): `(oops`"},
+		"no source":                 {replace(`["https://example.com/"]`, "[]"), "", "source.allowed: is empty"},
+		"empty source":              {replace(`https://example.com/`, ""), "", `source.allowed: "" is empty: write a URL such as`},
+		"source without a slash":    {replace(`https://example.com/`, `^https://a\\.example\\.com`), "", "would also allow https://a.example.com.evil.test/: write https://a.example.com/"},
+		"variable of a source":      {nil, "CLOUD_MIRROR_SOURCE_ALLOWED=.*", `source.allowed: ".*" is a regular expression that would also allow https://x.invalid/`},
+		"patterns":                  {replace("allowed:", "allowed_patterns:"), "", "source.allowed_patterns: is now source.allowed"},
+		"variable of patterns":      {nil, "CLOUD_MIRROR_SOURCE_ALLOWED_PATTERNS=hunter2", "environment: CLOUD_MIRROR_SOURCE_ALLOWED_PATTERNS: is now source.allowed"},
+		"bad denied network":        {nil, "CLOUD_MIRROR_SOURCE_DENIED_NETWORKS=hunter2", "environment: CLOUD_MIRROR_SOURCE_DENIED_NETWORKS: want "},
+		"root that is not literal":  {add("mirror: {upstreams: [{url: 'https://github.com/a(b)/'}]}"), "", "mirror.upstreams: \"https://github.com/a(b)/\" has a path with one of"},
 		"no redis":                  {replace("redis://:hunter2@localhost:6379/0", ""), "", "redis.url: is not set"},
 		"no pools":                  {func(s string) string { s, _, _ = strings.Cut(s, "pools:"); return s }, "", "pools: is empty"},
 		"duplicate pool":            {replace("region: us-east-1", "region: us-west-2"), "", "pools[1].region: s3_us-west-2 is configured twice"},

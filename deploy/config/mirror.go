@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // Mirror configures the route /v1/mirror.
@@ -39,9 +40,9 @@ func (c *Config) Upstreams() []upstream.Options {
 	return all
 }
 
-// upstreamRoots returns the roots that sources may be below: those of the upstreams, and those to
-// which the servers of their built-in sets redirect.
-func (c *Config) upstreamRoots() []string {
+// UpstreamRoots returns the sources that upstreams allow, as entries of source.allowed: their roots,
+// and those to which the servers of their built-in sets redirect.
+func (c *Config) UpstreamRoots() []string {
 	set, err := upstream.New(c.Upstreams())
 	if err != nil {
 		return nil // validate reports it.
@@ -68,7 +69,15 @@ func (c *Config) validateMirror() error {
 	if bad, ok := errors.AsType[*upstream.OptionsError](err); ok {
 		return wrong(upstreamKey(bad.Index, bad.Field), "%s", bad.Text)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for _, root := range c.UpstreamRoots() {
+		if _, err := origin.ParseAllowed(root); err != nil {
+			return wrong("mirror.upstreams", "%q has a path with one of * ( ) [ ] $", root)
+		}
+	}
+	return nil
 }
 
 func upstreamKey(i int, field string) string { return fmt.Sprintf("mirror.upstreams[%d].%s", i, field) }

@@ -90,7 +90,7 @@ func TestMirrorErrorNamesTheKey(t *testing.T) {
 	}
 	c, err := load(t, in("url: https://GitHub.com", insecure)(minimal), "CLOUD_MIRROR_SOURCE_ENSURE_SSL=false")
 	require.NoError(t, err)
-	require.Contains(t, c.Origin().AllowedRoots, "http://insecure.example/")
+	require.Contains(t, c.Origin().Allowed, "http://insecure.example/")
 }
 
 // A deployment without upstreams keeps any limit of waits.
@@ -102,20 +102,20 @@ func TestMirrorWaitIsOfNoUseWithoutUpstreams(t *testing.T) {
 	require.ErrorContains(t, err, "mirror.wait: 7s is not between 1ms and 5s")
 }
 
-// Upstreams allow their own roots, and the hosts to which their sets redirect. Patterns allow more.
+// Upstreams allow their own roots, and the hosts to which their sets redirect. Entries allow more.
 func TestUpstreamsAllowTheirSources(t *testing.T) {
 	for name, tc := range map[string]struct {
 		text             string
 		allowed, refused []string
 	}{
-		"upstreams and patterns": {minimal + mirrored, []string{
+		"upstreams and entries": {minimal + mirrored, []string{
 			"https://github.com/a", "https://objects.githubusercontent.com/a", "https://release-assets.githubusercontent.com/a?sig=b",
 			"https://codeload.github.com/a", "https://cdn.playwright.dev/a", "https://example.com/a",
 		}, []string{"https://raw.githubusercontent.com/a", "http://github.com/a", "https://github.com.evil.test/", "https://sub.github.com/a"}},
-		"upstreams alone": {strings.Replace(minimal, `["^https://example\\.com/"]`, "[]", 1) + mirrored, []string{
+		"upstreams alone": {strings.Replace(minimal, `["https://example.com/"]`, "[]", 1) + mirrored, []string{
 			"https://github.com/a",
 		}, []string{"https://example.com/a"}},
-		"patterns alone": {minimal, []string{"https://example.com/a"}, []string{"https://github.com/a", "https://objects.githubusercontent.com/a"}},
+		"entries alone": {minimal, []string{"https://example.com/a"}, []string{"https://github.com/a", "https://objects.githubusercontent.com/a"}},
 		"a root below a host": {minimal + "mirror: {upstreams: [{url: 'https://github.com/a/b'}]}\n", []string{"https://github.com/a/b/c"},
 			[]string{"https://github.com/a/c", "https://github.com/a/b/../c", "https://github.com/a/b/%2e%2e/c", "https://objects.githubusercontent.com/a"}},
 	} {
@@ -132,8 +132,8 @@ func TestUpstreamsAllowTheirSources(t *testing.T) {
 			}
 		})
 	}
-	_, err := load(t, strings.Replace(minimal, `["^https://example\\.com/"]`, "[]", 1))
-	require.ErrorContains(t, err, "source.allowed_patterns: is empty, and so is mirror.upstreams: no source is allowed")
+	_, err := load(t, strings.Replace(minimal, `["https://example.com/"]`, "[]", 1))
+	require.ErrorContains(t, err, "source.allowed: is empty, and so is mirror.upstreams: no source is allowed")
 }
 
 func TestTableHasTheSettingsOfLists(t *testing.T) {

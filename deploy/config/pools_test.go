@@ -8,7 +8,7 @@ import (
 
 func TestBucketOwners(t *testing.T) {
 	const pools = `
-source: {allowed_patterns: ["^https://example\\.com/"]}
+source: {allowed: ["https://example.com/"]}
 redis: {url: "redis://localhost:6379/0"}
 s3: {bucket_base: mirror, bucket_owner: "111122223333"}
 pools:

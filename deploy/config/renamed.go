@@ -9,8 +9,9 @@ import (
 // renamed returns the keys of earlier builds, with the advice of the error that names them.
 func renamed() map[string]string {
 	return map[string]string{
-		"worker.query_keys":    "is source.query_keys now, because front ends seal too",
-		"frontend.purge_token": "is replaced by frontend.tokens_file: write the token, or another, into a file",
+		"source.allowed_patterns": "is now source.allowed, a list of URLs; expressions that are a literal scheme, host and slash are still read",
+		"worker.query_keys":       "is source.query_keys now, because front ends seal too",
+		"frontend.purge_token":    "is replaced by frontend.tokens_file: write the token, or another, into a file",
 	}
 }
 

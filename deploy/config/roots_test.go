@@ -23,7 +23,7 @@ func TestPathsThatLeadOutOfARoot(t *testing.T) {
 	const root = "https://good.example/a/b/"
 	set, err := upstream.New([]upstream.Options{{URL: root, Copy: []string{"^/"}}})
 	require.NoError(t, err)
-	client, err := origin.New(origin.Config{AllowedRoots: []string{root}})
+	client, err := origin.New(origin.Config{Allowed: []string{root}})
 	require.NoError(t, err)
 	parts := []string{
 		"a", "b.", "...", ".", "..", "/", "/", ";", ";x", `\`, "%", "%25", "25", "2e", "2F", "%20", "%2e", "%2E", "%2f", "%2F", "%5c",

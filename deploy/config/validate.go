@@ -161,15 +161,12 @@ func (c *Config) validateAtLimit() error {
 }
 
 func (c *Config) validateSource() error {
-	if len(c.Source.AllowedPatterns)+len(c.Mirror.Upstreams) == 0 {
-		return wrong("source.allowed_patterns", "is empty, and so is mirror.upstreams: no source is allowed")
+	if len(c.Source.Allowed)+len(c.Mirror.Upstreams) == 0 {
+		return wrong("source.allowed", "is empty, and so is mirror.upstreams: no source is allowed")
 	}
-	for _, p := range c.Source.AllowedPatterns {
-		if p == "" {
-			return wrong("source.allowed_patterns", "has an empty pattern, which would allow everything")
-		}
-		if _, err := regexp.Compile(p); err != nil {
-			return wrong("source.allowed_patterns", "%v", err)
+	for _, entry := range c.Source.Allowed {
+		if _, err := origin.ParseAllowed(entry); err != nil {
+			return wrong("source.allowed", "%v", err)
 		}
 	}
 	for _, host := range c.Source.Authoritative4xx {

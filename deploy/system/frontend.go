@@ -25,6 +25,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	}
 	defer s.close()
 	setFrontendGC(cfg)
+	logPolicy(cfg, log)
 	near, watcher := s.nearCache(), s.watcher()
 	o := cfg.FrontendOptions()
 	gate := s.gate()
@@ -85,7 +86,7 @@ func (s *parts) tokens() (*token.Guard, error) {
 // admit is the front end's policy for source URLs.
 func (s *parts) admit(url string) (string, error) {
 	canonical, err := s.Origin.Admit(url)
-	if errors.Is(err, origin.ErrBareEscape) {
+	if errors.Is(err, origin.ErrBareEscape) || errors.Is(err, origin.ErrBadName) {
 		err = frontend.BadURL(err.Error())
 	}
 	return canonical, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ import (
 // configuration is a deployment with nothing behind it: no server listens on port 1.
 const configuration = `
 frontend: {listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0"}
-source: {allowed_patterns: ["^https://example\\.com/"], query_keys: ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}
+source: {allowed: ["https://example.com/"], query_keys: ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}
 redis: {url: "redis://127.0.0.1:1"}
 sqs: {region: us-west-2, endpoint: "http://127.0.0.1:1"}
 pools: [{region: us-west-2, bucket: mirror, endpoint: "http://127.0.0.1:1"}]
@@ -56,6 +57,7 @@ type frontEnd struct {
 
 	mu  sync.Mutex
 	log []string // messages
+	raw []string // lines
 }
 
 // run runs a front end until ctx ends.
@@ -71,7 +73,7 @@ func (f *frontEnd) Write(line []byte) (int, error) {
 	err := json.Unmarshal(line, &event)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.log = append(f.log, event.Message)
+	f.log, f.raw = append(f.log, event.Message), append(f.raw, string(line))
 	if event.Message == "frontend started" {
 		f.listen, f.admin = event.Listen, event.Admin
 		close(f.started)
@@ -89,6 +91,16 @@ func (f *frontEnd) logged(prefix string) (n int) {
 		}
 	}
 	return n
+}
+
+// line returns the log line with a message.
+func (f *frontEnd) line(t *testing.T, message string) string {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.Index(f.log, message)
+	require.GreaterOrEqual(t, i, 0, "no line %q", message)
+	return f.raw[i]
 }
 
 // startFrontend runs a front end until the test ends, and waits until it has started.

@@ -15,6 +15,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
+	"github.com/cloud-mirror/cloud-mirror/worker"
 )
 
 // newSealer returns the sealer of queries, which front ends and workers require.
@@ -50,7 +51,11 @@ func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, lo
 	}
 	s := &parts{cfg: cfg, log: log, registry: newRegistry()}
 	s.breakers = flight.NewBreakers(s.registry, log)
-	if s.Ends, err = transfer.Open(cfg, aws); err != nil {
+	var services []string
+	if address, err := worker.Address(); err == nil { // worker.Dial reports the error.
+		services = append(services, address)
+	}
+	if s.Ends, err = transfer.Open(cfg, aws, services...); err != nil {
 		return nil, err
 	}
 	o := cfg.CacheOptions()

@@ -37,6 +37,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		return err
 	}
 	setWorkerGC(cfg)
+	logPolicy(cfg, log)
 	upstreams, err := upstream.New(cfg.Upstreams())
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ var (
 //   - <name>/<path>. Names are compared without regard to case, as hosts are.
 //   - https://<host>/<path> or http://<host>/<path>, and with one slash. Then the upstream with that
 //     scheme and host has it, and of several the one with the longest root. The default port may be
-//     given.
+//     given, and so may a trailing dot of the host.
 //
 // More slashes than two would be an empty host, which no upstream has.
 //
@@ -77,7 +77,7 @@ func (s *Set) findURL(http bool, rest string) (*entry, string) {
 	if hasUpper(authority) {
 		authority = lowerASCII(authority)
 	}
-	for _, e := range s.hosts[host{http, trimDefaultPort(authority, http)}] {
+	for _, e := range s.hosts[host{http, trimDot(trimDefaultPort(authority, http))}] {
 		dir := e.path[:len(e.path)-1]
 		if below, ok := strings.CutPrefix(path, dir); ok && (below == "" || below[0] == '/') {
 			return e, below

@@ -8,6 +8,9 @@ import (
 // maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4, less the length octets).
 const maxHost = 253
 
+// maxLabel is the longest label of a host name, in bytes.
+const maxLabel = 63
+
 // parseRoot parses the URL of an upstream. The text is that of a fault, or empty.
 func parseRoot(raw string) (e *entry, text string) {
 	scheme, rest, _ := strings.Cut(raw, "://")
@@ -66,13 +69,26 @@ func trimDefaultPort(authority string, http bool) string {
 	return strings.TrimSuffix(authority, ":443")
 }
 
+// trimDot removes the trailing dot of a host with or without a port.
+func trimDot(authority string) string {
+	name, port, hasPort := strings.Cut(authority, ":")
+	short, dotted := strings.CutSuffix(name, ".")
+	switch {
+	case !dotted:
+		return authority
+	case hasPort:
+		return short + ":" + port
+	}
+	return short
+}
+
 // isHost reports whether s is the name of a host, in lower case and without a final dot.
 func isHost(s string) bool {
 	if s == "" || len(s) > maxHost {
 		return false
 	}
 	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || !isEscaped(label, "_-") || strings.Contains(label, "!") {
+		if label == "" || len(label) > maxLabel || !isEscaped(label, "_-") || strings.Contains(label, "!") {
 			return false
 		}
 	}

@@ -11,18 +11,25 @@ const (
 	// maxURL is the longest URL accepted, in bytes, before and after canonicalisation. Common
 	// servers accept as much (RFC 9110, section 4.1, recommends at least 8,000).
 	maxURL = 8 << 10
-	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4, less the length octets).
-	maxHost = 253
+	// maxHost is the longest host name without a trailing dot, in bytes (RFC 1035, section 2.3.4, less
+	// the length octets). maxLabel is the longest label.
+	maxHost  = 253
+	maxLabel = 63
 )
 
 // ErrBareEscape marks the error of a URL that has a % without two hex digits in its path. The URL is
 // not forbidden: browsers and curl send it as it is.
 var ErrBareEscape = errors.New("bare % in a url")
 
+// ErrBadName marks the error of a URL whose host no DNS name can be (RFC 1035, section 2.3.4): it has
+// an empty label, a label above 63 bytes, or more than 253 bytes. No list of sources can allow it.
+var ErrBadName = errors.New("host that is no dns name")
+
 // Canonical parses and normalises the URL of a source, so that all spellings of one request are one
 // string and different requests are different strings:
 //
-//   - Scheme and host are lower case. An IPv6 address is in its RFC 5952 form.
+//   - Scheme and host are lower case. A trailing dot of the host is dropped. An IPv6 address is in its
+//     RFC 5952 form.
 //   - An empty or default port is dropped, and so is the fragment. An empty path is "/".
 //   - Path and query are kept byte for byte, except for the bytes which no URI may contain (RFC
 //     3986: space and " < > \ ^ ` { | } and everything outside ASCII). These are percent-encoded,
@@ -32,8 +39,8 @@ var ErrBareEscape = errors.New("bare % in a url")
 // It refuses, with an *Error of ClassInvalidURL:
 //
 //   - Schemes other than http and https, userinfo, and control characters.
-//   - An empty host, and host names with an empty label or with anything but letters, digits, '.',
-//     '_' and '-'.
+//   - An empty host, and host names with anything but letters, digits, '.', '_' and '-'.
+//   - Host names that are no DNS names ([ErrBadName]).
 //   - IPv6 addresses with a zone (http://[::1%25x.allowed.example]/ passes allow lists).
 //   - Ports outside 1…65535.
 //   - A % without two hex digits in the path ([ErrBareEscape]). In a query it is kept: nothing
@@ -126,13 +133,28 @@ func canonicalHost(host string) (string, error) {
 	if host == "" {
 		return "", invalidURL("url has no host")
 	}
-	// An empty label never resolves, and hosts "." and ".." would be dot segments in an object's
-	// key.
-	emptyLabel := strings.HasPrefix(host, ".") || strings.Contains(host, "..")
-	if len(host) > maxHost || emptyLabel || strings.ContainsFunc(host, notInHost) {
+	if strings.ContainsFunc(host, notInHost) {
 		return "", invalidURL("url has a host that is not valid")
 	}
+	host = strings.TrimSuffix(host, ".")
+	if len(host) > maxHost {
+		return "", badName("url has a host of more than %d bytes", maxHost)
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		switch {
+		case label == "":
+			return "", badName("url has a host with an empty label")
+		case len(label) > maxLabel:
+			return "", badName("url has a host with a label of more than %d bytes", maxLabel)
+		}
+	}
 	return host, nil
+}
+
+func badName(format string, args ...any) error {
+	bad := invalidURL(format, args...)
+	bad.cause = ErrBadName
+	return bad
 }
 
 func notInHost(r rune) bool {

@@ -13,6 +13,8 @@ import (
 )
 
 func TestCanonical(t *testing.T) {
+	label := strings.Repeat("a", 63)
+	name := strings.Repeat(label+".", 3) + label[:61]
 	longest := "http://h/" + strings.Repeat("a", 8<<10-len("http://h/"))
 	for _, tt := range []struct{ name, raw, want string }{
 		{"a canonical url stays as it is", "https://h.example/a/b?c=d&e", "https://h.example/a/b?c=d&e"},
@@ -40,7 +42,11 @@ func TestCanonical(t *testing.T) {
 		{"an ipv6 address is shortened", "https://[2001:0DB8::0001]:8080/", "https://[2001:db8::1]:8080/"},
 		{"an ipv6 address loses the default port", "https://[::1]:443/", "https://[::1]/"},
 		{"an underscore in a host is kept", "https://my_bucket.example/", "https://my_bucket.example/"},
-		{"a trailing dot in a host is kept", "https://h.example./", "https://h.example./"},
+		{"a trailing dot of a host is dropped", "https://H.example./a", "https://h.example/a"},
+		{"a trailing dot before a port is dropped", "https://h.example.:8443/", "https://h.example:8443/"},
+		{"a trailing dot of an address is dropped", "http://127.0.0.1.:80/", "http://127.0.0.1/"},
+		{"a label of 63 bytes is kept", "https://" + label + ".example/", "https://" + label + ".example/"},
+		{"a host of 253 bytes is kept, without its dot", "https://" + name + "./", "https://" + name + "/"},
 		{"8 KiB are accepted", longest, longest},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -74,7 +80,11 @@ func TestCanonicalRejects(t *testing.T) {
 		{"host of one dot", "http://./SECRET"},
 		{"host of two dots", "http://../SECRET"},
 		{"host with an empty label", "http://a..b/SECRET"},
-		{"host above 253 bytes", "http://" + strings.Repeat("a", 254) + "/SECRET"},
+		{"host above 253 bytes", "http://" + strings.Repeat("a.", 126) + "aa/SECRET"},
+		{"host above 253 bytes with a trailing dot", "http://" + strings.Repeat("a.", 126) + "aa./SECRET"},
+		{"label above 63 bytes", "http://" + strings.Repeat("a", 64) + ".example/SECRET"},
+		{"host with two trailing dots", "http://a../SECRET"},
+		{"host with a leading dot", "http://.a/SECRET"},
 		{"ipv6 zone that ends like an allowed host", "http://[::1%25x.allowed.example]/SECRET"},
 		{"ipv6 zone, not escaped", "http://[::1%x.allowed.example]/SECRET"},
 		{"ipv4 in brackets", "http://[127.0.0.1]/SECRET"},
@@ -127,6 +137,34 @@ func TestBareEscapeIsMarked(t *testing.T) {
 			require.NoError(t, err, "positive control")
 			assert.Equal(t, "http://h/100%25", escaped)
 		})
+	}
+}
+
+// TestBadNameIsMarked: only a host that no DNS name can be has the mark. Every way to name a source
+// refuses it.
+func TestBadNameIsMarked(t *testing.T) {
+	long := strings.Repeat("a", 64)
+	for raw, text := range map[string]string{
+		"http://a..b/SECRET":                                 "url has a host with an empty label",
+		"http://.a/SECRET":                                   "url has a host with an empty label",
+		"http://a../SECRET":                                  "url has a host with an empty label",
+		"http://../SECRET":                                   "url has a host with an empty label",
+		"http://./SECRET":                                    "url has a host with an empty label",
+		"http://" + long + ".b/SECRET":                       "url has a host with a label of more than 63 bytes",
+		"http://b." + long + "/SECRET":                       "url has a host with a label of more than 63 bytes",
+		"http://" + strings.Repeat("a.", 126) + "aa/?SECRET": "url has a host of more than 253 bytes",
+		"http://é/SECRET":                                    "",
+		"http:///SECRET":                                     "",
+		"http://[::1/SECRET":                                 "",
+	} {
+		_, err := origin.Canonical(raw)
+		failure := requireFailure(t, err, origin.ClassInvalidURL, true)
+		require.Equal(t, text != "", errors.Is(err, origin.ErrBadName), raw)
+		require.Contains(t, failure.Error(), text)
+		_, err = origin.ParseAllowed(raw)
+		require.Error(t, err, raw)
+		_, err = origin.CanonicalName(strings.TrimSuffix(strings.TrimPrefix(raw, "http://"), "/SECRET"))
+		require.Error(t, err, raw)
 	}
 }
 

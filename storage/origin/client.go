@@ -3,16 +3,12 @@ package origin
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"syscall"
 	"time"
-
-	"code.dny.dev/ssrf"
 )
 
 const (
@@ -32,21 +28,31 @@ const (
 
 // Config is the policy and the limits of a Client. A zero limit means its default.
 type Config struct {
-	// AllowedPatterns are regular expressions (RE2), anchored at their start. A canonical URL,
-	// query included, must match one of them or be below one of AllowedRoots, and so must every hop
-	// of its redirects. There is no default: at least one pattern or root is required.
-	AllowedPatterns []string
-	// AllowedRoots are canonical URLs that end in a slash. A canonical URL that begins with one of
-	// them is allowed. Below a root with a path, a URL is not if its path has dot segments, or
-	// encoded dots, slashes or backslashes.
-	AllowedRoots []string
+	// Allowed lists the sources: entries that [ParseAllowed] accepts. One of them must allow a URL, and
+	// each hop of its redirects. There is no default: at least one entry is required.
+	//
+	//   - An entry is a URL: scheme, host, port and the beginning of the path. The port is that of the
+	//     scheme unless the entry names one.
+	//   - A host that begins with "*." stands for all hosts below the rest, of any depth. The rest
+	//     itself needs an entry of its own.
+	//   - A path allows itself and what is below it: /a allows /a and /a/b, and not /ab. The path /a/
+	//     does not allow /a. Under a path other than /, a URL is not allowed if its path has dot
+	//     segments, or encoded dots, slashes or backslashes.
+	//   - The port * stands for all ports of a loopback host.
+	Allowed []string
 	// EnsureSSL allows only https, at every hop.
 	EnsureSSL bool
 	// RedirectLimit is the most redirects that a request follows; 30 by default.
 	RedirectLimit int
 	// AllowedNetworks are special-purpose networks (loopback, private, …) that may be dialled
-	// nevertheless.
+	// nevertheless. An address of a cloud's metadata service needs an entry that names nothing else.
 	AllowedNetworks []netip.Prefix
+	// DeniedNetworks are never dialled. They win over AllowedNetworks.
+	DeniedNetworks []netip.Prefix
+	// Services are the servers that this mirror uses, each as host:port. They are refused, in a URL and
+	// at dial time. A name is resolved every 30 s. A loopback address stands for all addresses of this
+	// machine.
+	Services []string
 	// MaxConnsPerHost bounds the requests to one host that are in flight for ranges, for streams
 	// of large objects, and for first requests; 64 each by default. Further requests
 	// wait.
@@ -75,22 +81,21 @@ type Config struct {
 // Client sends requests to sources. It is safe for concurrent use, and keeps connections: make one,
 // use it everywhere.
 type Client struct {
-	patterns      []*regexp.Regexp
-	roots         []root
+	allowed       []Allowed
 	ensureSSL     bool
 	redirectLimit int
 	timeout       time.Duration
 	userAgent     string
 	authoritative []string
 	self          *self
+	services      *services
 	loopID        string
 	conns         *conns
 	transport     http.RoundTripper
 }
 
-// New returns a Client with the given policy. It refuses a policy without a pattern or a root, a
-// pattern that is empty or does not compile, a root that is not canonical (the error names it), an
-// invalid network, and a negative limit.
+// New returns a Client with the given policy. It refuses a policy without an allowed source, an entry
+// that [ParseAllowed] refuses, an invalid network or service, and a negative limit.
 func New(cfg Config) (*Client, error) {
 	if cfg.RedirectLimit < 0 || cfg.MaxConnsPerHost < 0 || cfg.Timeout < 0 {
 		return nil, errors.New("origin: a limit is negative")
@@ -104,18 +109,14 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = defaultTimeout
 	}
-	if len(cfg.AllowedPatterns)+len(cfg.AllowedRoots) == 0 {
-		return nil, errors.New("origin: no allowed pattern, and no allowed root")
+	if len(cfg.Allowed) == 0 {
+		return nil, errors.New("origin: no allowed source")
 	}
-	patterns, err := compilePatterns(cfg.AllowedPatterns)
+	allowed, err := parseAllowed(cfg.Allowed)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := parseRoots(cfg.AllowedRoots)
-	if err != nil {
-		return nil, err
-	}
-	guard, err := newGuard(cfg.AllowedNetworks)
+	guard, err := newGuard(cfg.AllowedNetworks, cfg.DeniedNetworks)
 	if err != nil {
 		return nil, err
 	}
@@ -123,18 +124,22 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	servers, err := newServices(cfg.Services)
+	if err != nil {
+		return nil, err
+	}
 	return &Client{
 		self:          own,
+		services:      servers,
 		loopID:        cfg.LoopID,
-		patterns:      patterns,
-		roots:         roots,
+		allowed:       allowed,
 		ensureSSL:     cfg.EnsureSSL,
 		redirectLimit: cfg.RedirectLimit,
 		timeout:       cfg.Timeout,
 		userAgent:     cmp.Or(cfg.UserAgent, defaultUserAgent),
 		authoritative: cfg.Authoritative4xx,
 		conns:         newConns(cfg.MaxConnsPerHost),
-		transport:     newTransport(cfg, own.guard(guard.Safe)),
+		transport:     newTransport(cfg, own.guard(servers.guard(guard.safe))),
 	}, nil
 }
 
@@ -157,13 +162,11 @@ func (c *Client) Check(canonical string) error {
 	if c.self.named(u) {
 		return invalidURL("host %s: url leads to this mirror itself", u.Host)
 	}
-	for _, root := range c.roots {
-		if root.allows(canonical) {
-			return nil
-		}
+	if c.services.is(u) {
+		return invalidURL("host %s: url leads to a server of this mirror", u.Host)
 	}
-	for _, pattern := range c.patterns {
-		if pattern.MatchString(canonical) {
+	for _, a := range c.allowed {
+		if a.allows(u, canonical) {
 			return nil
 		}
 	}
@@ -178,48 +181,6 @@ func (c *Client) Admit(raw string) (string, error) {
 		return "", err
 	}
 	return canonical, c.Check(canonical)
-}
-
-func compilePatterns(raw []string) ([]*regexp.Regexp, error) {
-	patterns := make([]*regexp.Regexp, 0, len(raw))
-	for _, p := range raw {
-		if p == "" {
-			return nil, errors.New(`origin: allowed pattern "" matches everything`)
-		}
-		// Compile it alone first: an unbalanced ")|(" would escape from the group that anchors it.
-		if _, err := regexp.Compile(p); err != nil {
-			return nil, fmt.Errorf("origin: allowed pattern %q: %w", p, err)
-		}
-		anchored, err := regexp.Compile(`\A(?:` + p + `)`)
-		if err != nil {
-			return nil, fmt.Errorf("origin: allowed pattern %q: %w", p, err)
-		}
-		patterns = append(patterns, anchored)
-	}
-	return patterns, nil
-}
-
-// newGuard returns the judge of addresses. It refuses the networks of the IANA special-purpose
-// registries, except the given networks. It allows every port, since the patterns decide about
-// ports.
-func newGuard(allowed []netip.Prefix) (*ssrf.Guardian, error) {
-	var v4, v6 []netip.Prefix
-	for _, prefix := range allowed {
-		if !prefix.IsValid() {
-			return nil, errors.New("origin: an allowed network is invalid")
-		}
-		addr, bits := prefix.Addr(), prefix.Bits()
-		if addr.Is4In6() && bits >= 96 {
-			// The dialer passes an IPv4-mapped address to the guard as its IPv4 address.
-			addr, bits = addr.Unmap(), bits-96
-		}
-		if prefix = netip.PrefixFrom(addr, bits); addr.Is4() {
-			v4 = append(v4, prefix)
-		} else {
-			v6 = append(v6, prefix)
-		}
-	}
-	return ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...)), nil
 }
 
 func newTransport(cfg Config, control func(network, address string, c syscall.RawConn) error) *http.Transport {

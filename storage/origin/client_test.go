@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,17 +18,19 @@ import (
 )
 
 func TestNewRejectsInvalidConfig(t *testing.T) {
+	fine := []string{"https://a/"}
 	for _, tt := range []struct {
 		name string
 		cfg  origin.Config
 		want string
 	}{
-		{"no pattern", origin.Config{}, "no allowed pattern"},
-		{"an empty pattern", origin.Config{AllowedPatterns: []string{"https://a/", ""}}, `pattern ""`},
-		{"a pattern that does not compile", origin.Config{AllowedPatterns: []string{"https://a/", "(b"}}, `pattern "(b"`},
-		{"a pattern that breaks out of its group", origin.Config{AllowedPatterns: []string{"a)|(?:b"}}, `pattern "a)|(?:b"`},
-		{"an invalid network", origin.Config{AllowedPatterns: []string{"a"}, AllowedNetworks: []netip.Prefix{{}}}, "network"},
-		{"a negative limit", origin.Config{AllowedPatterns: []string{"a"}, RedirectLimit: -1}, "negative"},
+		{"no source", origin.Config{}, "no allowed source"},
+		{"an empty entry", origin.Config{Allowed: []string{"https://a/", ""}}, `allowed source "" is empty`},
+		{"an invalid allowed network", origin.Config{Allowed: fine, AllowedNetworks: []netip.Prefix{{}}}, "an allowed network is invalid"},
+		{"an invalid denied network", origin.Config{Allowed: fine, DeniedNetworks: []netip.Prefix{{}}}, "a denied network is invalid"},
+		{"a service without a port", origin.Config{Allowed: fine, Services: []string{"redis.internal"}}, "service \"redis.internal\" has no port"},
+		{"a service that is no host", origin.Config{Allowed: fine, Services: []string{"redis://a:1"}}, "service \"redis://a:1\" is not a host"},
+		{"a negative limit", origin.Config{Allowed: fine, RedirectLimit: -1}, "negative"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := origin.New(tt.cfg)
@@ -41,23 +44,21 @@ func TestCheck(t *testing.T) {
 		name, url string
 		ssl, ok   bool
 	}{
-		{name: "a url that matches is allowed", url: "https://good.example/a", ok: true},
-		{name: "any pattern may match", url: "http://other.example/a?b", ok: true},
-		{name: "the query is matched as well", url: "https://query.example/?key=1", ok: true},
-		{name: "a query that does not match", url: "https://query.example/?key=SECRET"},
+		{name: "a url that an entry allows", url: "https://good.example/a", ok: true},
+		{name: "any entry may allow it", url: "http://other.example/a?b", ok: true},
 		{name: "another host", url: "https://bad.example/?SECRET"},
 		{name: "an allowed url in another url's query", url: "https://bad.example/?SECRET=https://good.example/"},
 		{name: "an allowed host as a prefix of another host", url: "https://good.example.bad.example/?SECRET"},
 		{name: "another port", url: "https://good.example:8443/?SECRET"},
 		{name: "https under EnsureSSL", url: "https://good.example/a", ssl: true, ok: true},
 		{name: "http under EnsureSSL", url: "http://other.example/?SECRET", ssl: true},
-		{name: "a url that matches and is not canonical", url: "https://good.example/ SECRET"},
+		{name: "an allowed url that is not canonical", url: "https://good.example/ SECRET"},
+		{name: "an allowed host with a trailing dot, not canonical", url: "https://good.example./SECRET"},
 		{name: "not a url", url: "SECRET"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			client, err := origin.New(origin.Config{
-				AllowedPatterns: []string{`https://good\.example/`, `http://other\.example/|https://other\.example/`, `https://query\.example/\?key=\d$`},
-				EnsureSSL:       tt.ssl,
+				Allowed: []string{"https://good.example/", "http://other.example/", "https://other.example/"}, EnsureSSL: tt.ssl,
 			})
 			require.NoError(t, err)
 			requireAllowed(t, client, tt.url, tt.ok)
@@ -75,6 +76,7 @@ func TestDialGuard(t *testing.T) {
 		name     string
 		host     string
 		networks []string
+		denied   string
 		ok       bool
 	}{
 		{name: "loopback is refused", host: "127.0.0.1"},
@@ -87,15 +89,21 @@ func TestDialGuard(t *testing.T) {
 		{name: "a name of loopback is dialled if allowed", host: "localhost", networks: []string{"127.0.0.0/8", "::1/128"}, ok: true},
 		{name: "an ipv4-mapped loopback is dialled if allowed", host: "[::ffff:127.0.0.1]", networks: []string{"127.0.0.0/8"}, ok: true},
 		{name: "an ipv4-mapped network is an ipv4 network", host: "127.0.0.1", networks: []string{"::ffff:127.0.0.0/104"}, ok: true},
+		{name: "a denied network wins", host: "127.0.0.1", networks: []string{"127.0.0.0/8", "127.0.0.1/32"}, denied: "127.0.0.0/31"},
+		{name: "a name in a denied network", host: "localhost", networks: []string{"127.0.0.0/8", "::1/128"}, denied: "::ffff:127.0.0.0/104"},
+		{name: "another network is denied", host: "127.0.0.1", networks: []string{"127.0.0.0/8"}, denied: "127.0.0.2/31", ok: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			canary = newSource(t, func(http.ResponseWriter, *http.Request) {})
 			url, err := origin.Canonical("http://" + tt.host + ":" + port(t) + "/?" + secret)
 			require.NoError(t, err)
 			client := newClient(t, func(cfg *origin.Config) {
-				cfg.AllowedPatterns, cfg.AllowedNetworks = []string{"http://"}, nil
+				cfg.Allowed, cfg.AllowedNetworks = []string{strings.TrimSuffix(url, "?"+secret)}, nil
 				for _, n := range tt.networks {
 					cfg.AllowedNetworks = append(cfg.AllowedNetworks, netip.MustParsePrefix(n))
+				}
+				if tt.denied != "" {
+					cfg.DeniedNetworks = []netip.Prefix{netip.MustParsePrefix(tt.denied)}
 				}
 			})
 			_, err = describe(t, client, url)
@@ -116,13 +124,13 @@ func TestDialGuard(t *testing.T) {
 func TestDialGuardAgainstUnusualAddresses(t *testing.T) {
 	canary := newSource(t, func(http.ResponseWriter, *http.Request) {})
 	port := canary.Listener.Addr().String()[len("127.0.0.1:"):]
-	client := newClient(t, func(cfg *origin.Config) {
-		cfg.AllowedPatterns, cfg.AllowedNetworks, cfg.Timeout = []string{"http://"}, nil, time.Second
-	})
 	for _, host := range []string{"2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::1]", "[::]", "[64:ff9b::7f00:1]", "169.254.169.254"} {
 		t.Run(host, func(t *testing.T) {
 			url, err := origin.Canonical("http://" + host + ":" + port + "/?" + secret)
 			require.NoError(t, err)
+			client := newClient(t, func(cfg *origin.Config) {
+				cfg.Allowed, cfg.AllowedNetworks, cfg.Timeout = []string{"http://" + host + ":" + port + "/"}, nil, time.Second
+			})
 			_, err = describe(t, client, url)
 			var failure *origin.Error
 			require.ErrorAs(t, err, &failure)
@@ -136,11 +144,51 @@ func TestDialGuardAgainstUnusualAddresses(t *testing.T) {
 	assert.EqualValues(t, 1, canary.hits.Load())
 }
 
+// TestServicesGetNoConnection has clients and sources name a server of this mirror.
+func TestServicesGetNoConnection(t *testing.T) {
+	var connections atomic.Int64
+	redis, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer redis.Close()
+	go func() {
+		for {
+			c, err := redis.Accept()
+			if err != nil {
+				return
+			}
+			connections.Add(1)
+			_ = c.Close()
+		}
+	}()
+	_, port, err := net.SplitHostPort(redis.Addr().String())
+	require.NoError(t, err)
+	for _, host := range []string{"127.0.0.1", "localhost"} {
+		target := "http://" + host + ":" + port + "/?" + secret
+		first := newSource(t, redirectTo(http.StatusFound, target))
+		for _, service := range []string{"127.0.0.1:" + port, "localhost:" + port, "LOCALHOST.:" + port, "[::1]:" + port} {
+			client := newClient(t, func(cfg *origin.Config) {
+				cfg.Allowed, cfg.Services = append(cfg.Allowed, "http://localhost:*/"), []string{service}
+				cfg.AllowedNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+			})
+			_, err := describe(t, client, target)
+			failure := requireFailure(t, err, origin.ClassInvalidURL, true)
+			assert.Contains(t, failure.Error(), "leads to a server of this mirror")
+			_, err = describe(t, client, first.URL+"/")
+			failure = requireFailure(t, err, origin.ClassInvalidURL, true)
+			assert.Contains(t, failure.Error(), "redirect is not allowed: host "+host+":"+port+": url leads to a server of this mirror")
+		}
+	}
+	require.Zero(t, connections.Load())
+	_, err = describe(t, newClient(t, nil), "http://127.0.0.1:"+port+"/")
+	requireFailure(t, err, origin.ClassUnreachable, false)
+	require.EqualValues(t, 1, connections.Load(), "control")
+}
+
 // TestEnvironmentProxyIsIgnored requests 192.0.2.1, which is never routed: only a proxy could
 // respond for it. TestMain has put one into the environment.
 func TestEnvironmentProxyIsIgnored(t *testing.T) {
 	const url = "http://192.0.2.1/"
-	client := newClient(t, func(cfg *origin.Config) { cfg.AllowedPatterns = []string{"http://"} })
+	client := newClient(t, func(cfg *origin.Config) { cfg.Allowed = []string{url} })
 	_, err := describe(t, client, url)
 	requireFailure(t, err, origin.ClassInvalidURL, true)
 
@@ -174,7 +222,7 @@ func TestUnreachable(t *testing.T) {
 		for _, request := range requests {
 			t.Run(tt.name+", "+request.name, func(t *testing.T) {
 				client := newClient(t, func(cfg *origin.Config) {
-					cfg.AllowedPatterns, cfg.Timeout = []string{"https?://"}, time.Second
+					cfg.Allowed, cfg.Timeout = append(cfg.Allowed, "http://does-not-exist.invalid/"), time.Second
 				})
 				base, _, _ := strings.Cut(tt.url, "/object")
 				_, err := request.send(testContext(t), client, base+"/?"+secret)
@@ -239,7 +287,7 @@ func TestCertificateMustBeTrusted(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
 	client := newClient(t, func(cfg *origin.Config) {
-		cfg.AllowedPatterns = []string{"https://"}
+		cfg.Allowed = []string{"https://127.0.0.1:*/", "https://localhost:*/"}
 		cfg.AllowedNetworks = append(cfg.AllowedNetworks, netip.MustParsePrefix("::1/128"))
 	})
 	_, err := describe(t, client, server.URL+"/")

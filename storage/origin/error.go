@@ -200,6 +200,11 @@ func sendError(ctx context.Context, host string, err error, answered bool, timeo
 		refusal.cause = errSelf
 		return refusal
 	}
+	if errors.Is(err, errService) {
+		refusal := invalidURL("host %s resolves to a server of this mirror", host)
+		refusal.cause = errService
+		return refusal
+	}
 	if errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) {
 		refusal := invalidURL("host %s resolves to an address that is not allowed", host)
 		refusal.cause = safeCause(err)

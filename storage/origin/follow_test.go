@@ -66,6 +66,7 @@ func TestLocationIsResolved(t *testing.T) {
 		{"a backslash does not start a host", `/\evil.example/`, "/%5Cevil.example/"},
 		{"an absolute url is kept byte for byte", "ABSOLUTE//a/../b%2f?c%", "//a/../b%2f?c%"},
 		{"a host without a scheme", "NETWORK/a%2Fb", "/a%2Fb"},
+		{"a host with a trailing dot", "DOTTED/a", "/a"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got string
@@ -73,7 +74,7 @@ func TestLocationIsResolved(t *testing.T) {
 			server = newSource(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.RequestURI == "/a/b?"+secret {
 					host := "//" + server.Listener.Addr().String()
-					redirectTo(302, strings.NewReplacer("ABSOLUTE", "HTTP:"+host, "NETWORK", host).Replace(tt.location))(w, r)
+					redirectTo(302, strings.NewReplacer("ABSOLUTE", "HTTP:"+host, "NETWORK", host, "DOTTED", "http:"+strings.Replace(host, "127.0.0.1", "127.0.0.1.", 1)).Replace(tt.location))(w, r)
 					return
 				}
 				got = r.RequestURI
@@ -93,13 +94,14 @@ func TestDisallowedRedirects(t *testing.T) {
 		class          origin.Class
 		text           string
 	}{
-		{"a host outside the patterns", canary.URL + "/private?" + secret, origin.ClassInvalidURL, "redirect is not allowed: host 127.0.0.1"},
+		{"a path outside the list", canary.URL + "/private?" + secret, origin.ClassInvalidURL, "redirect is not allowed: host 127.0.0.1"},
 		{"an address that may not be dialled", guarded.URL + "/public?" + secret, origin.ClassInvalidURL, "resolves to an address that is not allowed"},
 		{"another scheme", "file:///public?" + secret, origin.ClassInvalidURL, "redirect is not allowed: url is not an absolute http or https url"},
 		{"another scheme with a bare %", "file:///public%zz?" + secret, origin.ClassMalformed, "redirect to a url that is not valid"},
 		{"userinfo", strings.Replace(canary.URL, "//", "//user:SECRET@", 1) + "/public", origin.ClassInvalidURL, "redirect is not allowed: url holds a user name"},
 		{"userinfo without a scheme", "//user:SECRET@h/public", origin.ClassInvalidURL, "redirect is not allowed: url holds a user name"},
 		{"an ipv6 zone", "http://[::1%25x.allowed.example]/public?" + secret, origin.ClassInvalidURL, "redirect is not allowed: url has an ipv6 address"},
+		{"a label above 63 bytes", "http://" + strings.Repeat("a", 64) + "/public?" + secret, origin.ClassInvalidURL, "redirect is not allowed: url has a host with a label"},
 		{"an unparsable url", "http://[::1/public?" + secret, origin.ClassMalformed, "redirect to a url that is not valid"},
 		{"a port that is no number", "http://h:SECRET/public", origin.ClassMalformed, "redirect to a url that is not valid"},
 		{"a bare % in a path", "/public%zz?" + secret, origin.ClassMalformed, "redirect to a url that is not valid"},
@@ -109,7 +111,9 @@ func TestDisallowedRedirects(t *testing.T) {
 		for _, request := range requests {
 			t.Run(tt.name+", "+request.name, func(t *testing.T) {
 				first := newSource(t, redirectTo(302, tt.location))
-				client := newClient(t, func(cfg *origin.Config) { cfg.AllowedPatterns = []string{`http://[^/?]*/public`} })
+				client := newClient(t, func(cfg *origin.Config) {
+					cfg.Allowed = []string{"http://127.0.0.1:*/public", "http://127.0.0.2:*/public", "http://localhost:*/public"}
+				})
 				_, err := request.send(testContext(t), client, first.URL+"/public?"+secret)
 				class, permanent := tt.class, true
 				if request.name == "GetRange" {

@@ -44,7 +44,7 @@ func TestHeadDescribesTheObject(t *testing.T) {
 func TestHeadIsGuarded(t *testing.T) {
 	object, other := newSource(t, serveContent), newSource(t, serveContent)
 	first := newSource(t, redirectTo(http.StatusFound, other.URL+"/?"+secret))
-	client := newClient(t, func(c *origin.Config) { c.AllowedPatterns = []string{object.URL + "/", first.URL + "/"} })
+	client := newClient(t, func(c *origin.Config) { c.Allowed = []string{object.URL + "/", first.URL + "/"} })
 	_, err := client.Head(testContext(t), object.URL+"/")
 	require.NoError(t, err)
 	_, err = client.Head(testContext(t), first.URL+"/")

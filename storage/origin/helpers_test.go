@@ -64,10 +64,12 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// newClient returns a client that may dial 127.0.0.1, and not 127.0.0.2. Its patterns match both.
+// newClient returns a client that may dial 127.0.0.1, and not 127.0.0.2. Both are allowed sources.
 func newClient(t *testing.T, edit func(*origin.Config)) *origin.Client {
 	cfg := origin.Config{
-		AllowedPatterns: []string{`https?://127\.0\.0\.[12]:\d+/`},
+		Allowed: []string{
+			"http://127.0.0.1:*/", "https://127.0.0.1:*/", "http://127.0.0.2:*/", "https://127.0.0.2:*/",
+		},
 		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
 		Timeout:         5 * time.Second,
 	}

@@ -69,19 +69,12 @@ func CanonicalName(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%q is not a host, or a host with a port", name)
 	}
-	host, port, _ := strings.Cut(canonical, ".:")
-	if port != "" {
-		return host + ":" + port, nil
-	}
-	return strings.TrimSuffix(host, "."), nil
+	return canonical, nil
 }
 
 // named reports whether the host and port of a canonical URL are this mirror's, without any I/O.
 func (s *self) named(u *url.URL) bool {
-	host, port := strings.TrimSuffix(u.Hostname(), "."), u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
+	host, port := u.Hostname(), portOf(u)
 	bracketed := host
 	if strings.Contains(host, ":") {
 		bracketed = "[" + host + "]"

@@ -14,16 +14,19 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
+// ownSources allows the URLs of TestOwnHosts that do not lead to the mirror.
+var ownSources = []string{
+	"https://example.com/", "https://amirror.example.com/", "https://mirror.example.com.evil/", "https://other.example.com/",
+	"https://plain.example.com/", "http://[2001:db8::1]/", "http://127.0.0.1:*/", "http://localhost:*/", "http://192.0.2.1:8080/",
+	"http://192.0.2.3:9000/",
+}
+
 // TestOwnHosts checks which URLs lead to the mirror itself.
 func TestOwnHosts(t *testing.T) {
-	client, err := origin.New(origin.Config{
-		AllowedPatterns: []string{"https?://"},
-		OwnNames:        []string{"Mirror.example.com", "other.example.com:8443", "plain.example.com:80", "[2001:db8::1]:443"},
-		OwnAddrs: []netip.AddrPort{
-			netip.MustParseAddrPort("[::]:8080"), netip.MustParseAddrPort("192.0.2.1:9000"), netip.MustParseAddrPort("[::ffff:192.0.2.2]:9000"),
-		},
-	})
-	require.NoError(t, err)
+	ownNames := []string{"Mirror.example.com", "other.example.com:8443", "plain.example.com:80", "[2001:db8::1]:443"}
+	ownAddrs := []netip.AddrPort{
+		netip.MustParseAddrPort("[::]:8080"), netip.MustParseAddrPort("192.0.2.1:9000"), netip.MustParseAddrPort("[::ffff:192.0.2.2]:9000"),
+	}
 	machine := "192.0.2.9" // An address of no machine
 	interfaces, err := net.InterfaceAddrs()
 	require.NoError(t, err)
@@ -32,6 +35,10 @@ func TestOwnHosts(t *testing.T) {
 			machine = prefix.Addr().String()
 		}
 	}
+	client, err := origin.New(origin.Config{
+		Allowed: append(ownSources, "http://"+machine+":8090/"), OwnNames: ownNames, OwnAddrs: ownAddrs,
+	})
+	require.NoError(t, err)
 	for raw, own := range map[string]bool{
 		"https://mirror.example.com/v1/redirect/s3/us-west-2/x": true,
 		"http://MIRROR.example.com/":                            true,
@@ -82,7 +89,7 @@ func TestOwnHosts(t *testing.T) {
 
 func TestOwnNamesThatAreNoHosts(t *testing.T) {
 	for _, name := range []string{"", "https://mirror.example.com", "mirror.example.com/", "a@b", "mirror.example.com:0", "a b", "[::1", "*.example.com"} {
-		_, err := origin.New(origin.Config{AllowedPatterns: []string{"https?://"}, OwnNames: []string{name}})
+		_, err := origin.New(origin.Config{Allowed: []string{"https://example.com/"}, OwnNames: []string{name}})
 		require.Error(t, err, name)
 	}
 }
@@ -102,7 +109,8 @@ func TestOwnHops(t *testing.T) {
 			source := httptest.NewServer(http.RedirectHandler(location, http.StatusFound))
 			defer source.Close()
 			client := newClient(t, func(c *origin.Config) {
-				c.AllowedPatterns, c.OwnNames, c.OwnAddrs = []string{"https?://"}, []string{"public.example.com"}, []netip.AddrPort{ownAddr}
+				c.Allowed = append(c.Allowed, "http://public.example.com/")
+				c.OwnNames, c.OwnAddrs = []string{"public.example.com"}, []netip.AddrPort{ownAddr}
 			})
 			_, err := client.First(testContext(t), source.URL+"/")
 			var refusal *origin.Error

@@ -30,7 +30,7 @@ func respond(r *http.Request, status int, header http.Header, body string) *http
 
 func newFakeClient(t *testing.T, most int, source transport) *Client {
 	t.Helper()
-	client, err := New(Config{AllowedPatterns: []string{`https://h\.example/`}, MaxConnsPerHost: most})
+	client, err := New(Config{Allowed: []string{"https://h.example/"}, MaxConnsPerHost: most})
 	require.NoError(t, err)
 	client.transport = source
 	return client

@@ -69,7 +69,7 @@ func runTask(ctx context.Context, what, arg string) error {
 // settings are the product's, with the sources and the bucket of this benchmark.
 func (t task) settings() config.Config {
 	cfg := config.Default()
-	cfg.Source.AllowedPatterns, cfg.Source.EnsureSSL = []string{`http://127\.0\.0\.1:`}, false
+	cfg.Source.Allowed, cfg.Source.EnsureSSL = []string{"http://127.0.0.1:*/"}, false
 	cfg.Source.AllowedNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	cfg.S3.PartSize, cfg.Worker.Memory, cfg.Worker.Parts = t.PartSize, t.Memory, t.Parts
 	cfg.Pools = []config.Pool{{

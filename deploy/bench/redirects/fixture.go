@@ -112,7 +112,7 @@ func (f *fixture) frontEnd(ctx context.Context, redisQuery string, entries int, 
 	text, err := yaml.Marshal(m{
 		"log":      m{"level": "error"},
 		"frontend": m{"listen": address, "admin_listen": "127.0.0.1:0", "cache_entries": entries, "cache_memory": memory},
-		"source":   m{"allowed_patterns": []string{`https://artifacts\.example\.com/`}},
+		"source":   m{"allowed": []string{upstream + "/"}},
 		"mirror":   m{"upstreams": []m{{"url": upstream, "copy": []string{"^/builds/"}}}},
 		"redis":    m{"url": "redis://" + f.redisServer.Address + redisQuery},
 		"sqs":      m{"region": client.Region, "endpoint": f.stubs.URL},

@@ -89,8 +89,8 @@ func TestInvalidConfigurationStopsTheStart(t *testing.T) {
 	require.NoError(t, err)
 	for name, tc := range map[string]struct{ bad, want string }{
 		"misspelt key":      {edited("max_wait:", "max_wiat:"), `unknown key "max_wiat"`},
-		"no allowed source": {string(withoutSource), "source.allowed_patterns: is empty"},
-		"bad pattern":       {edited("- ^https?://", "- '(oops'"), "source.allowed_patterns: error parsing regexp"},
+		"no allowed source": {string(withoutSource), "source.allowed: is empty"},
+		"bad source":        {edited("- http://localhost:*/", "- '(oops'"), `source.allowed: "(oops" is a regular expression`},
 	} {
 		for _, command := range []string{"frontend", "worker", "setup"} {
 			t.Run(command+" "+name, func(t *testing.T) {

@@ -223,8 +223,12 @@ mirror:
     - ^/files/
     min_size: 0
 source:
-  allowed_patterns:
-  - ^https?://
+  allowed:
+  - http://127.0.0.1:*/
+  - https://127.0.0.1:*/
+  - http://localhost:*/
+  - https://localhost:*/
+  - http://[::1]:*/
   ensure_ssl: false
   allowed_networks:
   - 127.0.0.0/8

@@ -20,9 +20,15 @@ type Ends struct {
 	cfg config.Config
 }
 
-// Open opens the sources and the buckets. It does no I/O.
-func Open(cfg config.Config, aws aws.Config) (*Ends, error) {
-	source, err := origin.New(cfg.Origin())
+// Open opens the sources and the buckets. No source may be one of the services, each a host:port, nor
+// a server of the configuration. Open does no I/O.
+func Open(cfg config.Config, aws aws.Config, services ...string) (*Ends, error) {
+	o := cfg.Origin()
+	o.Services = append(o.Services, services...)
+	if cfg.SQS.Endpoint == "" && cfg.SQS.Region == "" && aws.Region != "" {
+		o.Services = append(o.Services, config.SQSHost(aws.Region))
+	}
+	source, err := origin.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}

@@ -1,39 +1,9 @@
 package origin
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
-
-// A root is a canonical URL that ends in a slash. It allows the URLs below it.
-type root struct {
-	url  string
-	path string // Begins and ends in a slash.
-}
-
-func parseRoots(raw []string) ([]root, error) {
-	var roots []root
-	for _, r := range raw {
-		canonical, err := Canonical(r)
-		_, authority, _ := strings.Cut(r, "://")
-		_, path, _ := strings.Cut(authority, "/")
-		path = "/" + path
-		if err != nil || canonical != r || !strings.HasSuffix(r, "/") || strings.Contains(r, "?") || leaves(path) {
-			return nil, fmt.Errorf("origin: allowed root %q is not a canonical url that ends in a slash", r)
-		}
-		roots = append(roots, root{r, path})
-	}
-	return roots, nil
-}
-
-// allows reports whether a canonical URL is below the root. If the root has a path, a URL that
-// could lead out of it is not.
-func (r root) allows(canonical string) bool {
-	below, ok := strings.CutPrefix(canonical, r.url)
-	path, _, _ := strings.Cut(below, "?")
-	return ok && (r.path == "/" || !leaves("/"+path))
-}
 
 // leaves reports whether a server could read a path, which begins with a slash, as a path to one of
 // its parents: it has dot segments, or encoded dots, slashes or backslashes.
