@@ -29,6 +29,10 @@ func TestKeyIsReadable(t *testing.T) {
 		"https://example.com/a%2Fb c":          "a_2Fb_c",
 		"https://example.com/x?a=http://b/y/z": "x",
 		"https://example.com:8443/x":           "x",
+		// The query of a URL in the path is hidden.
+		"https://example.com/m/https%3A%2F%2Fh%2Fp%3FX-Amz-Signature%3Dsecret":           "https_3A_2F_2Fh_2Fp",
+		"https://example.com/m/https%253A%252F%252Fh%252Fp%253FX-Amz-Signature%3Dsecret": "https_253A_252F_252Fh_252Fp",
+		"https://example.com/m/%3Fsecret":                                                "object",
 	} {
 		segments := strings.Split(key(url), "/")
 		require.Len(t, segments, 3, url)

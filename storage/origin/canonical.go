@@ -85,15 +85,6 @@ func Canonical(raw string) (string, error) {
 	return canonical, nil
 }
 
-// Redact returns a canonical URL without its query, which may hold a signature: for logs, errors
-// and metadata.
-func Redact(canonical string) string {
-	if i := strings.IndexAny(canonical, "?#"); i >= 0 {
-		return canonical[:i]
-	}
-	return canonical
-}
-
 // canonicalAuthority normalises the authority, the text between "://" and the path.
 func canonicalAuthority(scheme, authority string) (string, error) {
 	if strings.Contains(authority, "@") {

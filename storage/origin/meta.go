@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/redact"
 )
 
 // maxMetaValue is the longest header value kept in a Meta, in bytes. A Meta goes into workflow
@@ -37,7 +39,8 @@ type Meta struct {
 	// Addresses are the hops of the redirect chain, the last being the one that serves the object.
 	Addresses []Hop `json:"addresses,omitempty"`
 	// Final is the canonical URL of the hop that serves the object, without its query: it tells
-	// what kind of server that is, and is often not enough to get the object. Empty above 1 KiB.
+	// what kind of server that is, and is often not enough to get the object. Empty above 1 KiB, and if
+	// a part of its path may not be shown (see package redact).
 	Final string `json:"final,omitempty"`
 }
 
@@ -85,8 +88,17 @@ func metaOf(resp *http.Response, hops []Hop) (Meta, error) {
 		AcceptRanges:       strings.EqualFold(strings.TrimSpace(h.Get("Accept-Ranges")), "bytes"),
 		Digests:            digests,
 		Addresses:          hops,
-		Final:              bounded(Redact(resp.Request.URL.String())),
+		Final:              final(resp.Request.URL.String()),
 	}, nil
+}
+
+// final returns [Meta.Final]. A part of a path would be the path of another object.
+func final(url string) string {
+	shown, hidden := redact.Cut(url)
+	if strings.HasPrefix(hidden, "%") {
+		return ""
+	}
+	return bounded(shown)
 }
 
 func contentEncoding(h http.Header) string {

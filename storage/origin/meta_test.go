@@ -79,6 +79,7 @@ func TestFinalIsTheLastHopWithoutItsQuery(t *testing.T) {
 		{"the path is kept byte for byte", "//a/../b%2f%20c", object.URL + "//a/../b%2f%20c"},
 		{"without its query", "/a?" + secret, object.URL + "/a"},
 		{"without an empty query", "/a?", object.URL + "/a"},
+		{"none if a part of the path is hidden", "/a%3F" + secret, ""},
 		{"1 KiB is kept", longest + "?" + secret, object.URL + longest},
 		{"more than 1 KiB is dropped", longest + "a", ""},
 	} {
