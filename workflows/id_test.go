@@ -25,6 +25,8 @@ func TestIDIsReadable(t *testing.T) {
 	require.Equal(t, "copy-s3_us-west-2", workflows.TaskQueue(s.Pool()))
 	require.Equal(t, "s3 us-west-2: https://example.com/builds/42/target.zip", workflows.Summary(s))
 	require.Equal(t, "example.com", workflows.Host(s))
+	s = source(t, "us-west-2", "https://m.example.com/v1/redirect/s3/r/https%3A%2F%2Fh%2Fp%3FX-Amz-Signature%3Dsecret")
+	require.Equal(t, "s3_us-west-2/m.example.com/v1/redirect/s3/r/https%3A%2F%2Fh%2Fp/"+s.Hash, workflows.ID(s))
 }
 
 func TestIDIsInjectiveSafeAndWithoutSecrets(t *testing.T) {
@@ -35,7 +37,8 @@ func TestIDIsInjectiveSafeAndWithoutSecrets(t *testing.T) {
 			"https://example.com/", "https://example.com/?", "https://example.com/?sig=secret", "https://example.com/a",
 			"https://example.com/a/", "https://example.com//a", "https://example.com/a?b/c", "https://example.com/a%3Fb/c",
 			"https://example.com/" + long, "https://example.com/" + long + "x", "https://" + long + ".com/", "http://[::1]:80/%ff",
-			"https://example.com/%00", "https://example.com/~!$&'()*+,;=:@", "https://example.com/caf\u00e9 \n",
+			"https://example.com/m/https%3A%2F%2Fh%2Fp%3Fsig=secret", "https://example.com/m/https%3A%2F%2Fh%2Fp%3Fsig=secret2",
+			"https://example.com/m/https%253A%252F%252Fh%252Fp%253Fsig=secret", "https://example.com/%00", "https://example.com/~!$&'()*+,;=:@", "https://example.com/caf\u00e9 \n",
 		} {
 			s := source(t, region, url)
 			for _, text := range []string{workflows.ID(s), workflows.Summary(s), workflows.Host(s)} {

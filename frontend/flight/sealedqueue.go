@@ -2,7 +2,6 @@ package flight
 
 import (
 	"context"
-	"strings"
 
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -18,9 +17,9 @@ type sealedQueue struct {
 }
 
 func (q sealedQueue) Send(ctx context.Context, r queue.Request) error {
-	if strings.Contains(r.URL, "?") {
-		p := q.pools[r.Pool]
-		sealed := q.sealer.Seal(storage.Object{Service: p.Service, Region: p.Region, URL: r.URL})
+	p := q.pools[r.Pool]
+	sealed := q.sealer.Seal(storage.Object{Service: p.Service, Region: p.Region, URL: r.URL})
+	if sealed.Query != "" {
 		r.URL, r.SealedQuery, r.Hash = sealed.URL, sealed.Query, sealed.Hash
 	}
 	return q.Queue.Send(ctx, r)

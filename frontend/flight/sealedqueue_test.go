@@ -29,7 +29,6 @@ func sealer(t *testing.T, key byte) *seal.Sealer {
 // TestMessagesHoldNoQuery has a group send every kind of message about an object with a query. The
 // control is the host, which they hold.
 func TestMessagesHoldNoQuery(t *testing.T) {
-	const url = source + "?X-Amz-Signature=hunter2"
 	for action, send := range map[queue.Action]func(t *testing.T, f *fixture, target *flight.Target){
 		queue.Put: func(t *testing.T, f *fixture, target *flight.Target) {
 			_, err := f.Warm(t.Context(), target, nil)
@@ -49,29 +48,34 @@ func TestMessagesHoldNoQuery(t *testing.T) {
 			f.Served(target, cache.Entry{State: cache.Present, Expires: time.Now().Add(time.Minute)}, time.Now())
 		},
 	} {
-		t.Run(string(action), func(t *testing.T) {
-			f := newFixture(t, func(o *flight.Options) {
-				o.Refresh, o.Pools[0].Lifespan = true, 24*time.Hour
-			})
-			t.Cleanup(f.Stop)
-			target := flight.NewTarget(f.Pools()[0], url)
-			send(t, f, target)
-			require.Eventually(t, func() bool { return len(f.queue.requests()) == 1 }, 5*time.Second, time.Millisecond)
-			r := f.queue.requests()[0]
-			require.Equal(t, action, r.Action)
-			body, err := queue.Encode(r)
-			require.NoError(t, err)
-			require.Contains(t, body, `"version":2`)
-			require.Contains(t, body, "example.com/a/b.zip")
-			require.NotContains(t, body, "X-Amz-Signature")
-			require.NotContains(t, body, "hunter2")
+		for kind, url := range map[string]string{
+			"query":            source + "?X-Amz-Signature=hunter2",
+			"of a nested path": source + "/https%3A%2F%2Fexample.net%2Fa%253FX-Amz-Signature=hunter2",
+		} {
+			t.Run(string(action)+" "+kind, func(t *testing.T) {
+				f := newFixture(t, func(o *flight.Options) {
+					o.Refresh, o.Pools[0].Lifespan = true, 24*time.Hour
+				})
+				t.Cleanup(f.Stop)
+				target := flight.NewTarget(f.Pools()[0], url)
+				send(t, f, target)
+				require.Eventually(t, func() bool { return len(f.queue.requests()) == 1 }, 5*time.Second, time.Millisecond)
+				r := f.queue.requests()[0]
+				require.Equal(t, action, r.Action)
+				body, err := queue.Encode(r)
+				require.NoError(t, err)
+				require.Contains(t, body, `"version":2`)
+				require.Contains(t, body, "example.com/a/b.zip")
+				require.NotContains(t, body, "X-Amz-Signature")
+				require.NotContains(t, body, "hunter2")
 
-			sealed := seal.Object{Service: "s3", Region: "us-west-2", URL: r.URL, Query: r.SealedQuery, Hash: r.Hash}
-			opened, err := sealer(t, 0).Open(sealed)
-			require.NoError(t, err)
-			require.Equal(t, url, opened.URL)
-			_, err = sealer(t, 1).Open(sealed)
-			require.ErrorIs(t, err, seal.ErrSealed)
-		})
+				sealed := seal.Object{Service: "s3", Region: "us-west-2", URL: r.URL, Query: r.SealedQuery, Hash: r.Hash}
+				opened, err := sealer(t, 0).Open(sealed)
+				require.NoError(t, err)
+				require.Equal(t, url, opened.URL)
+				_, err = sealer(t, 1).Open(sealed)
+				require.ErrorIs(t, err, seal.ErrSealed)
+			})
+		}
 	}
 }

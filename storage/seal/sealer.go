@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
@@ -50,10 +49,10 @@ func New(keys []string) (*Sealer, error) {
 	return s, nil
 }
 
-// Seal returns the object with its query sealed.
+// Seal returns the object with the part of its URL sealed that may not be shown.
 func (s *Sealer) Seal(o storage.Object) Object {
 	src := Object{Service: o.Service, Region: o.Region, URL: o.URL, Hash: o.Hash()}
-	if i := strings.IndexByte(o.URL, '?'); i >= 0 {
+	if i := len(o.Shown()); i < len(o.URL) {
 		src.URL = o.URL[:i]
 		sealed := s.keys[0].Seal(nil, nil, //nolint:gosec // The AEAD makes its own nonce
 			[]byte(o.URL[i:]), src.authenticated())

@@ -31,6 +31,7 @@ func TestSealedQueryIsHiddenAndOpens(t *testing.T) {
 	s := sealer(t, newKey(t))
 	for _, url := range []string{
 		"https://example.com/a", "https://example.com/a?sig=secret", "https://example.com/a?", "https://example.com/?a?b",
+		"https://example.com/m/https%3A%2F%2Fh%2Fp%3Fsig%3Dsecret", "https://example.com/m/https%253A%252F%252Fh%252Fp%253Fsig%253Dsecret?secret",
 	} {
 		o := storage.Object{Service: "s3", Region: "us-west-2", URL: url}
 		src := s.Seal(o)
@@ -38,6 +39,7 @@ func TestSealedQueryIsHiddenAndOpens(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, string(data), "secret")
 		require.NotContains(t, src.URL, "?")
+		require.NotContains(t, src.URL, "3F")
 
 		var back seal.Object
 		require.NoError(t, json.Unmarshal(data, &back))
