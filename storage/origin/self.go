@@ -91,11 +91,15 @@ func (s *self) named(u *url.URL) bool {
 
 // at reports whether this mirror listens at the address.
 func (s *self) at(a netip.AddrPort) bool {
-	addr := a.Addr().Unmap().WithZone("")
-	if s.addrs[netip.AddrPortFrom(addr, a.Port())] {
-		return true
+	for _, addr := range readings(a.Addr()) {
+		if s.addrs[netip.AddrPortFrom(addr, a.Port())] {
+			return true
+		}
+		if s.ports[a.Port()] && (addr.IsLoopback() || addr.IsUnspecified() || s.local[addr]) {
+			return true
+		}
 	}
-	return s.ports[a.Port()] && (addr.IsLoopback() || addr.IsUnspecified() || s.local[addr])
+	return false
 }
 
 // guard refuses to dial this mirror, whatever the name of the host was. It calls next for all other

@@ -14,7 +14,7 @@ func TestOwnAddressesAreNotDialled(t *testing.T) {
 	s, err := newSelf(nil, []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8080"), netip.MustParseAddrPort("192.0.2.1:9000")})
 	require.NoError(t, err)
 	for address, own := range map[string]bool{
-		"127.0.0.1:8080": true, "[::1]:8080": true, "[::ffff:127.0.0.1]:8080": true, "192.0.2.1:9000": true,
+		"127.0.0.1:8080": true, "[::1]:8080": true, "[::ffff:127.0.0.1]:8080": true, "192.0.2.1:9000": true, "[64:ff9b::127.0.0.1]:8080": true,
 		"127.0.0.1:8081": false, "192.0.2.1:8080": false, "192.0.2.2:9000": false, "198.51.100.1:8080": false,
 	} {
 		asked := false

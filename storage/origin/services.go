@@ -73,10 +73,10 @@ func (s *services) is(u *url.URL) bool { return s.fixed.named(u) }
 
 // at reports whether a service listens at the address. It may look up a service with the same port.
 func (s *services) at(a netip.AddrPort) bool {
+	if s.fixed.at(a) {
+		return true
+	}
 	for _, addr := range readings(a.Addr()) {
-		if s.fixed.at(netip.AddrPortFrom(addr, a.Port())) {
-			return true
-		}
 		for _, service := range s.named {
 			if service.port == a.Port() && service.has(addr) {
 				return true
