@@ -51,6 +51,8 @@ type Starter interface {
 type Bridge struct {
 	Temporal Starter
 	Sealer   *seal.Sealer
+	// Payloads decodes what activities report; see [Dial].
+	Payloads converter.DataConverter
 	// Admit returns the canonical form of a source's URL, or an error if the URL is not allowed.
 	Admit func(url string) (string, error)
 	// Pools are all configured pools, by id. Any bridge starts copies into any of them.
@@ -213,7 +215,7 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request, s 
 		b.Stuck(s.Pool(), id)
 		return serviceerror.NewNotFound("the run was stuck")
 	}
-	request.Idle = !request.Low && idle(out)
+	request.Idle = !request.Low && b.idle(out)
 	if err := b.Temporal.SignalWorkflow(ctx, id, run, workflows.RequestSignal, request); err != nil {
 		return fmt.Errorf("signal workflow %s: %w", id, err)
 	}
@@ -221,10 +223,10 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request, s 
 }
 
 // idle reports whether the workflow's activity is idle; see [activities.Progress.Idle].
-func idle(out *workflowservice.DescribeWorkflowExecutionResponse) bool {
+func (b *Bridge) idle(out *workflowservice.DescribeWorkflowExecutionResponse) bool {
 	for _, a := range out.GetPendingActivities() {
 		var p activities.Progress
-		if d := a.GetHeartbeatDetails(); d != nil && converter.GetDefaultDataConverter().FromPayloads(d, &p) != nil {
+		if d := a.GetHeartbeatDetails(); d != nil && b.Payloads.FromPayloads(d, &p) != nil {
 			return false
 		}
 		if !p.Idle() {

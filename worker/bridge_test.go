@@ -25,6 +25,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/worker"
+	"github.com/cloud-mirror/cloud-mirror/worker/codec"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
@@ -77,7 +78,7 @@ func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 	require.NoError(t, err)
 	waited := new(int)
 	return &worker.Bridge{
-		Temporal: d, Sealer: sealer,
+		Temporal: d, Sealer: sealer, Payloads: encrypting(t),
 		Admit: func(url string) (string, error) {
 			if strings.HasPrefix(url, "https://evil") {
 				return "", errors.New("not allowed")
@@ -89,6 +90,14 @@ func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 		Stuck:   func(string, string) { d.stuck++ },
 		Now:     time.Now,
 	}, waited
+}
+
+// encrypting returns the converter of a worker that encrypts.
+func encrypting(t *testing.T) converter.DataConverter {
+	t.Helper()
+	c, err := codec.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, func(error) {})
+	require.NoError(t, err)
+	return c.DataConverter()
 }
 
 func request(action queue.Action) queue.Request {
@@ -167,7 +176,7 @@ func TestRequestOfARunningCopy(t *testing.T) {
 	pending := func(p *activities.Progress) *workflow.PendingActivityInfo {
 		var info workflow.PendingActivityInfo
 		if p != nil {
-			details, err := converter.GetDefaultDataConverter().ToPayloads(p)
+			details, err := encrypting(t).ToPayloads(p)
 			require.NoError(t, err)
 			info.HeartbeatDetails = details
 		}

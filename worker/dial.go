@@ -9,16 +9,20 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"google.golang.org/grpc"
+
+	"github.com/cloud-mirror/cloud-mirror/worker/codec"
 )
 
 // Dial connects to Temporal, as configured by TEMPORAL_* variables or temporal.toml
 // (https://docs.temporal.io/references/client-environment-configuration). It also returns the
-// namespace. The caller closes the client.
-func Dial(ctx context.Context, log zerolog.Logger) (temporal client.Client, namespace string, err error) {
+// namespace. The client encrypts payloads and failures with payloads, if that encrypts. The caller
+// closes the client.
+func Dial(ctx context.Context, payloads *codec.Codec, log zerolog.Logger) (temporal client.Client, namespace string, err error) {
 	opts, err := dialOptions()
 	if err != nil {
 		return nil, "", err
 	}
+	opts.DataConverter, opts.FailureConverter = payloads.DataConverter(), payloads.FailureConverter()
 	opts.Logger = temporalLogger(log)
 	opts.Namespace = cmp.Or(opts.Namespace, client.DefaultNamespace)
 	opts.ConnectionOptions.DialOptions = append(opts.ConnectionOptions.DialOptions,

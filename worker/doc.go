@@ -19,6 +19,8 @@
 //   - While the bridge runs, it publishes the backlog of each pool's task queues every 3 s. A value
 //     expires after 15 s. Temporal's own figures are up to 5 s old
 //     (matching.TaskQueueInfoByBuildIdTTL).
+//   - With [codec.Codec], no payload and no failure leaves the process unencrypted. A worker without
+//     the key fails workflow tasks, and no workflow.
 //
 // # Decisions
 //

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cloud-mirror/cloud-mirror/worker"
+	"github.com/cloud-mirror/cloud-mirror/worker/codec"
 )
 
 // heartbeatServer answers heartbeats, and the calls that a client makes when it connects.
@@ -52,7 +53,9 @@ func dialServer(t *testing.T, s *heartbeatServer) workflowservice.WorkflowServic
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(server.Stop)
 	t.Setenv("TEMPORAL_ADDRESS", l.Addr().String())
-	c, _, err := worker.Dial(t.Context(), zerolog.Nop())
+	payloads, err := codec.New(nil, func(error) {})
+	require.NoError(t, err)
+	c, _, err := worker.Dial(t.Context(), payloads, zerolog.Nop())
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c.WorkflowService()

@@ -133,18 +133,22 @@ type S3 struct {
 
 // Worker configures the copies and the bridge.
 type Worker struct {
-	AdminListen string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
-	Copy        bool          `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
-	Pools       []string      `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run a worker in each region"`
-	Concurrency int           `yaml:"concurrency" env:"CONCURRENCY" doc:"copies of small objects that run at the same time, per pool; those of large objects come in addition"`
-	HostShare   int           `yaml:"host_share" env:"HOST_SHARE" doc:"percent of a pool's slots, and of memory and spool_limit, that copies from one source host keep while copies from other hosts wait. Otherwise they can use all"`
-	Memory      Size          `yaml:"memory" env:"MEMORY" doc:"memory for the parts of all copies together. A quarter is for objects of up to 8MiB; the rest limits how many larger objects are copied at the same time"`
-	Parts       int           `yaml:"parts" env:"PARTS" doc:"parts of one copy that are read and stored at the same time"`
-	SpoolDir    string        `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; if empty, the system's folder for temporary files"`
-	SpoolLimit  Size          `yaml:"spool_limit" env:"SPOOL_LIMIT" doc:"disk space in spool_dir for these parts; further parts wait. It must hold the largest part, of max_size / 10,000 and at most 5GiB"`
-	Bridge      bool          `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
-	Receivers   int           `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
-	CheckEvery  time.Duration `yaml:"check_every" env:"CHECK_EVERY" doc:"how often the worker checks that Temporal answers. If Temporal, or every receive from SQS, has failed for three times as long, /readyz answers 503"`
+	AdminListen     string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
+	Copy            bool          `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
+	Pools           []string      `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run a worker in each region"`
+	Concurrency     int           `yaml:"concurrency" env:"CONCURRENCY" doc:"copies of small objects that run at the same time, per pool; those of large objects come in addition"`
+	HostShare       int           `yaml:"host_share" env:"HOST_SHARE" doc:"percent of a pool's slots, and of memory and spool_limit, that copies from one source host keep while copies from other hosts wait. Otherwise they can use all"`
+	Memory          Size          `yaml:"memory" env:"MEMORY" doc:"memory for the parts of all copies together. A quarter is for objects of up to 8MiB; the rest limits how many larger objects are copied at the same time"`
+	Parts           int           `yaml:"parts" env:"PARTS" doc:"parts of one copy that are read and stored at the same time"`
+	SpoolDir        string        `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; if empty, the system's folder for temporary files"`
+	SpoolLimit      Size          `yaml:"spool_limit" env:"SPOOL_LIMIT" doc:"disk space in spool_dir for these parts; further parts wait. It must hold the largest part, of max_size / 10,000 and at most 5GiB"`
+	Bridge          bool          `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
+	Receivers       int           `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
+	PayloadKeys     []string      `yaml:"payload_keys" env:"PAYLOAD_KEYS" envSeparator:" " secret:"true" doc:"keys, as id=key or key, that encrypt what Temporal stores of workflows. The first key encrypts, each key decrypts; none as the first entry encrypts nothing; empty is off. Generate a key with openssl rand -base64 32"`
+	CodecListen     string        `yaml:"codec_listen" env:"CODEC_LISTEN" doc:"address of the codec server, by which Temporal's Web UI and CLI decrypt payloads; empty is none. It has no TLS"`
+	CodecTokensFile string        `yaml:"codec_tokens_file" env:"CODEC_TOKENS_FILE" doc:"file of the tokens for the codec server, with the scope codec; **required** with codec_listen"`
+	CodecOrigin     string        `yaml:"codec_origin" env:"CODEC_ORIGIN" doc:"origin of the Web UI whose scripts may use the codec server, e.g. https://temporal.example.com; if empty, only programs may"`
+	CheckEvery      time.Duration `yaml:"check_every" env:"CHECK_EVERY" doc:"how often the worker checks that Temporal answers. If Temporal, or every receive from SQS, has failed for three times as long, /readyz answers 503"`
 }
 
 // Pool configures one service in one region.

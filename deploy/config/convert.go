@@ -77,7 +77,7 @@ func (c *Config) Origin() origin.Config {
 // processes can't know.
 func (c *Config) own() (names []string, addrs []netip.AddrPort) {
 	names = append(names, c.Frontend.PublicNames...)
-	for _, listen := range []string{c.Frontend.Listen, c.Frontend.AdminListen, c.Worker.AdminListen} {
+	for _, listen := range []string{c.Frontend.Listen, c.Frontend.AdminListen, c.Worker.AdminListen, c.Worker.CodecListen} {
 		host, service, err := net.SplitHostPort(listen)
 		if err != nil {
 			continue // The listener reports it.

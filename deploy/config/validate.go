@@ -282,6 +282,22 @@ func (c *Config) validateWorker() error {
 	if !c.Worker.Copy && !c.Worker.Bridge {
 		return wrong("worker.bridge", "is off, and so is worker.copy: the worker has nothing to do")
 	}
+	return c.validateCodec()
+}
+
+func (c *Config) validateCodec() error {
+	w := &c.Worker
+	switch {
+	case w.CodecListen != "" && len(w.PayloadKeys) == 0:
+		return wrong("worker.codec_listen", "is set, and worker.payload_keys is not: there is nothing to decode")
+	case w.CodecListen != "" && w.CodecTokensFile == "":
+		return wrong("worker.codec_listen", "is set, and worker.codec_tokens_file is not: no client could use it")
+	case w.CodecOrigin != "":
+		if u, err := url.Parse(w.CodecOrigin); err != nil || u.Scheme+"://"+u.Host != w.CodecOrigin || u.Host == "" ||
+			u.Scheme != "http" && u.Scheme != "https" {
+			return wrong("worker.codec_origin", "%q is not an origin such as https://temporal.example.com", w.CodecOrigin)
+		}
+	}
 	return nil
 }
 

@@ -69,6 +69,7 @@ func TestMistakesStopTheStartWithTheirKey(t *testing.T) {
 		"URL of redis is not one":     {"CLOUD_MIRROR_REDIS_URL=localhost", false, "redis.url: "},
 		"worker without a key":        {"", true, "source.query_keys: no key"},
 		"front end without a key":     {"", false, "source.query_keys: no key"},
+		"payload key that is not one": {"CLOUD_MIRROR_WORKER_PAYLOAD_KEYS=hunter2", true, "worker.payload_keys: key 1 is not"},
 		"key that is not one":         {"CLOUD_MIRROR_SOURCE_QUERY_KEYS=hunter2", false, "source.query_keys: key 1 is not"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -34,14 +34,18 @@ func (s *parts) setupQueue(ctx context.Context, dryRun bool) ([]string, error) {
 }
 
 func (s *parts) setupTemporal(ctx context.Context, dryRun bool) ([]string, error) {
-	temporal, namespace, err := worker.Dial(ctx, s.log)
+	payloads, err := s.newCodec() // For the inputs of schedules
+	if err != nil {
+		return nil, err
+	}
+	temporal, namespace, err := worker.Dial(ctx, payloads, s.log)
 	if err != nil {
 		return nil, err
 	}
 	defer temporal.Close()
 	lines, failed := worker.SetupAttributes(ctx, temporal, namespace, dryRun)
 	swept, err := schedules.Setup(ctx, schedules.Options{
-		Client: temporal.ScheduleClient(), Deployment: s.cfg.SQS.Queue, Pools: s.ids(),
+		Client: temporal.ScheduleClient(), Converter: payloads.DataConverter(), Deployment: s.cfg.SQS.Queue, Pools: s.ids(),
 	}, dryRun)
 	return append(lines, swept...), errors.Join(failed, err)
 }

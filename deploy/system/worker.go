@@ -14,6 +14,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/worker"
+	"github.com/cloud-mirror/cloud-mirror/worker/codec"
 )
 
 // RunWorker makes copies and starts workflows, each if cfg says so, until ctx ends.
@@ -27,12 +28,20 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	if err != nil {
 		return err
 	}
-	temporal, namespace, err := worker.Dial(ctx, log)
+	payloads, err := s.newCodec()
+	if err != nil {
+		return err
+	}
+	temporal, namespace, err := worker.Dial(ctx, payloads, log)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
 	admin, err := listen(ctx, "worker.admin_listen", cfg.Worker.AdminListen)
+	if err != nil {
+		return err
+	}
+	decoder, err := s.newCodecServer(ctx, payloads, namespace)
 	if err != nil {
 		return err
 	}
@@ -69,7 +78,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		log.Warn().Err(err).Msg("spool files of an earlier worker remain")
 	}
 	if cfg.Worker.Bridge {
-		o.Bridge = s.bridge(temporal, sealer)
+		o.Bridge = s.bridge(temporal, sealer, payloads)
 		metrics.BridgePools(s.ids())
 		o.Bridge.Stuck = func(pool, id string) {
 			metrics.Stuck(pool)
@@ -86,6 +95,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	return runAll(ctx,
 		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, running.Ready) },
 		running.Run,
+		decoder.run,
 	)
 }
 
@@ -116,8 +126,11 @@ func (s *parts) activities(shared activities.Activities) map[string]*activities.
 	return all
 }
 
-func (s *parts) bridge(temporal worker.Starter, sealer *seal.Sealer) *worker.Bridge {
-	b := &worker.Bridge{Temporal: temporal, Sealer: sealer, Admit: s.Origin.Admit, Pools: map[string]storage.Pool{}, Now: time.Now}
+func (s *parts) bridge(temporal worker.Starter, sealer *seal.Sealer, payloads *codec.Codec) *worker.Bridge {
+	b := &worker.Bridge{
+		Temporal: temporal, Sealer: sealer, Payloads: payloads.DataConverter(), Admit: s.Origin.Admit, Pools: map[string]storage.Pool{},
+		Now: time.Now,
+	}
 	b.Waiting = func(err error) { s.log.Warn().Err(err).Msg("Temporal did not accept a copy request; retrying") }
 	for _, p := range s.Pools {
 		b.Pools[p.ID()] = p
