@@ -220,7 +220,7 @@ func TestEncryptedHistories(t *testing.T) {
 		clear, err := e.show(t, run, codecToken)
 		require.NoError(t, err, clear)
 		for _, text := range texts {
-			require.True(t, strings.Contains(clear, text), "the control: %s", text)
+			require.Contains(t, clear, text, "the control")
 			require.NotContains(t, cipher, text)
 		}
 		raw := fmt.Sprint(events(t, run))
