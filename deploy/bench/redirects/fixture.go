@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/md5" //nolint:gosec // SQS has it in its replies
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 )
 
 // bucket is the bucket of the only pool.
@@ -112,11 +114,14 @@ func (f *fixture) frontEnd(ctx context.Context, redisQuery string, entries int, 
 	text, err := yaml.Marshal(m{
 		"log":      m{"level": "error"},
 		"frontend": m{"listen": address, "admin_listen": "127.0.0.1:0", "cache_entries": entries, "cache_memory": memory},
-		"source":   m{"allowed": []string{upstream + "/"}},
-		"mirror":   m{"upstreams": []m{{"url": upstream, "copy": []string{"^/builds/"}}}},
-		"redis":    m{"url": "redis://" + f.redisServer.Address + redisQuery},
-		"sqs":      m{"region": client.Region, "endpoint": f.stubs.URL},
-		"pools":    []m{{"region": client.Region, "bucket": bucket, "endpoint": f.stubs.URL, "path_style": true}},
+		"source": m{
+			"allowed":    []string{upstream + "/"},
+			"query_keys": []string{base64.StdEncoding.EncodeToString(make([]byte, seal.KeySize))},
+		},
+		"mirror": m{"upstreams": []m{{"url": upstream, "copy": []string{"^/builds/"}}}},
+		"redis":  m{"url": "redis://" + f.redisServer.Address + redisQuery},
+		"sqs":    m{"region": client.Region, "endpoint": f.stubs.URL},
+		"pools":  []m{{"region": client.Region, "bucket": bucket, "endpoint": f.stubs.URL, "path_style": true}},
 	})
 	if err != nil {
 		return nil, err
