@@ -117,6 +117,7 @@ func (a *Auditor) gather(ctx context.Context, s Scope) (*Evidence, error) {
 		e.Forbidden = a.canary.Connections()
 	}
 	e.Accepted = concerning(e.Accepted, s.Hosts)
+	e.addPurges()
 	var err error
 	if e.Runs, err = a.runs(ctx, s, e); err != nil {
 		return nil, err

@@ -129,6 +129,18 @@ func (e *Evidence) purged(pool, hash string, from, to time.Time) bool {
 	})
 }
 
+// addPurges adds the purges of clients that the journal does not know, by their messages.
+func (e *Evidence) addPurges() {
+	for _, m := range e.Accepted {
+		known := slices.ContainsFunc(e.Purges, func(p Purge) bool {
+			return p.Pool == m.Pool && p.Hash == m.Hash && !p.From.After(m.At) && !p.To.Before(m.At)
+		})
+		if m.Action == "purge" && !known {
+			e.Purges = append(e.Purges, Purge{Pool: m.Pool, Hash: m.Hash, From: m.At, To: m.At})
+		}
+	}
+}
+
 // checkMessages follows each accepted copy request to its end. Other actions leave no trace if there
 // is nothing to do, so that it only requires them to be gone.
 func checkMessages(e *Evidence, _ Limits, bad func(string, ...any)) {

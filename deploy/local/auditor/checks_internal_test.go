@@ -162,6 +162,16 @@ func TestPurgeExcusesItsObject(t *testing.T) {
 	require.Len(t, Check(e, o), 2, "a purge in another pool")
 }
 
+func TestMessagesShowPurges(t *testing.T) {
+	e, _ := clean()
+	at, hash := e.Runs[0].Start, HashOf(address)
+	e.Purges = []Purge{{Pool: pool, Hash: hash, From: at.Add(-time.Second), To: at.Add(time.Second)}}
+	e.Accepted = []Message{{At: at, Pool: pool, Hash: hash, Action: "purge"}, {At: e.Now, Pool: pool, Hash: hash, Action: "purge"}}
+	e.addPurges()
+	require.Len(t, e.Purges, 2, "the journal knows the first")
+	require.Equal(t, e.Now, e.Purges[1].From)
+}
+
 func TestLargeObjectsHaveAFirstResponseThatIsClosedUnread(t *testing.T) {
 	e, o := clean()
 	s := e.Sources[HashOf(address)]

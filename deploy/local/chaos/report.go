@@ -71,7 +71,7 @@ func (c *chaos) report(w io.Writer, e *auditor.Evidence, found []auditor.Violati
 	for _, name := range slices.Sorted(maps.Keys(runs)) {
 		fmt.Fprintf(w, "  %7d  %s\n", runs[name], name)
 	}
-	fmt.Fprintf(w, "messages accepted %d, dead letters %d, purges %d\n", len(e.Accepted), len(e.Dead), c.purges.Load())
+	fmt.Fprintf(w, "messages accepted %d, dead letters %d, purges %d\n", len(e.Accepted), len(c.stack.Messages("cloud-mirror_dead")), c.purges.Load())
 	fmt.Fprintf(w, "copies in buckets %d, bytes read from the source %.1f MiB, canary named %d times, dialled %d times\n",
 		len(e.Copies), float64(bytes)/mib, c.pointed.Load(), e.Forbidden)
 	fmt.Fprintf(w, "violations %d\n", len(found))
