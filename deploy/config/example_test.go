@@ -66,6 +66,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 	require.NoError(t, err, all)
 	require.Empty(t, got.Worker.Pools)
 	require.Empty(t, got.Frontend.PublicNames)
-	got.Worker.Pools, got.Frontend.PublicNames = nil, nil // The defaults
+	require.Empty(t, got.Worker.PayloadKeys)
+	got.Worker.Pools, got.Frontend.PublicNames, got.Worker.PayloadKeys = nil, nil, nil // The defaults
 	require.Equal(t, want, got)
 }

@@ -226,8 +226,8 @@ func (e *Evidence) rounds(hash string) int {
 		if r.Hash != hash {
 			continue
 		}
-		if r.Type != copyWorkflow {
-			rounds++ // An audit
+		if r.Type != copyWorkflow || r.TooSmall {
+			rounds++ // An audit; or a request with a lower minimum makes the copy
 		}
 		pools[r.Pool] = true
 		end := r.Close

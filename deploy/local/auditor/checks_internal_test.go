@@ -162,6 +162,18 @@ func TestPurgeExcusesItsObject(t *testing.T) {
 	require.Len(t, Check(e, o), 2, "a purge in another pool")
 }
 
+// TestSmallObjectsAreReadAgain has a first request with a minimum that the object does not have.
+func TestSmallObjectsAreReadAgain(t *testing.T) {
+	e, o := clean()
+	s := e.Sources[HashOf(address)]
+	s.GETs = append(s.GETs, s.GETs[0])
+	require.Len(t, Check(e, o), 2, "control: without a run that found it too small")
+	small := e.Runs[0]
+	small.TooSmall = true
+	e.Runs = append(e.Runs, small)
+	require.Empty(t, Check(e, o))
+}
+
 func TestMessagesShowPurges(t *testing.T) {
 	e, _ := clean()
 	at, hash := e.Runs[0].Start, HashOf(address)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/auditor"
 )
 
 // crawl sends the body of a slow source at 1,500 bytes a second, just above source.min_rate.
@@ -42,6 +44,7 @@ func TestSlowSourceLeavesSlotsToOthers(t *testing.T) {
 		crawl(s, w, r, end)
 	})
 	t.Cleanup(func() { close(end) })
+	slow.excepts(auditor.Messages, "150 copies that fail at once are retried for longer than an audit waits")
 	good := newSource(t, 1000, nil)
 	copied, quiet := copyAll(t, good, others, prompt)
 	require.Equal(t, others, copied, "positive control")
