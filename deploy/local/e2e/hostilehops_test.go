@@ -56,7 +56,7 @@ func hopRows() (rows []hostileRow) {
 		{"http://\uff11\uff12\uff17.0.0.1:{port}/{id}", denied("host that is not valid")},
 		{"http://127.0.0.2:0/{id}", denied("port outside 1..65535")},
 		{"http://{v6}\t/{id}", broken},
-		{"http://{ok}/{id}\t", control},
+		{"http://{ok}/a\tb/{id}", control},
 		{"http://{redis}/{id}", denied("leads to a server of this mirror")},
 	} {
 		rows = append(rows, hop(302, at.location, false, at.want))
