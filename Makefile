@@ -63,6 +63,21 @@ record-histories: redis $(LOCAL) ## Record a history of each shape of a workflow
 	@test ! -e workflows/testdata/$(VERSION) || { echo "workflows/testdata/$(VERSION) exists: recorded histories are never overwritten" >&2; exit 1; }
 	@cd deploy/local && CM_TEST_RECORD=$(CURDIR)/workflows/testdata/$(VERSION) go test -count=1 -timeout 20m ./e2e -run TestHistoryShapes
 
+# The fuzz targets are found by their name. One test binary per package: only building it takes long.
+FOR ?= 10s
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for 10 s each: make fuzz FOR=10m
+	@found=$$(mktemp -d); trap 'rm -rf "$$found"' EXIT; \
+	for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+		go test -c -fuzz=. -o "$$found/test" "./$$dir"; \
+		for target in $$(cd "$$dir" && "$$found/test" -test.list '^Fuzz'); do \
+			echo "$$dir $$target"; \
+			(cd "$$dir" && "$$found/test" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FOR) -test.parallel 2 \
+				-test.fuzzcachedir "$$found/cache" | grep -v '^fuzz: elapsed: .*(0/sec)'); \
+		done; \
+	done
+
 .PHONY: bench
 bench: redis ## Measure first and next requests on the local stack: make bench ARGS="-h"
 	@cd deploy/bench && go build -o ../../.cache/bin/bench-requests ./requests
@@ -86,7 +101,7 @@ bench-neighbours: redis build ## Measure the load that one client puts on others
 	@.cache/bin/bench-neighbours $(ARGS)
 
 .PHONY: check
-check: check-format vet lint check-tidy workflowcheck api-lint test ## What CI runs
+check: check-format vet lint check-tidy workflowcheck api-lint test fuzz ## What CI runs
 
 .PHONY: format
 format: ## Format all Go files

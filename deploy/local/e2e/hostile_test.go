@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -145,16 +144,7 @@ func allowOnly(t *testing.T, c settingsTree, prefixes []string) {
 	source, ok := c["source"].(map[string]any)
 	require.True(t, ok)
 	slices.Sort(prefixes)
-	prefixes = slices.Compact(prefixes)
-	if source["allowed_patterns"] == nil {
-		source["allowed"] = prefixes
-		return
-	}
-	var patterns []string
-	for _, p := range prefixes {
-		patterns = append(patterns, strings.ReplaceAll(regexp.QuoteMeta(p), `://\*\.`, `://[^/]*\.`))
-	}
-	source["allowed_patterns"] = patterns
+	source["allowed"] = slices.Compact(prefixes)
 }
 
 func (h *hostileSystem) createQueues(t *testing.T) {
