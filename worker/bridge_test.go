@@ -267,11 +267,23 @@ func TestInvalidRequestsAreRejected(t *testing.T) {
 	b, _ := newBridge(t, d)
 	evil := queue.Request{Pool: "s3_us-west-2", URL: "https://evil.example/?sig=secret", Action: queue.Put}
 	unknown := queue.Request{Pool: "s3_mars-1", URL: "https://example.com/", Action: queue.Put}
-	for name, r := range map[string]queue.Request{"Temporal": request(queue.Put), "URL": evil, "pool": unknown} {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		r       queue.Request
+		reason  string
+		started int
+	}{
+		{"Temporal", request(queue.Put), "no", 1},
+		{"URL", evil, "data.url: ", 0},
+		{"pool", unknown, `data.id: no pool "s3_mars-1"`, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d.started = nil
 			var reject *queue.RejectError
-			require.ErrorAs(t, b.Handle(t.Context(), r), &reject)
+			require.ErrorAs(t, b.Handle(t.Context(), tt.r), &reject)
+			require.Contains(t, reject.Reason, tt.reason)
 			require.NotContains(t, reject.Reason, "secret")
+			require.Len(t, d.started, tt.started)
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -152,6 +153,24 @@ func (r *fixture) again(t *testing.T) {
 }
 
 // TestStreamIsNotResumed restarts a streamed copy, because its state has no upload.
+// TestCancelledStreamIsAborted cancels a copy that can't be resumed while it stores a part.
+func TestCancelledStreamIsAborted(t *testing.T) {
+	r := inMemory(t, 4*partSize)
+	r.source.header = func(h http.Header) { h.Set("Accept-Ranges", "none") }
+	r.newJob(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var parts atomic.Int64
+	r.memory.OnPart = func(int32) error {
+		parts.Add(1)
+		cancel()
+		return ctx.Err()
+	}
+	_, err := r.attemptIn(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Positive(t, parts.Load(), "an upload was open")
+	require.Zero(t, r.open(t))
+}
+
 func TestStreamIsNotResumed(t *testing.T) {
 	r := inMemory(t, 4*partSize)
 	r.source.header = func(h http.Header) { h.Set("Accept-Ranges", "none") }
