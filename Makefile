@@ -78,6 +78,10 @@ fuzz: ## Run every fuzz target for 10 s each: make fuzz FOR=10m
 		done; \
 	done
 
+.PHONY: mutants
+mutants: redis $(LOCAL) ## Check that tests catch faults of the product: make mutants ARGS="-only lease"
+	@$(LOCAL) exec -- go run ./deploy/mutants $(ARGS)
+
 .PHONY: bench
 bench: redis ## Measure first and next requests on the local stack: make bench ARGS="-h"
 	@cd deploy/bench && go build -o ../../.cache/bin/bench-requests ./requests
@@ -101,7 +105,7 @@ bench-neighbours: redis build ## Measure the load that one client puts on others
 	@.cache/bin/bench-neighbours $(ARGS)
 
 .PHONY: check
-check: check-format vet lint check-tidy workflowcheck api-lint test fuzz ## What CI runs
+check: check-format vet lint check-tidy workflowcheck api-lint test fuzz mutants ## What CI runs
 
 .PHONY: format
 format: ## Format all Go files

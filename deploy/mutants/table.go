@@ -1,0 +1,172 @@
+package main
+
+// mutant is the product with a fault.
+type mutant struct {
+	name string
+	// file has the text old exactly once. The mutant has new in its place.
+	file, old, new string
+	// The test by in the package pkg must fail.
+	pkg, by string
+}
+
+// mutants is the table. Every old text is a piece of the product. If a change moves it, change its
+// row too.
+func mutants() []mutant {
+	return []mutant{
+		{
+			name: "the size of a stored object is not compared",
+			file: "storage/settle.go",
+			old:  "return stored.Size == want.Size &&", new: "return true &&",
+			pkg: "./storage", by: "TestFaults",
+		},
+		{
+			name: "a source may send another length than its range",
+			file: "storage/origin/get.go",
+			old:  "case resp.ContentLength >= 0 && resp.ContentLength != last-first+1:", new: "case false:",
+			pkg: "./storage/origin", by: "TestGetRangeValidatesTheResponse",
+		},
+		{
+			name: "ranges of two versions are mixed",
+			file: "storage/origin/get.go",
+			old:  `case resp.Header.Get("ETag") != want.ETag:`, new: "case false:",
+			pkg: "./storage/origin", by: "TestGetRangeValidatesTheResponse",
+		},
+		{
+			name: "an unasked 206 is the whole object",
+			file: "storage/origin/get.go",
+			old:  "if resp.StatusCode != http.StatusOK {",
+			new:  "if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {",
+			pkg:  "./storage/origin", by: "TestWholeObjectsAreValidated",
+		},
+		{
+			name: "a body without framing is copied",
+			file: "activities/copier/fill.go",
+			old:  "if !body.Framed() && !r.copier.AllowUnverified {", new: "if false {",
+			pkg: "./activities/copier", by: "TestFirstRequest",
+		},
+		{
+			name: "a digest of the source is not compared",
+			file: "storage/origin/body.go",
+			old:  "if err := b.verifier.Check(); err != nil {", new: "if err := b.verifier.Check(); err != nil && false {",
+			pkg: "./storage/origin", by: "TestWholeObjectsAreVerified",
+		},
+		{
+			name: "sources are reached by a proxy of the environment",
+			file: "storage/origin/client.go",
+			old:  "Proxy:                  nil,", new: "Proxy: http.ProxyFromEnvironment,",
+			pkg: "./storage/origin", by: "TestEnvironmentProxyIsIgnored",
+		},
+		{
+			name: "every address may be dialled",
+			file: "storage/origin/client.go",
+			old:  "KeepAlive: 30 * time.Second, Control: control}", new: "KeepAlive: 30 * time.Second}; _ = control",
+			pkg: "./storage/origin", by: "TestDialGuard",
+		},
+		{
+			name: "hops of a redirect are not checked",
+			file: "storage/origin/follow.go",
+			old:  "if err := c.Check(next); err != nil {", new: "if err := c.Check(next); err != nil && false {",
+			pkg: "./storage/origin", by: "TestDisallowedRedirects",
+		},
+		{
+			name: "a URL may hold a user name",
+			file: "storage/origin/canonical.go",
+			old:  `if strings.Contains(authority, "@") {`,
+			new:  "authority = authority[strings.LastIndexByte(authority, '@')+1:]\n\tif false {",
+			pkg:  "./storage/origin", by: "TestCanonicalRejects",
+		},
+		{
+			name: "a source may say for how long it is left alone",
+			file: "storage/origin/error.go",
+			old:  "return min(max(until.Sub(now), 0), maxRetryAfter)", new: "return max(until.Sub(now), 0)",
+			pkg: "./storage/origin", by: "TestRetryAfter",
+		},
+		{
+			name: "an upload is aborted by a context that is done",
+			file: "activities/copier/upload.go",
+			old:  "context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)", new: "context.WithTimeout(ctx, abortTimeout)",
+			pkg: "./activities/copier", by: "TestCancelledStreamIsAborted",
+		},
+		{
+			name: "a message is deleted before its workflow starts",
+			file: "frontend/queue/receiver.go",
+			old:  "	err = r.handle(ctx, m, req)\n", new: "	_ = r.delete(ctx, m)\n	err = r.handle(ctx, m, req)\n",
+			pkg: "./frontend/queue", by: "TestFailedMessagesAreRedeliveredThenDeadLettered",
+		},
+		{
+			name: "the bridge accepts what Temporal refused",
+			file: "worker/bridge.go",
+			old:  "		b.Waiting(err)\n", new: "		b.Waiting(err)\n		return nil\n",
+			pkg: "./worker", by: "TestRequestIsRetriedWhileTemporalIsUnavailable",
+		},
+		{
+			name: "the bridge asks no policy",
+			file: "worker/bridge.go",
+			old:  "url, err := b.Admit(r.URL)\n	if err != nil {", new: "url, err := b.Admit(r.URL)\n	if err != nil && false {",
+			pkg: "./worker", by: "TestInvalidRequestsAreRejected",
+		},
+		{
+			name: "every process gets the lease",
+			file: "cache/scripts.go",
+			old:  "if current then return current end", new: "",
+			pkg: "./cache", by: "TestContract",
+		},
+		{
+			name: "a copy from before a purge is published",
+			file: "cache/scripts.go",
+			old:  "if generation > tonumber(ARGV[1]) then return -1 end", new: "",
+			pkg: "./cache", by: "TestContract",
+		},
+		{
+			name: "the near cache serves entries that redis may have changed",
+			file: "cache/nearcache.go",
+			old:  "if n.entries == nil || int64(now.Sub(n.started)) >= n.freshUntil.Load() {", new: "if n.entries == nil {",
+			pkg: "./cache", by: "TestNearCacheServesNothingWithoutItsConnection",
+		},
+		{
+			name: "error texts have no limit",
+			file: "cache/rules.go",
+			old:  "if len(why.Text) > maxText {", new: "if false {",
+			pkg: "./cache", by: "TestPermanentErrorDeadline",
+		},
+		{
+			name: "the URL in a path is decoded twice",
+			file: "frontend/path.go",
+			old:  "	if strings.Contains(text, \"://\") {\n		return text, nil",
+			new:  "	if strings.Contains(text, \"://\") {\n		text, _ = url.PathUnescape(text)\n		return text, nil",
+			pkg:  "./frontend", by: "FuzzURLForms",
+		},
+		{
+			name: "a client is sent where the text of an entry says",
+			file: "frontend/answer.go",
+			old:  `h.Set("Location", c.Object.URL)`,
+			new:  "h.Set(\"Location\", c.Object.URL)\n\t\tif e.Text != \"\" {\n\t\t\th.Set(\"Location\", e.Text)\n\t\t}",
+			pkg:  "./frontend", by: "TestErrors",
+		},
+		{
+			name: "the workflow asks for the copy before it looks for one",
+			file: "workflows/copyobject.go",
+			old:  "	opts := headSourceOptions(\"look for \" + c.label())\n",
+			new:  "	_ = workflow.Sleep(ctx, time.Second)\n	opts := headSourceOptions(\"look for \" + c.label())\n",
+			pkg:  "./workflows", by: "TestRecordedHistoriesReplay",
+		},
+		{
+			name: "the workflow publishes nothing",
+			file: "workflows/copyobject.go",
+			old:  "		result.Published, err = c.publish(ctx, result)\n", new: "",
+			pkg: "./workflows", by: "TestRecordedHistoriesReplay",
+		},
+		{
+			name: "the workflow records no class",
+			file: "workflows/copyobject.go",
+			old:  "	c.classify(ctx, f.Class)\n", new: "",
+			pkg: "./workflows", by: "TestRecordedHistoriesReplay",
+		},
+		{
+			name: "the workflow leaves the upload of a failed copy",
+			file: "workflows/copyobject.go",
+			old:  "	c.abortUpload(ctx)\n	c.drain(ctx)\n	f, ok := failureOf(cause)\n", new: "	c.drain(ctx)\n	f, ok := failureOf(cause)\n",
+			pkg: "./workflows", by: "TestRecordedHistoriesReplay",
+		},
+	}
+}
