@@ -168,5 +168,35 @@ func mutants() []mutant {
 			old:  "	c.abortUpload(ctx)\n	c.drain(ctx)\n	f, ok := failureOf(cause)\n", new: "	c.drain(ctx)\n	f, ok := failureOf(cause)\n",
 			pkg: "./workflows", by: "TestRecordedHistoriesReplay",
 		},
+		{
+			name: "answers may be sniffed",
+			file: "frontend/server.go",
+			old:  "	w.Header()[\"X-Content-Type-Options\"] = noSniff // On every answer.\n", new: "",
+			pkg: "./frontend", by: "TestEveryAnswerHasNosniff",
+		},
+		{
+			name: "a wrong token is accepted",
+			file: "frontend/token/parse.go",
+			old:  "if subtle.ConstantTimeCompare(got[:], l[i].digest[:]) == 1 {", new: "if subtle.ConstantTimeCompare(got[:], l[i].digest[:]) >= 0 {",
+			pkg: "./frontend/token", by: "TestCheck",
+		},
+		{
+			name: "a copy is published that the bucket does not have",
+			file: "activities/updatecache.go",
+			old:  "if missing || !in.isCopy(stored) {", new: "if false {",
+			pkg: "./activities", by: "TestUpdateCachePublishesOnlyWhatTheBucketHas",
+		},
+		{
+			name: "queries are not sealed",
+			file: "storage/seal/sealer.go",
+			old:  "if i := len(o.Shown()); i < len(o.URL) {", new: "if i := len(o.Shown()); i < 0 {",
+			pkg: "./storage/seal", by: "TestSealedQueryIsHiddenAndOpens",
+		},
+		{
+			name: "a value of another key is trusted",
+			file: "cache/codec.go",
+			old:  " || b.Identity != identity(key) {", new: " {",
+			pkg: "./cache", by: "TestAValueUnderAnotherKeyIsUndecodable",
+		},
 	}
 }
