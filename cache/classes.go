@@ -19,7 +19,8 @@ func Classes() []string {
 		ClassTooSmall, ClassBadHTTPStatus, ClassInternal,
 		// Of package activities.
 		"SourceChanged", "Purged", "SourceStalled", "SourceTooSlow", "HandedOver", "WaitsForTurn", "StorageFailed",
-		"BucketRejected", "CacheFailed", "SealedQuery", "Cancelled", "CopyExpires",
+		"BucketRejected", "CacheFailed", "SealedQuery", "Cancelled", "CopyExpires", "CopyMissing", "WrongPool", "InvalidInput",
+		"OperatorFailed", "Terminated", "Paused", "Reset", "AttemptEnded", "InvalidResult", "TimedOut",
 		// Of package storage/origin.
 		"InvalidUrl", "SourceMalformed", "RangeRefused", "SourceBusy", "SourceTooLarge", "TooManyRedirects",
 		"SourceUnreachable", "SourceTruncated", "SourceUnverifiable", "SourceCorrupt",

@@ -275,7 +275,7 @@ func TestInvalidRequestsAreRejected(t *testing.T) {
 	}{
 		{"Temporal", request(queue.Put), "no", 1},
 		{"URL", evil, "data.url: ", 0},
-		{"pool", unknown, `data.id: no pool "s3_mars-1"`, 0},
+		{"pool", unknown, "data.id is not the id of a configured pool", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d.started = nil
