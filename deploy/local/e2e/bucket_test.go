@@ -25,8 +25,11 @@ func hashOf(object string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func redisKey(region, object string) string {
-	bucket := sha256.Sum256([]byte(sys.S3Endpoint(region) + "\x00" + stack.Bucket + "-" + region))
+func redisKey(region, object string) string { return redisKeyAt(sys.S3Endpoint(region), region, object) }
+
+// redisKeyAt is redisKey of a process that is configured with another endpoint of the bucket.
+func redisKeyAt(endpoint, region, object string) string {
+	bucket := sha256.Sum256([]byte(endpoint + "\x00" + stack.Bucket + "-" + region))
 	hash := sha256.Sum256([]byte(object))
 	return "cm:2:{s3_" + region + "/" + base64.RawURLEncoding.EncodeToString(bucket[:6]) + "/" +
 		base64.RawURLEncoding.EncodeToString(hash[:]) + "}"

@@ -185,7 +185,8 @@ type killable struct {
 func startKillable(t *testing.T, region string) *killable {
 	t.Helper()
 	pause(t, stack.WorkerName(region))
-	k := &killable{s3: newS3Proxy(t, region), redis: newRedisProxy(t), temporal: newTemporalRelay(t)}
+	k := &killable{s3: newS3Proxy(t, region), temporal: newTemporalRelay(t)}
+	k.redis = newRedisProxy(t, k.s3.URL)
 	config := editedConfig(t, func(c settingsTree) {
 		c.set(t, "redis.url", "redis://"+k.redis.addr+"/0")
 		c.setEndpoint(t, region, k.s3.URL)
