@@ -34,12 +34,6 @@ func Dial(ctx context.Context, payloads *codec.Codec, log zerolog.Logger) (tempo
 	return temporal, opts.Namespace, nil
 }
 
-// Address returns the host and port to which Dial connects.
-func Address() (string, error) {
-	opts, err := dialOptions()
-	return opts.HostPort, err
-}
-
 func dialOptions() (client.Options, error) {
 	opts, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {

@@ -56,7 +56,7 @@ type Frontend struct {
 	ClientTimeout       time.Duration    `yaml:"client_timeout" env:"CLIENT_TIMEOUT" doc:"how long a client may vanish, or read nothing of its answer, before its connection is closed"`
 	CacheEntries        int              `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects held in memory, which redis keeps current; 0 holds none"`
 	CacheMemory         Size             `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
-	TokensFile          string           `yaml:"tokens_file" env:"TOKENS_FILE" doc:"file of bearer tokens, for purges, lists of copies and details of a status: a line for each token, see Tokens It is read at the start, and again within seconds of a change. Without a file all tokens are refused"`
+	TokensFile          string           `yaml:"tokens_file" env:"TOKENS_FILE" doc:"file of bearer tokens, for purges, lists of copies and details of a status: a line for each token (see [Tokens](#tokens)). It is read at the start, and again within seconds of a change. Without a file all tokens are refused"`
 	StatusRate          int              `yaml:"status_rate" env:"STATUS_RATE" doc:"maximum HEADs of the bucket per second for one client of /v1/status, per process; others get 429 with Retry-After. Only objects that redis does not know cost one. A token with the scope status is not limited; 0 is no limit"`
 	StatusBurst         int              `yaml:"status_burst" env:"STATUS_BURST" doc:"such HEADs that one client may cause at once, before status_rate applies"`
 	WarmRate            int              `yaml:"warm_rate" env:"WARM_RATE" doc:"maximum copies requested for lists per second, per process, so that waiting clients do not queue behind them; 0 is no limit"`

@@ -3,10 +3,12 @@ package config
 import (
 	"cmp"
 	"context"
+	"iter"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -55,10 +57,9 @@ func (c *Config) StoragePools() []storage.Pool {
 
 // Origin returns the allowed sources and how to reach them.
 func (c *Config) Origin() origin.Config {
-	names, addrs := c.own()
 	return origin.Config{
-		OwnNames:         names,
-		OwnAddrs:         addrs,
+		OwnNames:         c.Frontend.PublicNames,
+		OwnAddrs:         c.own(),
 		LoopID:           c.LoopID(),
 		Allowed:          slices.Concat(c.Source.Allowed, c.UpstreamRoots()),
 		EnsureSSL:        c.Source.EnsureSSL,
@@ -73,29 +74,47 @@ func (c *Config) Origin() origin.Config {
 	}
 }
 
-// own returns the names and addresses of the deployment's listeners. It omits port 0, which other
-// processes can't know.
-func (c *Config) own() (names []string, addrs []netip.AddrPort) {
-	names = append(names, c.Frontend.PublicNames...)
-	for _, listen := range []string{c.Frontend.Listen, c.Frontend.AdminListen, c.Worker.AdminListen, c.Worker.CodecListen} {
-		host, service, err := net.SplitHostPort(listen)
-		if err != nil {
-			continue // The listener reports it.
-		}
-		port, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", service)
-		if err != nil || port == 0 {
-			continue
-		}
-		switch addr, err := netip.ParseAddr(host); {
-		case host == "":
-			addrs = append(addrs, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(port))) //nolint:gosec // a port
-		case err == nil:
-			addrs = append(addrs, netip.AddrPortFrom(addr.WithZone(""), uint16(port))) //nolint:gosec // a port
-		default:
-			names = append(names, net.JoinHostPort(host, service))
+// own returns the addresses of the deployment's listeners. It omits port 0, which other processes
+// can't know, and [Config.namedListeners].
+func (c *Config) own() (addrs []netip.AddrPort) {
+	for host, port := range c.listeners() {
+		if host == "" {
+			addrs = append(addrs, netip.AddrPortFrom(netip.IPv6Unspecified(), port))
+		} else if addr, err := netip.ParseAddr(host); err == nil {
+			addrs = append(addrs, netip.AddrPortFrom(addr.WithZone(""), port))
 		}
 	}
-	return names, addrs
+	return addrs
+}
+
+// namedListeners returns the listeners whose host is a name, as host:port. The name is resolved when
+// a source is dialled.
+func (c *Config) namedListeners() (all []string) {
+	for host, port := range c.listeners() {
+		if _, err := netip.ParseAddr(host); err != nil && host != "" {
+			all = append(all, net.JoinHostPort(host, strconv.Itoa(int(port))))
+		}
+	}
+	return all
+}
+
+// listeners returns the host and port of each listener, except those with port 0.
+func (c *Config) listeners() iter.Seq2[string, uint16] {
+	return func(yield func(string, uint16) bool) {
+		for _, listen := range []string{c.Frontend.Listen, c.Frontend.AdminListen, c.Worker.AdminListen, c.Worker.CodecListen} {
+			host, service, err := net.SplitHostPort(listen)
+			if err != nil {
+				continue // The listener reports it.
+			}
+			port, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", service)
+			if err != nil || port == 0 {
+				continue
+			}
+			if !yield(host, uint16(port)) { //nolint:gosec // a port
+				return
+			}
+		}
+	}
 }
 
 // Rules returns how long cache entries are valid.

@@ -150,9 +150,6 @@ func decodeEnv(environ []string, c *Config) error {
 		}
 	}
 	for name := range variables {
-		if err := renamedVariable(name); err != nil {
-			return err
-		}
 		if strings.HasPrefix(name, variablePrefix) && !slices.Contains(known, name) && !serviceLink(name) {
 			return cmp.Or(renamedVariable(name), fmt.Errorf("environment: %s is not a setting", name))
 		}

@@ -1,48 +1,27 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/url"
-	"slices"
-	"strings"
 )
 
-// services returns the servers that sources must not be, as host:port: redis and SQS. Temporal's
-// address is not a setting: the caller adds it.
+// services returns the servers that sources must not be, as host:port: redis, and listeners with a
+// name. The addresses of SQS and Temporal depend on the environment: the caller adds them.
 func (c *Config) services() []string {
-	all := []string{serviceOf(c.Redis.URL, "6379"), serviceOf(c.SQS.Endpoint, "443")}
-	if c.SQS.Endpoint == "" && c.SQS.Region != "" {
-		all = append(all, SQSHost(c.SQS.Region))
+	all := c.namedListeners()
+	if redis := redisAddress(c.Redis.URL); redis != "" {
+		all = append(all, redis)
 	}
-	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+	return all
 }
 
-// SQSHost returns the host and port of AWS's SQS in a region, see
-// https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
-func SQSHost(region string) string {
-	host := "sqs." + region + ".amazonaws.com"
-	if strings.HasPrefix(region, "cn-") {
-		host += ".cn"
-	}
-	return host + ":443"
-}
-
-// serviceOf returns the host and port of a URL, or "" if it has none: a URL of redis may name a
-// socket instead.
-func serviceOf(raw, defaultPort string) string {
+// redisAddress returns the host and port in a URL of redis, as the redis library reads it. It is
+// empty if the URL names a socket.
+func redisAddress(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || raw == "" || u.Scheme == "unix" {
 		return ""
 	}
-	host, port := u.Hostname(), u.Port()
-	switch {
-	case host == "":
-		host = "localhost" // As the redis library does.
-	case port == "" && u.Scheme == "http":
-		port = "80"
-	}
-	if port == "" {
-		port = defaultPort
-	}
-	return net.JoinHostPort(host, port)
+	return net.JoinHostPort(cmp.Or(u.Hostname(), "localhost"), cmp.Or(u.Port(), "6379"))
 }

@@ -51,9 +51,16 @@ func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, lo
 	}
 	s := &parts{cfg: cfg, log: log, registry: newRegistry()}
 	s.breakers = flight.NewBreakers(s.registry, log)
-	var services []string
-	if address, err := worker.Address(); err == nil { // worker.Dial reports the error.
-		services = append(services, address)
+	services, err := worker.Addresses()
+	if err != nil {
+		services = nil // worker.Dial reports the error, and a front end does not dial.
+	}
+	sqs, err := queue.Address(ctx, aws, cfg.SQS.Region, cfg.SQS.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if sqs != "" {
+		services = append(services, sqs)
 	}
 	if s.Ends, err = transfer.Open(cfg, aws, services...); err != nil {
 		return nil, err

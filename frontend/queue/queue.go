@@ -32,7 +32,11 @@ type Queue struct {
 // AWS's. timeout bounds each call, including all attempts of the SDK. A receive also waits for
 // messages. Open does no I/O.
 func Open(cfg aws.Config, region, endpoint, name string, timeout time.Duration) *Queue {
-	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) {
+	return &Queue{client: newClient(cfg, region, endpoint), name: name, timeout: timeout, longPoll: LongPoll, urls: map[string]string{}}
+}
+
+func newClient(cfg aws.Config, region, endpoint string) *sqs.Client {
+	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		if region != "" {
 			o.Region = region
 		}
@@ -40,7 +44,6 @@ func Open(cfg aws.Config, region, endpoint, name string, timeout time.Duration) 
 			o.BaseEndpoint = aws.String(endpoint)
 		}
 	})
-	return &Queue{client: client, name: name, timeout: timeout, longPoll: LongPoll, urls: map[string]string{}}
 }
 
 // sendBackoff is the longest pause before a sender's second attempt. A client is waiting, and the

@@ -25,9 +25,6 @@ type Ends struct {
 func Open(cfg config.Config, aws aws.Config, services ...string) (*Ends, error) {
 	o := cfg.Origin()
 	o.Services = append(o.Services, services...)
-	if cfg.SQS.Endpoint == "" && cfg.SQS.Region == "" && aws.Region != "" {
-		o.Services = append(o.Services, config.SQSHost(aws.Region))
-	}
 	source, err := origin.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
