@@ -149,7 +149,12 @@ func (a Allowed) Wide() bool {
 	}
 	suffix, icann := publicsuffix.PublicSuffix(a.host)
 	listed := icann || strings.Contains(suffix, ".")
-	return suffix == a.host && listed
+	if suffix == a.host && listed {
+		return true
+	}
+	// The list also has wildcards: every host below compute-1.amazonaws.com is a suffix.
+	below, _ := publicsuffix.PublicSuffix("x." + a.host)
+	return below == "x."+a.host
 }
 
 // parseAllowed parses all entries.

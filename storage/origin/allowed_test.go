@@ -121,6 +121,7 @@ func TestParseAllowedRefuses(t *testing.T) {
 func TestWideEntries(t *testing.T) {
 	for entry, wide := range map[string]bool{
 		"https://*.com/": true, "https://*.co.uk/": true, "https://*.github.io/": true, "https://*.s3.amazonaws.com/": true,
+		"https://*.compute-1.amazonaws.com/": true, "https://*.ck/": true, "https://*.www.ck/": false,
 		"https://com/": false, "https://*.example.com/": false, "https://github.io/": false, "https://*.internal/": false,
 	} {
 		all, err := origin.ParseAllowed(entry)

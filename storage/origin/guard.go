@@ -126,11 +126,18 @@ var translated = []struct {
 	{netip.MustParsePrefix("2002::/16"), 2},       // 6to4 (RFC 3056)
 }
 
-// readings returns the addresses that a connection to addr may reach: addr, without its zone, and the
-// IPv4 address that it contains.
+// readings returns the addresses that a connection to addr may reach: addr, without its zone, the
+// IPv4 address that it contains, and loopback for an unspecified address (as of Linux).
 func readings(addr netip.Addr) []netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	all := []netip.Addr{addr}
+	switch {
+	case !addr.IsUnspecified():
+	case addr.Is4():
+		all = append(all, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	default:
+		all = append(all, netip.IPv6Loopback())
+	}
 	for _, t := range translated {
 		if t.network.Contains(addr) {
 			b := addr.As16()

@@ -64,6 +64,13 @@ func TestGuard(t *testing.T) {
 		{addr: "8.8.8.8", denied: []string{"8.8.8.9/24"}},
 		{addr: "2606:4700::1111", denied: []string{"2606::/16"}},
 
+		// The kernel connects an unspecified address to loopback.
+		{addr: "0.0.0.0", allowed: everything, ok: true},
+		{addr: "0.0.0.0", allowed: everything, denied: []string{"127.0.0.0/8"}},
+		{addr: "0.0.0.0", allowed: []string{"0.0.0.0/8"}},
+		{addr: "::", allowed: everything, ok: true},
+		{addr: "::", allowed: everything, denied: []string{"::1/128"}},
+
 		// A gateway translates these to IPv4.
 		{addr: "64:ff9b::8.8.8.8"},
 		{addr: "64:ff9b::8.8.8.8", allowed: []string{"64:ff9b::/96"}, ok: true},
