@@ -67,6 +67,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Origin")
+	if r.ContentLength < 0 { // Chunks. See frontend.Server.ServeHTTP.
+		h.Set("Connection", "close")
+	}
 	s.mux.ServeHTTP(w, r)
 }
 

@@ -3,6 +3,7 @@ package codec_test
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -201,4 +202,27 @@ func TestSDKsRemoteCodec(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, json.Valid(decoded[0].GetData()))
 	require.JSONEq(t, string(p.GetData()), string(decoded[0].GetData()))
+}
+
+// TestChunkedRequestIsTheLastOfItsConnection sends a length and chunks. A proxy in front that goes by
+// the length sees one request.
+func TestChunkedRequestIsTheLastOfItsConnection(t *testing.T) {
+	s := newServer(t)
+	const head = "POST /decode HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer right\r\nContent-Type: application/json\r\n"
+	for framed, served := range map[string]int64{
+		"Content-Length: 12\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n": 1,
+		"Content-Length: 2\r\n\r\n{}": 2, // The control.
+	} {
+		before := s.checks.Load()
+		c, err := net.Dial("tcp", s.Listener.Addr().String())
+		require.NoError(t, err)
+		defer c.Close()
+		require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+		_, err = io.WriteString(c, head+framed+head+"Connection: close\r\nContent-Length: 2\r\n\r\n{}")
+		require.NoError(t, err)
+		answers, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.EqualValues(t, served, strings.Count(string(answers), "HTTP/1.1 200 OK"), "%s", answers)
+		require.Equal(t, served, s.checks.Load()-before)
+	}
 }
