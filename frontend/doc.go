@@ -26,7 +26,8 @@
 //   - A waiting client that closes or resets its connection frees its place within a second.
 //     Package conns bounds the connections, and closes those that make no progress.
 //   - No answer holds a host of the request. Every answer has X-Content-Type-Options: nosniff.
-//   - Purges and lists need a token with their scope: see package token. The log of a purge names it.
+//   - Purges and lists need a token with their scope: see package token. The log of a purge names
+//     it.
 //   - The operators' text of a failure, and the owner of a lease, are for tokens with the scope
 //     status.
 //   - The connection of a request with a body ends after its answer.

@@ -13,8 +13,8 @@ import (
 	"github.com/julienschmidt/httprouter"
 )
 
-// admitted sends a segment of a path through net/http's parser, the router and decodeURL. It returns
-// the URL that admit receives, if the request is valid and reaches admit.
+// admitted sends a segment of a path through net/http's parser, the router and decodeURL. It
+// returns the URL that admit receives, if the request is valid and reaches admit.
 func admitted(segment string) (raw string, reached bool) {
 	text := "GET /v1/redirect/s3/us-west-2/" + segment + " HTTP/1.1\r\nHost: h\r\n\r\n"
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))

@@ -100,8 +100,8 @@ func TestLocationIgnoresTheHost(t *testing.T) {
 	}
 }
 
-// TestSourceAsksForCredentials: the status 401 or 407 of a source is never the front end's. A client
-// would send its credentials for the source to the front end.
+// TestSourceAsksForCredentials: the status 401 or 407 of a source is never the front end's. A
+// client would send its credentials for the source to the front end.
 func TestSourceAsksForCredentials(t *testing.T) {
 	for status, want := range map[int]int{401: 302, 407: 302, 403: 403, 404: 404} {
 		f := newFixture(t)

@@ -199,8 +199,8 @@ func replace(old, with string) func(string) string {
 	return func(s string) string { return strings.Replace(s, old, with, 1) }
 }
 
-// TestOperatorsPageIsCurrent compares the page with the code: the table of settings, and the default
-// in parentheses behind each setting of the limits.
+// TestOperatorsPageIsCurrent compares the page with the code: the table of settings, and the
+// default in parentheses behind each setting of the limits.
 func TestOperatorsPageIsCurrent(t *testing.T) {
 	const file, begin, end = "../README.md", "<!-- settings -->\n", "<!-- /settings -->"
 	data, err := os.ReadFile(file)

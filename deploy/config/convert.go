@@ -87,8 +87,8 @@ func (c *Config) own() (addrs []netip.AddrPort) {
 	return addrs
 }
 
-// namedListeners returns the listeners whose host is a name, as host:port. The name is resolved when
-// a source is dialled.
+// namedListeners returns the listeners whose host is a name, as host:port. The name is resolved
+// when a source is dialled.
 func (c *Config) namedListeners() (all []string) {
 	for host, port := range c.listeners() {
 		if _, err := netip.ParseAddr(host); err != nil && host != "" {

@@ -40,8 +40,8 @@ func (c *Config) Upstreams() []upstream.Options {
 	return all
 }
 
-// UpstreamRoots returns the sources that upstreams allow, as entries of source.allowed: their roots,
-// and those to which the servers of their built-in sets redirect.
+// UpstreamRoots returns the sources that upstreams allow, as entries of source.allowed: their
+// roots, and those to which the servers of their built-in sets redirect.
 func (c *Config) UpstreamRoots() []string {
 	set, err := upstream.New(c.Upstreams())
 	if err != nil {

@@ -31,8 +31,8 @@ func TestPolicyIsLoggedAtTheStart(t *testing.T) {
 	require.Equal(t, 5, f.logged(wideNetwork))
 }
 
-// TestHostsOfURLs checks hosts with a trailing dot, and hosts that are no DNS names, through a front
-// end. A wait of 0 redirects to the source at once.
+// TestHostsOfURLs checks hosts with a trailing dot, and hosts that are no DNS names, through a
+// front end. A wait of 0 redirects to the source at once.
 func TestHostsOfURLs(t *testing.T) {
 	f := startFrontend(t, load(t))
 	location := func(raw string) (int, string, string) {

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOwnServersAreNoSources checks servers whose addresses come from the environment of the process,
-// and a listener with a name. A wait of 0 redirects to an allowed source at once.
+// TestOwnServersAreNoSources checks servers whose addresses come from the environment of the
+// process, and a listener with a name. A wait of 0 redirects to an allowed source at once.
 func TestOwnServersAreNoSources(t *testing.T) {
 	const temporal, sqs = "127.0.0.1:7234", "127.0.0.1:9325"
 	t.Setenv("AWS_ENDPOINT_URL_SQS", "http://"+sqs)

@@ -9,7 +9,8 @@
 //
 // # Guarantees
 //
-//   - A right token is accepted at any time and from any address, however many wrong ones were sent.
+//   - A right token is accepted at any time and from any address, however many wrong ones were
+//     sent.
 //   - A wrong token is counted, and the client's address is logged. After 10 wrong tokens in a
 //     minute, an address gets a [LimitError] for each further one.
 //   - Guesses take bounded memory, and about 200 lines of the log a minute at most.

@@ -12,9 +12,9 @@ var (
 // included. It decodes nothing. These forms lead to an upstream:
 //
 //   - <name>/<path>. Names are compared without regard to case, as hosts are.
-//   - https://<host>/<path> or http://<host>/<path>, and with one slash. Then the upstream with that
-//     scheme and host has it, and of several the one with the longest root. The default port may be
-//     given, and so may a trailing dot of the host.
+//   - https://<host>/<path> or http://<host>/<path>, and with one slash. Then the upstream with
+//     that scheme and host has it, and of several the one with the longest root. The default port
+//     may be given, and so may a trailing dot of the host.
 //
 // More slashes than two would be an empty host, which no upstream has.
 //

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// Allowed is one parsed entry of [Config.Allowed]. It allows the URLs with its scheme, host and port
-// whose path is its path or below it.
+// Allowed is one parsed entry of [Config.Allowed]. It allows the URLs with its scheme, host and
+// port whose path is its path or below it.
 type Allowed struct {
 	scheme string
 	// host is canonical. With wild, the entry allows the hosts below it, of any depth, but not host
@@ -25,9 +25,10 @@ type Allowed struct {
 // anyPort allows all ports of a loopback host.
 const anyPort = "*"
 
-// ParseAllowed parses an entry of [Config.Allowed]: a URL, or a regular expression in the narrow form
-// that expression.go describes. An expression that begins with https?:// is two entries. The error is
-// one sentence that quotes the entry, tells why it is refused, and suggests a rewrite if it knows one.
+// ParseAllowed parses an entry of [Config.Allowed]: a URL, or a regular expression in the narrow
+// form that expression.go describes. An expression that begins with https?:// is two entries. The
+// error is one sentence that quotes the entry, tells why it is refused, and suggests a rewrite if
+// it knows one.
 func ParseAllowed(entry string) ([]Allowed, error) {
 	a, err := parseAllowedURL(entry)
 	if err == nil {
@@ -176,8 +177,8 @@ func isHostAndPath(entry string) bool {
 	return err == nil
 }
 
-// notInPrefix reports whether a rune of a path is outside RFC 3986, or is one of * ( ) [ ] $: a path
-// with one of these is more often meant as an expression.
+// notInPrefix reports whether a rune of a path is outside RFC 3986, or is one of * ( ) [ ] $: a
+// path with one of these is more often meant as an expression.
 func notInPrefix(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}*()[]$", r)
 }

@@ -103,8 +103,8 @@ func matches(t *testing.T, expression, url string) bool {
 	return false
 }
 
-// TestAllowedHostIsTheDialledHost has net/http dial random URLs that the policy allows, and compares
-// the host and port that it dials with those of the list.
+// TestAllowedHostIsTheDialledHost has net/http dial random URLs that the policy allows, and
+// compares the host and port that it dials with those of the list.
 func TestAllowedHostIsTheDialledHost(t *testing.T) {
 	random := newRandom(t)
 	client, err := origin.New(origin.Config{Allowed: []string{

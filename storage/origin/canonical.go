@@ -17,19 +17,20 @@ const (
 	maxLabel = 63
 )
 
-// ErrBareEscape marks the error of a URL that has a % without two hex digits in its path. The URL is
-// not forbidden: browsers and curl send it as it is.
+// ErrBareEscape marks the error of a URL that has a % without two hex digits in its path. The URL
+// is not forbidden: browsers and curl send it as it is.
 var ErrBareEscape = errors.New("bare % in a url")
 
-// ErrBadName marks the error of a URL whose host no DNS name can be (RFC 1035, section 2.3.4): it has
-// an empty label, a label above 63 bytes, or more than 253 bytes. No list of sources can allow it.
+// ErrBadName marks the error of a URL whose host no DNS name can be (RFC 1035, section 2.3.4): it
+// has an empty label, a label above 63 bytes, or more than 253 bytes. No list of sources can allow
+// it.
 var ErrBadName = errors.New("host that is no dns name")
 
 // Canonical parses and normalises the URL of a source, so that all spellings of one request are one
 // string and different requests are different strings:
 //
-//   - Scheme and host are lower case. A trailing dot of the host is dropped. An IPv6 address is in its
-//     RFC 5952 form.
+//   - Scheme and host are lower case. A trailing dot of the host is dropped. An IPv6 address is in
+//     its RFC 5952 form.
 //   - An empty or default port is dropped, and so is the fragment. An empty path is "/".
 //   - Path and query are kept byte for byte, except for the bytes which no URI may contain (RFC
 //     3986: space and " < > \ ^ ` { | } and everything outside ASCII). These are percent-encoded,

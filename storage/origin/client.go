@@ -28,8 +28,8 @@ const (
 
 // Config is the policy and the limits of a Client. A zero limit means its default.
 type Config struct {
-	// Allowed lists the sources: entries that [ParseAllowed] accepts. One of them must allow a URL, and
-	// each hop of its redirects. There is no default: at least one entry is required.
+	// Allowed lists the sources: entries that [ParseAllowed] accepts. One of them must allow a URL,
+	// and each hop of its redirects. There is no default: at least one entry is required.
 	//
 	//   - An entry is a URL: scheme, host, port and the beginning of the path. The port is that of the
 	//     scheme unless the entry names one.
@@ -49,9 +49,9 @@ type Config struct {
 	AllowedNetworks []netip.Prefix
 	// DeniedNetworks are never dialled. They win over AllowedNetworks.
 	DeniedNetworks []netip.Prefix
-	// Services are the servers that this mirror uses, each as host:port. They are refused, in a URL and
-	// at dial time. A name is resolved every 30 s. A loopback address stands for all addresses of this
-	// machine.
+	// Services are the servers that this mirror uses, each as host:port. They are refused, in a URL
+	// and at dial time. A name is resolved every 30 s. A loopback address stands for all addresses of
+	// this machine.
 	Services []string
 	// MaxConnsPerHost bounds the requests to one host that are in flight for ranges, for streams
 	// of large objects, and for first requests; 64 each by default. Further requests
@@ -94,8 +94,8 @@ type Client struct {
 	transport     http.RoundTripper
 }
 
-// New returns a Client with the given policy. It refuses a policy without an allowed source, an entry
-// that [ParseAllowed] refuses, an invalid network or service, and a negative limit.
+// New returns a Client with the given policy. It refuses a policy without an allowed source, an
+// entry that [ParseAllowed] refuses, an invalid network or service, and a negative limit.
 func New(cfg Config) (*Client, error) {
 	if cfg.RedirectLimit < 0 || cfg.MaxConnsPerHost < 0 || cfg.Timeout < 0 {
 		return nil, errors.New("origin: a limit is negative")

@@ -3,8 +3,8 @@
 //
 // # Guarantees
 //
-//   - Every URL requested, the first and each redirect after it, is canonical and has the scheme, host,
-//     port and path of an entry of the allow list.
+//   - Every URL requested, the first and each redirect after it, is canonical and has the scheme,
+//     host, port and path of an entry of the allow list.
 //   - Every address dialled is outside the special-purpose networks (loopback, private, link-local,
 //     …) unless configuration allows it. The guard judges the address after name resolution, when
 //     the socket is made, so no spelling of a host gets around it.
@@ -37,29 +37,30 @@
 //
 // # Decisions
 //
-// 2026-11-26: sources are listed as URLs, not as regular expressions. An expression has no host part:
-// `https://a\.example\.com` allows a.example.com.evil.test. Expressions of the original are read only
-// where they mean the same as an entry. Rejected: to match the expression's host part against the parsed
-// host. Where that part ends is not decidable for groups and alternatives.
+// 2026-11-26: sources are listed as URLs, not as regular expressions. An expression has no host
+// part: `https://a\.example\.com` allows a.example.com.evil.test. Expressions of the original are
+// read only where they mean the same as an entry. Rejected: to match the expression's host part
+// against the parsed host. Where that part ends is not decidable for groups and alternatives.
 //
-// 2026-11-26: a path without a trailing slash ends at a segment. As a plain prefix, /foo would allow
-// /foobar, which may be of another owner.
+// 2026-11-26: a path without a trailing slash ends at a segment. As a plain prefix, /foo would
+// allow /foobar, which may be of another owner.
 //
-// 2026-11-26: an entry binds the path as well. Under an entry with a path, a URL that a server could read
-// as one of its parents is refused.
+// 2026-11-26: an entry binds the path as well. Under an entry with a path, a URL that a server
+// could read as one of its parents is refused.
 //
-// 2026-11-26: all ports only on loopback. A wildcard of ports reaches admin interfaces of any other host.
+// 2026-11-26: all ports only on loopback. A wildcard of ports reaches admin interfaces of any other
+// host.
 //
 // 2026-11-26: metadata services stay refused under allowed networks such as 0.0.0.0/0 and fc00::/7.
 // Operators open these networks for their own sources, and forget what else is in them.
 //
-// 2026-11-26: the names of redis, SQS and Temporal are resolved when a source is dialled at their port, at
-// most every 30 s. If that fails, copies continue: an outage of DNS must not stop them, and the guard is
-// the second line behind the allow list. Rejected: a loop in the background, which a Client would have
-// to be closed for.
+// 2026-11-26: the names of redis, SQS and Temporal are resolved when a source is dialled at their
+// port, at most every 30 s. If that fails, copies continue: an outage of DNS must not stop them,
+// and the guard is the second line behind the allow list. Rejected: a loop in the background, which
+// a Client would have to be closed for.
 //
-// 2026-11-26: a trailing dot of a host is dropped. Resolvers then may try their search domains, as for
-// any other URL.
+// 2026-11-26: a trailing dot of a host is dropped. Resolvers then may try their search domains, as
+// for any other URL.
 //
 // 2026-11-26: [Client.Head] is for audits, which confirm by a plain GET what they suspect. It has
 // connections of its own, so that it never keeps a first request waiting.
@@ -81,6 +82,6 @@
 //
 // 2026-11-25: of the 4xx, only 404 and 410 are about the object. The others may be about us, so
 // clients are better served by the original URL. All 4xx are permanent except 408, 425 and 429. Any
-// other unexpected response (204, an unasked 206, a 3xx without Location, …) is transient: it usually
-// means that the source is in the middle of a change.
+// other unexpected response (204, an unasked 206, a 3xx without Location, …) is transient: it
+// usually means that the source is in the middle of a change.
 package origin

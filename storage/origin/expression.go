@@ -8,8 +8,8 @@ import (
 )
 
 // TaskCluster's cloud-mirror listed its sources as regular expressions. A regular expression has no
-// host part, so most of them allow more than their author meant. [ParseAllowed] accepts an expression
-// only if it is literal:
+// host part, so most of them allow more than their author meant. [ParseAllowed] accepts an
+// expression only if it is literal:
 //
 //   - a scheme: http, https or https?
 //   - a host with escaped dots, after [^/]*\. if it is a wildcard

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// FuzzContentRange checks that a range is accepted only if its text is what that range is written as.
+// FuzzContentRange checks that a range is accepted only if its text is what that range is written
+// as.
 func FuzzContentRange(f *testing.F) {
 	for _, seed := range []string{
 		"bytes 0-4/10", "bytes 0-4/*", "BYTES 0-0/1", "bytes */10", "bytes 4-0/10", "bytes 0-10/10", "bytes 0-4/5, 1-2/5", "bytes=0-4/5",
@@ -130,7 +131,8 @@ func effectivePort(u *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
-// FuzzMeta checks that every value that becomes metadata of a copy can be stored, and holds no query.
+// FuzzMeta checks that every value that becomes metadata of a copy can be stored, and holds no
+// query.
 func FuzzMeta(f *testing.F) {
 	f.Add(`"e"`, "text/html", "attachment; filename=\"a\"", "gzip", "sha-256=:AAAA:")
 	f.Add("\x00", "text/html\r\nX: 1", "attachment; filename=\xff", "\u212a", "md5=x")

@@ -84,8 +84,8 @@ func dialGuard(f *testing.F) func(network, address string) error {
 	return judge
 }
 
-// FuzzAllowed checks that a URL that the list allows leads net/http to a host and port that the list
-// names.
+// FuzzAllowed checks that a URL that the list allows leads net/http to a host and port that the
+// list names.
 func FuzzAllowed(f *testing.F) {
 	for _, seed := range []string{
 		"https://exact.example/a", "https://a.wild.example/", "https://wild.example/", "http://port.example:8080/x", "https://prefix.example/dir/a",

@@ -29,7 +29,8 @@ type guard struct {
 // process on it. Most are in special-purpose networks, which an allowed network such as fc00::/7
 // would open.
 var metadata = []netip.Prefix{
-	// Link-local: 169.254.169.254 of most clouds, 169.254.170.2 and 169.254.170.23 of AWS's containers.
+	// Link-local: 169.254.169.254 of most clouds, 169.254.170.2 and 169.254.170.23 of AWS's
+	// containers.
 	netip.MustParsePrefix("169.254.0.0/16"),
 	netip.MustParsePrefix("fe80::/10"),
 	// Azure, outside of every special-purpose network:

@@ -191,9 +191,9 @@ func unwrap(err error) error {
 	return nil
 }
 
-// requireBody reads the body of a request. With an empty class, the body must be all of want. Otherwise
-// the GET or the reading must fail, and the bytes read must be a prefix of want. If the size was
-// known, they must be fewer than that, so that counting them shows the failure.
+// requireBody reads the body of a request. With an empty class, the body must be all of want.
+// Otherwise the GET or the reading must fail, and the bytes read must be a prefix of want. If the
+// size was known, they must be fewer than that, so that counting them shows the failure.
 func requireBody(t *testing.T, body *origin.Body, err error, want string, class origin.Class) {
 	t.Helper()
 	var got []byte

@@ -58,8 +58,8 @@ func newSelf(names []string, addrs []netip.AddrPort) (*self, error) {
 	return s, nil
 }
 
-// CanonicalName returns a host, with or without a port, as [Config].OwnNames compares it. It refuses
-// anything else.
+// CanonicalName returns a host, with or without a port, as [Config].OwnNames compares it. It
+// refuses anything else.
 func CanonicalName(name string) (string, error) {
 	if strings.ContainsAny(name, "/?#") {
 		return "", fmt.Errorf("%q is not a host, or a host with a port", name)

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOwnAddressesAreNotDialled checks the guard of the dialer, which sees resolved addresses: a host
-// may have any name.
+// TestOwnAddressesAreNotDialled checks the guard of the dialer, which sees resolved addresses: a
+// host may have any name.
 func TestOwnAddressesAreNotDialled(t *testing.T) {
 	s, err := newSelf(nil, []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8080"), netip.MustParseAddrPort("192.0.2.1:9000"),
 		netip.MustParseAddrPort("127.0.0.1:9090"), netip.MustParseAddrPort("[::1]:9091")})

@@ -26,8 +26,8 @@ const (
 // errService is the refusal to dial a server that this mirror uses.
 var errService = errors.New("address of a server of this mirror")
 
-// services knows the servers that this mirror uses: redis, SQS and Temporal. They trust the network,
-// so no source may make this mirror send them a request.
+// services knows the servers that this mirror uses: redis, SQS and Temporal. They trust the
+// network, so no source may make this mirror send them a request.
 type services struct {
 	// fixed holds their names, and the addresses that need no lookup.
 	fixed *self

@@ -2,9 +2,9 @@ package redact
 
 import "strings"
 
-// Cut returns the part of a canonical URL that may be shown, and the rest. The rest begins with the first
-// question mark, plain or percent-encoded any number of times (%3F, %253F, …). It is empty if there is
-// none. The URL is shown + hidden.
+// Cut returns the part of a canonical URL that may be shown, and the rest. The rest begins with the
+// first question mark, plain or percent-encoded any number of times (%3F, %253F, …). It is empty if
+// there is none. The URL is shown + hidden.
 func Cut(url string) (shown, hidden string) {
 	end := len(url)
 	if i := strings.IndexByte(url, '?'); i >= 0 {
@@ -16,8 +16,8 @@ func Cut(url string) (shown, hidden string) {
 	return url[:end], url[end:]
 }
 
-// decoded is a byte of a text that was decoded as often as possible, and the index at which its encoding
-// begins.
+// decoded is a byte of a text that was decoded as often as possible, and the index at which its
+// encoding begins.
 type decoded struct {
 	c  byte
 	at int
@@ -28,8 +28,8 @@ func encoded(s string) int {
 	if strings.IndexByte(s, '%') < 0 {
 		return -1
 	}
-	// Each escape is replaced by its byte as soon as it is complete, which may complete an earlier one:
-	// %25 and 3F are %3F. Only what may be the beginning of an escape is kept.
+	// Each escape is replaced by its byte as soon as it is complete, which may complete an earlier
+	// one: %25 and 3F are %3F. Only bytes that may begin an escape is kept.
 	var array [64]decoded
 	tail := array[:0]
 	for i := range len(s) {

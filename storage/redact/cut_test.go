@@ -38,7 +38,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestCutOfRandomURLs decodes what is shown until nothing changes, and finds no question mark.
+// TestCutOfRandomURLs decodes the shown part until nothing changes, and finds no question mark.
 func TestCutOfRandomURLs(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -73,7 +73,8 @@ func TestCutOfRandomURLs(t *testing.T) {
 	require.Greater(t, hiddenOnes, 1_000)
 }
 
-// TestCutAllocatesNothing: ordinary URLs cost no allocation, and a long chain is decoded to its end.
+// TestCutAllocatesNothing: ordinary URLs cost no allocation, and a long chain is decoded to its
+// end.
 func TestCutAllocatesNothing(t *testing.T) {
 	for _, raw := range []string{"https://h/a/b.zip?X-Amz-Signature=1", "https://h/a%20b%2Fc/d%25.zip"} {
 		require.Zero(t, testing.AllocsPerRun(100, func() { redact.Cut(raw) }), raw)

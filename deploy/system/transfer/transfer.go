@@ -20,8 +20,8 @@ type Ends struct {
 	cfg config.Config
 }
 
-// Open opens the sources and the buckets. No source may be one of the services, each a host:port, nor
-// a server of the configuration. Open does no I/O.
+// Open opens the sources and the buckets. No source may be one of the services, each a host:port,
+// nor a server of the configuration. Open does no I/O.
 func Open(cfg config.Config, aws aws.Config, services ...string) (*Ends, error) {
 	o := cfg.Origin()
 	o.Services = append(o.Services, services...)
