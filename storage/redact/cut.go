@@ -29,7 +29,7 @@ func encoded(s string) int {
 		return -1
 	}
 	// Each escape is replaced by its byte as soon as it is complete, which may complete an earlier
-	// one: %25 and 3F are %3F. Only bytes that may begin an escape is kept.
+	// one: %25 and 3F are %3F. Only bytes that may begin an escape are kept.
 	var array [64]decoded
 	tail := array[:0]
 	for i := range len(s) {
