@@ -182,6 +182,10 @@ func TestCheckOfAllowed(t *testing.T) {
 		{url: "https://below.example/a/b/..;x/c?SECRET"},
 		{url: "https://below.example/a/b/..%3B/c?SECRET"},
 		{url: "https://below.example/a/b/%c0%ae/c?SECRET"},
+		{url: "https://below.example/a/b/..%00/c?SECRET"},
+		{url: "https://below.example/a/b/..%2500/c?SECRET"},
+		{url: "https://below.example/a/b/..%0a/c?SECRET"},
+		{url: "https://below.example/a/b/..%7F/c?SECRET"},
 
 		{url: "https://a.wild.example/", ok: true},
 		{url: "https://a.b-_c.wild.example/x?y", ok: true},

@@ -37,7 +37,7 @@ type Config struct {
 	//     itself needs an entry of its own.
 	//   - A path allows itself and what is below it: /a allows /a and /a/b, and not /ab. The path /a/
 	//     does not allow /a. Under a path other than /, a URL is not allowed if its path has dot
-	//     segments, or encoded dots, slashes or backslashes.
+	//     segments, or encoded dots, slashes, backslashes or control characters.
 	//   - The port * stands for all ports of a loopback host.
 	Allowed []string
 	// EnsureSSL allows only https, at every hop.

@@ -6,7 +6,7 @@ import (
 )
 
 // leaves reports whether a server could read a path, which begins with a slash, as a path to one of
-// its parents: it has dot segments, or encoded dots, slashes or backslashes.
+// its parents: it has dot segments, or encoded dots, slashes, backslashes or control characters.
 func leaves(path string) bool {
 	for i := range len(path) {
 		switch path[i] {
@@ -18,7 +18,7 @@ func leaves(path string) bool {
 				return true
 			}
 		case '%':
-			if isEncodedSeparator(path[i+1:]) {
+			if escapesUnsafe(path[i+1:]) {
 				return true
 			}
 		}
@@ -34,10 +34,10 @@ func isDots(segment string) bool {
 	return segment == "." || segment == ".."
 }
 
-// isEncodedSeparator reports whether the text behind a percent sign encodes a dot, a slash or a
-// backslash. Some servers decode twice, so it looks through encoded percent signs. C0 and C1 begin
-// overlong encodings of these characters.
-func isEncodedSeparator(escape string) bool {
+// escapesUnsafe reports whether the text behind a percent sign encodes a dot, a slash, a backslash
+// or a control character. Some servers end a path at %00, so "..%00" is a dot segment. Some decode
+// twice, so it looks through encoded percent signs. C0 and C1 begin overlong encodings.
+func escapesUnsafe(escape string) bool {
 	for strings.HasPrefix(escape, "25") {
 		escape = escape[2:]
 	}
@@ -45,5 +45,5 @@ func isEncodedSeparator(escape string) bool {
 		return false
 	}
 	c, err := strconv.ParseUint(escape[:2], 16, 8)
-	return err == nil && (c == '.' || c == '/' || c == '\\' || c == 0xc0 || c == 0xc1)
+	return err == nil && (c < ' ' || c == 0x7f || c == '.' || c == '/' || c == '\\' || c == 0xc0 || c == 0xc1)
 }
