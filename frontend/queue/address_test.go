@@ -34,6 +34,10 @@ func TestAddress(t *testing.T) {
 			for _, variable := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 				t.Setenv(variable, os.DevNull)
 			}
+			for _, variable := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"} {
+				t.Setenv(variable, "") // It is restored after the test.
+				require.NoError(t, os.Unsetenv(variable))
+			}
 			for variable, value := range tc.environ {
 				t.Setenv(variable, value)
 			}
