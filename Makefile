@@ -50,9 +50,8 @@ test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, a
 	@cd deploy/bench && go test -race ./...
 	@$(MAKE) --no-print-directory chaos
 
-FOR ?= 2m
-
 .PHONY: chaos
+chaos: FOR ?= 2m
 chaos: redis ## Inject faults among many clients, and audit the system: make chaos SEED=7 FOR=10m
 	@cd deploy/local && go build -o ../../.cache/bin/chaos ./chaos
 	@.cache/bin/chaos -for $(FOR) $(if $(SEED),-seed $(SEED))
@@ -64,9 +63,8 @@ record-histories: redis $(LOCAL) ## Record a history of each shape of a workflow
 	@cd deploy/local && CM_TEST_RECORD=$(CURDIR)/workflows/testdata/$(VERSION) go test -count=1 -timeout 20m ./e2e -run TestHistoryShapes
 
 # The fuzz targets are found by their name. One test binary per package: only building it takes long.
-FOR ?= 10s
-
 .PHONY: fuzz
+fuzz: FOR ?= 10s
 fuzz: ## Run every fuzz target for 10 s each: make fuzz FOR=10m
 	@found=$$(mktemp -d); trap 'rm -rf "$$found"' EXIT; \
 	for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
