@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 )
@@ -71,6 +72,29 @@ func TestPurgeIsFinished(t *testing.T) {
 			require.False(t, ok)
 		})
 	}
+}
+
+// TestSecondPurgeOfAnOutageIsNotLost purges an object twice without redis. The first purge has made its
+// generation, and a copy was made since. An attempt of the first one's run leaves that copy, which is
+// the control. The bridge starts another run for the second purge, and that run deletes it.
+func TestSecondPurgeOfAnOutageIsNotLost(t *testing.T) {
+	b := newFixture(t)
+	first, err := b.cache.Purge(t.Context(), b.key())
+	require.NoError(t, err)
+	_, err = b.streamCopy(t, first)
+	require.NoError(t, err)
+	b.env.SetHeartbeatDetails(map[string]int64{"generation": first})
+	out, err := b.purgeCopy(t, 0)
+	require.NoError(t, err)
+	require.True(t, out.Replaced)
+
+	b.env = (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
+	b.env.RegisterActivity(b.Activities)
+	out, err = b.purgeCopy(t, 0)
+	require.NoError(t, err)
+	require.False(t, out.Replaced)
+	_, ok := b.bucket.Body(b.object.Key())
+	require.False(t, ok)
 }
 
 // TestFinishedPurgeKeepsANewerCopy copies the object after the purge, before the purge is finished.

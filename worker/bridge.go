@@ -43,6 +43,10 @@ type Starter interface {
 	// SignalWorkflow sends a signal to a run; an empty run means the latest. If no such run is
 	// open, it fails with NotFound.
 	SignalWorkflow(ctx context.Context, id, run, signal string, arg any) error
+	// GetWorkflowHistory iterates over the events of a run.
+	GetWorkflowHistory(
+		ctx context.Context, id, run string, wait bool, filter enums.HistoryEventFilterType,
+	) client.HistoryEventIterator
 	// TerminateWorkflow ends a run. If the run is not open, it fails with NotFound.
 	TerminateWorkflow(ctx context.Context, id, run, reason string, details ...any) error
 }
@@ -61,7 +65,7 @@ type Bridge struct {
 	// retries.
 	Waiting func(error)
 	// Stuck receives the pool and the workflow id of each run that the bridge ended because it made no
-	// progress; see [stuck].
+	// progress; see [Bridge.stuck].
 	Stuck func(pool, id string)
 	Now   func() time.Time
 }
@@ -208,7 +212,11 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request, s 
 	if err != nil {
 		return fmt.Errorf("describe workflow %s: %w", id, err)
 	}
-	if stuck(out) {
+	stuck, err := b.stuck(ctx, id, run, out)
+	if err != nil {
+		return err
+	}
+	if stuck {
 		if err := b.Temporal.TerminateWorkflow(ctx, id, run, stuckReason); err != nil {
 			return fmt.Errorf("terminate workflow %s: %w", id, err)
 		}
@@ -246,18 +254,19 @@ func (b *Bridge) purge(ctx context.Context, s activities.SealedObject, generatio
 	return nil
 }
 
-// finishPurge starts the workflow that finishes a purge. A run that is open, or has completed,
-// fulfils the request.
+// finishPurge starts the workflow that finishes a purge. A run of the same generation that is open, or
+// has completed, fulfils the request. Without a generation, an open run may be of an earlier purge:
+// the new run replaces it, and fulfils both.
 func (b *Bridge) finishPurge(ctx context.Context, s activities.SealedObject, generation int64) error {
 	id := workflows.PurgeID(s, generation)
-	reuse := enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
+	reuse, conflict := enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 	if generation == 0 {
-		reuse = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+		reuse, conflict = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
 	}
 	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                workflows.TaskQueue(s.Pool()),
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDConflictPolicy: conflict,
 		WorkflowIDReusePolicy:    reuse,
 		TypedSearchAttributes:    workflows.Attributes(s),
 		StaticSummary:            workflows.Summary(s),

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -36,6 +37,7 @@ type temporalDouble struct {
 	started     []client.StartWorkflowOptions
 	pending     *workflow.PendingActivityInfo // Of the running copy
 	task        *workflow.PendingWorkflowTaskInfo
+	history     []enums.EventType
 	terminate   func(id, run string) error
 	maintained  []any // The inputs of audits, refreshes and purges
 	maintainErr error
@@ -66,6 +68,23 @@ func (d *temporalDouble) ExecuteWorkflow(
 
 func (d *temporalDouble) TerminateWorkflow(_ context.Context, id, run, _ string, _ ...any) error {
 	return d.terminate(id, run)
+}
+
+func (d *temporalDouble) GetWorkflowHistory(
+	context.Context, string, string, bool, enums.HistoryEventFilterType,
+) client.HistoryEventIterator {
+	return &eventIterator{d.history}
+}
+
+// eventIterator iterates over events of these types.
+type eventIterator struct{ types []enums.EventType }
+
+func (i *eventIterator) HasNext() bool { return len(i.types) > 0 }
+
+func (i *eventIterator) Next() (*history.HistoryEvent, error) {
+	e := &history.HistoryEvent{EventType: i.types[0]}
+	i.types = i.types[1:]
+	return e, nil
 }
 
 func (d *temporalDouble) SignalWorkflow(_ context.Context, id, run, name string, arg any) error {
@@ -344,27 +363,38 @@ func TestPurge(t *testing.T) {
 }
 
 // TestStuckRunIsReplaced requests an object whose run no worker can continue. The bridge terminates
-// that very run, and starts another. All other runs get a signal.
+// that very run, and starts another. All other runs get a signal, such as one whose workers are frozen
+// or too slow.
 func TestStuckRunIsReplaced(t *testing.T) {
 	task := func(attempt int32) *workflow.PendingWorkflowTaskInfo {
 		return &workflow.PendingWorkflowTaskInfo{Attempt: attempt}
 	}
+	const (
+		completed = enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+		failed    = enums.EVENT_TYPE_WORKFLOW_TASK_FAILED
+		timedOut  = enums.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT
+		signaled  = enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+	)
 	for name, tc := range map[string]struct {
 		task     *workflow.PendingWorkflowTaskInfo
+		history  []enums.EventType
 		priority queue.Priority
 		closed   bool // Another bridge terminates it first
 		want     string
 	}{
-		"stuck":                          {task(3), "", false, "start terminate start"},
-		"stuck, and requested by a list": {task(9), queue.Low, false, "start terminate start"},
-		"terminated by another bridge":   {task(3), "", true, "start terminate start signal"},
-		"waits for a worker":             {task(1), "", false, "start signal"},
-		"has just failed":                {task(2), "", false, "start signal"},
-		"has no task":                    {nil, "", false, "start signal"},
+		"stuck":                            {task(3), []enums.EventType{completed, failed, signaled}, "", false, "start terminate start"},
+		"stuck, and requested by a list":   {task(9), []enums.EventType{failed}, queue.Low, false, "start terminate start"},
+		"terminated by another bridge":     {task(3), []enums.EventType{failed}, "", true, "start terminate start signal"},
+		"stuck, and its first worker died": {task(8), []enums.EventType{completed, timedOut}, "", false, "start terminate start"},
+		"two workers did not answer":       {task(3), []enums.EventType{failed, completed, timedOut}, "", false, "start signal"},
+		"six workers did not answer":       {task(7), []enums.EventType{timedOut, signaled}, "", false, "start signal"},
+		"waits for a worker":               {task(1), []enums.EventType{failed}, "", false, "start signal"},
+		"has just failed":                  {task(2), []enums.EventType{failed}, "", false, "start signal"},
+		"has no task":                      {nil, []enums.EventType{failed}, "", false, "start signal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls []string
-			d := &temporalDouble{task: tc.task}
+			d := &temporalDouble{task: tc.task, history: tc.history}
 			ended := false
 			d.start = func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
 				calls = append(calls, "start")
@@ -400,11 +430,16 @@ func TestStuckRunIsReplaced(t *testing.T) {
 	}
 }
 
-// TestPurgeIsFinished starts one workflow for each purge, at the priority of clients.
+// TestPurgeIsFinished starts one workflow for each purge, at the priority of clients. Without a
+// generation, an open run may be of an earlier purge, which leaves copies that are newer than itself.
 func TestPurgeIsFinished(t *testing.T) {
-	for generation, reuse := range map[int64]enums.WorkflowIdReusePolicy{
-		0: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		7: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+	type policies struct {
+		reuse    enums.WorkflowIdReusePolicy
+		conflict enums.WorkflowIdConflictPolicy
+	}
+	for generation, want := range map[int64]policies{
+		0: {enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING},
+		7: {enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING},
 	} {
 		d := &temporalDouble{}
 		b, waited := newBridge(t, d)
@@ -418,8 +453,7 @@ func TestPurgeIsFinished(t *testing.T) {
 		prefix := "purge/" + strconv.FormatInt(generation, 10) + "/s3_us-west-2/example.com/a.zip/"
 		require.True(t, strings.HasPrefix(o.ID, prefix), o.ID)
 		require.Equal(t, "copy-s3_us-west-2", o.TaskQueue)
-		require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy)
-		require.Equal(t, reuse, o.WorkflowIDReusePolicy)
+		require.Equal(t, want, policies{o.WorkflowIDReusePolicy, o.WorkflowIDConflictPolicy})
 		require.Zero(t, o.Priority.PriorityKey)
 		require.Zero(t, o.WorkflowExecutionTimeout, "a purge is not forgotten")
 		in, ok := d.maintained[0].(workflows.PurgeCopyInput)

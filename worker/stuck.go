@@ -1,15 +1,23 @@
 package worker
 
 import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 )
 
 const (
-	// stuckAttempts is the attempt at which a workflow task's run counts as stuck. The SDK reports the
-	// first failure only. Temporal then repeats the task at once, and each further attempt after the
-	// task's timeout of 10 s. While workers are upgraded, some of them can't replay runs of the others.
-	// A worker of the right build gets the task within these 10 s.
+	// stuckAttempts is the attempt at which a run counts as stuck whose workflow task a worker failed.
+	// The SDK reports the first failure only. Temporal then repeats the task at once, and each further
+	// attempt after the task's timeout of 10 s. While workers are upgraded, some of them can't replay
+	// runs of the others. A worker of the right build gets the task within these 10 s.
 	stuckAttempts = 3
+	// lostAttempts is the same if the first attempt timed out. Workers that are frozen, killed or
+	// overloaded also let attempts time out. Temporal gives no task to a frozen worker after a minute,
+	// when its polls have ended: at most 6 attempts. The eighth one is scheduled after two minutes.
+	lostAttempts = 8
 	// stuckReason is the reason of the termination, for the Web UI.
 	stuckReason = "cloud-mirror: no worker can continue this run (see its failed workflow task); the next run makes the copy"
 )
@@ -18,6 +26,22 @@ const (
 // usual cause is a run that the workers' build does not replay. Such a run would swallow all later
 // requests for its object. A task that waits for a worker has one attempt, and a signal makes a new
 // task.
-func stuck(out *workflowservice.DescribeWorkflowExecutionResponse) bool {
-	return out.GetPendingWorkflowTask().GetAttempt() >= stuckAttempts
+func (b *Bridge) stuck(ctx context.Context, id, run string, out *workflowservice.DescribeWorkflowExecutionResponse) (bool, error) {
+	attempt := out.GetPendingWorkflowTask().GetAttempt()
+	if attempt < stuckAttempts || attempt >= lostAttempts {
+		return attempt >= lostAttempts, nil
+	}
+	last := enums.EVENT_TYPE_UNSPECIFIED
+	events := b.Temporal.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			return false, fmt.Errorf("get history of workflow %s: %w", id, err)
+		}
+		switch kind := e.GetEventType(); kind {
+		case enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, enums.EVENT_TYPE_WORKFLOW_TASK_FAILED, enums.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+			last = kind
+		}
+	}
+	return last == enums.EVENT_TYPE_WORKFLOW_TASK_FAILED, nil
 }

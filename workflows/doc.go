@@ -31,7 +31,8 @@
 //
 // 2026-11-26: each purge that PurgeCopy finishes is a workflow, named by its generation. With one
 // workflow for an object, a later purge would attach to an earlier one, which leaves the copies that
-// are newer than itself. A purge without a generation, because redis was down, attaches.
+// are newer than itself. A purge without a generation, because redis was down, replaces the open run of
+// such a purge: that run may have made its generation before a copy that the new purge is for.
 //
 // 2026-11-26: a run that does not replay keeps failing its workflow task (the SDK's policy
 // BlockWorkflow), and the bridge replaces it on the next request: see package worker. Rejected: the
