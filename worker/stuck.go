@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -31,6 +32,9 @@ func (b *Bridge) stuck(ctx context.Context, id, run string, out *workflowservice
 	if attempt < stuckAttempts || attempt >= lostAttempts {
 		return attempt >= lostAttempts, nil
 	}
+	ends := []enums.EventType{
+		enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, enums.EVENT_TYPE_WORKFLOW_TASK_FAILED, enums.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+	}
 	last := enums.EVENT_TYPE_UNSPECIFIED
 	events := b.Temporal.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
@@ -38,8 +42,7 @@ func (b *Bridge) stuck(ctx context.Context, id, run string, out *workflowservice
 		if err != nil {
 			return false, fmt.Errorf("get history of workflow %s: %w", id, err)
 		}
-		switch kind := e.GetEventType(); kind {
-		case enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, enums.EVENT_TYPE_WORKFLOW_TASK_FAILED, enums.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+		if kind := e.GetEventType(); slices.Contains(ends, kind) {
 			last = kind
 		}
 	}
