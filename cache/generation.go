@@ -17,9 +17,10 @@ const (
 	forever = 365 * 24 * time.Hour
 	// generationBytes is the length of a generation's text, in bytes.
 	generationBytes = 20
-	// maxAhead bounds a generation: it is a time in Unix milliseconds, by the clock of the process
-	// that purged. A process whose clock is more than 15 minutes wrong can't use S3 at all.
-	maxAhead = time.Hour
+	// MaxAhead bounds a generation: it is a time in Unix milliseconds, by the clock of the process
+	// that purged. A process whose clock is more than 15 minutes wrong can't use S3 at all. A copy of a
+	// later generation would survive all purges until then.
+	MaxAhead = time.Hour
 )
 
 // Tombstone returns how long redis remembers a purge. It is longer than a bucket can hold an object
@@ -35,7 +36,7 @@ func Tombstone(lifespan time.Duration) time.Duration {
 }
 
 // maxGeneration returns the greatest generation that counts, in Unix milliseconds.
-func (r *Redis) maxGeneration() int64 { return r.now().Add(maxAhead).UnixMilli() }
+func (r *Redis) maxGeneration() int64 { return r.now().Add(MaxAhead).UnixMilli() }
 
 // Generation returns the generation of the object's last purge, or 0 if redis remembers none. Redis
 // remembers a purge for [Tombstone]. Every purge has a greater generation than those before it. A

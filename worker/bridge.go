@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
@@ -26,10 +27,6 @@ const (
 	firstBackoff = 200 * time.Millisecond
 	maxBackoff   = 10 * time.Second
 )
-
-// maxClockSkew is the largest difference of two hosts' clocks. A copy of a later generation would
-// survive all purges until then.
-const maxClockSkew = 24 * time.Hour
 
 // Starter is the part of a Temporal client that the bridge needs. Its errors are those of the
 // service (package serviceerror).
@@ -77,7 +74,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	if !ok {
 		return &queue.RejectError{Reason: "data.id is not the id of a configured pool"} // It may hold anything.
 	}
-	if limit := b.Now().Add(maxClockSkew).UnixMilli(); r.Generation < 0 || r.Generation > limit {
+	if limit := b.Now().Add(cache.MaxAhead).UnixMilli(); r.Generation < 0 || r.Generation > limit {
 		return &queue.RejectError{Reason: "data.generation is negative, or in the future"}
 	}
 	url, err := b.open(pool, r)

@@ -475,6 +475,7 @@ func TestGenerationOfTheFutureIsRejected(t *testing.T) {
 		"now":         {time.Now().UnixMilli(), true},
 		"none":        {0, true},
 		"an hour off": {time.Now().Add(time.Hour).UnixMilli(), true},
+		"2 hours off": {time.Now().Add(2 * time.Hour).UnixMilli(), false},
 		"next week":   {time.Now().Add(7 * 24 * time.Hour).UnixMilli(), false},
 		"the largest": {math.MaxInt64, false},
 		"negative":    {-1, false},
