@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -80,6 +81,46 @@ func TestUpdateCachePublishesOnlyWhatTheBucketHas(t *testing.T) {
 			require.Equal(t, cache.Absent, b.entry(t).State)
 		})
 	}
+}
+
+// TestUpdateCacheWaitsForTheBucket has the bucket fail the HEAD of the copy. The attempt changes no
+// entry, and the next one publishes the copy.
+func TestUpdateCacheWaitsForTheBucket(t *testing.T) {
+	b := newFixture(t)
+	c := b.stored(t)
+	update := func() error {
+		_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{Source: b.source, CopyID: "run/1", Copy: &c})
+		return err
+	}
+	for _, down := range []error{errors.New("403 Forbidden"), context.DeadlineExceeded} {
+		b.bucket.Err = down
+		requireFailure(t, update(), activities.ClassStorage, false)
+		require.Equal(t, cache.Absent, b.entry(t).State)
+	}
+	b.bucket.Err = nil
+	require.NoError(t, update())
+	require.Equal(t, cache.Present, b.entry(t).State)
+}
+
+// TestUpdateCacheKeepsANewerObject publishes a copy that another one replaced after a purge. The newer
+// object stays, and so does its entry.
+func TestUpdateCacheKeepsANewerObject(t *testing.T) {
+	b := newFixture(t)
+	generation, err := b.cache.Purge(t.Context(), b.key())
+	require.NoError(t, err)
+	c, err := b.streamCopy(t, generation)
+	require.NoError(t, err)
+	update := func(id string, generation int64) error {
+		_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{
+			Source: b.source, Generation: generation, Known: true, CopyID: id, Copy: &c,
+		})
+		return err
+	}
+	require.NoError(t, update("run/1", generation))
+	requireFailure(t, update("run/0", 0), activities.ClassPurged, true)
+	require.Equal(t, cache.Present, b.entry(t).State)
+	_, ok := b.bucket.Body(b.object.Key())
+	require.True(t, ok, "the newer object is deleted")
 }
 
 // TestFailedDiscardFreesTheClients purges an object whose bucket is down. Clients that wait for the

@@ -22,7 +22,8 @@
 //   - A copy in the bucket is a success even if the cache can't be updated: the next client's
 //     request finds it in the bucket.
 //   - A run that completes has a copy in the bucket, or none because the object is too small. If
-//     UpdateCache finds no copy, the run fails.
+//     UpdateCache finds no copy, the run fails. If the bucket or redis does not answer UpdateCache, the
+//     run completes with published false, and the cache has no entry of it.
 //   - PurgeCopy is repeated until the purge is finished.
 //   - A run has the lowest minimum size of all its requests. A request never causes a second
 //     download of an object that was copied for another minimum.
