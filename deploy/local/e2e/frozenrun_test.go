@@ -41,8 +41,8 @@ func TestRunOfWorkersThatDoNotAnswerIsKept(t *testing.T) {
 	sendMessage(t, fmt.Sprintf(`{"version":1,"data":{"id":"s3_%s","url":"%s","action":"put"}}`, west, object))
 	eventually(t, func() bool {
 		for _, e := range events(t, w) {
-			switch e.GetEventType() {
-			case enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, enums.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+			if kind := e.GetEventType(); kind == enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED ||
+				kind == enums.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED {
 				return true
 			}
 		}
