@@ -52,19 +52,17 @@ func (r *Redis) Release(ctx context.Context, key string, lease Entry) error {
 // deadline. It returns whether it did: it does not if the entry has changed since. Swap wakes no
 // waiters.
 func (r *Redis) Swap(ctx context.Context, key string, from, to Entry) (bool, error) {
-	before, err := encode(key, from)
-	if err != nil {
-		return false, err
-	}
 	after, err := encode(key, to)
 	if err != nil {
 		return false, err
 	}
-	cmd, err := r.run(ctx, r.scripts.swap, key, before, after)
-	if err != nil {
-		return false, fmt.Errorf("swap cache entry: %w", err)
-	}
-	return cmd.Bool()
+	return r.change(ctx, key, from, func(before string) (bool, error) {
+		cmd, err := r.run(ctx, r.scripts.swap, key, before, after)
+		if err != nil {
+			return false, fmt.Errorf("swap cache entry: %w", err)
+		}
+		return cmd.Bool()
+	})
 }
 
 // Abandon deletes a pending entry regardless of its owner, for a copy that will not be made. It

@@ -151,11 +151,7 @@ func (r *Redis) read(ctx context.Context, key, value string) (Entry, error) {
 // Drop deletes the entry if it still is e, which was read before. It returns whether it did. Drop
 // wakes the object's waiters.
 func (r *Redis) Drop(ctx context.Context, key string, e Entry) (bool, error) {
-	value, err := encode(key, e)
-	if err != nil {
-		return false, err
-	}
-	return r.drop(ctx, key, value)
+	return r.change(ctx, key, e, func(value string) (bool, error) { return r.drop(ctx, key, value) })
 }
 
 // drop deletes the entry if it still has the value, and returns whether it did.
