@@ -14,6 +14,8 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"version":1,"data":{"id":"s3_us-west-2","url":"https://example.com/","action":"put"}}`,
 		`{"version":1,"data":{"id":"p","url":"u","action":"purge","generation":9007199254740993}}`,
+		`{"version":1,"data":{"id":"p","url":"u","action":"audit"}}`, `{"version":1,"data":{"id":"p","url":"u","action":"refresh"}}`,
+		`{"version":1,"data":{"id":"p","url":"u","action":"delete","generation":1}}`,
 		`{"version":1,"data":{"id":"p","url":"u","action":"put","sha256":"` + strings.Repeat("0a", 32) + `","minSize":1,"priority":"low"}}`,
 		`{"version":2,"data":{"id":"p","url":"u","sealedQuery":"AAAA","hash":"` + strings.Repeat("0a", 32) + `","action":"put"}}`,
 		`{"version":1,"data":{"id":"p","url":"u","action":"put","URL":"v"},"data":{"id":"q"}}`,
@@ -37,7 +39,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%q: accepted as %+v", body, r)
 		}
 		switch r.Action {
-		case queue.Put, queue.Cancel, queue.Audit, queue.Refresh:
+		case queue.Put, queue.Cancel, queue.Audit, queue.Refresh, queue.Delete:
 		default:
 			t.Fatalf("%q: accepted as %+v", body, r)
 		}
