@@ -14,7 +14,7 @@ import (
 // TestDropAndSwapOfAnotherSpelling has a value that another build wrote, with a field that this build
 // does not know. Drop deletes it, and Swap replaces it, unless it has changed.
 func TestDropAndSwapOfAnotherSpelling(t *testing.T) {
-	for spelling, want := range map[string]bool{"{": true, `{"later":1,`: true, "{ ": true} {
+	for _, spelling := range []string{"{", `{"later":1,`, "{ "} {
 		c, server, _ := openOwn(t, cache.Options{Rules: cachetest.Rules()})
 		key, now := cachetest.Key(t.Name()), time.Now()
 		plant := func(e cache.Entry) cache.Entry {
@@ -33,7 +33,7 @@ func TestDropAndSwapOfAnotherSpelling(t *testing.T) {
 		require.False(t, dropped, "the entry has changed")
 		dropped, err = c.Drop(t.Context(), key, changed)
 		require.NoError(t, err)
-		require.Equal(t, want, dropped, spelling)
+		require.True(t, dropped, spelling)
 		require.Zero(t, server.Exists(t.Context(), key).Val())
 
 		low := cachetest.Rules().Pending(now, "me", 0, -1)
@@ -46,7 +46,7 @@ func TestDropAndSwapOfAnotherSpelling(t *testing.T) {
 		require.False(t, swapped, "the entry is another")
 		swapped, err = c.Swap(t.Context(), key, low, raised)
 		require.NoError(t, err)
-		require.Equal(t, want, swapped, spelling)
+		require.True(t, swapped, spelling)
 		require.Positive(t, server.PTTL(t.Context(), key).Val())
 	}
 }
