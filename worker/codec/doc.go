@@ -11,8 +11,9 @@
 //   - Payloads that are not encrypted are read as they are. So runs continue that were open when
 //     encryption was switched on.
 //   - A payload whose key is missing never reaches a workflow as an empty value, and never fails a
-//     workflow. It fails the workflow task, which Temporal gives to another worker again and again.
-//     An activity fails in a way that is retried.
+//     workflow. It fails the workflow task, which Temporal gives to another worker again and again,
+//     until the bridge ends the run for the object's next request. An activity fails in a way that
+//     is retried, and uses up an attempt.
 //   - The server decodes nothing without a token. It answers scripts of one origin only.
 //
 // Ids, search attributes, names of workflows, activities, signals and task queues, and times are no

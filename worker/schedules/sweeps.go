@@ -150,7 +150,7 @@ func (o Options) differences(have client.Schedule, want client.ScheduleOptions) 
 	add(h.TaskQueue == w.TaskQueue, "task queue")
 	add(o.sameArgs(h.Args, w.Args), "arguments")
 	add(h.StaticSummary == w.StaticSummary && h.StaticDetails == "", "summary")
-	add(o.deploymentOf(h) == o.Deployment && len(h.Memo) == 1, "memo")
+	add(o.deploymentOf(h) == o.Deployment && len(h.Memo) == 1 && o.sameEncoding(h.Memo[memoDeployment], o.Deployment), "memo")
 	add(h.WorkflowExecutionTimeout+h.WorkflowRunTimeout+h.WorkflowTaskTimeout == 0 && h.RetryPolicy == nil, "time-outs")
 	return changed
 }
@@ -164,11 +164,19 @@ func (o Options) sameArgs(have, want []any) bool {
 		payload, ok := arg.(*common.Payload)
 		decoded := reflect.New(reflect.TypeOf(want[i]))
 		if !ok || o.Converter.FromPayload(payload, decoded.Interface()) != nil ||
-			!reflect.DeepEqual(decoded.Elem().Interface(), want[i]) {
+			!reflect.DeepEqual(decoded.Elem().Interface(), want[i]) || !o.sameEncoding(payload, want[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+// sameEncoding reports whether the payload has the encoding, and the key, in which the converter
+// writes the value. A schedule keeps its payloads for ever, so it must not need a former key.
+func (o Options) sameEncoding(have, value any) bool {
+	payload, ok := have.(*common.Payload)
+	want, err := o.Converter.ToPayload(value)
+	return ok && err == nil && reflect.DeepEqual(payload.GetMetadata(), want.GetMetadata())
 }
 
 // deploymentOf returns the deployment that a sweep belongs to. It is empty if an earlier build made
