@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
+	"github.com/cloud-mirror/cloud-mirror/frontend/region"
 	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 	"github.com/cloud-mirror/cloud-mirror/worker/codec"
 )
@@ -61,9 +61,10 @@ func (s *parts) newCodecServer(ctx context.Context, payloads *codec.Codec, names
 	return c, nil
 }
 
-// check returns the answer to a request without the right token, or nil.
-func (c *codecServer) check(r *http.Request, client netip.Addr) *codec.Refusal {
-	_, err := c.tokens.Check(r, client, token.Codec)
+// check returns the answer to a request without the right token, or nil. It knows no client but the
+// connection's peer.
+func (c *codecServer) check(r *http.Request) *codec.Refusal {
+	_, err := c.tokens.Check(r, region.Client(r, 0), token.Codec)
 	if err == nil {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"math"
 	"mime"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -37,9 +36,8 @@ type ServerOptions struct {
 	// Origin is the Web UI's origin, e.g. https://temporal.example.com. Scripts of other origins are
 	// refused. Empty refuses all scripts.
 	Origin string
-	// Check returns why the request's bearer token does not permit it, or nil. client is the address
-	// of the client, or the first address of its IPv6 /64.
-	Check func(r *http.Request, client netip.Addr) *Refusal
+	// Check returns why the request's bearer token does not permit it, or nil.
+	Check func(*http.Request) *Refusal
 }
 
 // Server is a codec server by Temporal's convention (https://docs.temporal.io/codec-server): it
@@ -119,7 +117,7 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *Server) allowToken(w http.ResponseWriter, r *http.Request) bool {
-	refusal := s.options.Check(r, client(r))
+	refusal := s.options.Check(r)
 	if refusal == nil {
 		return true
 	}
@@ -157,19 +155,6 @@ func (s *Server) preflight(w http.ResponseWriter, r *http.Request) {
 	h.Set("Access-Control-Allow-Headers", "Authorization, Authorization-Extras, Content-Type, X-Namespace")
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// client returns the address of the client, or the first address of its IPv6 /64.
-func client(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	if addr.Is6() {
-		return netip.PrefixFrom(addr, 64).Masked().Addr()
-	}
-	return addr
 }
 
 // withCookie returns the request with the token of its cookie, unless it has one of its own.
