@@ -121,11 +121,11 @@ func newFixture(t *testing.T, d deployment) *fixture {
 	return f
 }
 
-// guard returns a guard that knows the token, with the scopes purge and copies.
+// guard returns a guard that knows the token, with the scopes purge, copies and status.
 func guard(t *testing.T) *bearer.Guard {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens")
-	require.NoError(t, os.WriteFile(path, []byte("test purge,copies "+token), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte("test purge,copies,status "+token), 0o600))
 	file, err := bearer.Open(bearer.FileOptions{Path: path, Log: zerolog.Nop(), Registry: prometheus.NewRegistry()})
 	require.NoError(t, err)
 	return bearer.NewGuard(bearer.Options{File: file, Log: zerolog.Nop(), Registry: prometheus.NewRegistry()})
@@ -140,6 +140,18 @@ func (f *fixture) ask(t *testing.T, method, target, body string) *httptest.Respo
 	if !strings.HasPrefix(target, "/v1/status/") {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
+	return f.serve(r)
+}
+
+// details requests a status with a token that has the scope status.
+func (f *fixture) details(t *testing.T, source string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/status/s3/us-west-2/"+url.QueryEscape(source), http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+token)
+	return f.serve(r)
+}
+
+func (f *fixture) serve(r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)
 	return w

@@ -1,6 +1,7 @@
 package distrust_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -160,7 +161,9 @@ func (h hostile) edit(value string) string {
 func (h hostile) request(t *testing.T, source string) (what string, w *httptest.ResponseRecorder) {
 	t.Helper()
 	path := "s3/us-west-2/" + url.QueryEscape(source)
-	switch h.IntN(8) {
+	switch h.IntN(9) {
+	case 8:
+		return "details", h.f.details(t, source)
 	case 0:
 		return "status", h.f.ask(t, http.MethodGet, "/v1/status/"+path, "")
 	case 1:
@@ -197,6 +200,9 @@ func TestNoValueInRedisBreaksTheContract(t *testing.T) {
 		what, w := h.request(t, source)
 		location := w.Header().Get("Location")
 		about := fmt.Sprintf("round %d, %s: %d %s %s", i, what, w.Code, location, w.Body)
+		if what == "details" && operatorText(t, w) {
+			seen["details planted"]++
+		}
 		require.NotContains(t, w.Body.String(), planted, about)
 		require.NotContains(t, fmt.Sprint(w.Header()), planted, about)
 		switch what {
@@ -220,11 +226,32 @@ func TestNoValueInRedisBreaksTheContract(t *testing.T) {
 		seen[what]++
 	}
 	t.Log(seen, f.undecodable.Load(), "undecodable")
-	for _, what := range []string{"redirect copy", "redirect source", "redirect 404", "status 200", "copies 200"} {
+	for _, what := range []string{"redirect copy", "redirect source", "redirect 404", "status 200", "copies 200", "details 200", "details planted"} {
 		require.Greater(t, seen[what], 20, "control: %s of %v", what, seen)
 	}
 	require.Greater(t, f.undecodable.Load(), int64(rounds/10), "control: most values are undecodable")
 	require.Zero(t, f.breaker.Load(), "the breaker opened")
+}
+
+// operatorText takes the fields for operators out of a status, and reports whether they hold a planted
+// text. They are strings, and no other field may hold such a text.
+func operatorText(t *testing.T, w *httptest.ResponseRecorder) bool {
+	t.Helper()
+	require.Equal(t, "application/json; charset=utf-8", w.Header().Get("Content-Type"))
+	var body map[string]any
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
+	found := false
+	for _, field := range []string{"cause", "owner"} {
+		if value, ok := body[field]; ok {
+			require.IsType(t, "", value)
+			found = found || strings.Contains(fmt.Sprint(value), planted)
+			delete(body, field)
+		}
+	}
+	rest, err := json.Marshal(body)
+	require.NoError(t, err)
+	w.Body = bytes.NewBuffer(rest)
+	return found
 }
 
 // requireRedirect checks the answer to a redirect request. A planted error can forge a 4xx of the
