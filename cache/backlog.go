@@ -27,8 +27,8 @@ type backlogValue struct {
 const (
 	// maxBacklog is the limit of a stored backlog, in bytes.
 	maxBacklog = 256
-	// maxBacklogTTL bounds how long a backlog is known: a backlog that no worker renews must not keep
-	// front ends from requesting copies.
+	// maxBacklogTTL bounds how long a backlog is known: a backlog that no worker renews must not
+	// keep front ends from requesting copies.
 	maxBacklogTTL = 5 * time.Minute
 	// maxTasks, maxBacklogAge and maxRate are above what task queues hold.
 	maxTasks      = 1 << 40
@@ -62,8 +62,8 @@ func (r *Redis) PutBacklog(ctx context.Context, pool string, b Backlog, ttl time
 	return nil
 }
 
-// Backlogs returns the backlogs of these pools, in one round trip. It omits a pool whose backlog has
-// expired, was never stored, or is undecodable.
+// Backlogs returns the backlogs of these pools, in one round trip. It omits a pool whose backlog
+// has expired, was never stored, or is undecodable.
 func (r *Redis) Backlogs(ctx context.Context, pools []string) (map[string]Backlog, error) {
 	names := make([]string, len(pools))
 	for i, pool := range pools {

@@ -80,8 +80,9 @@ func encode(key string, e Entry) (string, error) {
 	return string(e.State) + " " + string(data), nil
 }
 
-// decode returns the entry that a value of the key holds. It refuses a value that no process of this
-// deployment writes. An unknown class becomes [ClassInternal]: a later build may have more classes.
+// decode returns the entry that a value of the key holds. It refuses a value that no process of
+// this deployment writes. An unknown class becomes [ClassInternal]: a later build may have more
+// classes.
 func decode(key, value string, now time.Time, rules Rules) (Entry, error) {
 	state, data, _ := strings.Cut(value, " ")
 	var b body

@@ -9,10 +9,11 @@
 //
 //   - Every change of an entry is one atomic script, so exactly one of any number of callers of
 //     [Redis.Acquire] gets the lease.
-//   - A purge leaves a new generation. A copy that started under an older one can't be published. Redis
-//     remembers the generation for longer than the bucket can hold such a copy: see [Tombstone].
-//   - A key names the deployment's prefix, the version of keys and values, the bucket, its endpoint and
-//     the object: see [Space]. A value names its key.
+//   - A purge leaves a new generation. A copy that started under an older one can't be published.
+//     Redis remembers the generation for longer than the bucket can hold such a copy: see
+//     [Tombstone].
+//   - A key names the deployment's prefix, the version of keys and values, the bucket, its endpoint
+//     and the object: see [Space]. A value names its key.
 //   - [Redis.Drop] never deletes an entry that changed since it was read. One of any number of
 //     callers of [Redis.Claim] takes the claim.
 //   - An entry never outlives its deadline, no matter when redis deletes the key.
@@ -35,22 +36,23 @@
 //
 // # Decisions
 //
-// 2026-11-26: a deadline beyond the rules is refused rather than shortened. A shortened deadline would
-// move with each read, so a key without an expiry would never end. When `cache.ttl` is lowered, longer
-// entries cost a HEAD of the bucket each.
+// 2026-11-26: a deadline beyond the rules is refused rather than shortened. A shortened deadline
+// would move with each read, so a key without an expiry would never end. When `cache.ttl` is
+// lowered, longer entries cost a HEAD of the bucket each.
 //
-// 2026-11-26: reads are pipelined GETRANGEs. An MGET sends whole values, so that a value of 100 MB delays
-// all others. It also fails as a whole across the slots of a redis cluster.
+// 2026-11-26: reads are pipelined GETRANGEs. An MGET sends whole values, so that a value of 100 MB
+// delays all others. It also fails as a whole across the slots of a redis cluster.
 //
-// 2026-11-26: values have no MAC. It needs a key in every process, and its rotation. A forged 4xx or
-// a stale hit, which it would prevent, ends with the entry.
+// 2026-11-26: values have no MAC. It needs a key in every process, and its rotation. A forged 4xx
+// or a stale hit, which it would prevent, ends with the entry.
 //
-// 2026-11-26: a purge also purges the entry of earlier builds, if the prefix is the default one. Reading
-// the generations of earlier builds as well would cost each write a command in another slot.
+// 2026-11-26: a purge also purges the entry of earlier builds, if the prefix is the default one.
+// Reading the generations of earlier builds as well would cost each write a command in another
+// slot.
 //
-// 2026-11-25: an error's entry says by itself how front ends answer: whether the status is about the
-// object, whether a client may wait for the next try, and until when. An earlier front end ignores
-// the new fields: it passes on every 4xx, and waits.
+// 2026-11-25: an error's entry says by itself how front ends answer: whether the status is about
+// the object, whether a client may wait for the next try, and until when. An earlier front end
+// ignores the new fields: it passes on every 4xx, and waits.
 //
 // 2026-11-24: [NearCache] is our own although the redis client has one. The client's is marked as
 // experimental, works only in database 0, and keeps replies instead of entries. It bounds their

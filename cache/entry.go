@@ -47,8 +47,8 @@ type Entry struct {
 
 // Reason is why a copy failed.
 type Reason struct {
-	// Class is the error class, e.g. BadHTTPStatus. Clients may see it. Of an entry in redis it is one
-	// of [Classes].
+	// Class is the error class, e.g. BadHTTPStatus. Clients may see it. Of an entry in redis it is
+	// one of [Classes].
 	Class string
 	// Status is the source's HTTP status if it failed the copy, otherwise 0.
 	Status int

@@ -44,8 +44,8 @@ func (s Space) Key(hash string) string {
 // formerChannel is the channel of builds before 2026-11-26.
 const formerChannel = "cm:changed"
 
-// formerKey returns the object's key in builds before 2026-11-26. They know only [DefaultPrefix], so a
-// deployment with another prefix has no such entries.
+// formerKey returns the object's key in builds before 2026-11-26. They know only [DefaultPrefix],
+// so a deployment with another prefix has no such entries.
 func formerKey(prefix, key string) (string, bool) {
 	rest, ok := strings.CutPrefix(key, keyPrefix(DefaultPrefix))
 	parts := strings.Split(rest, "/")

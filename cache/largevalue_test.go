@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,9 +29,9 @@ func sent(t *testing.T, server *redis.Client) int64 {
 	return n
 }
 
-// TestALargeValueDelaysNoOtherEntry reads many entries at once, some of which are 100 MB. Redis sends
-// a few KB of each, so no other entry waits for them. The breaker stays closed; the control is
-// TestBreakerOpens, with a redis that hangs.
+// TestALargeValueDelaysNoOtherEntry reads many entries at once, some of which are 100 MB. Redis
+// sends a few KB of each, so no other entry waits for them. The breaker stays closed; the control
+// is TestBreakerOpens, with a redis that hangs.
 func TestALargeValueDelaysNoOtherEntry(t *testing.T) {
 	url, server := ownRedis(t)
 	open, undecodable := make(chan bool, 100), make(chan struct{}, 100)
@@ -107,6 +108,13 @@ func TestReadsCrossClusterSlots(t *testing.T) {
 	all.Wait()
 	_, err = c.Purge(t.Context(), keys[0])
 	require.NoError(t, err)
+	hash := strings.Repeat("0f", 32)
+	key, old := cachetest.Key(hash), newFormer(t, server, hash)
+	require.False(t, old.put(0))
+	require.NotEqual(t, server.ClusterKeySlot(t.Context(), key).Val(), server.ClusterKeySlot(t.Context(), old.key).Val())
+	_, err = c.Purge(t.Context(), key)
+	require.NoError(t, err)
+	require.False(t, old.has(), "a purge deletes the entry of a former build in another slot")
 	_, err = c.Failures(t.Context(), keys[0], "SourceTruncated", "run", time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, c.PutBacklog(t.Context(), "a", cache.Backlog{}, time.Minute))

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// maxReads is the limit of concurrent pipelines of reads, maxBatch the limit of entries in one. They
-	// are high enough to hide the network's latency, and low enough that a crowd of clients costs
-	// few system calls.
+	// maxReads is the limit of concurrent pipelines of reads, maxBatch the limit of entries in one.
+	// They are high enough to hide the network's latency, and low enough that a crowd of clients
+	// costs few system calls.
 	maxReads = 4
 	maxBatch = 64
 )

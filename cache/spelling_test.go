@@ -11,8 +11,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 )
 
-// TestDropAndSwapOfAnotherSpelling has a value that another build wrote, with a field that this build
-// does not know. Drop deletes it, and Swap replaces it, unless it has changed.
+// TestDropAndSwapOfAnotherSpelling has a value that another build wrote, with a field that this
+// build does not know. Drop deletes it, and Swap replaces it, unless it has changed.
 func TestDropAndSwapOfAnotherSpelling(t *testing.T) {
 	for _, spelling := range []string{"{", `{"later":1,`, "{ "} {
 		c, server, _ := openOwn(t, cache.Options{Rules: cachetest.Rules()})

@@ -68,7 +68,8 @@ func Rules() cache.Rules {
 	}
 }
 
-// Key returns the key of an object with that hash, in a pool and bucket for tests. Any text is a hash.
+// Key returns the key of an object with that hash, in a pool and bucket for tests. Any text is a
+// hash.
 func Key(hash string) string {
 	return cache.NewSpace(cache.DefaultPrefix, "s3_test", "", "bucket").Key(hash)
 }
