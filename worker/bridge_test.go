@@ -367,7 +367,10 @@ func TestPurge(t *testing.T) {
 // or too slow.
 func TestStuckRunIsReplaced(t *testing.T) {
 	task := func(attempt int32) *workflow.PendingWorkflowTaskInfo {
-		return &workflow.PendingWorkflowTaskInfo{Attempt: attempt}
+		return &workflow.PendingWorkflowTaskInfo{Attempt: attempt, State: enums.PENDING_WORKFLOW_TASK_STATE_STARTED}
+	}
+	waiting := func(attempt int32) *workflow.PendingWorkflowTaskInfo {
+		return &workflow.PendingWorkflowTaskInfo{Attempt: attempt, State: enums.PENDING_WORKFLOW_TASK_STATE_SCHEDULED}
 	}
 	const (
 		completed = enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
@@ -388,9 +391,10 @@ func TestStuckRunIsReplaced(t *testing.T) {
 		"stuck, and its first worker died": {task(8), []enums.EventType{completed, timedOut}, "", false, "start terminate start"},
 		"two workers did not answer":       {task(3), []enums.EventType{failed, completed, timedOut}, "", false, "start signal"},
 		"six workers did not answer":       {task(7), []enums.EventType{timedOut, signaled}, "", false, "start signal"},
-		"waits for a worker":               {task(1), []enums.EventType{failed}, "", false, "start signal"},
+		"waits for a worker":               {waiting(1), []enums.EventType{failed}, "", false, "start signal"},
 		"has just failed":                  {task(2), []enums.EventType{failed}, "", false, "start signal"},
 		"has no task":                      {nil, []enums.EventType{failed}, "", false, "start signal"},
+		"waits for a mended worker":        {waiting(5), []enums.EventType{failed}, "", false, "start signal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls []string

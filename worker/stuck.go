@@ -24,11 +24,18 @@ const (
 )
 
 // stuck reports whether no worker can continue a run: its workflow task fails again and again. The
-// usual cause is a run that the workers' build does not replay. Such a run would swallow all later
-// requests for its object. A task that waits for a worker has one attempt, and a signal makes a new
-// task.
+// usual cause is a run that the workers' build does not replay, or whose payload key they lack. Such
+// a run would swallow all later requests for its object.
+//
+// The SDK keeps a task that failed before until its timeout, so that it counts as started. A task
+// that waits for a worker is not stuck, however often it has failed: the next worker may be mended.
+// A signal makes a new task.
 func (b *Bridge) stuck(ctx context.Context, id, run string, out *workflowservice.DescribeWorkflowExecutionResponse) (bool, error) {
-	attempt := out.GetPendingWorkflowTask().GetAttempt()
+	task := out.GetPendingWorkflowTask()
+	if task.GetState() != enums.PENDING_WORKFLOW_TASK_STATE_STARTED {
+		return false, nil
+	}
+	attempt := task.GetAttempt()
 	if attempt < stuckAttempts || attempt >= lostAttempts {
 		return attempt >= lostAttempts, nil
 	}
