@@ -62,6 +62,6 @@ func TestCodecServer(t *testing.T) {
 	require.Equal(t, http.StatusOK, decode(reader), "the right token is not limited")
 	stop()
 	require.NoError(t, <-done)
-	_, err = client.Get("http://" + server.listener.Addr().String()) //nolint:noctx // the listener is closed
+	_, err = client.Get("http://" + server.listener.Addr().String())
 	require.Error(t, err)
 }
