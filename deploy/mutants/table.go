@@ -102,19 +102,19 @@ func mutants() []mutant {
 		{
 			name: "the bridge asks no policy",
 			file: "worker/bridge.go",
-			old:  "url, err := b.Admit(r.URL)\n	if err != nil {", new: "url, err := b.Admit(r.URL)\n	if err != nil && false {",
+			old:  "if url, err = b.Admit(url); err != nil {", new: "if admitted, err := b.Admit(url); err == nil {\n		url = admitted\n	} else if false {",
 			pkg: "./worker", by: "TestInvalidRequestsAreRejected",
 		},
 		{
 			name: "every process gets the lease",
 			file: "cache/scripts.go",
-			old:  "if current then return current end", new: "",
+			old:  "if current ~= '' then return current end", new: "",
 			pkg: "./cache", by: "TestContract",
 		},
 		{
 			name: "a copy from before a purge is published",
 			file: "cache/scripts.go",
-			old:  "if generation > tonumber(ARGV[1]) then return -1 end", new: "",
+			old:  "if generation(KEYS[2], ARGV[7]) > tonumber(ARGV[1]) then return -1 end", new: "",
 			pkg: "./cache", by: "TestContract",
 		},
 		{
