@@ -18,14 +18,14 @@ func (s *redirects) answer(
 	var headers http.Header
 	if d.To == toCopy && c.mirror != nil && c.method == http.MethodHead {
 		var err error
-		if headers, err = c.mirror.head.of(ctx, c.Target, e, now); err != nil {
+		if headers, err = c.mirror.head.of(ctx, c.Target, e, now, c.left(now)); err != nil {
 			s.log.Warn().Err(err).Str("pool", c.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
 			s.flights.Served(c.Target, e, now) // The copy may be missing.
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	} else if d.To == toCopy {
 		var err error
-		if copied, err = c.answers.prepare(ctx, c.Target, c.method, e.Expires, now); err != nil {
+		if copied, err = c.answers.prepare(ctx, c, e.Expires, now); err != nil {
 			s.log.Error().Err(err).Str("pool", c.Pool.ID()).Msg("presign failed; redirecting to the source")
 			d.To, d.Reason = toSource, reasonFailed
 		}

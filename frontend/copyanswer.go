@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
-	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
 // presignTimeout bounds the wait for credentials. The SDK caches them, so few requests wait at all.
@@ -26,11 +25,11 @@ type copyAnswer struct {
 // answers holds the last answers that were prepared for GET and HEAD of one target.
 type answers struct{ get, head atomic.Pointer[copyAnswer] }
 
-// prepare returns the answer to method, the last one if it is still good. A presigned URL is reused
+// prepare returns the answer to the request, the last one if it is still good. A presigned URL is reused
 // for half its lifetime, so every client gets at least the other half to start its download.
-func (a *answers) prepare(ctx context.Context, t *flight.Target, method string, expires, now time.Time) (*copyAnswer, error) {
+func (a *answers) prepare(ctx context.Context, r *redirectRequest, expires, now time.Time) (*copyAnswer, error) {
 	last := &a.get
-	if method == http.MethodHead {
+	if r.method == http.MethodHead {
 		last = &a.head
 	}
 	if c := last.Load(); c != nil && c.expires.Equal(expires) && (c.until.IsZero() || now.Before(c.until)) {
@@ -38,9 +37,9 @@ func (a *answers) prepare(ctx context.Context, t *flight.Target, method string, 
 	}
 	// A cancelled context doesn't prove that the client left: a client that half-closed its
 	// connection looks the same, and reads the answer.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), presignTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(presignTimeout, r.left(now)))
 	defer cancel()
-	location, err := t.Pool.Bucket.Location(ctx, method, t.Object.Key(), expires)
+	location, err := r.Pool.Bucket.Location(ctx, r.method, r.Object.Key(), expires)
 	if err != nil {
 		return nil, err
 	}

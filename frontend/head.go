@@ -27,8 +27,12 @@ const (
 	maxHeader = 1 << 10
 )
 
-// errReplaced means that the bucket has another object than the entry describes.
-var errReplaced = errors.New("the bucket has another object")
+var (
+	// errReplaced means that the bucket has another object than the entry describes.
+	errReplaced = errors.New("the bucket has another object")
+	// errLate means that the HEAD of the bucket still runs.
+	errLate = errors.New("the bucket has not answered in time")
+)
 
 // A head keeps the headers of a copy, for HEAD requests of the mirror route.
 type head struct {
@@ -50,21 +54,35 @@ type copyHead struct {
 	sha256            string
 }
 
-// of returns the headers of a target's copy. It HEADs the bucket once for each entry and headFor.
-// Concurrent requests share that HEAD.
-func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry, now time.Time) (http.Header, error) {
+// of returns the headers of a target's copy, within a time. It HEADs the bucket once for each entry
+// and headFor. Concurrent requests share that HEAD. It ends even if no client is left: its result is
+// kept.
+func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry, now time.Time, within time.Duration) (http.Header, error) {
 	if c := h.last.Load(); c.describes(e, now) {
 		return c.of(e)
 	}
-	arrived := time.Now()
+	arrived, asked := time.Now(), make(chan *copyHead, 1)
+	go func() { asked <- h.ask(context.WithoutCancel(ctx), t, e, now, arrived) }()
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case c := <-asked:
+		return c.of(e)
+	case <-timer.C:
+		return nil, errLate
+	}
+}
+
+// ask HEADs the bucket for a request that arrived at a time. It first waits for a running HEAD.
+func (h *head) ask(ctx context.Context, t *flight.Target, e cache.Entry, now, arrived time.Time) *copyHead {
 	h.asks.Lock()
 	defer h.asks.Unlock()
 	// While redis is down, each request has an entry of its own. A HEAD that started since is as
 	// good.
 	if c := h.last.Load(); c.describes(e, now) || c != nil && c.asked.After(arrived) {
-		return c.of(e)
+		return c
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), headTimeout)
+	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()
 	c := &copyHead{
 		asked: time.Now(), until: now.Add(headFor), deadline: e.Deadline, expires: e.Expires, entrySize: e.Size, sha256: e.SHA256,
@@ -73,12 +91,11 @@ func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry, now time
 	if stored, c.err = t.Pool.Bucket.Head(ctx, t.Object.Key()); c.err == nil {
 		c.header, c.size = headers(stored), stored.Size
 	}
-	header, err := c.of(e)
-	if err != nil {
+	if _, err := c.of(e); err != nil {
 		c.until = now.Add(headRetry)
 	}
 	h.last.Store(c)
-	return header, err
+	return c
 }
 
 // describes reports whether the bucket was asked for the same entry lately.

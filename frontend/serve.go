@@ -1,6 +1,7 @@
 package frontend
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -12,6 +13,15 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
+const (
+	// waitGrace is how long after a client's wait its answer may come. All steps of the request share
+	// it: redis, the bucket, the queue, and credentials.
+	waitGrace = 900 * time.Millisecond
+	// firstRead bounds the first read of redis. A longer read may wait for a free connection. The
+	// flight then reads again, and the grace still has the time to request the copy.
+	firstRead = 150 * time.Millisecond
+)
+
 // redirectRequest is one redirect request.
 type redirectRequest struct {
 	*knownTarget
@@ -21,6 +31,11 @@ type redirectRequest struct {
 	start  time.Time
 	// refused is set if the request reached a limit.
 	refused *flight.LimitError
+}
+
+// left returns the time that is left for the answer.
+func (c *redirectRequest) left(now time.Time) time.Duration {
+	return c.start.Add(c.wait + waitGrace).Sub(now)
 }
 
 // limits is the front end's part of the limits: the client's identity, and the answer at a limit.
@@ -61,7 +76,9 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 	var redisErr error
 	entry, remembered := s.entries.Remembered(t.Key, c.start)
 	if !remembered {
-		entry, redisErr = s.entries.Get(r.Context(), t.Key)
+		ctx, cancel := context.WithTimeout(r.Context(), firstRead)
+		entry, redisErr = s.entries.Get(ctx, t.Key)
+		cancel()
 	}
 	entry = entry.For(t.MinSize)
 	d := decide(situation{
