@@ -121,7 +121,7 @@ func mutants() []mutant {
 			name: "the near cache serves entries that redis may have changed",
 			file: "cache/nearcache.go",
 			old:  "if n.entries == nil || int64(now.Sub(n.started)) >= n.freshUntil.Load() {", new: "if n.entries == nil {",
-			pkg: "./cache", by: "TestNearCacheServesNothingWithoutItsConnection",
+			pkg: "./cache", by: "TestNearCacheServesNothingBeyondMaxStale",
 		},
 		{
 			name: "error texts have no limit",
