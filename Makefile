@@ -51,10 +51,9 @@ test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, a
 	@$(MAKE) --no-print-directory chaos
 
 .PHONY: chaos
-chaos: FOR ?= 2m
 chaos: redis ## Inject faults among many clients, and audit the system: make chaos SEED=7 FOR=10m
 	@cd deploy/local && go build -o ../../.cache/bin/chaos ./chaos
-	@.cache/bin/chaos -for $(FOR) $(if $(SEED),-seed $(SEED))
+	@.cache/bin/chaos -for $(or $(FOR),2m) $(if $(SEED),-seed $(SEED))
 
 .PHONY: record-histories
 record-histories: redis $(LOCAL) ## Record a history of each shape of a workflow: make record-histories VERSION=2006-01-02-word
@@ -62,19 +61,17 @@ record-histories: redis $(LOCAL) ## Record a history of each shape of a workflow
 	@test ! -e workflows/testdata/$(VERSION) || { echo "workflows/testdata/$(VERSION) exists: recorded histories are never overwritten" >&2; exit 1; }
 	@cd deploy/local && CM_TEST_RECORD=$(CURDIR)/workflows/testdata/$(VERSION) go test -count=1 -timeout 20m ./e2e -run TestHistoryShapes
 
-# The fuzz targets are found by their name. One test binary per package: only building it takes long.
+# The fuzz targets are found by their name. Each processor runs a target, while the next test binary is
+# built.
 .PHONY: fuzz
-fuzz: FOR ?= 10s
 fuzz: ## Run every fuzz target for 10 s each: make fuzz FOR=10m
 	@found=$$(mktemp -d); trap 'rm -rf "$$found"' EXIT; \
 	for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
-		go test -c -fuzz=. -o "$$found/test" "./$$dir"; \
-		for target in $$(cd "$$dir" && "$$found/test" -test.list '^Fuzz'); do \
-			echo "$$dir $$target"; \
-			(cd "$$dir" && "$$found/test" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FOR) -test.parallel 2 \
-				-test.fuzzcachedir "$$found/cache" | grep -v '^fuzz: elapsed: .*(0/sec)'); \
-		done; \
-	done
+		test="$$found/$${dir//\//-}"; \
+		go test -c -fuzz=. -o "$$test" "./$$dir" >&2; \
+		(cd "$$dir" && "$$test" -test.list '^Fuzz') | sed "s|^|$$dir $$test |"; \
+	done | xargs -P "$$(nproc)" -L 1 bash -o pipefail -c 'cd "$$0" && "$$1" -test.run "^\$$" -test.fuzz "^$$2\$$" \
+		-test.fuzztime $(or $(FOR),10s) -test.parallel 1 -test.fuzzcachedir "$$1-cache" 2>&1 | sed "s|^|$$0 $$2: |"'
 
 .PHONY: mutants
 mutants: redis $(LOCAL) ## Check that tests catch faults of the product: make mutants ARGS="-only lease"
