@@ -92,12 +92,12 @@ func (h *hostileSystem) patience() time.Duration {
 func startHostile(t *testing.T, resolver string, rows []hostileRow) *hostileSystem {
 	t.Helper()
 	h := &hostileSystem{resolver: resolver, trusted: newTrusted(t), queue: "hostile-" + resolver}
-	for _, name := range []string{"local", "v6", "meta"} {
-		ip := map[string]string{"local": "127.0.0.1", "v6": "::1", "meta": "127.0.0.3"}[name]
+	for _, name := range []string{"local", "v6", "meta", "denied"} {
+		ip := map[string]string{"local": "127.0.0.1", "v6": "::1", "meta": "127.0.0.3", "denied": deniedIP}[name]
 		unlisted, listed := newCanary(t, ip), newCanary(t, ip)
 		h.canaries = append(h.canaries, unlisted, listed)
-		port := map[string]string{"local": "{port}", "v6": "{v6port}", "meta": "{metaPort}"}[name]
-		listedPort := map[string]string{"local": "{listed}", "v6": "{listedV6}", "meta": "{listedMeta}"}[name]
+		port := map[string]string{"local": "{port}", "v6": "{v6port}", "meta": "{metaPort}", "denied": "{deniedPort}"}[name]
+		listedPort := map[string]string{"local": "{listed}", "v6": "{listedV6}", "meta": "{listedMeta}", "denied": "{listedDenied}"}[name]
 		h.world = append(h.world, "{"+name+"}", unlisted.addr, port, unlisted.port, listedPort, listed.port)
 	}
 	host := func(address string) string {
@@ -114,12 +114,13 @@ func startHostile(t *testing.T, resolver string, rows []hostileRow) *hostileSyst
 	h.ownDead = collectDead(t, "cloud-mirror_dead")
 	config := editedConfig(t, func(c settingsTree) {
 		allowOnly(t, c, append(h.origins(rows), "http://"+h.trusted.addr+"/", "https://"+h.trusted.tlsAddr+"/"))
-		c.set(t, "source.allowed_networks", []string{trustedIP + "/32"})
 		c.set(t, "sqs.queue", h.queue)
 	})
 	// The level 2 logs the resolver of each name.
 	variables := []string{
 		"GODEBUG=netdns=" + resolver + "+2", "SSL_CERT_FILE=" + h.trusted.certificate, "CLOUD_MIRROR_CACHE_NEGATIVE_TTL=10m",
+		// Variables, because settings() has one, which wins over the file.
+		"CLOUD_MIRROR_SOURCE_ALLOWED_NETWORKS=" + trustedIP + "/32 " + deniedIP + "/32", "CLOUD_MIRROR_SOURCE_DENIED_NETWORKS=" + deniedIP + "/32",
 	}
 	h.worker = startProcess(t, "hostile-worker-"+resolver, sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config), variables...)
 	h.frontEnd = startProcess(t, "hostile-frontend-"+resolver, sys.Binary(), strings.Fields("frontend --config "+config), variables...)

@@ -89,9 +89,20 @@ func nameRows() []hostileRow {
 		"https://prefix.example/dir/%5c..%5c{id}",
 		"https://prefix.example/dir/%c0%ae%c0%ae/{id}",
 		"https://prefix.example/dir%2f..%2f{id}",
+		// The original's regular expressions name the next hosts: see listing.
+		"https://regex.example.evil.test/{id}",
+		"https://regexxexample/{id}",
+		"https://evil.test/https://regex.example/{id}",
+		"https://evil.test/x.anyregex.example/{id}",
+		"https://a.anyregex.example.evil.test/{id}",
+		"https://anyregex.example/{id}",
+		"https://a.anyregex.example:8443/{id}",
 	)
-	for i := range rows[:3] {
-		rows[i].listing = []string{"https://allowed.example/", "https://*.wild.example/", "https://prefix.example/dir/"}[i]
+	for i, listing := range []string{
+		"https://allowed.example/", "https://*.wild.example/", "https://prefix.example/dir/",
+		`https://regex\.example/`, `https://[^/]*\.anyregex\.example/`,
+	} {
+		rows[i].listing = listing
 	}
 	return rows
 }
@@ -132,6 +143,13 @@ func addressRows() []hostileRow {
 		"http://[::ffff:169.254.169.254]/{id}",
 		"http://[2002:a9fe:a9fe::]/{id}",
 		"http://[64:ff9b::a9fe:a9fe]/{id}",
+		"http://[::ffff:168.63.129.16]/{id}",
+		"http://[64:ff9b::a83f:8110]/{id}",
+		"http://[64:ff9b:1::a83f:8110]/{id}",
+		"http://[2002:a83f:8110::]/{id}",
+		"http://[64:ff9b::6464:64c8]/{id}",
+		"http://[2002:6464:64c8::]/{id}",
+		"http://[64:ff9b::c000:c0]/{id}",
 		"http://10.0.0.1/{id}",
 		"http://172.16.0.1/{id}",
 		"http://192.168.0.1/{id}",
@@ -163,6 +181,8 @@ func addressRows() []hostileRow {
 	}
 	// A host with a trailing dot is the host without it.
 	dot := listedRows(badAddress(), "http://localhost.:{listed}/{id}")
+	// The network is both allowed and denied.
+	dot = append(dot, listedRows(badAddress(), "http://"+deniedIP+":{listedDenied}/{id}")...)
 	okDot := eachURL(fromTrusted(), "http://127.0.0.2.:{okPort}/{id}")
 	return append(append(append(rows, numbers...), dot...), okDot...)
 }

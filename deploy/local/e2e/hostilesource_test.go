@@ -21,8 +21,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// trustedIP is the only address that the processes of TestHostileInputs may dial.
-const trustedIP = "127.0.0.2"
+const (
+	// trustedIP is the only address that the processes of TestHostileInputs may dial.
+	trustedIP = "127.0.0.2"
+	// deniedIP is in source.allowed_networks and in source.denied_networks.
+	deniedIP = "127.0.0.9"
+)
 
 // trusted is a source that is allowed. It redirects as the rows say, by HTTP and by HTTPS.
 type trusted struct {
