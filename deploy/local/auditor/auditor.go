@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -117,11 +118,11 @@ func (a *Auditor) gather(ctx context.Context, s Scope) (*Evidence, error) {
 		e.Forbidden = a.canary.Connections()
 	}
 	e.Accepted = concerning(e.Accepted, s.Hosts)
-	e.addPurges()
 	var err error
 	if e.Runs, err = a.runs(ctx, s, e); err != nil {
 		return nil, err
 	}
+	e.addPurges()
 	about := map[string]bool{}
 	for hash := range e.Sources {
 		about[hash] = true
@@ -144,8 +145,11 @@ func (a *Auditor) gather(ctx context.Context, s Scope) (*Evidence, error) {
 		e.Dead = append(e.Dead, dead)
 	}
 	e.Queued, e.Dead = concerning(e.Queued, s.Hosts), concerning(e.Dead, s.Hosts)
-	for _, m := range append(append([]Message(nil), e.Queued...), e.Dead...) {
-		e.Texts = append(e.Texts, Text{"a queue", m.Body})
+	for _, m := range slices.Concat(e.Accepted, e.Queued, e.Dead) {
+		if m.Handwritten {
+			continue
+		}
+		e.Texts = append(e.Texts, Text{"a queue", m.Body + " " + m.Reason})
 	}
 	if err := a.buckets(ctx, e, about); err != nil {
 		return nil, err

@@ -46,10 +46,8 @@ type Limits struct {
 	// Except holds the reason why a scenario violates the premise of a check, by its name. The check
 	// is left out. An empty reason is an error.
 	Except map[string]string
-	// Secrets must be nowhere. Each must be in the URL of a request to the source, unless Unplanted is
-	// set: otherwise nothing could show it.
-	Secrets   []string
-	Unplanted bool
+	// Secrets must be in no place that the auditor reads.
+	Secrets []Secret
 	// Crashes is the number of crashes that the scenario injects into each copy, besides the faults
 	// of the evidence.
 	Crashes int
@@ -129,8 +127,19 @@ func (e *Evidence) purged(pool, hash string, from, to time.Time) bool {
 	})
 }
 
-// addPurges adds the purges of clients that the journal does not know, by their messages.
+// addPurges adds the purges of clients that the journal does not know, by their messages, and those
+// that a workflow finishes.
 func (e *Evidence) addPurges() {
+	for _, r := range e.Runs {
+		if r.Type != purgeWorkflow {
+			continue
+		}
+		end := r.Close
+		if end.IsZero() {
+			end = e.Now
+		}
+		e.Purges = append(e.Purges, Purge{Pool: r.Pool, Hash: r.Hash, From: r.Start, To: end})
+	}
 	for _, m := range e.Accepted {
 		known := slices.ContainsFunc(e.Purges, func(p Purge) bool {
 			return p.Pool == m.Pool && p.Hash == m.Hash && !p.From.After(m.At) && !p.To.Before(m.At)
@@ -226,7 +235,7 @@ func (e *Evidence) rounds(hash string) int {
 		if r.Hash != hash {
 			continue
 		}
-		if r.Type != copyWorkflow || r.TooSmall {
+		if r.Type != copyWorkflow && r.Type != purgeWorkflow || r.TooSmall {
 			rounds++ // An audit; or a request with a lower minimum makes the copy
 		}
 		pools[r.Pool] = true
@@ -302,23 +311,6 @@ func checkUsage(e *Evidence, o Limits, bad func(string, ...any)) {
 		}
 		if most := base.Descriptors + o.Slack.Descriptors; use.Descriptors > most {
 			bad("%s has %.0f descriptors, want at most %.0f", process, use.Descriptors, most)
-		}
-	}
-}
-
-func checkSecrets(e *Evidence, o Limits, bad func(string, ...any)) {
-	for i, secret := range o.Secrets {
-		planted := o.Unplanted
-		for _, s := range e.Sources {
-			planted = planted || strings.Contains(s.URL, secret)
-		}
-		if !planted {
-			bad("control: the source never received secret %d", i)
-		}
-		for _, t := range e.Texts {
-			if strings.Contains(t.Content, secret) {
-				bad("secret %d is in %s", i, t.Where)
-			}
 		}
 	}
 }

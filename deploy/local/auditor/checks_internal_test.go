@@ -1,6 +1,9 @@
 package auditor
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
 	"testing"
 	"time"
 
@@ -39,7 +42,7 @@ func clean() (*Evidence, Limits) {
 		Entries:  []Entry{{Pool: pool, Hash: hash, State: "present", Deadline: at(1000), TTL: time.Hour}},
 		Texts:    []Text{{"frontend-1.log", "redirected source.test/file.bin"}},
 		Base:     idle, Use: busy,
-	}, Limits{Secrets: []string{secret}, Lease: 20 * time.Second, Slack: Usage{Memory: 1e6, Goroutines: 10, Descriptors: 5}}
+	}, Limits{Secrets: []Secret{{Name: "the signature", Text: secret}}, Lease: 20 * time.Second, Slack: Usage{Memory: 1e6, Goroutines: 10, Descriptors: 5}}
 }
 
 // TestEachCheckFindsItsViolation plants one violation at a time. The clean system is the control of
@@ -87,8 +90,11 @@ func TestEachCheckFindsItsViolation(t *testing.T) {
 		{"a leaked goroutine", Resources, func(e *Evidence, _ *Limits) { e.Use["frontend-1"] = Usage{1e6, 61, 20} }, "61 goroutines"},
 		{"a leaked descriptor", Resources, func(e *Evidence, _ *Limits) { e.Use["frontend-1"] = Usage{1e6, 50, 26} }, "26 descriptors"},
 		{"a process without metrics", Resources, func(e *Evidence, _ *Limits) { e.Use = nil }, "no metrics"},
-		{"a secret in a log", Secrets, func(e *Evidence, _ *Limits) { e.Texts[0].Content += address }, "secret 0 is in frontend-1.log"},
-		{"a secret that nothing could show", Secrets, func(_ *Evidence, o *Limits) { o.Secrets = []string{"other"} }, "control"},
+		{"a secret in a log", Secrets, func(e *Evidence, _ *Limits) { e.Texts[0].Content += address }, "the signature is in frontend-1.log"},
+		{"a secret in base64", Secrets, func(e *Evidence, _ *Limits) {
+			e.Texts[0].Content += "/v1/redirect/s3/us-west-2/" + base64.URLEncoding.EncodeToString([]byte(address))
+		}, "the signature is in frontend-1.log"},
+		{"a secret that nothing could show", Secrets, func(_ *Evidence, o *Limits) { o.Secrets = []Secret{{Name: "a token", Text: "other"}} }, "never received a token"},
 		{"a late answer", Answers, func(e *Evidence, _ *Limits) { e.Answers[0].Took = 29*time.Second + 1 }, "want at most 29s"},
 		{"status 500", Answers, func(e *Evidence, _ *Limits) {
 			e.Answers[0].Status, e.Answers[0].Statuses = 500, []string{"500", "5XX"}
@@ -195,4 +201,37 @@ func TestLargeObjectsHaveAFirstResponseThatIsClosedUnread(t *testing.T) {
 	found := Check(e, o)
 	require.Len(t, found, 1, "a second such response is no first one")
 	require.Equal(t, Fetches, found[0].Check)
+}
+
+// TestSpellings finds a text in an encoded longer text, at each offset.
+func TestSpellings(t *testing.T) {
+	const text = "tok?en~with>all"
+	for _, before := range []string{"", "a", "ab", "abc"} {
+		whole := []byte(before + text + "zzz")
+		for name, encoded := range map[string]string{
+			"plain": string(whole), "base64": base64.StdEncoding.EncodeToString(whole), "base64url": base64.RawURLEncoding.EncodeToString(whole),
+			"query": url.QueryEscape(string(whole)), "hex": hex.EncodeToString(whole),
+		} {
+			require.True(t, containsAny(encoded, spellings(text)), "%s after %q: %s", name, before, encoded)
+			require.False(t, containsAny(encoded, spellings("tok?en~with=all")), "control: %s", name)
+		}
+	}
+}
+
+// TestDeferredPurgeExcusesItsObject has a workflow finish a purge, after the request for it has ended.
+func TestDeferredPurgeExcusesItsObject(t *testing.T) {
+	e, o := clean()
+	e.Copies = nil
+	require.Len(t, Check(e, o), 1, "control: without the purge")
+	finished := e.Runs[0]
+	finished.Type, finished.Start, finished.Close = purgeWorkflow, e.Runs[0].Close, e.Runs[0].Close.Add(time.Minute)
+	e.Runs = append(e.Runs, finished)
+	e.addPurges()
+	require.Empty(t, Check(e, o))
+	require.Equal(t, finished.Close, e.Purges[0].To)
+	s := e.Sources[HashOf(address)]
+	s.GETs = append(s.GETs, s.GETs[0])
+	require.Empty(t, Check(e, o), "a purge allows one more GET")
+	s.GETs = append(s.GETs, s.GETs[0])
+	require.NotEmpty(t, Check(e, o), "and no second one")
 }

@@ -52,6 +52,8 @@ type Message struct {
 	At     time.Time
 	Body   string
 	Reason string // Of a dead letter
+	// Handwritten is set if the scenario has sent the message itself.
+	Handwritten bool
 	// The fields are empty if the body is no copy request.
 	Pool, Hash, Action string
 }

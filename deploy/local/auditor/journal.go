@@ -14,6 +14,7 @@ type Journal struct {
 	purges   []Purge
 	replaced []Replaced
 	faults   []*Fault
+	written  map[string]bool // Bodies of messages that a scenario writes
 }
 
 // Message records a message that a queue accepted. Those of a dead-letter queue are read there.
@@ -25,7 +26,19 @@ func (j *Journal) Message(queue, body string) {
 	m.At = time.Now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	m.Handwritten = j.written[body]
 	j.messages = append(j.messages, m)
+}
+
+// Handwritten announces a message that the scenario sends itself. It may hold a secret, as no message of
+// a front end may.
+func (j *Journal) Handwritten(body string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.written == nil {
+		j.written = map[string]bool{}
+	}
+	j.written[body] = true
 }
 
 // Answer records a client's answer.

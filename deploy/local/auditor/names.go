@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// copyWorkflow is the type of the workflow that makes a copy.
-const copyWorkflow = "CopyObject"
+const (
+	// copyWorkflow is the type of the workflow that makes a copy, and purgeWorkflow of the one that
+	// finishes a purge.
+	copyWorkflow  = "CopyObject"
+	purgeWorkflow = "PurgeCopy"
+)
 
 func (m Message) String() string {
 	if m.Hash == "" {
@@ -86,10 +90,11 @@ func hashOfKey(key string) string {
 	return ""
 }
 
-// objectOf returns the pool and the hash in a workflow's id, such as audit/POOL/HOST/PATH/HASH.
+// objectOf returns the pool and the hash in a workflow's id, such as audit/POOL/HOST/PATH/HASH or
+// purge/GENERATION/POOL/HOST/PATH/HASH.
 func objectOf(id string) (pool, hash string) {
 	parts := strings.Split(id, "/")
-	for _, p := range parts[:min(2, len(parts))] {
+	for _, p := range parts[:min(3, len(parts))] {
 		if pool == "" && strings.Contains(p, "_") {
 			pool = p
 		}

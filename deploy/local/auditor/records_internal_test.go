@@ -108,7 +108,7 @@ func TestNames(t *testing.T) {
 	hash, other := HashOf(address), strings.Repeat("0", 64)
 	require.Equal(t, hash, hashOfKey("source.test/"+hash+"/"+other))
 	require.Empty(t, hashOfKey("foreign/object.bin"))
-	for _, id := range []string{pool + "/source.test/" + other + "/" + hash, "audit/" + pool + "/source.test/f/" + hash} {
+	for _, id := range []string{pool + "/source.test/" + other + "/" + hash, "audit/" + pool + "/source.test/f/" + hash, "purge/17/" + pool + "/source.test/f/" + hash} {
 		p, h := objectOf(id)
 		require.Equal(t, [2]string{pool, hash}, [2]string{p, h}, id)
 	}
@@ -137,6 +137,10 @@ func TestJournal(t *testing.T) {
 	end()
 	require.Equal(t, first, j.Faults(), "a fault ends once")
 	require.Empty(t, j.read(time.Now().Add(time.Second)).Accepted, "before the scenario")
+	require.False(t, j.read(time.Time{}).Accepted[0].Handwritten, "control")
+	j.Handwritten("{}")
+	j.Message("cloud-mirror", "{}")
+	require.True(t, j.read(time.Time{}).Accepted[1].Handwritten)
 }
 
 func TestParseUsage(t *testing.T) {

@@ -48,7 +48,7 @@ type request struct {
 	region              string
 	wait                time.Duration
 	body                string
-	token               bool
+	token               string // Empty sends none
 }
 
 // redirect is a request for an object by one of both routes.
@@ -134,8 +134,8 @@ func (c *chaos) do(ctx context.Context, target string, q request) (got response,
 	if err != nil {
 		return got, err
 	}
-	if q.token {
-		req.Header.Set("Authorization", "Bearer "+stack.PurgeToken)
+	if q.token != "" {
+		req.Header.Set("Authorization", "Bearer "+q.token)
 	}
 	resp, err := c.http.Transport.RoundTrip(req)
 	if err != nil {
@@ -205,7 +205,7 @@ func (c *chaos) purge(ctx context.Context) {
 		for _, target := range c.urls(o) {
 			q := request{
 				method: http.MethodDelete, route: "/v1/purge", path: "/v1/purge/s3/all/" + url.QueryEscape(target), object: target,
-				region: "all", wait: time.Duration(len(stack.Regions())) * purgeWait, token: true,
+				region: "all", wait: time.Duration(len(stack.Regions())) * purgeWait, token: stack.PurgeToken,
 			}
 			from := time.Now()
 			a := c.send(ctx, r, q)
@@ -239,7 +239,7 @@ func (c *chaos) warm(ctx context.Context) {
 			list.Write(text)
 			list.WriteByte('\n')
 		}
-		c.send(ctx, r, request{method: http.MethodPost, route: "/v1/copies", path: "/v1/copies", wait: listWait, body: list.String(), token: true})
+		c.send(ctx, r, request{method: http.MethodPost, route: "/v1/copies", path: "/v1/copies", wait: listWait, body: list.String(), token: stack.PurgeToken})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/auditor"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
@@ -112,8 +113,12 @@ func (c *chaos) point(ctx context.Context, r *rand.Rand) {
 	c.pointed.Add(1)
 	if r.IntN(4) == 0 {
 		body := fmt.Sprintf(`{"version":1,"data":{"id":"s3_%s","url":%q,"action":"put"}}`, region, target)
-		if r.IntN(3) == 0 {
+		switch r.IntN(4) {
+		case 0:
 			body = "{junk " + target
+		case 1: // A query that no front end has sealed
+			body = fmt.Sprintf(`{"version":2,"data":{"id":"s3_%s","url":"http://%s%s","sealedQuery":"AAAA","hash":%q,"action":"put"}}`,
+				region, c.hosts[0], c.objects[0].path, auditor.HashOf(target))
 		}
 		if c.enqueue(ctx, body) == nil {
 			c.count("hostile: message")
@@ -126,11 +131,22 @@ func (c *chaos) point(ctx context.Context, r *rand.Rand) {
 	})
 }
 
-// guess tries a token.
+// wrongToken is what hostile clients guess. No log may hold it: it could be a typing error.
+const wrongToken = "chaos-hunter2-guessed-token-0123456789"
+
+// guess tries a token, or none. Guesses reach their limit, which is per address: the right token comes
+// from the same one, and must pass.
 func (c *chaos) guess(ctx context.Context, r *rand.Rand) {
 	target := c.urls(c.objects[0])[0]
-	c.send(ctx, r, request{
-		method: http.MethodDelete, route: "/v1/purge", object: target, region: "us-west-2", wait: time.Second,
+	q := request{
+		method: http.MethodDelete, route: "/v1/purge", object: target, region: "us-west-2",
 		path: "/v1/purge/s3/us-west-2/" + url.QueryEscape(target),
-	})
+	}
+	if r.IntN(4) > 0 {
+		q.token = wrongToken
+		c.guesses.Add(1)
+	}
+	if a := c.send(ctx, r, q); a.Err == "" && a.Status != http.StatusUnauthorized && a.Status != http.StatusTooManyRequests {
+		c.passed.Add(1)
+	}
 }

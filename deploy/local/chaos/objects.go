@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,8 @@ const (
 	kib, mib    = 1 << 10, 1 << 20
 	// secret is in the query of every signed URL.
 	secret = "chaos-hunter2-signature"
+	// bodyMarker is at the start of every block of every object that has room for it.
+	bodyMarker = "chaos-hunter2-body"
 )
 
 // object is an object of the source. It changes only with a purge.
@@ -114,6 +117,9 @@ func (c *content) Read(p []byte) (int, error) {
 	}
 	var data [block]byte
 	_, _ = rand.NewChaCha8(seed).Read(data[:])
+	if c.object.size >= 2*int64(len(bodyMarker)) { // The rest tells versions apart
+		copy(data[:], bodyMarker)
+	}
 	n := copy(p, data[c.at%block:min(block, c.object.size-number*block)])
 	c.at += int64(n)
 	return n, nil
@@ -134,10 +140,11 @@ func (c *content) Seek(offset int64, whence int) (int64, error) {
 type origin struct {
 	objects map[string]*object // By path
 	canary  string
+	bodies  *atomic.Int64 // Responses with the marker
 }
 
-func newOrigin(objects []*object, canary string) *origin {
-	o := &origin{objects: map[string]*object{}, canary: canary}
+func newOrigin(objects []*object, canary string, bodies *atomic.Int64) *origin {
+	o := &origin{objects: map[string]*object{}, canary: canary, bodies: bodies}
 	for _, one := range objects {
 		o.objects[one.path] = one
 	}
@@ -154,6 +161,9 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if one == nil || one.signed && r.URL.Query().Get("X-Amz-Signature") != secret {
 		http.NotFound(w, r)
 		return
+	}
+	if one.size >= 2*int64(len(bodyMarker)) && r.Method == http.MethodGet {
+		o.bodies.Add(1)
 	}
 	version, _ := one.current()
 	w.Header().Set("Etag", strconv.Quote(fmt.Sprintf("%x-%d", one.seed, version)))

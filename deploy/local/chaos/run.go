@@ -61,7 +61,7 @@ type chaos struct {
 	lag       auditor.Lag            // Of this process
 	pings     [frontEnds]auditor.Lag // Of each front end
 
-	purges, pointed, internal atomic.Int64
+	purges, pointed, guesses, passed, bodies, internal atomic.Int64
 
 	mu       sync.Mutex
 	outcomes map[string]int
@@ -103,7 +103,7 @@ func (c *chaos) start(ctx context.Context, dir string, race bool) (err error) {
 	if err := c.canary.Prove(ctx); err != nil {
 		return err
 	}
-	c.source = httptest.NewServer(c.ledger.Wrap(newOrigin(c.objects, c.canary.Addr())))
+	c.source = httptest.NewServer(c.ledger.Wrap(newOrigin(c.objects, c.canary.Addr(), &c.bodies)))
 	root, err := stack.FindRoot(".")
 	if err != nil {
 		return err
@@ -166,9 +166,16 @@ func (c *chaos) disturb(ctx context.Context, length time.Duration, steps []step)
 // judge lets the system recover, and audits it.
 func (c *chaos) judge(ctx context.Context, dir string) error {
 	found := c.recover(ctx)
+	secrets, err := auditor.Credentials(c.stack)
+	if err != nil {
+		return err
+	}
+	secrets = append(secrets, auditor.Secret{Name: "a signature", Text: secret},
+		auditor.Secret{Name: "a body", Text: bodyMarker, Planted: c.bodies.Load()},
+		auditor.Secret{Name: "a guessed token", Text: wrongToken, Planted: c.guesses.Load()})
 	more, evidence, err := c.auditor.Audit(ctx, auditor.Scope{
 		Limits: auditor.Limits{
-			Secrets: []string{secret}, Lease: lease,
+			Secrets: secrets, Lease: lease,
 			Slack:  auditor.Usage{Memory: 64 * mib, Goroutines: 40, Descriptors: 20},
 			Pooled: workerMemory,
 		},
@@ -181,6 +188,9 @@ func (c *chaos) judge(ctx context.Context, dir string) error {
 	found = append(found, auditor.Alarms(evidence)...)
 	if n := c.internal.Load(); n > 0 {
 		found = append(found, auditor.Violation{Check: auditor.Answers, Text: fmt.Sprintf("%d requests of hostile clients got status 500", n)})
+	}
+	if n := c.passed.Load(); n > 0 {
+		found = append(found, auditor.Violation{Check: auditor.Answers, Text: fmt.Sprintf("%d guessed tokens were not refused", n)})
 	}
 	if c.pointed.Load() == 0 {
 		found = append(found, auditor.Violation{Check: auditor.Connections, Text: "control: no client named the canary"})

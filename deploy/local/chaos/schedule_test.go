@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +69,8 @@ func TestSameSeedSameObjects(t *testing.T) {
 // TestOrigin reads an object whole and by ranges, and again after it has changed.
 func TestOrigin(t *testing.T) {
 	o := &object{path: "/files/a", signed: true, seed: 7, size: 3*block + 17}
-	server := httptest.NewServer(newOrigin([]*object{o}, "127.0.0.1:1"))
+	var bodies atomic.Int64
+	server := httptest.NewServer(newOrigin([]*object{o}, "127.0.0.1:1", &bodies))
 	defer server.Close()
 	get := func(uri, ranges string) (int, []byte) {
 		req, err := http.NewRequest(http.MethodGet, server.URL+uri, nil)
@@ -86,6 +88,8 @@ func TestOrigin(t *testing.T) {
 	_, want := o.current()
 	status, body := get(o.requestURI(), "")
 	require.Equal(t, 200, status)
+	require.Equal(t, bodyMarker, string(body[block:block+len(bodyMarker)]))
+	require.EqualValues(t, 1, bodies.Load())
 	sum := sha256.Sum256(body)
 	require.Equal(t, want, hex.EncodeToString(sum[:]))
 	_, part := get(o.requestURI(), "40000-70000")

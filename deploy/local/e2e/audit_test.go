@@ -31,6 +31,7 @@ type auditing struct {
 	canary   *auditor.Canary
 	auditor  *auditor.Auditor
 	statuses map[string][]string
+	secrets  []auditor.Secret
 	stopped  sync.Map // The ends of faults of stopped parts, by name
 }
 
@@ -57,6 +58,12 @@ func startAudit(ctx context.Context) (err error) {
 	if sys.statuses, err = auditor.Statuses(ctx, sys.Stack); err != nil {
 		return err
 	}
+	if sys.secrets, err = auditor.Credentials(sys.Stack); err != nil {
+		return err
+	}
+	// The run's controls of these are in inspectLogs and in newSource.
+	sys.secrets = append(sys.secrets, auditor.Secret{Name: "the query's secret", Text: secret, Planted: 1},
+		auditor.Secret{Name: "the marker of bodies", Text: bodyMarker, Planted: 1})
 	sys.auditor, err = auditor.New(ctx, sys.Stack, &sys.journal, sys.canary)
 	return err
 }
@@ -87,8 +94,7 @@ func (s *source) scope(since time.Time) auditor.Scope {
 	own := s.Listener.Addr().String()
 	_, port, _ := net.SplitHostPort(own)
 	return auditor.Scope{
-		// The run has a control of the secret: see inspectLogs.
-		Limits:  auditor.Limits{Except: except, Secrets: []string{secret}, Unplanted: true, Lease: longestLease},
+		Limits:  auditor.Limits{Except: except, Secrets: sys.secrets, Lease: longestLease},
 		Ledgers: []*auditor.Ledger{&s.ledger}, Hosts: append([]string{own, "localhost:" + port}, s.hosts...),
 		Since: since, Patience: settleTime,
 	}
@@ -97,17 +103,18 @@ func (s *source) scope(since time.Time) auditor.Scope {
 // excepts leaves a check out of the source's audit, because the test violates the check's premise.
 func (s *source) excepts(check, reason string) { s.except[check] = reason }
 
-// auditRest audits what no single test can: the usage of all processes, with no test running.
+// auditRest audits what no single test can: the usage of all processes, with no test running, and
+// secrets in what they left behind.
 func auditRest(ctx context.Context) ([]auditor.Violation, error) {
 	except := map[string]string{}
 	for _, check := range []string{
-		auditor.Bytes, auditor.Messages, auditor.Fetches, auditor.Uploads, auditor.Leases, auditor.Answers, auditor.Secrets,
+		auditor.Bytes, auditor.Messages, auditor.Fetches, auditor.Uploads, auditor.Leases, auditor.Answers,
 	} {
 		except[check] = "each test has audited its own objects"
 	}
 	found, _, err := sys.auditor.Audit(ctx, auditor.Scope{
 		Limits: auditor.Limits{
-			Except: except, Pooled: pooled, Slack: auditor.Usage{Memory: 128 * mib, Goroutines: 60, Descriptors: 30},
+			Except: except, Secrets: sys.secrets, Pooled: pooled, Slack: auditor.Usage{Memory: 128 * mib, Goroutines: 60, Descriptors: 30},
 		},
 		Since: time.Now(), Patience: restTime,
 	})
@@ -240,6 +247,7 @@ func TestAuditorFindsPlantedViolations(t *testing.T) {
 	eventually(t, func() bool { return len(look()) == 0 }, "control: a clean scenario")
 
 	key := keyOf(t, object)
+	planted := strings.Join(append(strings.Split(key, "/")[:2], secret), "/")
 	r := redis.NewClient(&redis.Options{Addr: sys.RedisAddr()})
 	defer r.Close()
 	var held []net.Conn
@@ -272,9 +280,9 @@ func TestAuditorFindsPlantedViolations(t *testing.T) {
 				require.Equal(t, 200, status, string(body))
 			},
 			func() { sweep(t, west, 0) }},
-		{auditor.Secrets, "is in redis",
-			func() { require.NoError(t, r.Set(t.Context(), "planted", object, time.Minute).Err()) },
-			func() { require.NoError(t, r.Del(t.Context(), "planted").Err()) }},
+		{auditor.Secrets, "is in the metadata of " + planted,
+			func() { s3Call(t, http.MethodPut, west, planted, "") },
+			func() { s3Call(t, http.MethodDelete, west, planted, "") }},
 		{auditor.Resources, "descriptors",
 			func() {
 				for range 100 {
@@ -289,6 +297,15 @@ func TestAuditorFindsPlantedViolations(t *testing.T) {
 			eventually(t, func() bool { return strings.Contains(look()[p.check], p.text) }, "the violation is found")
 			p.clean()
 			eventually(t, func() bool { return look()[p.check] == "" }, "the violation is gone")
+		})
+	}
+	require.Contains(t, string(s.body), bodyMarker, "control: the product has copied it")
+	for _, planted := range sys.secrets {
+		t.Run(planted.Name, func(t *testing.T) {
+			require.NoError(t, r.Set(t.Context(), "planted", planted.Text, time.Minute).Err())
+			require.Contains(t, look()[auditor.Secrets], planted.Name+" is in redis")
+			require.NoError(t, r.Del(t.Context(), "planted").Err())
+			require.Empty(t, look()[auditor.Secrets])
 		})
 	}
 	// The records of these can't be cleaned. The test's own audit has another journal.

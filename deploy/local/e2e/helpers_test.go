@@ -31,6 +31,9 @@ import (
 // secret is in the query of every source URL. No log and no history may contain it.
 const secret = "hunter2-in-the-query"
 
+// bodyMarker is at the end of every source's body, unless a test replaces the body.
+const bodyMarker = "hunter2-in-the-body"
+
 // deadline bounds each wait for a condition.
 const deadline = 60 * time.Second
 
@@ -65,6 +68,7 @@ func newUnauditedSource(t *testing.T, size int, serve func(s *source, w http.Res
 		s.excepts(auditor.Fetches, "the source decides how often it must be asked")
 	}
 	_, _ = rand.Read(s.body)
+	copy(s.body[max(0, size-len(bodyMarker)):], bodyMarker)
 	s.Server = httptest.NewServer(s.ledger.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.counts[r.Method]++

@@ -27,6 +27,7 @@ func queueURL(t *testing.T, c *sqs.Client, name string) *string {
 // sendMessage sends a message to the bridge, as a front end does.
 func sendMessage(t *testing.T, body string) {
 	t.Helper()
+	sys.journal.Handwritten(body)
 	c := newQueues()
 	_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queueURL(t, c, "cloud-mirror"), MessageBody: &body})
 	require.NoError(t, err)

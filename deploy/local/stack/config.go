@@ -36,7 +36,7 @@ func newConfigValues(p *plan, tokensFile, queryKey string) configValues {
 		FrontEndListen: address(p.frontEnds[0]), FrontEndAdminListen: address(p.frontEndAdmins[0]),
 		WorkerAdminListen: address(p.workerAdmins[0]),
 		TokensFile:        tokensFile, QueryKey: queryKey,
-		RedisURL: redisURL(p.redis), SQSEndpoint: httpURL(p.sqs), OriginURL: upstreamURL(p.origin), Region: Regions()[0], BucketBase: Bucket,
+		RedisURL: productRedisURL(address(p.redis)), SQSEndpoint: httpURL(p.sqs), OriginURL: upstreamURL(p.origin), Region: Regions()[0], BucketBase: Bucket,
 	}
 	for i, region := range Regions() {
 		v.Pools = append(v.Pools, poolValues{Region: region, Endpoint: httpURL(p.s3[i])})

@@ -4,6 +4,11 @@ import "fmt"
 
 func redisURL(port int) string { return "redis://" + address(port) + "/0" }
 
+// productRedisURL is the URL by which cloud-mirror reaches the redis at an address.
+func productRedisURL(address string) string {
+	return "redis://default:" + RedisPassword + "@" + address + "/0"
+}
+
 // poolID returns the name of a pool in the settings of cloud-mirror.
 func poolID(region string) string { return "s3_" + region }
 

@@ -30,7 +30,7 @@ func (s *Stack) route() error {
 // follow replaces the addresses of services that have a route.
 func (v *configValues) follow(routes map[string]string) {
 	if to := routes["redis"]; to != "" {
-		v.RedisURL = "redis://" + to + "/0"
+		v.RedisURL = productRedisURL(to)
 	}
 	if to := routes["sqs"]; to != "" {
 		v.SQSEndpoint = "http://" + to

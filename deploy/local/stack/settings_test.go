@@ -236,7 +236,7 @@ source:
   query_keys:
   - a2V5
 redis:
-  url: redis://127.0.0.1:3/0
+  url: redis://default:local-redis-password-that-is-no-secret@127.0.0.1:3/0
 sqs:
   queue: cloud-mirror
   region: us-west-2
