@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// waitGrace is how long after a client's wait its answer may come. All steps of the request share
-	// it: redis, the bucket, the queue, and credentials.
+	// waitGrace is how long after a client's wait its answer may come. All steps of the request
+	// share it: redis, the bucket, the queue, and credentials.
 	waitGrace = 900 * time.Millisecond
 	// firstRead bounds the first read of redis. A longer read may wait for a free connection. The
 	// flight then reads again, and the grace still has the time to request the copy.

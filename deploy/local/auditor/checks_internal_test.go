@@ -218,7 +218,7 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-// TestDeferredPurgeExcusesItsObject has a workflow finish a purge, after the request for it has ended.
+// TestDeferredPurgeExcusesItsObject has a workflow finish a purge after its request has ended.
 func TestDeferredPurgeExcusesItsObject(t *testing.T) {
 	e, o := clean()
 	e.Copies = nil

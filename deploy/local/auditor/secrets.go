@@ -17,8 +17,8 @@ import (
 // A Secret is a text that must be in no place that the auditor reads, in no usual encoding.
 type Secret struct {
 	Name, Text string
-	// Planted is how often the product received the text. The URL of a request to the source counts by
-	// itself. A secret that was never planted is a violation: no place could show it.
+	// Planted is how often the product received the text. The URL of a request to the source counts
+	// too. A secret that was never planted is a violation, because no place could show it.
 	Planted int64
 }
 
