@@ -98,7 +98,10 @@ func checkBytes(e *Evidence, _ Limits, bad func(string, ...any)) {
 		case !a.Copy:
 		case !strings.Contains(a.Location, a.Hash):
 			bad("%s leads to the copy of another object", a.request())
-		case d == nil || d.Err != "" || d.Status == 404 && e.purged(a.Pool, a.Hash, a.At, d.To):
+		case d == nil || d.Status == 404 && e.purged(a.Pool, a.Hash, a.At, d.To):
+		case d.Err != "" && !e.disturbed(a.At, d.To):
+			bad("%s leads to a download that fails: %s", a.request(), d.Err)
+		case d.Err != "":
 		case d.Status != 200:
 			bad("%s leads to status %d", a.request(), d.Status)
 		case e.Sources[a.Hash] == nil || !e.Sources[a.Hash].Whole[d.Digest]:
@@ -118,6 +121,11 @@ func (e *Evidence) stale(a Answer) bool {
 	return slices.ContainsFunc(e.Replaced, func(r Replaced) bool {
 		return r.Digest == a.Downloaded.Digest && slices.Contains(r.Hashes, a.Hash) && a.At.After(r.At.Add(purgeSpreads))
 	})
+}
+
+// disturbed reports whether any fault met the time from start to end.
+func (e *Evidence) disturbed(start, end time.Time) bool {
+	return slices.ContainsFunc(e.Faults, func(f Fault) bool { return f.overlaps(start, end) })
 }
 
 // purged reports whether a purge of the object was in flight between two times.

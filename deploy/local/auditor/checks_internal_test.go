@@ -59,6 +59,7 @@ func TestEachCheckFindsItsViolation(t *testing.T) {
 		{"a wrong byte in the bucket", Bytes, func(e *Evidence, _ *Limits) { e.Copies[0].Digest = "00ab" }, "never served whole"},
 		{"a wrong byte in a download", Bytes, func(e *Evidence, _ *Limits) { e.Answers[0].Downloaded.Digest = "00ab" }, "never served whole"},
 		{"a location without an object", Bytes, func(e *Evidence, _ *Limits) { e.Answers[0].Downloaded.Status = 404 }, "leads to status 404"},
+		{"a download that fails", Bytes, func(e *Evidence, _ *Limits) { e.Answers[0].Downloaded.Err = "unexpected EOF" }, "unexpected EOF"},
 		{"another object's location", Bytes, func(e *Evidence, _ *Limits) { e.Answers[0].Location = "http://bucket.test/x" }, "another object"},
 		{"purged bytes", Bytes, func(e *Evidence, _ *Limits) {
 			e.Replaced = []Replaced{{Hashes: []string{hash}, Digest: good, At: e.Answers[0].At.Add(-2 * time.Second)}}
@@ -127,8 +128,9 @@ func TestFaultsExcuse(t *testing.T) {
 		target string
 		plant  func(e *Evidence)
 	}{
-		"a second GET after a kill":         {"worker-us-west-2", func(e *Evidence) { s := e.Sources[hash]; s.GETs = append(s.GETs, s.GETs[0]) }},
-		"no response of a killed front end": {"frontend-1", func(e *Evidence) { e.Answers[0].Err = "EOF" }},
+		"a second GET after a kill":            {"worker-us-west-2", func(e *Evidence) { s := e.Sources[hash]; s.GETs = append(s.GETs, s.GETs[0]) }},
+		"a download that a killed server cuts": {"s3-us-west-2", func(e *Evidence) { e.Answers[0].Downloaded.Err = "unexpected EOF" }},
+		"no response of a killed front end":    {"frontend-1", func(e *Evidence) { e.Answers[0].Err = "EOF" }},
 		"a late answer of a frozen front end": {"frontend-1", func(e *Evidence) {
 			e.Answers[0].Took = 31 * time.Second
 		}},
