@@ -3,6 +3,7 @@ package frontend_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,40 @@ func TestSlowStepsTogetherAreBounded(t *testing.T) {
 					require.Equal(t, copyURL("GET"), a.location)
 				}
 				t.Log(took)
+				_ = lag(t.Context(), time.Minute) // Calls in the background end, in the bubble's time
+			})
+		})
+	}
+}
+
+// TestStatusOfSlowDependenciesIsBounded has a client without a token, and one that pays no limit.
+func TestStatusOfSlowDependenciesIsBounded(t *testing.T) {
+	status := "/v1/status" + strings.TrimPrefix(path(""), "/v1/redirect")
+	for name, tc := range map[string]struct {
+		slow   laggard
+		header []string
+		status int
+	}{
+		"control: quick": {status: 200},
+		"redis and S3":   {slow: laggard{read: 600 * time.Millisecond, head: 600 * time.Millisecond}, status: 503},
+		"redis and S3, an operator": {
+			slow:   laggard{read: 600 * time.Millisecond, head: 600 * time.Millisecond},
+			header: []string{"Authorization", "Bearer " + token}, status: 503,
+		},
+		"redis has no connection": {slow: laggard{read: 2 * time.Second}, status: 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				slow := tc.slow
+				f := newFixture(t, func(o *options) {
+					slow.Memory, slow.entries = o.flight.Pools[0].Bucket.(*storagetest.Memory), o.Entries
+					o.flight.Pools[0].Bucket, o.Entries = &slow, &slow
+				})
+				f.store(t, "0")
+				start := time.Now()
+				a := f.ask(t, "GET", status, tc.header...)
+				require.LessOrEqual(t, time.Since(start), lateAfter)
+				require.Equal(t, tc.status, a.status, a.raw)
 				_ = lag(t.Context(), time.Minute) // Calls in the background end, in the bubble's time
 			})
 		})

@@ -15,7 +15,8 @@
 //   - Only requests that wait, or that need a new copy, are limited. Hits never are.
 //   - No client waits in vain. It is redirected to the source at once if its wait would end before
 //     the next try at a copy that failed, or if the copy failed twice in the same way.
-//   - A redirect comes at most 900 ms after the client's wait, however many dependencies are slow.
+//   - A redirect comes at most 900 ms after the client's wait, and a status within 900 ms, however
+//     many dependencies are slow.
 //   - A path that was redirected lately is served from memory, without the router, without a
 //     signature and without I/O, while its entry is fresh. Such a hit allocates nothing. Only a
 //     presigned URL is signed again, after half its lifetime.

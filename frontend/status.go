@@ -96,11 +96,17 @@ func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 
 // lookUp returns the object's entry, or the entry of a copy that redis has lost. A copy in the
 // bucket also counts if the entry says that the object is too small. lookUp fails if it can't see
-// the object's state: a copy may be pending while redis is down. look HEADs the bucket.
+// the object's state within waitGrace: a copy may be pending while redis is down. look HEADs the
+// bucket.
 func (s *statuses) lookUp(
 	ctx context.Context, t *flight.Target, look func(context.Context, *flight.Target, bool) (cache.Entry, error),
 ) (cache.Entry, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), waitGrace)
+	defer cancel()
 	entry, redisErr := s.entries.Get(ctx, t.Key)
+	if ctx.Err() != nil {
+		return cache.Entry{}, ctx.Err()
+	}
 	if redisErr == nil && entry.For(t.MinSize).State != cache.Absent {
 		return entry, nil
 	}

@@ -24,9 +24,15 @@ func (g *Group) Look(ctx context.Context, t *Target, redisUp bool, client netip.
 	if wait := g.looks.pay(client, g.now()); wait > 0 {
 		return cache.Entry{}, refuse(LimitStatus, wait)
 	}
-	ctx = context.WithoutCancel(ctx) // The first caller can leave before the others.
-	entry, err, _ := g.looks.shared.Do(t.Key, func() (any, error) { return g.Backfill(ctx, t, redisUp) })
-	return entry.(cache.Entry), err
+	shared := g.looks.shared.DoChan(t.Key, func() (any, error) { // The first caller can leave before the others.
+		return g.Backfill(context.WithoutCancel(ctx), t, redisUp)
+	})
+	select {
+	case found := <-shared:
+		return found.Val.(cache.Entry), found.Err
+	case <-ctx.Done():
+		return cache.Entry{}, ctx.Err()
+	}
 }
 
 func (l *looks) pay(client netip.Addr, now time.Time) time.Duration {
