@@ -237,3 +237,20 @@ func TestDeferredPurgeExcusesItsObject(t *testing.T) {
 	s.GETs = append(s.GETs, s.GETs[0])
 	require.NotEmpty(t, Check(e, o), "and no second one")
 }
+
+// TestLostRepliesAreSentAgain has net/http send a GET again on idle connections.
+func TestLostRepliesAreSentAgain(t *testing.T) {
+	e, o := clean()
+	s := e.Sources[HashOf(address)]
+	for range mostResends {
+		s.GETs = append(s.GETs, s.GETs[0])
+	}
+	require.NotEmpty(t, Check(e, o), "control: without the fault")
+	lost := Fault{Target: "origin", Kind: "lose", From: s.GETs[0].From, To: s.GETs[0].To}
+	e.Faults = []Fault{lost}
+	require.Empty(t, Check(e, o))
+	s.GETs = append(s.GETs, s.GETs[0], s.GETs[0])
+	require.NotEmpty(t, Check(e, o), "too many")
+	e.Faults = []Fault{{Target: "origin", Kind: "slow", From: lost.From, To: lost.To}}
+	require.NotEmpty(t, Check(e, o), "another fault")
+}
