@@ -276,3 +276,35 @@ func TestChangesHaveATitleWithItsKind(t *testing.T) {
 		require.Regexp(t, title, string(data), file)
 	}
 }
+
+// TestPagesNameNothingThatIsMissing accepts any identifier. Rows of the security page name functions.
+func TestSecurityPageNamesTests(t *testing.T) {
+	exists := map[string]bool{}
+	for _, f := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(\w+ \*testing\.[TF]\)`).FindAllStringSubmatch(newIndex(t).source, -1) {
+		exists[f[1]] = true
+	}
+	check := func(page string) (rows, tests int, wrong []string) {
+		for _, row := range regexp.MustCompile(`(?m)^\| .* \| (.*) \|$`).FindAllStringSubmatch(page, -1) {
+			if row[1] == "test" {
+				continue
+			}
+			names := span.FindAllStringSubmatch(row[1], -1)
+			if len(names) == 0 {
+				wrong = append(wrong, row[0])
+			}
+			for _, name := range names {
+				if !exists[name[1]] {
+					wrong = append(wrong, name[1])
+				}
+			}
+			rows, tests = rows+1, tests+len(names)
+		}
+		return rows, tests, wrong
+	}
+	rows, tests, wrong := check(readPage(t, ".github/SECURITY.md"))
+	require.Empty(t, wrong)
+	require.Greater(t, rows, 50)
+	require.Greater(t, tests, 100)
+	_, _, wrong = check("| a | b | test |\n|---|---|---|\n| a | b | `TestNoSuchTest`, `newIndex`, `TestSecurityPageNamesTests` |\n| a | b | – |\n")
+	require.Equal(t, []string{"TestNoSuchTest", "newIndex", "| a | b | – |"}, wrong)
+}
