@@ -23,9 +23,12 @@ func pages() map[string]int {
 	}
 }
 
-// foreign are names of other projects that have the form of ours.
+// foreign are names that have the form of ours: of other projects, and of settings that were renamed.
 func foreign() []string {
-	return []string{"temporal.toml", "workflow.GetVersion", "TEMPORAL_API_KEY", config.Default().Source.UserAgent}
+	return []string{
+		"temporal.toml", "workflow.GetVersion", "TEMPORAL_API_KEY", config.Default().Source.UserAgent,
+		"worker.query_keys", "source.allowed_patterns", "frontend.purge_token",
+	}
 }
 
 func readPage(t *testing.T, page string) string {
