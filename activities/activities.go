@@ -45,12 +45,12 @@ type Cache interface {
 
 // Observer counts copies for metrics.
 type Observer interface {
-	// Copied counts a copy that was made, with the size of its object: each byte once, whether it was
-	// fetched, resumed, or copied by the S3 server. A copy that the bucket already had is not counted.
-	// The source is a canonical URL without a query.
+	// Copied counts a copy that was made, with the size of its object: each byte once, whether it
+	// was fetched, resumed, or copied by the S3 server. A copy that the bucket already had is not
+	// counted. The source is a canonical URL without a query.
 	Copied(pool, source string, bytes int64, took time.Duration)
-	// Failed counts a copy that failed for good. A copy that was cancelled, purged or terminated did not
-	// fail.
+	// Failed counts a copy that failed for good. A copy that was cancelled, purged or terminated
+	// did not fail.
 	Failed(pool, class string)
 	// TooSmall counts an object that is not copied because it is smaller than the minimum. It is no
 	// failure.

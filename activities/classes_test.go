@@ -15,8 +15,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 )
 
-// TestEveryClassIsKnownToTheCache compares the constants Class… of this package and of storage/origin
-// with the closed set that clients see.
+// TestEveryClassIsKnownToTheCache compares the constants Class… of this package and of
+// storage/origin with the closed set that clients see.
 func TestEveryClassIsKnownToTheCache(t *testing.T) {
 	var found []string
 	for _, dir := range []string{".", "../storage/origin"} {

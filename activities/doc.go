@@ -21,12 +21,13 @@
 //     run.
 //   - A history (inputs, results, failures, heartbeats) holds no query of a URL, no credentials,
 //     and no body of a source. A failure is at most 1 KB.
-//   - Every activity fails at once, and changes nothing, if its source belongs to another pool or is
-//     no object.
+//   - Every activity fails at once, and changes nothing, if its source belongs to another pool or
+//     is no object.
 //   - UpdateCache publishes a copy only if the bucket has it: with the copy id and the size of the
 //     run or, for a copy that was found, with its size and no older generation.
-//   - An attempt that an operator paused or reset says so, and so do copies that an operator failed,
-//     cancelled or terminated. Cancelled, terminated and purged copies are no failed copies.
+//   - An attempt that an operator paused or reset says so, and so do copies that an operator
+//     failed, cancelled or terminated. Cancelled, terminated and purged copies are no failed
+//     copies.
 //   - The observer counts the bytes of each copy that was made, once. Bytes that an earlier attempt
 //     stored, and bytes that the S3 server copied, are bytes of the copy.
 //   - An error becomes non-retryable only here, from the errors of origin, cache and copier.
@@ -50,26 +51,26 @@
 // # Decisions
 //
 // 2026-11-26: UpdateCache HEADs the copy, because an operator can complete any activity by hand. A
-// missing copy fails its run, and its entry is a transient error, so that the next request makes the
-// copy. Rejected: to copy again in the same run. An operator who completed the activity would see a
-// green run and a second download, and no reason. The HEAD costs each copy one call of S3.
+// missing copy fails its run, and its entry is a transient error, so that the next request makes
+// the copy. Rejected: to copy again in the same run. An operator who completed the activity would
+// see a green run and a second download, and no reason. The HEAD costs each copy one call of S3.
 //
 // 2026-11-26: a copy that was found by a later attempt is not counted. Its attempt may have died
 // before it could count it. Then the counters lack this copy.
 //
-// 2026-11-26: a terminated workflow runs no code, so the running StreamCopy records the termination.
-// It asks Temporal, because a heartbeat of an attempt that timed out is refused in the same way. If
-// the run has no running StreamCopy, the lease expires, and clients restart the copy.
+// 2026-11-26: a terminated workflow runs no code, so the running StreamCopy records the
+// termination. It asks Temporal, because a heartbeat of an attempt that timed out is refused in the
+// same way. If the run has no running StreamCopy, the lease expires, and clients restart the copy.
 //
-// 2026-11-26: PurgeCopy makes the first generation once, and keeps it in its heartbeat. Each further
-// generation would end copies that started since, at every attempt. It leaves a copy that is newer
-// than the purge.
+// 2026-11-26: PurgeCopy makes the first generation once, and keeps it in its heartbeat. Each
+// further generation would end copies that started since, at every attempt. It leaves a copy that
+// is newer than the purge.
 //
 // 2026-11-26: [storage.Pool.DownloadActive] is the only setting by which a copy has another header
-// than a plain GET of the source. Whether a type is active is decided by a list of active types, and
-// all types that do not parse. A list of harmless types was rejected: most build artifacts have types
-// that no list has, and browsers download those anyway. PDF is not active: browsers show it in an
-// origin of its own.
+// than a plain GET of the source. Whether a type is active is decided by a list of active types,
+// and all types that do not parse. A list of harmless types was rejected: most build artifacts have
+// types that no list has, and browsers download those anyway. PDF is not active: browsers show it
+// in an origin of its own.
 //
 // 2026-11-26: the result of StreamCopy for a small object has no number as its size, like that of a
 // large object. A workflow of an earlier build fails instead of publishing a copy that does not
@@ -135,7 +136,7 @@
 // at once, before any part is stored. It throttles later heartbeats and may lose them, so ListParts
 // tells which parts the bucket has.
 //
-// 2026-11-22: a source's query is sealed (see package seal), so that only an activity can read it. It
-// may be a signature, and the workflow must carry it so that a run can be retried from its history
-// alone.
+// 2026-11-22: a source's query is sealed (see package seal), so that only an activity can read it.
+// It may be a signature, and the workflow must carry it so that a run can be retried from its
+// history alone.
 package activities

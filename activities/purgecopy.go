@@ -26,8 +26,8 @@ type PurgeResult struct {
 	Replaced bool `json:"replaced,omitempty"`
 }
 
-// purgeProgress is the heartbeat of PurgeCopy. A next attempt makes no further first generation: that
-// would end a copy that started since.
+// purgeProgress is the heartbeat of PurgeCopy. A next attempt makes no further first generation:
+// that would end a copy that started since.
 type purgeProgress struct {
 	Generation int64 `json:"generation"`
 }

@@ -12,8 +12,8 @@ import (
 
 // SweepInput is the input of [Activities.SweepUploads].
 type SweepInput struct {
-	// Pool is the id of the pool to sweep. Inputs of builds before 2026-11-26 have none, which is the
-	// pool of the task queue.
+	// Pool is the id of the pool to sweep. Inputs of builds before 2026-11-26 have none, which is
+	// the pool of the task queue.
 	Pool string `json:"pool,omitempty"`
 	// OlderThan is the least age of an upload to abort.
 	OlderThan time.Duration `json:"olderThan"`

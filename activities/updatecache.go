@@ -76,8 +76,8 @@ func (a *Activities) refused(ctx context.Context, o storage.Object, key string, 
 	case !errors.Is(err, cache.ErrPurged):
 		return fmt.Errorf("%w: %w", errCache, err)
 	case in.Failure != nil:
-		// Clients that asked again after the purge wait for a copy that won't come. Delete the pending
-		// entry first, so that they can request another even if the bucket is down.
+		// Clients that asked again after the purge wait for a copy that won't come. Delete the
+		// pending entry first, so that they can request another even if the bucket is down.
 		if abandoned = a.Cache.Abandon(ctx, key); abandoned != nil {
 			abandoned = fmt.Errorf("%w: %w", errCache, abandoned)
 		}
@@ -100,9 +100,10 @@ const headTimeout = 5 * time.Second
 // errCopyMissing is the error of a copy that the bucket does not have.
 var errCopyMissing = errors.New("the bucket does not have the copy")
 
-// confirmed returns the copy as the bucket has it. It fails with errCopyMissing unless the bucket has
-// this very copy, or one that was found there and may be used. An operator can complete an activity
-// by hand, so its result is no proof. If the object was purged, the error is [cache.ErrPurged].
+// confirmed returns the copy as the bucket has it. It fails with errCopyMissing unless the bucket
+// has this very copy, or one that was found there and may be used. An operator can complete an
+// activity by hand, so its result is no proof. If the object was purged, the error is
+// [cache.ErrPurged].
 func (a *Activities) confirmed(ctx context.Context, o storage.Object, key string, in UpdateCacheInput) (*Copy, error) {
 	head, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()

@@ -45,11 +45,11 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 if junk then return 1 end
 return false`),
 
-		// put: ARGV generation, value, ttl in ms, news, channel, longest value, greatest generation.
-		// It wakes waiters unless the former value contains news; every value contains an empty
-		// news. Only a present entry replaces a present entry: the bucket holds that copy, even if
-		// another copy failed. Returns 1 if stored, 0 if it kept a present entry, -1 if the object
-		// was purged since the generation.
+		// put: ARGV generation, value, ttl in ms, news, channel, longest value, greatest
+		// generation. It wakes waiters unless the former value contains news; every value contains
+		// an empty news. Only a present entry replaces a present entry: the bucket holds that copy,
+		// even if another copy failed. Returns 1 if stored, 0 if it kept a present entry, -1 if the
+		// object was purged since the generation.
 		put: script(`
 if generation(KEYS[2], ARGV[7]) > tonumber(ARGV[1]) then return -1 end
 local current, junk = read(KEYS[1], ARGV[6])
@@ -75,8 +75,8 @@ redis.call('UNLINK', KEYS[1])
 redis.call('PUBLISH', ARGV[2], KEYS[1])
 return 1`),
 
-		// scrub: ARGV longest value, channel. Deletes the entry if it is junk. Returns 1 if it did, 0
-		// otherwise.
+		// scrub: ARGV longest value, channel. Deletes the entry if it is junk. Returns 1 if it did,
+		// 0 otherwise.
 		scrub: script(`
 local _, junk = read(KEYS[1], ARGV[1])
 if not junk then return 0 end

@@ -57,8 +57,8 @@ type Options struct {
 	// none.
 	CacheEntries int
 	CacheMemory  int64
-	// Tokens checks the bearer tokens of purges, lists of copies and details of a status. Nil refuses
-	// all tokens.
+	// Tokens checks the bearer tokens of purges, lists of copies and details of a status. Nil
+	// refuses all tokens.
 	Tokens *token.Guard
 	// MaxConns is the limit of clients' open connections, and MaxConnsPerClient the limit of one
 	// client. Zero is no limit. ClientTimeout bounds the time in which a client acknowledges or

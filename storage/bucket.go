@@ -82,8 +82,8 @@ type Bucket struct {
 	pool    Pool
 	client  *s3.Client
 	presign *s3.PresignClient
-	// anyOwner is the client without Pool.Owners. Presigned URLs can't carry the header of an owner:
-	// clients would have to send it.
+	// anyOwner is the client without Pool.Owners. Presigned URLs can't carry the header of an
+	// owner: clients would have to send it.
 	anyOwner *s3.Client
 	creds    aws.CredentialsProvider
 	now      func() time.Time

@@ -44,14 +44,14 @@ func (o Object) Host() string {
 //   - Each segment is 1 to 255 bytes of [A-Za-z0-9._-] and no dot segment. Servers that keep
 //     objects as files, fold paths or refuse "//" therefore store the key unchanged.
 //   - The hash makes the key injective in the URL.
-//   - Only the last path element of the URL is readable, for people who browse the bucket. It never has a
-//     part that may not be shown.
+//   - Only the last path element of the URL is readable, for people who browse the bucket. It never
+//     has a part that may not be shown.
 func (o Object) Key() string {
 	return safeSegment(o.Host(), "_") + "/" + o.Hash() + "/" + safeSegment(o.fileName(), "object")
 }
 
-// Shown returns the part of the URL that may be shown: what is before its query, and before the query of
-// a URL in its path.
+// Shown returns the part of the URL that may be shown: what is before its query, and before the
+// query of a URL in its path.
 func (o Object) Shown() string {
 	shown, _ := redact.Cut(o.URL)
 	return shown

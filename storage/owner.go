@@ -17,8 +17,8 @@ import (
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html).
 const ownerField = "ExpectedBucketOwner"
 
-// expectOwners has each request that names a bucket of [Pool.Owners] name the bucket's owner too. S3
-// answers 403 if another account owns the bucket.
+// expectOwners has each request that names a bucket of [Pool.Owners] name the bucket's owner too.
+// S3 answers 403 if another account owns the bucket.
 func (p Pool) expectOwners(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("ExpectBucketOwner", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,

@@ -29,8 +29,8 @@ func permissions() []permission {
 }
 
 // permits makes the calls that copies need, and fails if the server denies one. The error lists the
-// missing permissions, and what happens without each. Other failures are left to probe. The error of
-// HeadBucket is bucketErr. HeadBucket takes s3:ListBucket.
+// missing permissions, and what happens without each. Other failures are left to probe. The error
+// of HeadBucket is bucketErr. HeadBucket takes s3:ListBucket.
 func (b *Bucket) permits(ctx context.Context, name string, bucketErr error) error {
 	missing, answer := b.denied(ctx, probePrefix+rand.Text(), bucketErr)
 	var texts []string
@@ -49,8 +49,8 @@ func (b *Bucket) permits(ctx context.Context, name string, bucketErr error) erro
 	return fmt.Errorf("%s: the credentials lack %s: %w", name, strings.Join(texts, ", "), answer)
 }
 
-// denied returns the actions that the server denies, and one of its answers. It stores and deletes an
-// object and an upload under key.
+// denied returns the actions that the server denies, and one of its answers. It stores and deletes
+// an object and an upload under key.
 func (b *Bucket) denied(ctx context.Context, key string, bucketErr error) (actions []string, answer error) {
 	note := func(err error, action string) (ok bool) {
 		if isStatus(err, http.StatusForbidden) && !slices.Contains(actions, action) {

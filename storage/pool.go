@@ -36,8 +36,8 @@ type Pool struct {
 	// DownloadActive has copies of active content (HTML, SVG, XML, scripts) stored so that browsers
 	// download them.
 	DownloadActive bool
-	// Owners are the ids of the AWS accounts that must own the deployment's buckets on this server, by
-	// bucket. Any account may own a bucket that is not in it.
+	// Owners are the ids of the AWS accounts that must own the deployment's buckets on this server,
+	// by bucket. Any account may own a bucket that is not in it.
 	Owners map[string]string
 	// HeaderTimeout is how long S3 may take to send the head of a response. Copies by the server and
 	// completions have deadlines of their own instead. Zero is no limit.

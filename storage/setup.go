@@ -12,9 +12,9 @@ import (
 
 // Setup creates the bucket if it is missing, and sets its lifecycle rules and its CORS rule unless
 // they are as configured. Then it makes the calls that copies need, and probes whether the server
-// supports the pool's settings. If the server denies a call, the error lists the missing permissions
-// of IAM. Setup returns lines for a person that report its changes. With dryRun it changes nothing, and the lines
-// report the changes that it would make.
+// supports the pool's settings. If the server denies a call, the error lists the missing
+// permissions of IAM. Setup returns lines for a person that report its changes. With dryRun it
+// changes nothing, and the lines report the changes that it would make.
 //
 // A server without lifecycle rules or CORS rules gets a warning and no error. Without lifecycle
 // rules it keeps copies for ever. If the probe fails, the error names the settings that work, if

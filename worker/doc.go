@@ -11,16 +11,16 @@
 //     receivers and do not count as failed.
 //   - A request for an object with a running copy starts no second copy. The bridge signals it to
 //     the running workflow, which fulfils it or copies the object again.
-//   - A run that no worker can continue, for example because their build does not replay it, swallows
-//     no request: the bridge terminates it, and starts another.
+//   - A run that no worker can continue, for example because their build does not replay it,
+//     swallows no request: the bridge terminates it, and starts another.
 //   - A worker does not start unless the search attributes are registered. Otherwise its workflows
 //     would block for ever.
 //   - A stopping worker hands its copies over.
 //   - While the bridge runs, it publishes the backlog of each pool's task queues every 3 s. A value
 //     expires after 15 s. Temporal's own figures are up to 5 s old
 //     (matching.TaskQueueInfoByBuildIdTTL).
-//   - With [codec.Codec], no payload and no failure leaves the process unencrypted. A worker without
-//     the key fails workflow tasks, and no workflow.
+//   - With [codec.Codec], no payload and no failure leaves the process unencrypted. A worker
+//     without the key fails workflow tasks, and no workflow.
 //
 // # Decisions
 //

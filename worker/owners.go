@@ -55,8 +55,8 @@ func (o Owners) Running(ctx context.Context, pool string) (map[string]bool, erro
 	}
 }
 
-// Terminated reports whether the run was terminated, and is the last one of its workflow. A workflow
-// that was reset has another run.
+// Terminated reports whether the run was terminated, and is the last one of its workflow. A
+// workflow that was reset has another run.
 func (o Owners) Terminated(ctx context.Context, workflow, run string) (bool, error) {
 	out, err := o.Temporal.DescribeWorkflowExecution(ctx, workflow, "")
 	if err != nil {

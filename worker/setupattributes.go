@@ -50,8 +50,8 @@ func SetupAttributes(ctx context.Context, c client.Client, namespace string, dry
 	return []string{title + "registered " + list}, nil
 }
 
-// missingAttributes returns the search attributes that are not registered. It fails if one has another
-// type. Temporal refuses to change that.
+// missingAttributes returns the search attributes that are not registered. It fails if one has
+// another type. Temporal refuses to change that.
 func missingAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
 	have, err := listAttributes(ctx, c, namespace)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package workflows holds the workflow CopyObject, which makes one copy of one object, and those
-// that look after copies: SweepUploads, AuditCopy, RefreshCopy and PurgeCopy. It holds their ids, timeouts and
-// retry policies, and does no I/O.
+// that look after copies: SweepUploads, AuditCopy, RefreshCopy and PurgeCopy. It holds their ids,
+// timeouts and retry policies, and does no I/O.
 //
 // # Guarantees
 //
@@ -40,9 +40,9 @@
 // policy FailWorkflow. While builds are mixed during an upgrade, it would fail every run that the
 // other build can continue, and would lose the requests that were signalled to it.
 //
-// 2026-11-26: an error of type "" that is not retryable comes from `temporal activity fail`. The SDK
-// gives no such error to the activities of this project. Its details are ignored: an operator could
-// write a failure of ours there.
+// 2026-11-26: an error of type "" that is not retryable comes from `temporal activity fail`. The
+// SDK gives no such error to the activities of this project. Its details are ignored: an operator
+// could write a failure of ours there.
 //
 // 2026-11-26: an object that is too small completes its run. It is the expected end for many
 // objects, and must not look like a fault in lists of failed runs. Its class is a search attribute

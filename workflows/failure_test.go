@@ -15,8 +15,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestReportsAreTrue ends StreamCopy in the ways of operators and of the server. The run's error and
-// the entry have the class.
+// TestReportsAreTrue ends StreamCopy in the ways of operators and of the server. The run's error
+// and the entry have the class.
 func TestReportsAreTrue(t *testing.T) {
 	byHand := func(reason string, details ...any) error {
 		return temporal.NewApplicationErrorWithOptions(reason, "", temporal.ApplicationErrorOptions{NonRetryable: true, Details: details})

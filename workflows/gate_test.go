@@ -15,15 +15,15 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 )
 
-// edit is an incompatible edit of the workflows. An interceptor makes it, in place of an edit of the
-// source.
+// edit is an incompatible edit of the workflows. An interceptor makes it, in place of an edit of
+// the source.
 type edit struct {
 	// activity, if set, runs in place of an activity. next runs the activity under a name.
 	activity func(ctx workflow.Context, name string, args []any, next func(name string) workflow.Future) workflow.Future
 	// ignored is the name of a signal that is no longer handled.
 	ignored string
-	// noPause drops the pauses, noAttributes the search attributes, and noSignal the signals to other
-	// workflows.
+	// noPause drops the pauses, noAttributes the search attributes, and noSignal the signals to
+	// other workflows.
 	noPause, noAttributes, noSignal bool
 }
 

@@ -24,8 +24,8 @@ func PurgeID(s activities.SealedObject, generation int64) string {
 	return "purge/" + strconv.FormatInt(generation, 10) + "/" + ID(s)
 }
 
-// PurgeCopy finishes a purge that failed halfway, however long redis and the bucket are down. Then it
-// ends the object's running copy, as the front end does after a purge.
+// PurgeCopy finishes a purge that failed halfway, however long redis and the bucket are down. Then
+// it ends the object's running copy, as the front end does after a purge.
 func PurgeCopy(ctx workflow.Context, in PurgeCopyInput) (out activities.PurgeResult, _ error) {
 	var a *activities.Activities // Only for the names of its methods
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, purgeCopyOptions(in.Source)), a.PurgeCopy,

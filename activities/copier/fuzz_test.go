@@ -69,8 +69,9 @@ func allocated() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// FuzzReply sends raw bytes as the reply to a plain GET, and copies what it describes. What is stored
-// must be the body of a 200, whole by its own framing. Bytes that are no such reply are an error.
+// FuzzReply sends raw bytes as the reply to a plain GET, and copies what it describes. What is
+// stored must be the body of a 200, whole by its own framing. Bytes that are no such reply are an
+// error.
 func FuzzReply(f *testing.F) {
 	for _, seed := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",

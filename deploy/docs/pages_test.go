@@ -23,7 +23,8 @@ func pages() map[string]int {
 	}
 }
 
-// foreign are names that have the form of ours: of other projects, and of settings that were renamed.
+// foreign are names that have the form of ours: of other projects, and of settings that were
+// renamed.
 func foreign() []string {
 	return []string{
 		"temporal.toml", "workflow.GetVersion", "TEMPORAL_API_KEY", config.Default().Source.UserAgent,
@@ -280,7 +281,8 @@ func TestChangesHaveATitleWithItsKind(t *testing.T) {
 	}
 }
 
-// TestPagesNameNothingThatIsMissing accepts any identifier. Rows of the security page name functions.
+// TestPagesNameNothingThatIsMissing accepts any identifier. Rows of the security page name
+// functions.
 func TestSecurityPageNamesTests(t *testing.T) {
 	exists := map[string]bool{}
 	for _, f := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(\w+ \*testing\.[TF]\)`).FindAllStringSubmatch(newIndex(t).source, -1) {

@@ -1,6 +1,6 @@
 // Command mutants proves that tests notice what they must notice. Each mutant is the product with a
-// small fault. go test builds it by -overlay, so the sources stay as they are, and a named test must
-// fail.
+// small fault. go test builds it by -overlay, so the sources stay as they are, and a named test
+// must fail.
 //
 // To add a mutant, add a row to table.go.
 package main

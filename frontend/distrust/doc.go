@@ -10,6 +10,6 @@
 //
 // # Decisions
 //
-// 2026-11-26: these tests have a package of their own, since they need a server. The tests of package
-// frontend need none, and run in seconds.
+// 2026-11-26: these tests have a package of their own, since they need a server. The tests of
+// package frontend need none, and run in seconds.
 package distrust

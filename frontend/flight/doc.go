@@ -43,8 +43,8 @@
 //     none that changed during the HEAD.
 //   - A copy that was started before a purge is not published after it and, while redis is up, is
 //     not found in the bucket.
-//   - A purge that fails at redis or at the bucket is finished by a workflow. Purge fails only if its
-//     message can't be sent.
+//   - A purge that fails at redis or at the bucket is finished by a workflow. Purge fails only if
+//     its message can't be sent.
 //   - One of AuditEvery hits of an upstream sends an audit of its object. All front ends together
 //     send at most one audit of an object an hour, and a process one a second for an upstream.
 //   - A hit in the last quarter of a copy's life sends a refresh. All front ends together send at
@@ -61,9 +61,9 @@
 // 2026-11-26: a workflow also finishes a purge that found redis down. Until redis answers again,
 // front ends find the old copy in the bucket, as they did before the purge.
 //
-// 2026-11-26: a client pays only for statuses that need a HEAD of the bucket. A limit of all statuses
-// would stop scripts that poll a running copy. Keeping the result of a HEAD was rejected: a status
-// is never a guess, and the copy may be stored a moment later.
+// 2026-11-26: a client pays only for statuses that need a HEAD of the bucket. A limit of all
+// statuses would stop scripts that poll a running copy. Keeping the result of a HEAD was rejected:
+// a status is never a guess, and the copy may be stored a moment later.
 //
 // 2026-11-26: a flight belongs to a cache key and a minimum size. The entry of a small object ends
 // the flights of larger minimums and restarts the others. The lease stays one for all of them.

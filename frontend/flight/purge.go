@@ -18,8 +18,8 @@ const (
 )
 
 // Purge removes an object from the cache and the bucket, and ends its running copy. If redis or the
-// bucket fails, a workflow finishes the purge: Purge returns true. If that can't be requested either,
-// Purge fails, and can be repeated. It continues after ctx is cancelled.
+// bucket fails, a workflow finishes the purge: Purge returns true. If that can't be requested
+// either, Purge fails, and can be repeated. It continues after ctx is cancelled.
 //
 // The message has the second generation of [cache.PurgeCopy], so that it also ends copies that
 // start during the purge.

@@ -8,9 +8,9 @@
 //   - A message that is not a copy request goes to the dead-letter queue at once, with the reason
 //     in its attributes. It does not delay the rest of its batch.
 //   - A reason, an error and a report repeat nothing of such a message.
-//   - Every message fits into the dead-letter queue. A body above 64 KiB is cut, and characters that
-//     SQS refuses are replaced. The attributes then hold the original's length and SHA-256. The
-//     attributes of the message itself are dropped.
+//   - Every message fits into the dead-letter queue. A body above 64 KiB is cut, and characters
+//     that SQS refuses are replaced. The attributes then hold the original's length and SHA-256.
+//     The attributes of the message itself are dropped.
 //   - Dead letters are never consumed here. They wait for a person to redrive them.
 //
 // SQS delivers at least once and in no order, so handlers must be idempotent:

@@ -19,8 +19,8 @@ const (
 // Action is the kind of a request.
 type Action string
 
-// The actions. A bridge of a build before 2026-11-26 moves the messages of Audit, Refresh and Delete
-// to the dead-letter queue: upgrade bridges before front ends.
+// The actions. A bridge of a build before 2026-11-26 moves the messages of Audit, Refresh and
+// Delete to the dead-letter queue: upgrade bridges before front ends.
 const (
 	// Put starts a copy unless one is running.
 	Put Action = "put"
@@ -31,8 +31,8 @@ const (
 	// Refresh has the bucket keep a copy that it would delete soon. It needs no field besides Pool
 	// and URL.
 	Refresh Action = "refresh"
-	// Delete finishes a purge that failed halfway. Generation is the purge's first generation; 0 means
-	// that redis was down, and that nothing is done yet.
+	// Delete finishes a purge that failed halfway. Generation is the purge's first generation; 0
+	// means that redis was down, and that nothing is done yet.
 	Delete Action = "delete"
 )
 

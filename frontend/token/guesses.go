@@ -12,7 +12,8 @@ const (
 	// window is the time in which an address can send maxWrong wrong tokens.
 	window   = time.Minute
 	maxWrong = 10
-	// maxAddresses bounds the table. A row takes about 100 bytes. Addresses beyond it share one row.
+	// maxAddresses bounds the table. A row takes about 100 bytes. Addresses beyond it share one
+	// row.
 	maxAddresses = 1 << 16
 	// maxLogged is the number of addresses that the log names in a window. The others share a line.
 	maxLogged = 100

@@ -11,8 +11,8 @@ const (
 	// maxURL is the longest URL accepted, in bytes, before and after canonicalisation. Common
 	// servers accept as much (RFC 9110, section 4.1, recommends at least 8,000).
 	maxURL = 8 << 10
-	// maxHost is the longest host name without a trailing dot, in bytes (RFC 1035, section 2.3.4, less
-	// the length octets). maxLabel is the longest label.
+	// maxHost is the longest host name without a trailing dot, in bytes (RFC 1035, section 2.3.4,
+	// less the length octets). maxLabel is the longest label.
 	maxHost  = 253
 	maxLabel = 63
 )

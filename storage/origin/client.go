@@ -31,8 +31,8 @@ type Config struct {
 	// Allowed lists the sources: entries that [ParseAllowed] accepts. One of them must allow a URL,
 	// and each hop of its redirects. There is no default: at least one entry is required.
 	//
-	//   - An entry is a URL: scheme, host, port and the beginning of the path. The port is that of the
-	//     scheme unless the entry names one.
+	//   - An entry is a URL: scheme, host, port and the beginning of the path. The port is that of
+	//     the scheme unless the entry names one.
 	//   - A host that begins with "*." stands for all hosts below the rest, of any depth. The rest
 	//     itself needs an entry of its own.
 	//   - A path allows itself and what is below it: /a allows /a and /a/b, and not /ab. The path /a/
@@ -45,7 +45,8 @@ type Config struct {
 	// RedirectLimit is the most redirects that a request follows; 30 by default.
 	RedirectLimit int
 	// AllowedNetworks are special-purpose networks (loopback, private, …) that may be dialled
-	// nevertheless. An address of a cloud's metadata service needs an entry that names nothing else.
+	// nevertheless. An address of a cloud's metadata service needs an entry that names nothing
+	// else.
 	AllowedNetworks []netip.Prefix
 	// DeniedNetworks are never dialled. They win over AllowedNetworks.
 	DeniedNetworks []netip.Prefix

@@ -17,7 +17,8 @@ const (
 	// resolveEvery is how old the addresses of a service may be. A name that fails over to another
 	// address is noticed within that time.
 	resolveEvery = 30 * time.Second
-	// keepAddress is how long an address of a service counts after the last answer that contained it.
+	// keepAddress is how long an address of a service counts after the last answer that contained
+	// it.
 	keepAddress = 10 * time.Minute
 	// resolveTimeout bounds a lookup, which a dial waits for.
 	resolveTimeout = 2 * time.Second

@@ -14,6 +14,6 @@
 // 2026-11-26: the sealer is a room of its own, because front ends seal too, and may not import
 // activities.
 //
-// 2026-11-22: AES-256-GCM with the other fields as additional data. A sealed query can't be moved to
-// another object.
+// 2026-11-22: AES-256-GCM with the other fields as additional data. A sealed query can't be moved
+// to another object.
 package seal

@@ -4,16 +4,16 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Object is a [storage.Object] whose query is sealed. It is the form that histories and messages may
-// hold.
+// Object is a [storage.Object] whose query is sealed. It is the form that histories and messages
+// may hold.
 type Object struct {
 	Service string `json:"service"`
 	Region  string `json:"region"`
 	// URL is the part of the canonical URL that may be shown (see package redact). Histories from
 	// before 2026-11-26 have the whole path here.
 	URL string `json:"url"`
-	// Query is the rest of the URL, sealed; empty if there is none. It begins with the question mark
-	// of the query, or of the query of a URL in the path.
+	// Query is the rest of the URL, sealed; empty if there is none. It begins with the question
+	// mark of the query, or of the query of a URL in the path.
 	Query string `json:"sealedQuery,omitempty"`
 	// Hash is [storage.Object.Hash]. It distinguishes objects that differ only in their query.
 	Hash string `json:"hash"`

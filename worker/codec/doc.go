@@ -6,8 +6,8 @@
 //
 //   - A payload is encrypted with AES-256-GCM. Its metadata show the key's id, and nothing of its
 //     content except the length.
-//   - A failure shows neither its message nor its stack trace. It shows its type, which is the class
-//     of an error, and whether it is retried.
+//   - A failure shows neither its message nor its stack trace. It shows its type, which is the
+//     class of an error, and whether it is retried.
 //   - Payloads that are not encrypted are read as they are. So runs continue that were open when
 //     encryption was switched on.
 //   - A payload whose key is missing never reaches a workflow as an empty value, and never fails a
@@ -21,10 +21,10 @@
 //
 // # Decisions
 //
-// 2026-11-26: summaries are encrypted as well, since the SDK passes them through the same converter.
-// They name a pool, a host and a file, which the workflow's id shows as well. The Web UI shows them
-// with the codec server only. Rejected: a converter that leaves them out, which would have to guess
-// which payload is a summary.
+// 2026-11-26: summaries are encrypted as well, since the SDK passes them through the same
+// converter. They name a pool, a host and a file, which the workflow's id shows as well. The Web UI
+// shows them with the codec server only. Rejected: a converter that leaves them out, which would
+// have to guess which payload is a summary.
 //
 // 2026-11-26: a list of keys may begin with the word none. Nothing is encrypted then, and the keys
 // behind it still decrypt. Without it, encryption could neither be switched on nor off in a fleet

@@ -12,8 +12,8 @@
 //
 // # Decisions
 //
-// 2026-11-26: a schedule's action carries the name of its deployment, the copy-request queue, in its
-// memo. Deployments may share a namespace, and a prefix of ids alone would let one delete the
+// 2026-11-26: a schedule's action carries the name of its deployment, the copy-request queue, in
+// its memo. Deployments may share a namespace, and a prefix of ids alone would let one delete the
 // other's schedules. Temporal can't update the memo of a schedule itself.
 //
 // 2026-11-26: a sweep that was missed for more than [CatchupWindow] is skipped: the next one does

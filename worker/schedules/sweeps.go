@@ -47,8 +47,8 @@ type Options struct {
 }
 
 // Setup creates a schedule for each pool that sweeps its bucket, updates those whose definition
-// differs, and deletes those of pools that are gone. It returns lines about the schedules, for people
-// to read. With dryRun it changes nothing and returns the changes that it would make.
+// differs, and deletes those of pools that are gone. It returns lines about the schedules, for
+// people to read. With dryRun it changes nothing and returns the changes that it would make.
 func Setup(ctx context.Context, o Options, dryRun bool) (lines []string, err error) {
 	if o.Converter == nil {
 		o.Converter = converter.GetDefaultDataConverter()

@@ -38,8 +38,8 @@ type Auditor struct {
 	closed  map[string]closedRun // By run id
 }
 
-// New returns an auditor of a stack whose processes are at rest: their usage is the base. The caller
-// closes it.
+// New returns an auditor of a stack whose processes are at rest: their usage is the base. The
+// caller closes it.
 func New(ctx context.Context, s *stack.Stack, j *Journal, c *Canary) (*Auditor, error) {
 	t, err := client.DialContext(ctx, client.Options{HostPort: s.TemporalAddress(), Logger: silent{}})
 	if err != nil {
@@ -74,8 +74,8 @@ type Scope struct {
 	Patience time.Duration
 }
 
-// Audit checks the system until it is at rest or the patience ends. It returns the violations and the
-// evidence of the last check.
+// Audit checks the system until it is at rest or the patience ends. It returns the violations and
+// the evidence of the last check.
 func (a *Auditor) Audit(ctx context.Context, s Scope) ([]Violation, *Evidence, error) {
 	deadline := time.Now().Add(s.Patience)
 	for {

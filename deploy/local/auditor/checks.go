@@ -43,8 +43,8 @@ func checks() []check {
 
 // Limits are the premises of the checks.
 type Limits struct {
-	// Except holds the reason why a scenario violates the premise of a check, by its name. The check
-	// is left out. An empty reason is an error.
+	// Except holds the reason why a scenario violates the premise of a check, by its name. The
+	// check is left out. An empty reason is an error.
 	Except map[string]string
 	// Secrets must be in no place that the auditor reads.
 	Secrets []Secret
@@ -158,8 +158,8 @@ func (e *Evidence) addPurges() {
 	}
 }
 
-// checkMessages follows each accepted copy request to its end. Other actions leave no trace if there
-// is nothing to do, so that it only requires them to be gone.
+// checkMessages follows each accepted copy request to its end. Other actions leave no trace if
+// there is nothing to do, so that it only requires them to be gone.
 func checkMessages(e *Evidence, _ Limits, bad func(string, ...any)) {
 	for _, m := range e.Queued {
 		bad("the queue still holds %s", m)

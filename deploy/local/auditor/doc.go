@@ -30,6 +30,6 @@
 // 2026-11-26: a fault allows the runs that it meets one more fetch, not all objects. An allowance
 // for all objects would excuse a third GET anywhere.
 //
-// 2026-11-26: memory may exceed its base by the pooled buffers, and it has 150 s to return. Go frees
-// pooled memory at its second collection, which comes after two minutes without allocations.
+// 2026-11-26: memory may exceed its base by the pooled buffers, and it has 150 s to return. Go
+// frees pooled memory at its second collection, which comes after two minutes without allocations.
 package auditor

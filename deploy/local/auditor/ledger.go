@@ -16,8 +16,8 @@ import (
 type Ledger struct {
 	// Host is the host in the URLs of the objects. If it is empty, it is that of the request.
 	Host string
-	// Agent is the User-Agent of the product. A GET of another client does not count as a fetch. If it
-	// is empty, every GET counts.
+	// Agent is the User-Agent of the product. A GET of another client does not count as a fetch. If
+	// it is empty, every GET counts.
 	Agent string
 
 	mu       sync.Mutex

@@ -55,8 +55,8 @@ func parseMessage(body string) Message {
 // entryKey matches the key of an entry: the braces hold the pool first, and the hash last.
 var entryKey = regexp.MustCompile(`\{([a-z0-9]+_[a-z0-9-]+)/(?:[^{}]*/)?([A-Za-z0-9_-]+)\}$`)
 
-// parseEntry reads an entry of redis. It is the only place that knows how the product writes one. It
-// returns false for a key that is no entry.
+// parseEntry reads an entry of redis. It is the only place that knows how the product writes one.
+// It returns false for a key that is no entry.
 func parseEntry(key, value string, ttl time.Duration) (Entry, bool) {
 	m := entryKey.FindStringSubmatch(key)
 	if m == nil {

@@ -14,8 +14,8 @@
 // 2026-11-26: the first half of a run has one fault at a time, the second half pairs. A pair that
 // fails is easier to read if its faults alone do not fail.
 //
-// 2026-11-26: SQS and the source run inside this process, so that they can't be stopped by a signal.
-// Their proxies hang instead.
+// 2026-11-26: SQS and the source run inside this process, so that they can't be stopped by a
+// signal. Their proxies hang instead.
 //
 // 2026-11-26: clients read copies, and never the source. The ledger of the source then holds the
 // requests of the product alone.

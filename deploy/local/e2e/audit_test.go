@@ -86,8 +86,8 @@ func (s *source) auditAtEnd(t *testing.T) {
 	})
 }
 
-// scope is the audit of a scenario. The usage of processes is audited at the end of the run, when no
-// test runs.
+// scope is the audit of a scenario. The usage of processes is audited at the end of the run, when
+// no test runs.
 func (s *source) scope(since time.Time) auditor.Scope {
 	except := map[string]string{auditor.Resources: "other tests use the same processes"}
 	maps.Copy(except, s.except)

@@ -26,8 +26,9 @@
 // 2026-11-26: a source whose handler a test replaces is exempt from the check of fetches. Such a
 // source decides how often it must be asked.
 //
-// 2026-11-26: the canaries of TestHostileInputs are on loopback, of which its processes may dial one
-// address. For addresses elsewhere, the failure of the workflow proves that the guard refused them.
+// 2026-11-26: the canaries of TestHostileInputs are on loopback, of which its processes may dial
+// one address. For addresses elsewhere, the failure of the workflow proves that the guard refused
+// them.
 //
 // 2026-11-26: clients of the mirror route include apt, which only systems with apt can run. Its
 // redirects differ from those of all other clients.

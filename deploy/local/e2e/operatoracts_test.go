@@ -25,8 +25,8 @@ func failedCopies(t *testing.T, class string) (sum float64) {
 	return sum
 }
 
-// TestOperatorsActIsReported has an operator end a copy. The history, the cache entry and the metric
-// name the act.
+// TestOperatorsActIsReported has an operator end a copy. The history, the cache entry and the
+// metric name the act.
 func TestOperatorsActIsReported(t *testing.T) {
 	for name, tc := range map[string]struct {
 		act    func(t *testing.T, h *heldCopy)
@@ -118,8 +118,8 @@ func TestPurgeIsNoFailure(t *testing.T) {
 	require.InDelta(t, before, metric(t, "cloud_mirror_failed_copies_total", workers()...), 0)
 }
 
-// TestCopiedBytesAreCountedOnce counts the bytes of a copy that resumed, and none of a copy that the
-// bucket had.
+// TestCopiedBytesAreCountedOnce counts the bytes of a copy that resumed, and none of a copy that
+// the bucket had.
 func TestCopiedBytesAreCountedOnce(t *testing.T) {
 	const name = "cloud_mirror_copied_bytes_total"
 	before := metric(t, name, workers()...)

@@ -45,8 +45,8 @@ func receive(t *testing.T, queue string, s *source) types.Message {
 }
 
 // TestPlantedSecretIsNowhere plants a secret in the query of a URL. Its messages wait for a bridge,
-// become dead letters because the bridge lacks the key, and are redriven. The control is the host of
-// the URL, or its hash, which everything shows.
+// become dead letters because the bridge lacks the key, and are redriven. The control is the host
+// of the URL, or its hash, which everything shows.
 func TestPlantedSecretIsNowhere(t *testing.T) {
 	for _, w := range workers() {
 		pause(t, w)

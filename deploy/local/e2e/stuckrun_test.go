@@ -15,8 +15,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// TestRunThatDoesNotReplayIsReplaced starts a copy with another definition of its workflow, which no
-// build of ours replays. The object's next requests get the copy all the same.
+// TestRunThatDoesNotReplayIsReplaced starts a copy with another definition of its workflow, which
+// no build of ours replays. The object's next requests get the copy all the same.
 func TestRunThatDoesNotReplayIsReplaced(t *testing.T) {
 	require.NoError(t, sys.Stop(stack.WorkerName(west)))
 	other := worker.New(sys.temporal, "copy-s3_"+west, worker.Options{})

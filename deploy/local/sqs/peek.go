@@ -9,8 +9,8 @@ type Peeked struct {
 	Receives int
 }
 
-// Peek returns the messages of a queue in no particular order. It neither receives nor hides them. A
-// missing queue holds none.
+// Peek returns the messages of a queue in no particular order. It neither receives nor hides them.
+// A missing queue holds none.
 func (s *Server) Peek(queue string) []Peeked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
