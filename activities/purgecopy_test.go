@@ -28,8 +28,8 @@ func (b *fixture) generation(t *testing.T) int64 {
 	return g
 }
 
-// TestPurgeIsFinished purges an object whose bucket, or redis, was down. Attempts that fail at the
-// bucket make no further generation: it would end a copy that started since.
+// TestPurgeIsFinished purges an object while its bucket, or redis, is down. Attempts that fail at
+// the bucket make no further generation: it would end a copy that started since.
 func TestPurgeIsFinished(t *testing.T) {
 	down := errors.New("down")
 	for name, known := range map[string]bool{"the bucket was down": true, "redis was down": false} {

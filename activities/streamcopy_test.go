@@ -280,8 +280,8 @@ func TestEarlierBuildsPublishOnlyCopies(t *testing.T) {
 	}
 }
 
-// TestFoundCopyIsNotCounted has a second attempt find the object that the first one stored. Its
-// bytes were copied, and counted, once.
+// TestFoundCopyIsNotCounted has a second attempt find the object of the first attempt. Its bytes
+// were copied, and counted, once.
 func TestFoundCopyIsNotCounted(t *testing.T) {
 	b := newFixture(t)
 	n := b.number(t.Context())

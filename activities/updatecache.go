@@ -65,9 +65,9 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 	return err
 }
 
-// refused ends an UpdateCache whose entry was not stored because of err. If the object was purged,
-// the copy may have been stored after the purge deleted the object, even if it was cancelled:
-// refused discards it.
+// refused ends an UpdateCache that could not store its entry because of err. If the object was
+// purged, the copy may have been stored after the purge deleted the object, even if it was
+// cancelled: refused discards it.
 func (a *Activities) refused(ctx context.Context, o storage.Object, key string, in UpdateCacheInput, err error) error {
 	var abandoned error
 	switch {

@@ -30,7 +30,7 @@ const (
 	// maxBacklogTTL bounds how long a backlog is known: a backlog that no worker renews must not
 	// keep front ends from requesting copies.
 	maxBacklogTTL = 5 * time.Minute
-	// maxTasks, maxBacklogAge and maxRate are above what task queues hold.
+	// maxTasks, maxBacklogAge and maxRate are above the figures of any task queue.
 	maxTasks      = 1 << 40
 	maxBacklogAge = 365 * 24 * time.Hour
 	maxRate       = 1e9

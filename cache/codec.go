@@ -50,7 +50,7 @@ type body struct {
 var errUndecodable = errors.New("undecodable cache entry")
 
 // identity names the key in its value. A value that was copied to another key is undecodable. It is
-// no signature: it does not prove who wrote the value.
+// no signature: it does not prove the value's author.
 func identity(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return base64.RawURLEncoding.EncodeToString(sum[:identityBytes])

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// DefaultPrefix is the prefix of all keys and channels in redis unless another one is configured.
+// DefaultPrefix is the prefix of all keys and channels in redis unless configuration sets another.
 const DefaultPrefix = "cm"
 
 // version is the version of keys and values. Builds with different versions have different keys, so

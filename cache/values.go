@@ -6,7 +6,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// value is what redis holds at a key. It is empty if the key is missing.
+// value is the value at a key. It is empty if the key is missing.
 type value struct {
 	text string
 	// junk is set if the key has another type than a string, or a longer value than the caller can

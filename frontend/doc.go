@@ -9,7 +9,7 @@
 //     down. The exception is a client at a limit of package flight. It gets the original URL at
 //     once, or 429 or 503 with Retry-After if [Options].AtLimit is [AtLimitRefuse].
 //   - A request to the mirror route for a configured upstream gets the copy or a redirect to the
-//     source, and no error: the source tells its client what is wrong. Its Location begins with the
+//     source, and no error: the source tells its client the reason. Its Location begins with the
 //     root of a configured upstream or is the copy's URL. The exception is a path that leads out of
 //     its upstream.
 //   - Only requests that wait, or that need a new copy, are limited. Hits never are.

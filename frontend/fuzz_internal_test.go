@@ -73,8 +73,8 @@ func everyByte(raw string) string {
 	return b.String()
 }
 
-// FuzzURLInPath checks that a path is decoded exactly once. What the policy judges is the path's
-// segment without percent-encoding, or that in base64, and has a scheme.
+// FuzzURLInPath checks that a path is decoded exactly once. The policy judges the path's segment
+// without percent-encoding, or decoded from base64. It has a scheme.
 func FuzzURLInPath(f *testing.F) {
 	for _, seed := range []string{
 		"http%3A%2F%2Fh%2F", "http%253A%252F%252Fh%252F", "aHR0cDovL2gv", "aHR0cDovL2g_", "http://h/", "http:%2f%2fh?x=1", "%", "%zz",

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// originForm returns the path and query of a request as they were sent. Of the absolute URL that a
-// client sends to a proxy, it drops the scheme and the host: no answer may lead to a host of the
-// request.
+// originForm returns the path and query of a request as they were sent. It drops the scheme and the
+// host of an absolute URL, as clients send to proxies: no answer may lead to a host of the request.
 func originForm(r *http.Request) string {
 	if !r.URL.IsAbs() {
 		return r.RequestURI

@@ -22,7 +22,7 @@ type purges struct {
 // deferredBody is the answer to a purge that a workflow finishes.
 type deferredBody struct {
 	Msg string `json:"msg"`
-	// Pools are the ids of the pools whose purges are not finished.
+	// Pools are the ids of the pools with unfinished purges.
 	Pools []string `json:"pools"`
 }
 

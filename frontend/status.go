@@ -53,8 +53,8 @@ type statusBody struct {
 // absentStatus is the status of an object without an entry and without a copy.
 const absentStatus cache.State = "absent"
 
-// serve answers any client. A client that sends a bearer token gets more, or an error: a wrong
-// token that had no effect would be a guess that is never counted.
+// serve answers any client. A client that sends a bearer token gets more, or an error. Otherwise a
+// wrong token would be a guess without a count.
 func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	operator := token.Offered(r)
 	if operator {

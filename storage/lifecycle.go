@@ -153,8 +153,8 @@ func withOurRules(have []types.LifecycleRule, lifespan time.Duration) []types.Li
 	return want
 }
 
-// sameRule reports whether the bucket's rule does what ours does, and nothing else. Servers return
-// a rule in their own form.
+// sameRule reports whether the bucket's rule has exactly the effect of ours. Servers return a rule
+// in their own form.
 func sameRule(have, our types.LifecycleRule) bool {
 	prefix := have.Prefix //nolint:staticcheck // Older rules have the deprecated form.
 	if f := have.Filter; aws.ToString(prefix) != "" || f != nil && (f.And != nil || f.Tag != nil ||

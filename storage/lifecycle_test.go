@@ -174,7 +174,7 @@ func TestSetupChangesLifespan(t *testing.T) {
 	}
 }
 
-// A rule with our id must be ours, whatever a person made of it.
+// A rule with our id must be ours, also after a person has changed it.
 func TestSetupMendsLifecycleRules(t *testing.T) {
 	_, f, double := lifecycleBuckets(t)
 	f.setLifespan(t, 7, false)

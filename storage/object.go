@@ -50,7 +50,7 @@ func (o Object) Key() string {
 	return safeSegment(o.Host(), "_") + "/" + o.Hash() + "/" + safeSegment(o.fileName(), "object")
 }
 
-// Shown returns the part of the URL that may be shown: what is before its query, and before the
+// Shown returns the part of the URL that may be shown. It ends before the query, and before the
 // query of a URL in its path.
 func (o Object) Shown() string {
 	shown, _ := redact.Cut(o.URL)

@@ -54,7 +54,7 @@ func operations(t *testing.T) []string {
 type sentOwners struct {
 	mu   sync.Mutex
 	sent map[string][]http.Header
-	// fields has each operation whose input has an owner.
+	// fields has each operation with an owner in its input.
 	fields map[string]bool
 }
 

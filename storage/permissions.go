@@ -29,8 +29,8 @@ func permissions() []permission {
 }
 
 // permits makes the calls that copies need, and fails if the server denies one. The error lists the
-// missing permissions, and what happens without each. Other failures are left to probe. The error
-// of HeadBucket is bucketErr. HeadBucket takes s3:ListBucket.
+// missing permissions, each with the effect of its absence. Other failures are left to probe. The
+// error of HeadBucket is bucketErr. HeadBucket takes s3:ListBucket.
 func (b *Bucket) permits(ctx context.Context, name string, bucketErr error) error {
 	missing, answer := b.denied(ctx, probePrefix+rand.Text(), bucketErr)
 	var texts []string

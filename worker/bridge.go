@@ -52,7 +52,7 @@ type Starter interface {
 type Bridge struct {
 	Temporal Starter
 	Sealer   *seal.Sealer
-	// Payloads decodes what activities report; see [Dial].
+	// Payloads decodes the payloads of activities; see [Dial].
 	Payloads converter.DataConverter
 	// Admit returns the canonical form of a source's URL, or an error if the URL is not allowed.
 	Admit func(url string) (string, error)

@@ -26,8 +26,8 @@ const (
 	stopTimeout = 10 * time.Second
 	// deadlockTimeout is how long a workflow may compute without a pause, by the wall clock: as
 	// long as Temporal waits for a workflow task. By default it is 1 s. A process that was frozen
-	// for longer then fails the task, and its dispatcher and its workflow run at the same time,
-	// which is a data race.
+	// for longer then fails the task. Its dispatcher and its workflow run at the same time, which
+	// is a data race.
 	deadlockTimeout = 10 * time.Second
 	// heartbeatThrottle is short enough that a copy learns of its cancellation within seconds.
 	heartbeatThrottle = time.Second

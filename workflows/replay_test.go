@@ -36,7 +36,7 @@ func shapes(version string) []string {
 	return all
 }
 
-// trust is the version that publishes only what the bucket has. It has a history of every shape.
+// trust is the version that publishes only copies in the bucket. It has a history of every shape.
 const trust = "2026-11-26-trust"
 
 // maintenance is the version with audits and refreshes.

@@ -69,8 +69,8 @@ func allocated() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// FuzzReply sends raw bytes as the reply to a plain GET, and copies what it describes. What is
-// stored must be the body of a 200, whole by its own framing. Bytes that are no such reply are an
+// FuzzReply sends raw bytes as the reply to a plain GET, and copies what it describes. The stored
+// bytes must be the body of a 200, whole by its own framing. Bytes that are no such reply are an
 // error.
 func FuzzReply(f *testing.F) {
 	for _, seed := range []string{

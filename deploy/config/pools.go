@@ -38,7 +38,7 @@ func (c *Config) owners(endpoint string) map[string]string {
 	return owners
 }
 
-// SharedSites returns a warning for each public_url whose host is in the domain of a host of
+// SharedSites returns a warning for each public_url with a host in the domain of a host of
 // frontend.public_names. Copies are bytes of other people: a script in one could read that domain's
 // cookies, and set them. Domains are registrable ones (https://publicsuffix.org).
 func (c *Config) SharedSites() (warnings []string) {

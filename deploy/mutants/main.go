@@ -1,4 +1,4 @@
-// Command mutants proves that tests notice what they must notice. Each mutant is the product with a
+// Command mutants proves that tests notice faults of the product. Each mutant is the product with a
 // small fault. go test builds it by -overlay, so the sources stay as they are, and a named test
 // must fail.
 //
@@ -39,7 +39,7 @@ func main() {
 	}
 }
 
-// run tests the mutants whose name matches. It fails if one survives, or can't be made.
+// run tests the mutants with a matching name. It fails if one survives, or can't be made.
 func run(ctx context.Context, only string, jobs int) error {
 	matches, err := regexp.Compile(only)
 	if err != nil {

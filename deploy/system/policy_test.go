@@ -14,7 +14,8 @@ const (
 	wideNetwork = "source.allowed_networks has a network so wide"
 )
 
-// TestPolicyIsLoggedAtTheStart checks the line, and the warnings of what is too wide.
+// TestPolicyIsLoggedAtTheStart checks the line, and the warnings of entries and networks that are
+// too wide.
 func TestPolicyIsLoggedAtTheStart(t *testing.T) {
 	cfg := load(t, "CLOUD_MIRROR_SOURCE_ALLOWED=https://example.com/ ^https?://[^/]*\\.example\\.org/",
 		"CLOUD_MIRROR_SOURCE_ALLOWED_NETWORKS=10.0.0.0/8 fd00::/8", "CLOUD_MIRROR_SOURCE_DENIED_NETWORKS=10.1.0.0/16")

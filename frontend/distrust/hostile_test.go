@@ -130,7 +130,7 @@ func (h hostile) mutate(value string) string {
 	return string(out)
 }
 
-// edit sets one or two fields to what a hostile writer would like them to be.
+// edit sets one or two fields to values of a hostile writer.
 func (h hostile) edit(value string) string {
 	state, data, _ := strings.Cut(value, " ")
 	fields := map[string]any{}

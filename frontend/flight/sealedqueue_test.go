@@ -14,7 +14,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 )
 
-// sealer returns a sealer whose key repeats one byte.
+// sealer returns a sealer with a key that repeats one byte.
 func sealer(t *testing.T, key byte) *seal.Sealer {
 	t.Helper()
 	bytes := make([]byte, seal.KeySize)

@@ -122,8 +122,8 @@ func TestReasonsThatSQSRefusesAreMended(t *testing.T) {
 	}
 }
 
-// TestAttributesOfAMessageAreIgnored sends junk and a request whose attributes fill the message to
-// its limit.
+// TestAttributesOfAMessageAreIgnored sends junk and a request. Attributes fill both messages to
+// their limit.
 func TestAttributesOfAMessageAreIgnored(t *testing.T) {
 	request, err := queue.Encode(put())
 	require.NoError(t, err)

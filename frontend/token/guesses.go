@@ -66,7 +66,7 @@ func (g *guesses) add(client netip.Addr, now time.Time) time.Duration {
 	return a.start.Add(window).Sub(now)
 }
 
-// guesser returns the row of an address, a new one if its window has ended.
+// guesser returns the row of an address, or a new row if its window has ended.
 func (g *guesses) guesser(client netip.Addr, now time.Time) *guesser {
 	a := g.addresses[client]
 	if a == nil && len(g.addresses) >= maxAddresses {

@@ -2,7 +2,7 @@ package token
 
 import "slices"
 
-// Scope is what a token permits.
+// Scope names the requests that a token permits.
 type Scope string
 
 const (

@@ -10,7 +10,7 @@ import (
 )
 
 // Allowed is one parsed entry of [Config.Allowed]. It allows the URLs with its scheme, host and
-// port whose path is its path or below it.
+// port that have its path, or a path below it.
 type Allowed struct {
 	scheme string
 	// host is canonical. With wild, the entry allows the hosts below it, of any depth, but not host

@@ -17,7 +17,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// canaryURLs are URLs that no source list may allow, whatever an operator writes.
+// canaryURLs are URLs that no list of sources may allow.
 var canaryURLs = []string{
 	"https://x.invalid/", "http://x.invalid/", "https://a.example.com.x.invalid/", "http://a.example.com.x.invalid/",
 	"https://x.invalid:8443/", "http://x.invalid:1/", "https://x.invalid/a.example.com/", "https://x.invalid/?https://a.example.com/",
@@ -41,7 +41,7 @@ func join(random *rand.Rand, parts []string, most int) string {
 }
 
 // TestNoEntryAllowsACanary makes entries of the pieces of URLs and expressions. No accepted entry
-// allows a canary, and an accepted expression allows only what it matches.
+// allows a canary. An accepted expression allows only URLs that it matches.
 func TestNoEntryAllowsACanary(t *testing.T) {
 	random := newRandom(t)
 	schemes := []string{"https://", "http://", "^https://", "https?://", "^https?://", "^http://", ".*", "", "(http|https)://", "https:"}

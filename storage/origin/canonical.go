@@ -21,9 +21,9 @@ const (
 // is not forbidden: browsers and curl send it as it is.
 var ErrBareEscape = errors.New("bare % in a url")
 
-// ErrBadName marks the error of a URL whose host no DNS name can be (RFC 1035, section 2.3.4): it
-// has an empty label, a label above 63 bytes, or more than 253 bytes. No list of sources can allow
-// it.
+// ErrBadName marks the error of a URL with a host that can't be a DNS name (RFC 1035, section
+// 2.3.4). It has an empty label, a label above 63 bytes, or more than 253 bytes. No list of sources
+// can allow it.
 var ErrBadName = errors.New("host that is no dns name")
 
 // Canonical parses and normalises the URL of a source, so that all spellings of one request are one

@@ -20,7 +20,7 @@
 //   - Ranges are of the version that a plain GET described, by its strong ETag, its length and its
 //     content coding. A [Verifier] tells whether they make up the object that the digests promise.
 //   - Only the response to a plain GET says something about the object. A refused range is
-//     ClassRangeRefused, whatever the status.
+//     ClassRangeRefused with any status.
 //   - No URL query, and no byte of a response body, is in an error's text, in an error that it
 //     wraps, or in [Meta].
 //
@@ -52,7 +52,7 @@
 // host.
 //
 // 2026-11-26: metadata services stay refused under allowed networks such as 0.0.0.0/0 and fc00::/7.
-// Operators open these networks for their own sources, and forget what else is in them.
+// Operators open these networks for their own sources, and forget their other hosts.
 //
 // 2026-11-26: the names of redis, SQS and Temporal are resolved when a source is dialled at their
 // port, at most every 30 s. If that fails, copies continue: an outage of DNS must not stop them,
@@ -62,7 +62,7 @@
 // 2026-11-26: a trailing dot of a host is dropped. Resolvers then may try their search domains, as
 // for any other URL.
 //
-// 2026-11-26: [Client.Head] is for audits, which confirm by a plain GET what they suspect. It has
+// 2026-11-26: [Client.Head] is for audits, which confirm a suspicion by a plain GET. It has
 // connections of its own, so that it never keeps a first request waiting.
 //
 // 2026-11-25: no HEAD for copies. About 100 misbehaving sources were tried. A source's response to

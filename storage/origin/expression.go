@@ -97,8 +97,7 @@ func unwanted(entry string, rewrites []string) string {
 // maxRewrites bounds the suggestion. Groups of alternatives multiply.
 const maxRewrites = 8
 
-// rewrite returns entries that allow what the author of an expression is likely to have meant, or
-// none.
+// rewrite returns entries that allow the likely intent of an expression, or none.
 func rewrite(expression string) []string {
 	all := expand(strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(expression, "^"), `\A`), "$"))
 	var entries []string
@@ -122,7 +121,7 @@ func rewrite(expression string) []string {
 	return entries
 }
 
-// expand returns the expressions without groups that together match what the expression matches.
+// expand returns expressions without groups. Together they match the same texts as the expression.
 // It knows groups without groups in them, and with a question mark behind them.
 func expand(expression string) []string {
 	if !strings.Contains(expression, "(") && strings.Contains(expression, "|") {

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// FuzzContentRange checks that a range is accepted only if its text is what that range is written
-// as.
+// FuzzContentRange checks that the text of an accepted range is the canonical text of that range.
 func FuzzContentRange(f *testing.F) {
 	for _, seed := range []string{
 		"bytes 0-4/10", "bytes 0-4/*", "BYTES 0-0/1", "bytes */10", "bytes 4-0/10", "bytes 0-10/10", "bytes 0-4/5, 1-2/5", "bytes=0-4/5",

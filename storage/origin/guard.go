@@ -117,7 +117,7 @@ func (g *guard) check(addr netip.Addr) error {
 	return nil
 }
 
-// translated holds the networks whose addresses contain an IPv4 address, and its first byte.
+// translated holds the networks of addresses that contain an IPv4 address, and its first byte.
 var translated = []struct {
 	network netip.Prefix
 	first   int

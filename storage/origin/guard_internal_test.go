@@ -16,7 +16,7 @@ func prefixes(all ...string) (p []netip.Prefix) {
 	return p
 }
 
-// TestGuard judges addresses under what operators allow and deny.
+// TestGuard judges addresses under allowed and denied networks.
 func TestGuard(t *testing.T) {
 	everything := []string{"0.0.0.0/0", "::/0"}
 	for _, tt := range []struct {

@@ -1,6 +1,5 @@
-// Package seal hides the queries of source URLs in whatever is kept: workflow histories and queue
-// messages. A query may be a signature. The rest of a URL stays readable, so that operators find an
-// object.
+// Package seal hides the queries of source URLs in workflow histories and queue messages. A query
+// may be a signature. The rest of a URL stays readable, so that operators find an object.
 //
 // # Guarantees
 //

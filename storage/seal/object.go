@@ -4,8 +4,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// Object is a [storage.Object] whose query is sealed. It is the form that histories and messages
-// may hold.
+// Object is a [storage.Object] with a sealed query. It is the form that histories and messages may
+// hold.
 type Object struct {
 	Service string `json:"service"`
 	Region  string `json:"region"`

@@ -63,7 +63,7 @@ func panicWithoutKey(err error) error {
 }
 
 // failureConverter panics if the key of a failure is missing. Only a workflow task converts
-// failures here. It would take a failure that it can't read for another one.
+// failures here. It would mistake a failure that it can't read for another.
 type failureConverter struct {
 	converter.FailureConverter
 	codec *Codec

@@ -1,4 +1,4 @@
-// Package codec encrypts what Temporal stores of workflows: inputs, results, signals, queries,
+// Package codec encrypts the payloads of workflows in Temporal: inputs, results, signals, queries,
 // heartbeats, summaries and failures. It also has the server by which Temporal's Web UI and CLI
 // read them.
 //

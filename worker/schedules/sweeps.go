@@ -31,7 +31,7 @@ const (
 	memoDeployment = "cloud-mirror-deployment"
 	// sweepType is the workflow type of a sweep.
 	sweepType = "SweepUploads"
-	// pageSize is the number of schedules that one call lists.
+	// pageSize is the number of schedules in a page of the list.
 	pageSize = 50
 )
 
@@ -46,8 +46,8 @@ type Options struct {
 	Pools []string
 }
 
-// Setup creates a schedule for each pool that sweeps its bucket, updates those whose definition
-// differs, and deletes those of pools that are gone. It returns lines about the schedules, for
+// Setup creates a schedule for each pool that sweeps its bucket. It updates schedules with another
+// definition, and deletes those of pools that are gone. It returns lines about the schedules, for
 // people to read. With dryRun it changes nothing and returns the changes that it would make.
 func Setup(ctx context.Context, o Options, dryRun bool) (lines []string, err error) {
 	if o.Converter == nil {
@@ -128,7 +128,7 @@ func (o Options) sweep(pool string) client.ScheduleOptions {
 	}
 }
 
-// differences names what differs between a schedule and its definition.
+// differences names the fields in which a schedule differs from its definition.
 func (o Options) differences(have client.Schedule, want client.ScheduleOptions) (changed []string) {
 	add := func(same bool, name string) {
 		if !same {
@@ -188,7 +188,7 @@ func (o Options) deploymentOf(a *client.ScheduleWorkflowAction) (name string) {
 	return name
 }
 
-// removeOthers deletes the sweeps of this deployment whose pools are gone. A sweep without a
+// removeOthers deletes this deployment's sweeps of pools that are gone. A sweep without a
 // deployment may be another's: it is reported.
 func (o Options) removeOthers(ctx context.Context, dryRun bool) (lines []string, err error) {
 	configured := map[string]bool{}

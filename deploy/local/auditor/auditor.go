@@ -38,8 +38,8 @@ type Auditor struct {
 	closed  map[string]closedRun // By run id
 }
 
-// New returns an auditor of a stack whose processes are at rest: their usage is the base. The
-// caller closes it.
+// New returns an auditor of a stack at rest: the usage of its processes is the base. The caller
+// closes it.
 func New(ctx context.Context, s *stack.Stack, j *Journal, c *Canary) (*Auditor, error) {
 	t, err := client.DialContext(ctx, client.Options{HostPort: s.TemporalAddress(), Logger: silent{}})
 	if err != nil {

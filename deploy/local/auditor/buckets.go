@@ -41,7 +41,7 @@ func (a *Auditor) call(ctx context.Context, region, key string, query url.Values
 	return http.DefaultClient.Do(req)
 }
 
-// list sends a request whose answer is XML.
+// list sends a request and decodes its answer, which is XML.
 func (a *Auditor) list(ctx context.Context, region string, query url.Values, into any) error {
 	resp, err := a.call(ctx, region, "", query)
 	if err != nil {
@@ -144,7 +144,7 @@ func (a *Auditor) sweep(ctx context.Context, e *Evidence) {
 			ID: "audit-sweep-" + region, TaskQueue: "copy-" + poolOf(region),
 		}, "SweepUploads", map[string]any{"olderThan": 0})
 		if err == nil {
-			_ = run.Get(ctx, nil) // The next look shows what is left
+			_ = run.Get(ctx, nil) // The next listing shows the rest
 		}
 	}
 }

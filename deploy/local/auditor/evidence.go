@@ -37,7 +37,7 @@ func HashOf(url string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A Copy is an object of a bucket, whose bytes the auditor has read.
+// A Copy is an object of a bucket. The auditor has read its bytes.
 type Copy struct {
 	Pool, Hash, Key string
 	Size            int64

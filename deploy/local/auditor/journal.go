@@ -48,7 +48,7 @@ func (j *Journal) Answer(a Answer) {
 	j.answers = append(j.answers, a)
 }
 
-// Purge records a purge, whatever its answer is: a purge that failed may have begun.
+// Purge records a purge with any answer: a purge that failed may have begun.
 func (j *Journal) Purge(p Purge) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

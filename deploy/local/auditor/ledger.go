@@ -74,7 +74,7 @@ func (l *Ledger) Requests(method string) int {
 	return l.requests[method]
 }
 
-// Sources returns what the ledger knows about each object, by the hash of its URL.
+// Sources returns the ledger's records of each object, by the hash of its URL.
 func (l *Ledger) Sources() map[string]*Source {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -46,7 +46,7 @@ const (
 	undisturbedEnd = 5 * time.Second
 )
 
-const bridges = "bridges" // All workers, whose bridges share the queue
+const bridges = "bridges" // All workers: their bridges share the queue
 
 // allFaults returns every fault that can be injected.
 func allFaults(frontEnds int) []fault {

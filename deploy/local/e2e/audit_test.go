@@ -74,7 +74,7 @@ func (s *source) auditAtEnd(t *testing.T) {
 	start := time.Now()
 	t.Cleanup(func() {
 		if t.Failed() {
-			return // The audit would repeat what the test says
+			return // The audit would repeat the test's failure
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*settleTime)
 		defer cancel()

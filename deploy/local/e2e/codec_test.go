@@ -173,7 +173,8 @@ func failedTask(t *testing.T, w *workflow.WorkflowExecutionInfo) string {
 }
 
 // TestEncryptedHistories has a worker without the key run first, then one with the key. Nothing of
-// the histories is readable without the codec server except what the operators' page lists.
+// the histories is readable without the codec server, except the texts that the operators' page
+// lists.
 func TestEncryptedHistories(t *testing.T) {
 	e := startEncryption(t)
 	keyless := startProcess(t, "keyless-worker", sys.Binary(),

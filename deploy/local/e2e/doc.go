@@ -23,7 +23,7 @@
 //
 // # Decisions
 //
-// 2026-11-26: a source whose handler a test replaces is exempt from the check of fetches. Such a
+// 2026-11-26: a source is exempt from the check of fetches if a test replaces its handler. Such a
 // source decides how often it must be asked.
 //
 // 2026-11-26: the canaries of TestHostileInputs are on loopback, of which its processes may dial

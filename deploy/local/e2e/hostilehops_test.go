@@ -1,6 +1,6 @@
 package e2e
 
-// hop is a row whose URL is redirected by the trusted source.
+// hop is a row with a URL that the trusted source redirects.
 func hop(status int, location string, listed bool, want verdict) hostileRow {
 	return hostileRow{url: "http://{ok}/{id}", status: status, location: location, listed: listed, want: want}
 }

@@ -107,7 +107,7 @@ func nameRows() []hostileRow {
 	return rows
 }
 
-// listedRows are hosts that the allow-list names, and whose verdict depends on their address.
+// listedRows are hosts that the allow-list names. Their verdict depends on their address.
 func listedRows(want verdict, urls ...string) []hostileRow {
 	rows := eachURL(want, urls...)
 	for i := range rows {

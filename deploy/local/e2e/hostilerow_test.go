@@ -47,7 +47,7 @@ type verdict struct {
 // dead reports whether a message becomes a dead letter.
 func (v verdict) dead() bool { return !v.copied && v.class == "" }
 
-// notEncoded is the verdict of what is no URL with a scheme and an authority.
+// notEncoded is the verdict of a text that is no URL with a scheme and an authority.
 func notEncoded() verdict {
 	return verdict{status: 400, code: "InputError", text: "url is not an absolute http or https url"}
 }
@@ -68,7 +68,7 @@ func denied(failure string) verdict {
 	return verdict{status: 403, code: "InvalidUrl", class: "InvalidUrl", failure: failure}
 }
 
-// badAddress is the verdict of a listed host whose address may not be dialled.
+// badAddress is the verdict of a listed host at an address that may not be dialled.
 func badAddress() verdict { return denied("resolves to an address that is not allowed") }
 
 // unresolved is the verdict of a listed host that does not resolve.
@@ -76,7 +76,7 @@ func unresolved() verdict {
 	return verdict{status: 302, class: "SourceUnreachable", failure: "can't be resolved"}
 }
 
-// fromTrusted is the verdict of a URL that leads to the trusted source, whatever it looks like.
+// fromTrusted is the verdict of any spelling of a URL that leads to the trusted source.
 func fromTrusted() verdict { return verdict{status: 302, copied: true} }
 
 // trial is one row by one resolver.
@@ -152,7 +152,7 @@ func (tr *trial) checkHop(t *testing.T, object string) {
 	}
 }
 
-// checkQueue checks what became of the message.
+// checkQueue checks the outcome of the message.
 func (tr *trial) checkQueue(t *testing.T) {
 	t.Helper()
 	if tr.want.dead() {

@@ -70,7 +70,7 @@ func (s *trusted) serve(t *testing.T, wrap func(net.Listener) net.Listener) (add
 	return listener.Addr().String()
 }
 
-// redirect has the source answer a path with a redirect, whose Location is sent byte for byte.
+// redirect has the source answer a path with a redirect. The Location is sent byte for byte.
 func (s *trusted) redirect(path string, status int, location string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

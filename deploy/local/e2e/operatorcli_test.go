@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/api/workflow/v1"
 )
 
-// heldCopy is a copy into west whose StreamCopy runs until its gate is closed.
+// heldCopy is a copy into west. Its StreamCopy runs until the gate is closed.
 type heldCopy struct {
 	*ranged
 	object   string

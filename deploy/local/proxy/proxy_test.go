@@ -51,7 +51,7 @@ func TestWays(t *testing.T) {
 				require.NoError(t, err)
 				require.GreaterOrEqual(t, took, 200*time.Millisecond)
 			case proxy.Lose:
-				// The server handles a request whose client gets no reply.
+				// The server handles a request, and the client gets no reply.
 				replies := int64(0)
 				require.Eventually(t, func() bool {
 					if _, err := get(); err == nil {
