@@ -33,7 +33,7 @@ type Failure struct {
 	// or the pause of a copy that waits for its turn.
 	RetryAfter time.Duration `json:"retryAfter,omitempty"`
 	// Exhausted is set if the series of attempts ends because it has used them all up. The error is
-	// non-retryable then, but a series that stored more than the one before is worth another one.
+	// non-retryable then, but a series that stored more than its predecessor is worth another.
 	Exhausted bool `json:"exhausted,omitempty"`
 	// Lost is set if the copy gave its holds back, and lost all bytes that the attempt had fetched.
 	Lost bool   `json:"lost,omitempty"`
@@ -49,7 +49,7 @@ const (
 	ClassHandover  = "HandedOver"     // The worker stopped or could not heartbeat; another attempt resumes
 	ClassTurn      = "WaitsForTurn"   // The copy waited in vain for memory, disk or a slot, or gave one back
 	ClassStorage   = "StorageFailed"  // The bucket refused a request or did not answer
-	ClassRejected  = "BucketRejected" // The bucket rejected the complete object, or stored another one
+	ClassRejected  = "BucketRejected" // The bucket rejected the complete object, or stored another
 	ClassCache     = "CacheFailed"    // Redis did not answer
 	ClassSealed    = "SealedQuery"    // The worker can't read the URL's query
 	ClassCancelled = "Cancelled"      // An operator cancelled the copy

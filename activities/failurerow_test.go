@@ -23,15 +23,14 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// attempts runs attempts of one StreamCopy. Each gets the last heartbeat of the one before, as
-// Temporal delivers it.
+// attempts runs attempts of one StreamCopy. Each gets the last heartbeat of the attempt before, as Temporal delivers it.
 type attempts struct {
 	*fixture
 	in  activities.StreamCopyInput
 	now atomic.Int64 // Nanoseconds since the epoch
 
 	mu sync.Mutex
-	// last is the last heartbeat of the last attempt, and early the first one.
+	// last is the last heartbeat of the last attempt, and early its first.
 	early, last *activities.Progress
 }
 

@@ -20,8 +20,7 @@ const (
 	metadataModified = "cloud-mirror-upstream-last-modified"
 )
 
-// metadata returns the user metadata of a copy. The names are the original cloud-mirror's, except
-// for the last ones.
+// metadata returns the user metadata of a copy. The names are the original cloud-mirror's, except the last.
 func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now time.Time) map[string]string {
 	hops := make([]string, 0, len(source.Addresses))
 	for _, h := range source.Addresses {

@@ -32,7 +32,7 @@ type purgeProgress struct {
 	Generation int64 `json:"generation"`
 }
 
-// PurgeCopy finishes a purge that failed halfway; see [cache.PurgeCopy]. A copy that was started
+// PurgeCopy finishes a purge that failed halfway; see [cache.FinishPurge]. A copy that was started
 // after the purge stays.
 func (a *Activities) PurgeCopy(ctx context.Context, in PurgeInput) (PurgeResult, error) {
 	out, err := a.purgeCopy(ctx, in)

@@ -107,7 +107,7 @@ func refreshID(ctx context.Context) string { return "refresh/" + owner(ctx) }
 
 // lastQuarter reports whether the bucket deletes the copy within a quarter of its life. A copy
 // lives for the pool's lifespan, or for less if the bucket's own rule says so: a shorter rule must
-// not have each refresh cause the next one.
+// not have each refresh cause the next.
 func (a *Activities) lastQuarter(s storage.Stored) bool {
 	if s.Expires.IsZero() || a.Pool.Lifespan <= 0 {
 		return false

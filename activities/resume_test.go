@@ -120,7 +120,7 @@ func TestAttemptKeepsTheProgressOfAnEarlierAttempt(t *testing.T) {
 	require.EqualValues(t, 700, progressOf(t, err).Done)
 	require.Equal(t, before.Resume, progressOf(t, err).Resume)
 
-	// The bucket has lost the upload, so only parts of the new one count.
+	// The bucket has lost the upload, so only parts of the new upload count.
 	b.bucket.Err = nil
 	b.bucket.OnPart = func(number int32) error {
 		if number > 1 {

@@ -22,7 +22,7 @@ const (
 	// the status. The lease itself only needs a renewal every third of its time.
 	news = 2 * time.Second
 	// quietBeats is how many heartbeats a copy leaves out until it has an upload to report: the SDK
-	// sends an attempt's first heartbeat at once, and throttles the next ones.
+	// sends an attempt's first heartbeat at once, and throttles the rest.
 	quietBeats = 5
 	// bucketPatience is how many stall timeouts of a source a bucket may take to accept a byte: a
 	// part shows no progress before all of it is stored.

@@ -258,7 +258,7 @@ func TestRepeatedFailuresBackOffLonger(t *testing.T) {
 	b := newFixture(t)
 	b.Cache = &manyRuns{Memory: b.cache}
 	b.Rules.RetryAfter, b.Rules.RetryMax = time.Second, time.Hour
-	// In vain: no client should wait for the next try, because the last one failed in the same way.
+	// In vain: no client should wait for the next try, because the last try failed in the same way.
 	fail := func(vain bool) time.Duration {
 		t.Helper()
 		_, err := b.env.ExecuteActivity(b.UpdateCache, activities.UpdateCacheInput{

@@ -8,8 +8,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 )
 
-// AuditTimeout is the longest life of an audit. Temporal ends an older one, for example if no worker
-// runs in its region. The next sampled hit starts another.
+// AuditTimeout is the longest life of an audit. Temporal ends an older audit, for example if no
+// worker runs in its region. The next sampled hit starts another.
 const AuditTimeout = time.Hour
 
 // AuditID returns the workflow id of an audit of the object. One object has one audit at a time.

@@ -53,7 +53,7 @@ func changed(err error) bool {
 }
 
 // maxRounds is the limit of copies in one run, which bounds its history. The next run makes the
-// next copy. A cancelled run has no next one, since that would not be cancelled.
+// next copy. A cancelled run has no next run, since that would not be cancelled.
 const maxRounds = 20
 
 // copyObject is one run of the workflow.

@@ -49,7 +49,7 @@ func (m *Memory) tryTake(c Claim, n int64) ([]byte, *Hold, bool) {
 	return m.buffer(n), hold, true
 }
 
-// buffer returns a free buffer, or a new one, for n bytes that are held.
+// buffer returns a free or a new buffer for n bytes that are held.
 func (m *Memory) buffer(n int64) []byte {
 	size := BufferSize(n)
 	m.mu.Lock()

@@ -36,9 +36,9 @@ func (r *fixture) another(n int) *copier.Job {
 	}
 }
 
-// TestCopiesDoNotWaitForEachOther has copies by ranges and streams share too few connections and too
-// little memory, while the source refuses some of their ranges. A copy with a digest hashes its parts
-// in order, so its later parts hold memory until the earlier ones are read.
+// TestCopiesDoNotWaitForEachOther has copies by ranges and streams share too few connections and
+// too little memory, while the source refuses some of their ranges. A copy with a digest hashes its
+// parts in order, so its later parts hold memory until the earlier parts are read.
 func TestCopiesDoNotWaitForEachOther(t *testing.T) {
 	const count, copies = 5, 9
 	seed := rand.Uint64()

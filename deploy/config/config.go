@@ -167,7 +167,7 @@ type Pool struct {
 	MaxSize         Size `yaml:"max_size" doc:"largest object that is copied into the pool, if not source.max_size"`
 	MaxParts        int  `yaml:"max_parts" doc:"parts of all copies that are read and stored at the same time in the pool, per process"`
 
-	DownloadActive bool `yaml:"download_active" doc:"store active content (HTML, SVG, other XML, scripts, unknown types) with Content-Disposition: attachment, so that browsers download it instead of running its scripts. Copies then differ from the source in this header. Existing copies keep theirs until they are purged or expire"`
+	DownloadActive bool `yaml:"download_active" doc:"store active content (HTML, SVG, other XML, scripts, missing or malformed types) with Content-Disposition: attachment, so that browsers download it instead of running its scripts. Copies then differ from the source in this header. Existing copies keep theirs until they are purged or expire"`
 
 	PublicURL string `yaml:"public_url" doc:"base URL at which the bucket is publicly readable; redirects then go there unsigned. Its host must be in a domain that nothing else uses: see [Public buckets](#public-buckets)"`
 }

@@ -12,8 +12,8 @@
 //     has a token. Without a token it waits for the list's copy.
 //   - An entry of an object that is too small counts as absent for a request with a smaller
 //     minimum, or without one. Such a request drops that very entry, and requests the copy. If it
-//     shares the lease of a request with a larger minimum, it requests the copy after that one has
-//     ended.
+//     shares the lease of a request with a larger minimum, it requests the copy after that request
+//     has ended.
 //   - A lease is always followed by a message, by an entry for a copy found in the bucket, or by
 //     its release. A client that leaves can't prevent that. The lease of a process that dies
 //     expires.
@@ -73,7 +73,7 @@
 // 2026-11-26: front ends of earlier builds take the entry of a small object for a permanent
 // failure. They redirect all clients to the source until it expires, also those without a minimum.
 //
-// 2026-11-26: a claim in redis, and not the success of a refresh, decides when the next one is
+// 2026-11-26: a claim in redis, and not the success of a refresh, decides when the next refresh is
 // sent. A front end does not know of the success until the entry shows it. A failed refresh is
 // tried again after the claim.
 //

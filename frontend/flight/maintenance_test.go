@@ -174,7 +174,7 @@ func TestEveryNthHitIsAudited(t *testing.T) {
 }
 
 // TestAuditsOfAnUpstreamAreLimited serves thousands of objects of one upstream within a second, and
-// of another. Each has one audit. The next second has another one.
+// of another. Each has one audit. The next second has another.
 func TestAuditsOfAnUpstreamAreLimited(t *testing.T) {
 	d := newMaintained(t)
 	young, now := cachetest.Rules().Present(time.Now(), cache.Copy{}), time.Now()

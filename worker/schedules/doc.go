@@ -16,7 +16,7 @@
 // its memo. Deployments may share a namespace, and a prefix of ids alone would let one delete the
 // other's schedules. Temporal can't update the memo of a schedule itself.
 //
-// 2026-11-26: a sweep that was missed for more than [CatchupWindow] is skipped: the next one does
+// 2026-11-26: a sweep that was missed for more than [CatchupWindow] is skipped: the next sweep does
 // the same work. Temporal's default is a year. [Jitter] keeps the sweeps of all pools from starting
 // in one second.
 package schedules
