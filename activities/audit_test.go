@@ -315,7 +315,8 @@ func TestAuditWithoutRedis(t *testing.T) {
 	require.True(t, stored)
 }
 
-// TestMaintenanceEndsQuietly has the bucket fail. Every attempt except the last fails, and only the last counts.
+// TestMaintenanceEndsQuietly has the bucket fail. Every attempt except the last fails, and only the
+// last counts.
 func TestMaintenanceEndsQuietly(t *testing.T) {
 	for name, run := range map[string]struct {
 		run     func(*fixture) (string, error)

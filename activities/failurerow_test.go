@@ -23,7 +23,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
-// attempts runs attempts of one StreamCopy. Each gets the last heartbeat of the attempt before, as Temporal delivers it.
+// attempts runs attempts of one StreamCopy. Each gets the last heartbeat of the attempt before, as
+// Temporal delivers it.
 type attempts struct {
 	*fixture
 	in  activities.StreamCopyInput

@@ -20,7 +20,8 @@ const (
 	metadataModified = "cloud-mirror-upstream-last-modified"
 )
 
-// metadata returns the user metadata of a copy. The names are the original cloud-mirror's, except the last.
+// metadata returns the user metadata of a copy. The names are the original cloud-mirror's, except
+// the last.
 func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now time.Time) map[string]string {
 	hops := make([]string, 0, len(source.Addresses))
 	for _, h := range source.Addresses {

@@ -74,9 +74,10 @@ func TestPurgeIsFinished(t *testing.T) {
 	}
 }
 
-// TestSecondPurgeOfAnOutageIsNotLost purges an object twice without redis. The first purge has made its
-// generation, and a copy was made since. An attempt of the first one's run leaves that copy, which is
-// the control. The bridge starts another run for the second purge, and that run deletes it.
+// TestSecondPurgeOfAnOutageIsNotLost purges an object twice without redis. The first purge has made
+// its generation, and a copy was made since. An attempt of the first one's run leaves that copy,
+// which is the control. The bridge starts another run for the second purge, and that run deletes
+// it.
 func TestSecondPurgeOfAnOutageIsNotLost(t *testing.T) {
 	b := newFixture(t)
 	first, err := b.cache.Purge(t.Context(), b.key())

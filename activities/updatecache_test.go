@@ -102,8 +102,8 @@ func TestUpdateCacheWaitsForTheBucket(t *testing.T) {
 	require.Equal(t, cache.Present, b.entry(t).State)
 }
 
-// TestUpdateCacheKeepsANewerObject publishes a copy that another one replaced after a purge. The newer
-// object stays, and so does its entry.
+// TestUpdateCacheKeepsANewerObject publishes a copy that another one replaced after a purge. The
+// newer object stays, and so does its entry.
 func TestUpdateCacheKeepsANewerObject(t *testing.T) {
 	b := newFixture(t)
 	generation, err := b.cache.Purge(t.Context(), b.key())

@@ -18,8 +18,8 @@ const (
 	// generationBytes is the length of a generation's text, in bytes.
 	generationBytes = 20
 	// MaxAhead bounds a generation: it is a time in Unix milliseconds, by the clock of the process
-	// that purged. A process whose clock is more than 15 minutes wrong can't use S3 at all. A copy of a
-	// later generation would survive all purges until then.
+	// that purged. A process whose clock is more than 15 minutes wrong can't use S3 at all. A copy
+	// of a later generation would survive all purges until then.
 	MaxAhead = time.Hour
 )
 

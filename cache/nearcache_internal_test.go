@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNearCacheServesNothingBeyondMaxStale is about a process that was not scheduled: nothing has told
-// it that its connection is dead.
+// TestNearCacheServesNothingBeyondMaxStale is about a process that was not scheduled: nothing has
+// told it that its connection is dead.
 func TestNearCacheServesNothingBeyondMaxStale(t *testing.T) {
 	n := NewNearCache(&Redis{now: time.Now}, NearCacheOptions{Entries: 10, Bytes: 1 << 20})
 	const key = "key"

@@ -25,8 +25,8 @@ type copyAnswer struct {
 // answers holds the last answers that were prepared for GET and HEAD of one target.
 type answers struct{ get, head atomic.Pointer[copyAnswer] }
 
-// prepare returns the answer to the request, the last one if it is still good. A presigned URL is reused
-// for half its lifetime, so every client gets at least the other half to start its download.
+// prepare returns the answer to the request, the last one if it is still good. A presigned URL is
+// reused for half its lifetime, so every client gets at least the other half to start its download.
 func (a *answers) prepare(ctx context.Context, r *redirectRequest, expires, now time.Time) (*copyAnswer, error) {
 	last := &a.get
 	if r.method == http.MethodHead {

@@ -55,8 +55,8 @@ type copyHead struct {
 }
 
 // of returns the headers of a target's copy, within a time. It HEADs the bucket once for each entry
-// and headFor. Concurrent requests share that HEAD. It ends even if no client is left: its result is
-// kept.
+// and headFor. Concurrent requests share that HEAD. It ends even if no client is left: its result
+// is kept.
 func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry, now time.Time, within time.Duration) (http.Header, error) {
 	if c := h.last.Load(); c.describes(e, now) {
 		return c.of(e)

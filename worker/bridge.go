@@ -61,8 +61,8 @@ type Bridge struct {
 	// Waiting receives the error of each attempt that Temporal did not accept. The bridge then
 	// retries.
 	Waiting func(error)
-	// Stuck receives the pool and the workflow id of each run that the bridge ended because it made no
-	// progress; see [Bridge.stuck].
+	// Stuck receives the pool and the workflow id of each run that the bridge ended because it made
+	// no progress; see [Bridge.stuck].
 	Stuck func(pool, id string)
 	Now   func() time.Time
 }
@@ -251,9 +251,9 @@ func (b *Bridge) purge(ctx context.Context, s activities.SealedObject, generatio
 	return nil
 }
 
-// finishPurge starts the workflow that finishes a purge. A run of the same generation that is open, or
-// has completed, fulfils the request. Without a generation, an open run may be of an earlier purge:
-// the new run replaces it, and fulfils both.
+// finishPurge starts the workflow that finishes a purge. A run of the same generation that is open,
+// or has completed, fulfils the request. Without a generation, an open run may be of an earlier
+// purge: the new run replaces it, and fulfils both.
 func (b *Bridge) finishPurge(ctx context.Context, s activities.SealedObject, generation int64) error {
 	id := workflows.PurgeID(s, generation)
 	reuse, conflict := enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING

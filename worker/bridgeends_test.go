@@ -17,8 +17,8 @@ import (
 )
 
 // TestStuckRunIsReplaced requests an object whose run no worker can continue. The bridge terminates
-// that very run, and starts another. All other runs get a signal, such as one whose workers are frozen
-// or too slow.
+// that very run, and starts another. All other runs get a signal, such as one whose workers are
+// frozen or too slow.
 func TestStuckRunIsReplaced(t *testing.T) {
 	task := func(attempt int32) *workflow.PendingWorkflowTaskInfo {
 		return &workflow.PendingWorkflowTaskInfo{Attempt: attempt, State: enums.PENDING_WORKFLOW_TASK_STATE_STARTED}
@@ -89,7 +89,8 @@ func TestStuckRunIsReplaced(t *testing.T) {
 }
 
 // TestPurgeIsFinished starts one workflow for each purge, at the priority of clients. Without a
-// generation, an open run may be of an earlier purge, which leaves copies that are newer than itself.
+// generation, an open run may be of an earlier purge, which leaves copies that are newer than
+// itself.
 func TestPurgeIsFinished(t *testing.T) {
 	type policies struct {
 		reuse    enums.WorkflowIdReusePolicy

@@ -24,14 +24,14 @@
 //
 // # Decisions
 //
-// 2026-11-26: the bridge finds stuck runs by their pending workflow task: a worker failed it, and it
-// is at its third attempt 10 s later. If no worker answered the first attempt, it is the eighth one,
-// after two minutes. Workers that are frozen, killed or overloaded let attempts time out too, and
-// their runs continue. The bridge looks only at a run that it is about to signal, so that an idle
-// stuck run costs nothing. In these 10 s a worker of the right build takes the task during an upgrade.
-// The terminated copy's bytes are lost, and a sweep frees its parts. Rejected: a longer time. A signal
-// makes a new task, Temporal does not tell the age of the first one, and cache.lease sets the time
-// between two signals.
+// 2026-11-26: the bridge finds stuck runs by their pending workflow task: a worker failed it, and
+// it is at its third attempt 10 s later. If no worker answered the first attempt, it is the eighth
+// one, after two minutes. Workers that are frozen, killed or overloaded let attempts time out too,
+// and their runs continue. The bridge looks only at a run that it is about to signal, so that an
+// idle stuck run costs nothing. In these 10 s a worker of the right build takes the task during an
+// upgrade. The terminated copy's bytes are lost, and a sweep frees its parts. Rejected: a longer
+// time. A signal makes a new task, Temporal does not tell the age of the first one, and cache.lease
+// sets the time between two signals.
 //
 // 2026-11-26: audits and refreshes have a task queue of their own, and at most 16 run in a pool. On
 // the copies' own queue, the refreshes of objects that were stored on one day could take all of its

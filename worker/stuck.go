@@ -10,22 +10,24 @@ import (
 )
 
 const (
-	// stuckAttempts is the attempt at which a run counts as stuck whose workflow task a worker failed.
-	// The SDK reports the first failure only. Temporal then repeats the task at once, and each further
-	// attempt after the task's timeout of 10 s. While workers are upgraded, some of them can't replay
-	// runs of the others. A worker of the right build gets the task within these 10 s.
+	// stuckAttempts is the attempt at which a run counts as stuck whose workflow task a worker
+	// failed. The SDK reports the first failure only. Temporal then repeats the task at once, and
+	// each further attempt after the task's timeout of 10 s. While workers are upgraded, some of
+	// them can't replay runs of the others. A worker of the right build gets the task within these
+	// 10 s.
 	stuckAttempts = 3
 	// lostAttempts is the same if the first attempt timed out. Workers that are frozen, killed or
-	// overloaded also let attempts time out. Temporal gives no task to a frozen worker after a minute,
-	// when its polls have ended: at most 6 attempts. The eighth one is scheduled after two minutes.
+	// overloaded also let attempts time out. Temporal gives no task to a frozen worker after a
+	// minute, when its polls have ended: at most 6 attempts. The eighth one is scheduled after two
+	// minutes.
 	lostAttempts = 8
 	// stuckReason is the reason of the termination, for the Web UI.
 	stuckReason = "cloud-mirror: no worker can continue this run (see its failed workflow task); the next run makes the copy"
 )
 
 // stuck reports whether no worker can continue a run: its workflow task fails again and again. The
-// usual cause is a run that the workers' build does not replay, or whose payload key they lack. Such
-// a run would swallow all later requests for its object.
+// usual cause is a run that the workers' build does not replay, or whose payload key they lack.
+// Such a run would swallow all later requests for its object.
 //
 // The SDK keeps a task that failed before until its timeout, so that it counts as started. A task
 // that waits for a worker is not stuck, however often it has failed: the next worker may be mended.

@@ -22,8 +22,8 @@
 //   - A copy in the bucket is a success even if the cache can't be updated: the next client's
 //     request finds it in the bucket.
 //   - A run that completes has a copy in the bucket, or none because the object is too small. If
-//     UpdateCache finds no copy, the run fails. If the bucket or redis does not answer UpdateCache, the
-//     run completes with published false, and the cache has no entry of it.
+//     UpdateCache finds no copy, the run fails. If the bucket or redis does not answer UpdateCache,
+//     the run completes with published false, and the cache has no entry of it.
 //   - PurgeCopy is repeated until the purge is finished.
 //   - A run has the lowest minimum size of all its requests. A request never causes a second
 //     download of an object that was copied for another minimum.
@@ -31,9 +31,10 @@
 // # Decisions
 //
 // 2026-11-26: each purge that PurgeCopy finishes is a workflow, named by its generation. With one
-// workflow for an object, a later purge would attach to an earlier one, which leaves the copies that
-// are newer than itself. A purge without a generation, because redis was down, replaces the open run of
-// such a purge: that run may have made its generation before a copy that the new purge is for.
+// workflow for an object, a later purge would attach to an earlier one, which leaves the copies
+// that are newer than itself. A purge without a generation, because redis was down, replaces the
+// open run of such a purge: that run may have made its generation before a copy that the new purge
+// is for.
 //
 // 2026-11-26: a run that does not replay keeps failing its workflow task (the SDK's policy
 // BlockWorkflow), and the bridge replaces it on the next request: see package worker. Rejected: the

@@ -48,7 +48,8 @@ const signals = "2026-11-25-signals"
 // small is the version with minimum sizes.
 const small = "2026-11-26-small"
 
-// versions returns the folders of recorded histories. In the first, HeadSource describes the source.
+// versions returns the folders of recorded histories. In the first, HeadSource describes the
+// source.
 func versions() []string {
 	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance, trust}
 }

@@ -5,8 +5,9 @@
 //
 //   - For any value in redis, a front end answers by the HTTP contract, and never with a 5xx.
 //   - A Location is the source, or the object's key in the configured bucket.
-//   - A client reads no text out of redis: an error class is one of [cache.Classes]. An operator with
-//     the scope status reads the fields cause and owner of a status, which redis may have forged.
+//   - A client reads no text out of redis: an error class is one of [cache.Classes]. An operator
+//     with the scope status reads the fields cause and owner of a status, which redis may have
+//     forged.
 //
 // # Decisions
 //

@@ -233,8 +233,8 @@ func TestNoValueInRedisBreaksTheContract(t *testing.T) {
 	require.Zero(t, f.breaker.Load(), "the breaker opened")
 }
 
-// operatorText takes the fields for operators out of a status, and reports whether they hold a planted
-// text. They are strings, and no other field may hold such a text.
+// operatorText takes the fields for operators out of a status, and reports whether they hold a
+// planted text. They are strings, and no other field may hold such a text.
 func operatorText(t *testing.T, w *httptest.ResponseRecorder) bool {
 	t.Helper()
 	require.Equal(t, "application/json; charset=utf-8", w.Header().Get("Content-Type"))

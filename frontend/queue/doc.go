@@ -29,9 +29,9 @@
 // few KiB. Rejected: to leave the body as long as it fits, since junk is not worth its storage.
 //
 // 2026-11-26: audits, refreshes and deletes are actions of the same message, of the same version. A
-// bridge of an earlier build moves them to the dead-letter queue: upgrade bridges before front ends.
-// An audit or a refresh is lost there without harm. A delete is a purge to finish: redrive it.
-// Rejected: another version, which such a bridge moves there as well.
+// bridge of an earlier build moves them to the dead-letter queue: upgrade bridges before front
+// ends. An audit or a refresh is lost there without harm. A delete is a purge to finish: redrive
+// it. Rejected: another version, which such a bridge moves there as well.
 //
 // 2026-11-24: a sender makes two attempts at most. A client is waiting, and the second attempt is
 // only for a stale connection.

@@ -88,8 +88,8 @@ func Encode(r Request) (string, error) {
 }
 
 // Decode parses a message body of either version. A person may write one of version 1, with the
-// query in its URL. It ignores unknown extra fields. Any other deviation from the format of [Encode]
-// is an error. Its text describes the fault and does not repeat the body.
+// query in its URL. It ignores unknown extra fields. Any other deviation from the format of
+// [Encode] is an error. Its text describes the fault and does not repeat the body.
 func Decode(body string) (Request, error) {
 	var e envelope
 	if err := json.Unmarshal([]byte(body), &e); err != nil {

@@ -35,9 +35,9 @@ type Config struct {
 	//     the scheme unless the entry names one.
 	//   - A host that begins with "*." stands for all hosts below the rest, of any depth. The rest
 	//     itself needs an entry of its own.
-	//   - A path allows itself and what is below it: /a allows /a and /a/b, and not /ab. The path /a/
-	//     does not allow /a. Under a path other than /, a URL is not allowed if its path has dot
-	//     segments, or encoded dots, slashes, backslashes or control characters.
+	//   - A path allows itself and what is below it: /a allows /a and /a/b, and not /ab. The path
+	//     /a/ does not allow /a. Under a path other than /, a URL is not allowed if its path has
+	//     dot segments, or encoded dots, slashes, backslashes or control characters.
 	//   - The port * stands for all ports of a loopback host.
 	Allowed []string
 	// EnsureSSL allows only https, at every hop.
@@ -51,8 +51,8 @@ type Config struct {
 	// DeniedNetworks are never dialled. They win over AllowedNetworks.
 	DeniedNetworks []netip.Prefix
 	// Services are the servers that this mirror uses, each as host:port. They are refused, in a URL
-	// and at dial time. A name is resolved every 30 s. A loopback address stands for all addresses of
-	// this machine.
+	// and at dial time. A name is resolved every 30 s. A loopback address stands for all addresses
+	// of this machine.
 	Services []string
 	// MaxConnsPerHost bounds the requests to one host that are in flight for ranges, for streams
 	// of large objects, and for first requests; 64 each by default. Further requests

@@ -33,9 +33,6 @@ var metadata = []netip.Prefix{
 	// containers.
 	netip.MustParsePrefix("169.254.0.0/16"),
 	netip.MustParsePrefix("fe80::/10"),
-	// Azure, outside of every special-purpose network:
-	// https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
-	netip.MustParsePrefix("168.63.129.16/32"),
 	// AWS: fd00:ec2::254 and its neighbours, see
 	// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 	netip.MustParsePrefix("fd00:ec2::/32"),
@@ -48,8 +45,13 @@ var metadata = []netip.Prefix{
 	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Akamai
 }
 
+// wireServer is Azure's metadata and DNS server, outside of every special-purpose network. No setting
+// opens it: no object can be there.
+// https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
+var wireServer = netip.MustParsePrefix("168.63.129.16/32")
+
 func newGuard(allowed, denied []netip.Prefix) (*guard, error) {
-	g := &guard{}
+	g := &guard{denied: []netip.Prefix{wireServer}}
 	var v4, v6 []netip.Prefix
 	for _, prefix := range allowed {
 		prefix, err := unmap(prefix)

@@ -34,7 +34,7 @@ func TestGuard(t *testing.T) {
 		{addr: "168.63.129.16"},
 		{addr: "168.63.129.16", allowed: everything},
 		{addr: "168.63.129.16", allowed: []string{"168.63.129.16/31"}},
-		{addr: "168.63.129.16", allowed: []string{"168.63.129.16/32"}, ok: true},
+		{addr: "168.63.129.16", allowed: []string{"168.63.129.16/32"}},
 		{addr: "::ffff:168.63.129.16", allowed: everything},
 		{addr: "168.63.129.17", ok: true},
 		{addr: "169.254.169.254", allowed: everything},

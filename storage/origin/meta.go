@@ -38,9 +38,9 @@ type Meta struct {
 	Digests []Digest `json:"digests,omitempty"`
 	// Addresses are the hops of the redirect chain, the last being the one that serves the object.
 	Addresses []Hop `json:"addresses,omitempty"`
-	// Final is the canonical URL of the hop that serves the object, without its query: it tells what
-	// kind of server that is, and is often not enough to get the object. Empty above 1 KiB, and if a
-	// part of its path may not be shown (see package redact).
+	// Final is the canonical URL of the hop that serves the object, without its query: it tells
+	// what kind of server that is, and is often not enough to get the object. Empty above 1 KiB,
+	// and if a part of its path may not be shown (see package redact).
 	Final string `json:"final,omitempty"`
 }
 

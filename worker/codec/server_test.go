@@ -203,8 +203,8 @@ func TestSDKsRemoteCodec(t *testing.T) {
 	require.JSONEq(t, string(p.GetData()), string(decoded[0].GetData()))
 }
 
-// TestChunkedRequestIsTheLastOfItsConnection sends a length and chunks. A proxy in front that goes by
-// the length sees one request.
+// TestChunkedRequestIsTheLastOfItsConnection sends a length and chunks. A proxy in front that goes
+// by the length sees one request.
 func TestChunkedRequestIsTheLastOfItsConnection(t *testing.T) {
 	s := newServer(t)
 	const head = "POST /decode HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer right\r\nContent-Type: application/json\r\n"

@@ -4,8 +4,8 @@
 // # Guarantees
 //
 //   - A second [Setup] changes nothing.
-//   - A schedule whose definition differs is updated. It stays paused if it is paused, and keeps its
-//     note.
+//   - A schedule whose definition differs is updated. It stays paused if it is paused, and keeps
+//     its note.
 //   - After Setup, a schedule needs only the first key of worker.payload_keys.
 //   - A schedule is deleted only if its pool is not configured, and its definition names this
 //     deployment. Other schedules stay.

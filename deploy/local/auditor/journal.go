@@ -30,8 +30,8 @@ func (j *Journal) Message(queue, body string) {
 	j.messages = append(j.messages, m)
 }
 
-// Handwritten announces a message that the scenario sends itself. It may hold a secret. A message of
-// a front end may not.
+// Handwritten announces a message that the scenario sends itself. It may hold a secret. A message
+// of a front end may not.
 func (j *Journal) Handwritten(body string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

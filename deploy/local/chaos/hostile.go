@@ -134,8 +134,8 @@ func (c *chaos) point(ctx context.Context, r *rand.Rand) {
 // wrongToken is the guess of hostile clients. No log may hold it: a guess can be a typing error.
 const wrongToken = "chaos-hunter2-guessed-token-0123456789"
 
-// guess tries a token, or none. Guesses reach the limit of their address. The right token comes from
-// the same address, and must pass.
+// guess tries a token, or none. Guesses reach the limit of their address. The right token comes
+// from the same address, and must pass.
 func (c *chaos) guess(ctx context.Context, r *rand.Rand) {
 	target := c.urls(c.objects[0])[0]
 	q := request{

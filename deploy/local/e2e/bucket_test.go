@@ -25,7 +25,9 @@ func hashOf(object string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func redisKey(region, object string) string { return redisKeyAt(sys.S3Endpoint(region), region, object) }
+func redisKey(region, object string) string {
+	return redisKeyAt(sys.S3Endpoint(region), region, object)
+}
 
 // redisKeyAt is redisKey of a process that is configured with another endpoint of the bucket.
 func redisKeyAt(endpoint, region, object string) string {

@@ -164,7 +164,7 @@ func TestMalformedMessagesBecomeDeadLetters(t *testing.T) {
 		"not JSON":                  "{" + secret,
 		"version is 3, want 1 or 2": `{"version":3,"data":{}}`,
 		"data is missing":           `{"version":1}`,
-		"data.id is not the id of a configured pool":              `{"version":1,"data":{"id":"s3_mars-1","url":"` + object + `","action":"put"}}`,
+		"data.id is not the id of a configured pool":                        `{"version":1,"data":{"id":"s3_mars-1","url":"` + object + `","action":"put"}}`,
 		`data.action is not "put", "purge", "audit", "refresh" or "delete"`: `{"version":1,"data":{"id":"s3_us-west-2","url":"` + object + `","action":"eat"}}`,
 	}
 	batch := &sqs.SendMessageBatchInput{QueueUrl: main}

@@ -14,8 +14,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// TestRunOfWorkersThatDoNotAnswerIsKept gives a run's first two workflow tasks to workers that never
-// answer, as frozen ones do. A request then does not end the run, which makes the copy.
+// TestRunOfWorkersThatDoNotAnswerIsKept gives a run's first two workflow tasks to workers that
+// never answer, as frozen ones do. A request then does not end the run, which makes the copy.
 func TestRunOfWorkersThatDoNotAnswerIsKept(t *testing.T) {
 	require.NoError(t, sys.Stop(stack.WorkerName(west)))
 	before := metric(t, "cloud_mirror_stuck_runs_total", workers()[1:]...)

@@ -15,8 +15,8 @@ const (
 	SecretKey = "locallocal"
 )
 
-// RedisPassword is the password that cloud-mirror sends to redis. The redis of the local stack accepts
-// any: the password is there to be looked for.
+// RedisPassword is the password that cloud-mirror sends to redis. The redis of the local stack
+// accepts any: the password is there to be looked for.
 const RedisPassword = "local-redis-password-that-is-no-secret"
 
 // PurgeToken is the bearer token of the local stack. It has all scopes.
