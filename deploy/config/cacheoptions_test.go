@@ -27,4 +27,6 @@ func TestSpacesNameTheBucket(t *testing.T) {
 	pools := c.StoragePools()
 	require.NotEqual(t, c.Space(pools[0]), c.Space(pools[1]))
 	require.Equal(t, cache.NewSpace("cm", "s3_us-west-2", "", "a"), c.Space(pools[0]))
+	c.Pools[0].KeyEndpoint = "https://s3.internal"
+	require.Equal(t, cache.NewSpace("cm", "s3_us-west-2", "https://s3.internal", "a"), c.Space(pools[0]))
 }

@@ -158,6 +158,7 @@ type Pool struct {
 	Bucket      string `yaml:"bucket" doc:"name of the bucket, if not BUCKET_BASE-REGION"`
 	BucketOwner string `yaml:"bucket_owner" doc:"id of the AWS account that must own the bucket, if not s3.bucket_owner; any if any account may. Write it in quotes"`
 	Endpoint    string `yaml:"endpoint" doc:"base URL of an S3-compatible server that is not AWS"`
+	KeyEndpoint string `yaml:"key_endpoint" doc:"endpoint that redis keys name instead of endpoint, if processes reach one bucket by several, such as a VPC endpoint. It must be the same for all of them"`
 	PathStyle   bool   `yaml:"path_style" doc:"put the bucket in the path of the URL, as most S3-compatible servers require"`
 	Checksum    string `yaml:"checksum" doc:"crc64nvme, which setup probes, or md5 for a server without it"`
 	// The zero values suit AWS and most servers.

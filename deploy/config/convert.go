@@ -139,7 +139,13 @@ func (c *Config) CacheOptions() cache.Options {
 
 // Space returns the key space of a pool's bucket.
 func (c *Config) Space(p storage.Pool) cache.Space {
-	return cache.NewSpace(c.Redis.Prefix, p.ID(), p.Endpoint, p.Bucket)
+	endpoint := p.Endpoint
+	for _, of := range c.Pools {
+		if storage.PoolID(of.Service, of.Region) == p.ID() {
+			endpoint = cmp.Or(of.KeyEndpoint, endpoint)
+		}
+	}
+	return cache.NewSpace(c.Redis.Prefix, p.ID(), endpoint, p.Bucket)
 }
 
 // NearCache returns the bounds of a front end's near cache: a quarter of frontend.cache_memory. The

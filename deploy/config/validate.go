@@ -255,6 +255,9 @@ func (c *Config) validatePools() error {
 		if err := validateURL(key+"endpoint", p.Endpoint); err != nil {
 			return err
 		}
+		if err := validateURL(key+"key_endpoint", p.KeyEndpoint); err != nil {
+			return err
+		}
 		if err := validateURL(key+"public_url", p.PublicURL); err != nil {
 			return err
 		}

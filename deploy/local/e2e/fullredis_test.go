@@ -108,8 +108,8 @@ func TestRedisRefusesWrites(t *testing.T) {
 	}
 	do(t, "REPLICAOF", "NO", "ONE")
 	for _, object := range fresh {
-		require.Zero(t, r.Exists(background(t), redisKeyAt(heads.URL, west, object)).Val(), "control: the entry was refused")
+		require.Zero(t, r.Exists(background(t), redisKey(west, object)).Val(), "control: the entry was refused")
 		eventually(t, func() bool { a, err := get(reads, object, "?max_wait=0"); return err == nil && a.isCopy() }, "the copy is found")
-		require.EqualValues(t, 1, r.Exists(background(t), redisKeyAt(heads.URL, west, object)).Val(), "the entry is restored")
+		require.EqualValues(t, 1, r.Exists(background(t), redisKey(west, object)).Val(), "the entry is restored")
 	}
 }

@@ -90,6 +90,7 @@ func (c settingsTree) set(t *testing.T, key string, value any) {
 func (c settingsTree) setEndpoint(t *testing.T, region, url string) {
 	t.Helper()
 	c.setPool(t, region, "endpoint", url)
+	c.setPool(t, region, "key_endpoint", sys.S3Endpoint(region))
 }
 
 // setPool changes a setting of a region's pool.
@@ -185,8 +186,7 @@ type killable struct {
 func startKillable(t *testing.T, region string) *killable {
 	t.Helper()
 	pause(t, stack.WorkerName(region))
-	k := &killable{s3: newS3Proxy(t, region), temporal: newTemporalRelay(t)}
-	k.redis = newRedisProxy(t, k.s3.URL)
+	k := &killable{s3: newS3Proxy(t, region), redis: newRedisProxy(t), temporal: newTemporalRelay(t)}
 	config := editedConfig(t, func(c settingsTree) {
 		c.set(t, "redis.url", "redis://"+k.redis.addr+"/0")
 		c.setEndpoint(t, region, k.s3.URL)

@@ -301,14 +301,13 @@ func newTemporalRelay(t *testing.T) *relay {
 // redisProxy forwards to redis. It holds the commands that mark copies present, or the replies.
 type redisProxy struct {
 	*relay
-	endpoint string // Of S3, in the configuration of the process behind the proxy
-	mu       sync.Mutex
-	points   map[string]*point // By redis key
+	mu     sync.Mutex
+	points map[string]*point // By redis key
 }
 
-func newRedisProxy(t *testing.T, endpoint string) *redisProxy {
+func newRedisProxy(t *testing.T) *redisProxy {
 	t.Helper()
-	p := &redisProxy{endpoint: endpoint, points: map[string]*point{}}
+	p := &redisProxy{points: map[string]*point{}}
 	p.relay = newRelay(t, sys.RedisAddr(), p.serve)
 	return p
 }
@@ -318,7 +317,7 @@ func (p *redisProxy) stop(region, object string, reply bool) *point {
 	at := newPoint(reply)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.points[redisKeyAt(p.endpoint, region, object)] = at
+	p.points[redisKey(region, object)] = at
 	return at
 }
 
