@@ -37,7 +37,7 @@ func defaultPrices() Prices {
 	return Prices{
 		AsOf: "2026-11-26", Currency: "USD",
 		RegionGB: 0.02, NATGB: 0.045, StorageGBMonth: 0.023, Puts1000: 0.005, Gets1000: 0.0004, Actions1000: 0.05,
-		CopyPuts: 1, CopyGets: 2, CopyActions: 4,
+		CopyPuts: 1, CopyGets: 3, CopyActions: 4,
 	}
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/auditor"
 	"regexp"
 	"strconv"
 	"testing"
@@ -90,6 +91,7 @@ func TestPausedCopyIsReported(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			h := holdCopy(t)
 			before := metric(t, "cloud_mirror_failed_copies_total", workers()...)
+			h.source.excepts(auditor.Fetches, "a pause or a reset ends the attempt, and the next one reads again")
 			h.act(t, command)
 			class := map[string]string{"pause": "Paused", "reset": "Reset"}[command]
 			eventually(t, func() bool {

@@ -96,8 +96,8 @@ func TestCostOfACopy(t *testing.T) {
 	startProcess(t, "billed-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --no-bridge --config "+config))
 	front := startProcess(t, "billed-frontend", sys.Binary(), strings.Fields("frontend --config "+config))
 	for name, tc := range map[string]struct{ size, puts, gets, actions int }{
-		"small":          {100_000, 1, 2, 4},
-		"of three parts": {20 * mib, 4 + 3, 3, 5},
+		"small":          {100_000, 1, 3, 4},
+		"of three parts": {20 * mib, 4 + 3, 4, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t, tc.size, nil)

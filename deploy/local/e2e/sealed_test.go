@@ -34,8 +34,8 @@ func receive(t *testing.T, queue string, s *source) types.Message {
 				QueueUrl: queueURL(t, c, queue), ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 0,
 			})
 			require.NoError(t, err)
-			require.NotContains(t, aws.ToString(m.Body), secret)
-			if strings.Contains(aws.ToString(m.Body), s.Listener.Addr().String()) {
+			if strings.Contains(aws.ToString(m.Body), s.Listener.Addr().String()) { // Not one of another test
+				require.NotContains(t, aws.ToString(m.Body), secret)
 				found = m
 			}
 		}
