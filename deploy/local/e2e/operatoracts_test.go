@@ -91,7 +91,7 @@ func TestPausedCopyIsReported(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			h := holdCopy(t)
 			before := metric(t, "cloud_mirror_failed_copies_total", workers()...)
-			h.source.excepts(auditor.Fetches, "a pause or a reset ends the attempt, and the next one reads again")
+			h.excepts(auditor.Fetches, "a pause or a reset ends the attempt, and the next one reads again")
 			h.act(t, command)
 			class := map[string]string{"pause": "Paused", "reset": "Reset"}[command]
 			eventually(t, func() bool {

@@ -43,7 +43,7 @@ func operatorShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 func pausedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	t.Helper()
 	h := holdCopy(t)
-	h.source.excepts(auditor.Fetches, "a pause or a reset ends the attempt, and the next one reads again")
+	h.excepts(auditor.Fetches, "a pause or a reset ends the attempt, and the next one reads again")
 	h.act(t, "pause")
 	eventually(t, func() bool { return h.pending(t).GetLastFailure() != nil }, "the attempt ends")
 	close(h.gate)
