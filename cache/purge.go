@@ -1,6 +1,10 @@
 package cache
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
 
 // Purger gives objects a new generation; see [Redis.Purge].
 type Purger interface {
@@ -34,4 +38,29 @@ func FinishPurge(
 		return first, err
 	}
 	return second, nil
+}
+
+// Purge deletes the object's entry and its count of failures, and returns its new generation. It
+// ignores the circuit breaker, and waits for 1 s or Options.Timeout, whichever is longer, for each
+// write and read.
+func (r *Redis) Purge(ctx context.Context, key string) (int64, error) {
+	generation, err := r.purge(ctx, key, r.channel)
+	if former, ok := formerKey(r.prefix, key); ok && err == nil {
+		_, err = r.purge(ctx, former, formerChannel)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("purge cache entry: %w", err)
+	}
+	return generation, nil
+}
+
+func (r *Redis) purge(ctx context.Context, key, channel string) (int64, error) {
+	// A purge is worth a wait, and must not fail because other callers are in a hurry.
+	client := r.client.WithTimeout(max(defaultTimeout, r.client.Options().ReadTimeout))
+	text, err := r.scripts.purge.Run(ctx, client, keys(key),
+		r.now().UnixMilli(), r.tombstone.Milliseconds(), channel, r.maxGeneration()).Text()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
 }
