@@ -51,7 +51,9 @@ func TestGuard(t *testing.T) {
 		{addr: "fd00:ec2::254", allowed: []string{"fd00:ec2::254/128"}, ok: true},
 		{addr: "fd20:ce::254", allowed: []string{"fc00::/7"}},
 		{addr: "fd00:c1::a9fe:a9fe", allowed: []string{"fc00::/7"}},
+		{addr: "fd00:100::100:200", allowed: []string{"fc00::/7"}},
 		{addr: "fd00:42::42", allowed: []string{"fc00::/7"}},
+		{addr: "fd00:a9fe:a9fe::1", allowed: []string{"fc00::/7"}},
 		{addr: "fd12::1", allowed: []string{"fc00::/7"}, ok: true},
 
 		// Denied networks win.
