@@ -54,11 +54,12 @@ func TestSealedObjectCannotBeChanged(t *testing.T) {
 	s := sealer(t, key)
 	src := s.Seal(storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/a?sig=secret"})
 	for name, edit := range map[string]func(*seal.Object){
-		"another URL":    func(s *seal.Object) { s.URL = "https://evil.example/a" },
-		"another region": func(s *seal.Object) { s.Region = "us-east-1" },
-		"another hash":   func(s *seal.Object) { s.Hash = "00" },
-		"another query":  func(s *seal.Object) { s.Query = "AAAA" },
-		"no query":       func(s *seal.Object) { s.Query = "" },
+		"another URL":     func(s *seal.Object) { s.URL = "https://evil.example/a" },
+		"another service": func(s *seal.Object) { s.Service = "gcs" },
+		"another region":  func(s *seal.Object) { s.Region = "us-east-1" },
+		"another hash":    func(s *seal.Object) { s.Hash = "00" },
+		"another query":   func(s *seal.Object) { s.Query = "AAAA" },
+		"no query":        func(s *seal.Object) { s.Query = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := src
