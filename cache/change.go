@@ -16,20 +16,16 @@ func (r *Redis) change(ctx context.Context, key string, e Entry, try func(value 
 	if done, err := try(value); done || err != nil {
 		return done, err
 	}
-	values, err := r.values(ctx, []string{key}, maxValue)
-	if err == nil {
-		err = values[0].err
-	}
+	held, err := r.value(ctx, key, maxValue)
 	if err != nil {
 		return false, fmt.Errorf("get cache entry: %w", err)
 	}
-	text := values[0].text
-	current, err := decode(key, text, r.now(), r.rules)
-	if err != nil || text == value {
+	current, err := decode(key, held.text, r.now(), r.rules)
+	if err != nil || held.text == value {
 		return false, nil //nolint:nilerr // the next read deletes an undecodable value
 	}
 	if same, err := encode(key, current); err != nil || same != value {
 		return false, err
 	}
-	return try(text)
+	return try(held.text)
 }

@@ -42,14 +42,10 @@ func (r *Redis) maxGeneration() int64 { return r.now().Add(MaxAhead).UnixMilli()
 // remembers a purge for [Tombstone]. Every purge has a greater generation than those before it. A
 // generation in the far future, or one that is no number, counts as none.
 func (r *Redis) Generation(ctx context.Context, key string) (int64, error) {
-	values, err := r.values(ctx, []string{generationKey(key)}, generationBytes)
-	if err == nil {
-		err = values[0].err
-	}
+	v, err := r.value(ctx, generationKey(key), generationBytes)
 	if err != nil {
 		return 0, fmt.Errorf("get purge generation: %w", err)
 	}
-	v := values[0]
 	if v.text == "" && !v.junk {
 		return 0, nil
 	}

@@ -68,17 +68,13 @@ func (r *Redis) Swap(ctx context.Context, key string, from, to Entry) (bool, err
 // Abandon deletes a pending entry regardless of its owner, for a copy that will not be made. It
 // leaves every other entry alone without an error.
 func (r *Redis) Abandon(ctx context.Context, key string) error {
-	values, err := r.values(ctx, []string{key}, maxValue)
-	if err == nil {
-		err = values[0].err
-	}
+	v, err := r.value(ctx, key, maxValue)
 	if err != nil {
 		return fmt.Errorf("get cache entry: %w", err)
 	}
-	value := values[0].text
-	if entry, err := decode(key, value, r.now(), r.rules); err != nil || entry.State != Pending {
+	if entry, err := decode(key, v.text, r.now(), r.rules); err != nil || entry.State != Pending {
 		return nil //nolint:nilerr // the next read deletes an undecodable value
 	}
-	_, err = r.drop(ctx, key, value)
+	_, err = r.drop(ctx, key, v.text)
 	return err
 }

@@ -99,11 +99,11 @@ func (r *Redis) Close() error { return r.client.Close() }
 // Get returns the entry, or an Absent one if there is none before its deadline. It deletes an entry
 // that is undecodable or past its deadline.
 func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
-	values, err := r.values(ctx, []string{key}, maxValue)
+	v, err := r.value(ctx, key, maxValue)
 	if err != nil {
 		return Entry{}, fmt.Errorf("get cache entry: %w", err)
 	}
-	return r.entry(ctx, key, values[0])
+	return r.entry(ctx, key, v)
 }
 
 // run runs a script on the object's keys.

@@ -16,6 +16,15 @@ type value struct {
 	err error
 }
 
+// value returns the value of a key. It fails with redis's error reply, too.
+func (r *Redis) value(ctx context.Context, key string, most int64) (value, error) {
+	values, err := r.values(ctx, []string{key}, most)
+	if err != nil {
+		return value{}, err
+	}
+	return values[0], values[0].err
+}
+
 // values returns the values of keys, in one round trip and at most most+1 bytes of each. It sends a
 // GETRANGE for each key rather than one MGET: a large value delays no other key, and a key of
 // another type fails no other key. The keys may be in any slots of a redis cluster.
