@@ -54,7 +54,7 @@ func newServices(all []string) (*services, error) {
 		}
 		names = append(names, canonical)
 		switch addr, err := netip.ParseAddr(host); {
-		case host == "localhost" || err == nil && addr.IsLoopback():
+		case isLoopback(host):
 			addrs = append(addrs, netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(number)))
 		case err == nil:
 			addrs = append(addrs, netip.AddrPortFrom(addr, uint16(number)))
