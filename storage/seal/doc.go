@@ -5,7 +5,9 @@
 //
 //   - A sealed object shows that its URL has a query, and the query's length. It shows nothing else
 //     of the query, except by the hash of the whole URL.
-//   - Open fails if any part of a sealed object was changed.
+//   - A sealed query opens only with the service, region, URL and hash that it was sealed with. An
+//     object without a query has nothing sealed: Open compares its URL with its hash, and not its
+//     service and region.
 //   - An error holds no key and no query.
 //
 // # Decisions
