@@ -318,3 +318,26 @@ func TestABogusBacklogIsUnknown(t *testing.T) {
 		require.Len(t, all, map[bool]int{true: 1}[known], text)
 	}
 }
+
+// TestALongClaimIsShortened has a claim whose time to live is above that of every caller.
+func TestALongClaimIsShortened(t *testing.T) {
+	c, server, _ := openOwn(t, cache.Options{})
+	key := cachetest.Key("a")
+	require.NoError(t, server.Set(t.Context(), key+":verified", "x", time.Hour).Err())
+	left, err := c.Claim(t.Context(), key, time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, time.Minute, left)
+	require.LessOrEqual(t, server.PTTL(t.Context(), key+":verified").Val(), time.Minute)
+}
+
+// TestALongBacklogIsBounded stores a backlog for longer than its limit: it is known, and expires.
+func TestALongBacklogIsBounded(t *testing.T) {
+	c, server, _ := openOwn(t, cache.Options{})
+	require.NoError(t, c.PutBacklog(t.Context(), "p", cache.Backlog{Tasks: 1}, time.Hour))
+	all, err := c.Backlogs(t.Context(), []string{"p"})
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	left := server.PTTL(t.Context(), "cm:2:backlog:{pools}:p").Val()
+	require.Positive(t, left)
+	require.LessOrEqual(t, left, 5*time.Minute)
+}
