@@ -31,7 +31,7 @@ type Pool struct {
 	// checksum and, with https, the transport guard uploads.
 	SignPayload bool
 	// Overwrite turns conditional writes off, for servers without them. A worker that was frozen
-	// for long could then overwrite a newer copy with an older one.
+	// for long could then overwrite a newer copy with an old copy.
 	Overwrite bool
 	// DownloadActive has copies of active content (HTML, SVG, XML, scripts) stored so that browsers
 	// download them.

@@ -18,7 +18,7 @@ var ErrUnsupported = errors.New("the server can't copy the object onto itself")
 //   - [ErrMismatch] after the server stored other bytes, which are deleted,
 //   - ctx's error, or the server's.
 //
-// The former object stays in all cases but the one of ErrMismatch. Refresh calls copied as
+// The former object stays, except after ErrMismatch. Refresh calls copied as
 // [Bucket.CopyFrom] does.
 func (b *Bucket) Refresh(ctx context.Context, key, etag, copyID string, copied func(bytes int64)) (Stored, error) {
 	old, metadata, err := b.HeadMetadata(ctx, key)
@@ -73,7 +73,7 @@ func (b *Bucket) copyOnto(ctx context.Context, spec ObjectSpec, old Stored, copi
 	return b.verify(ctx, spec, Stored{Size: old.Size, CRC64NVME: old.CRC64NVME})
 }
 
-// replaced reports whether the bucket has another object than the one with the ETag, or none.
+// replaced reports whether the bucket lacks the object with the ETag: it has another, or none.
 func (b *Bucket) replaced(ctx context.Context, key, etag string) bool {
 	now, err := b.Head(ctx, key)
 	return errors.Is(err, ErrNotFound) || err == nil && now.ETag != etag

@@ -96,7 +96,7 @@ func unanswered(err error) bool {
 // admits HEADs the destination to check the preconditions. AWS checks them itself. Versitygw 1.8.0
 // and MinIO of 2026-02 ignore the preconditions of CopyObject, so they overwrite an object stored
 // after this HEAD. They do keep the condition on the source: the new object has the source's
-// content at that moment, never an older one.
+// content at that moment, never earlier content.
 func (b *Bucket) admits(ctx context.Context, spec ObjectSpec) error {
 	if b.pool.Overwrite {
 		return nil

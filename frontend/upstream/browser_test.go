@@ -44,7 +44,7 @@ func browse(raw string) (l location) {
 	return l
 }
 
-// The parser must see what browsers see. Otherwise the tests below prove nothing.
+// The parser must read URLs as browsers do. Otherwise the tests below prove nothing.
 func TestBrowse(t *testing.T) {
 	for raw, want := range map[string]location{
 		"https://good.example/a/b":          {"https", "", "good.example", "/a/b"},

@@ -8,7 +8,7 @@ import (
 // maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4, less the length octets).
 const maxHost = 253
 
-// maxLabel is the longest label of a host name, in bytes.
+// maxLabel is the longest label of a host name, in bytes (RFC 1035, section 2.3.4).
 const maxLabel = 63
 
 // parseRoot parses the URL of an upstream. The text is that of a fault, or empty.

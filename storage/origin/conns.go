@@ -33,7 +33,7 @@ const (
 	growAfter = 16
 	// forgetAfter is how long a lowered limit is remembered after the last refusal.
 	forgetAfter = 10 * time.Minute
-	// sweepAbove is the number of gates above which old ones are swept.
+	// sweepAbove is the number of gates above which old gates are swept.
 	sweepAbove = 1000
 )
 

@@ -235,7 +235,7 @@ func TestCancelledAtAdmission(t *testing.T) {
 }
 
 // TestCancelledAtAdmissionPassesTheSlotOn: the slot of a request that is cancelled at the moment of
-// its admission goes to the next one.
+// its admission goes to the next request.
 func TestCancelledAtAdmissionPassesTheSlotOn(t *testing.T) {
 	won := map[bool]int{}
 	for range 200 {

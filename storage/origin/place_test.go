@@ -44,7 +44,7 @@ func servedBy(from, to *source) origin.Meta {
 }
 
 // TestPlacesDoNotWaitForEachOther has two parts hold the only connections of two hosts. Each is
-// redirected from the host whose connection the other one holds.
+// redirected from the host to which the other part has a connection.
 func TestPlacesDoNotWaitForEachOther(t *testing.T) {
 	c, ctx := newCrossed(t), testContext(t)
 	x, err := c.client.Reserve(ctx, c.a.URL+"/far", servedBy(c.a, c.b))
