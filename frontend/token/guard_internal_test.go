@@ -149,6 +149,26 @@ func TestGuessesFromManyAddressesAreBounded(t *testing.T) {
 	assert.JSONEq(t, `{"level":"warn","addresses":65437,"count":132872,"message":"wrong tokens from further addresses"}`, lines[2*maxLogged])
 }
 
+// TestFullTableNamesNoAddress has a client beyond a full table, in a minute in which the log can
+// name further addresses. The row that such clients share belongs to no address.
+func TestFullTableNamesNoAddress(t *testing.T) {
+	g := newGuarded(t)
+	g.guesses.end(g.now)
+	g.now = g.now.Add(window / 2)
+	for i := range maxAddresses {
+		_, _ = g.check("Bearer guess", netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), Purge)
+	}
+	g.now = g.now.Add(window / 2)
+	for range 2 {
+		_, _ = g.check("Bearer guess", clientA, Purge)
+	}
+	g.now = g.now.Add(window)
+	g.guesses.end(g.now)
+	lines := g.log.lines()
+	require.Len(t, lines, maxLogged+1)
+	assert.JSONEq(t, `{"level":"warn","addresses":65437,"count":65438,"message":"wrong tokens from further addresses"}`, lines[maxLogged])
+}
+
 func TestALackingScopeIsLoggedOnceAMinute(t *testing.T) {
 	g := newGuarded(t)
 	for range 5 {

@@ -55,18 +55,14 @@ func (g *guesses) add(client netip.Addr, now time.Time) time.Duration {
 	}
 	a := g.guesser(client, now)
 	a.wrong++
-	if a.wrong == 1 && g.named < maxLogged {
-		g.named++
-		a.named = true
-		g.log.Warn().Stringer("client", client).Int("count", 1).Msg("wrong token")
-	}
 	if a.wrong <= maxWrong {
 		return 0
 	}
 	return a.start.Add(window).Sub(now)
 }
 
-// guesser returns the row of an address, or a new row if its window has ended.
+// guesser returns the row of an address, or a new row if its window has ended. The log names the
+// address of a new row. The row that addresses beyond the table share has none.
 func (g *guesses) guesser(client netip.Addr, now time.Time) *guesser {
 	a := g.addresses[client]
 	if a == nil && len(g.addresses) >= maxAddresses {
@@ -78,8 +74,12 @@ func (g *guesses) guesser(client netip.Addr, now time.Time) *guesser {
 		a = nil
 	}
 	if a == nil {
-		a = &guesser{start: now}
+		a = &guesser{start: now, named: client.IsValid() && g.named < maxLogged}
 		g.addresses[client] = a
+		if a.named {
+			g.named++
+			g.log.Warn().Stringer("client", client).Int("count", 1).Msg("wrong token")
+		}
 	}
 	return a
 }
