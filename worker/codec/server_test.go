@@ -172,6 +172,9 @@ func TestSession(t *testing.T) {
 	resp, _ = s.send(t, http.MethodPost, "/session", form("right"), "Content-Type", kind, "Sec-Fetch-Site", "cross-site")
 	require.Equal(t, http.StatusForbidden, resp.StatusCode)
 	require.Empty(t, resp.Cookies())
+	resp, _ = s.send(t, http.MethodPost, "/session", form("right")+"&x="+strings.Repeat("x", 8<<10), "Content-Type", kind)
+	require.Equal(t, http.StatusUnauthorized, resp.StatusCode, "a form that is too long")
+	require.Empty(t, resp.Cookies())
 
 	resp, _ = s.send(t, http.MethodPost, "/session", form("right"), "Content-Type", kind, "Sec-Fetch-Site", "same-origin")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -182,6 +185,22 @@ func TestSession(t *testing.T) {
 	resp, body = s.send(t, http.MethodPost, "/decode", encrypted(t, keyA),
 		"Content-Type", "application/json", "Origin", webUI, "Cookie", cookie.Name+"="+cookie.Value)
 	require.Equal(t, http.StatusOK, resp.StatusCode, body)
+}
+
+// TestCookieIsSecure: browsers keep a token off plain http if the Web UI is served over TLS.
+func TestCookieIsSecure(t *testing.T) {
+	for origin, secure := range map[string]bool{webUI: false, "https://temporal.example.com": true} {
+		s := codec.NewServer(codec.ServerOptions{
+			Codec: newCodec(t, keyA), Origin: origin, Check: func(*http.Request) *codec.Refusal { return nil },
+		})
+		r := httptest.NewRequest(http.MethodPost, "/session", strings.NewReader("token=right"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		cookies := w.Result().Cookies()
+		require.Len(t, cookies, 1)
+		require.Equal(t, secure, cookies[0].Secure, origin)
+	}
 }
 
 // TestSDKsRemoteCodec has the SDK's client of a codec server use it.
