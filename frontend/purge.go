@@ -45,18 +45,18 @@ func (s *purges) serve(w http.ResponseWriter, r *http.Request, p httprouter.Para
 	var failed error
 	var deferred []string
 	for _, t := range targets {
+		log := s.log.With().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Logger()
 		later, err := s.flights.Purge(r.Context(), t)
-		if err != nil {
-			s.log.Error().Err(err).Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Msg("purge failed")
+		switch {
+		case err != nil:
+			log.Error().Err(err).Msg("purge failed")
 			failed = err
-			continue
-		}
-		if later {
-			s.log.Info().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Msg("purge left to a workflow")
+		case later:
+			log.Info().Msg("purge left to a workflow")
 			deferred = append(deferred, t.Pool.ID())
-			continue
+		default:
+			log.Info().Msg("purged")
 		}
-		s.log.Info().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Msg("purged")
 	}
 	if failed != nil {
 		writeError(w, failed)
