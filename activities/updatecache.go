@@ -87,7 +87,8 @@ func (a *Activities) refused(ctx context.Context, o storage.Object, key string, 
 		return errors.Join(discarded, abandoned)
 	}
 	if discarded != nil {
-		// The workflow records the purge next, and tries again.
+		// The workflow records the purge next, and tries again. If a request waits, the workflow makes
+		// the next copy instead, which replaces this one. Neither publishes this copy.
 		activity.GetLogger(ctx).Warn("purged copy not deleted", "object", o.Key(), "error", discarded)
 	}
 	return cache.ErrPurged
