@@ -1,11 +1,11 @@
 package activities
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 )
@@ -39,11 +39,9 @@ func (a *Activities) open(src SealedObject) (storage.Object, error) {
 	return object, nil
 }
 
-// checkDigest returns an error unless the digest of a request is empty, or a SHA-256 in lower-case
-// hex.
+// checkDigest returns an error unless the digest of a request is one that an entry can hold.
 func checkDigest(digest string) error {
-	sum, err := hex.DecodeString(digest)
-	if digest != "" && (err != nil || len(sum) != 32 || hex.EncodeToString(sum) != digest) {
+	if !cache.IsDigest(digest) {
 		return fmt.Errorf("%w: the digest is not a SHA-256 in lower-case hex", errInvalidInput)
 	}
 	return nil

@@ -116,7 +116,7 @@ func decode(key, value string, now time.Time, rules Rules) (Entry, error) {
 func (b body) sane() bool {
 	within := func(n, most int64) bool { return 0 <= n && n <= most }
 	return b.Deadline > 0 && within(b.Expires, maxExpires) && within(b.Size, maxSize) &&
-		within(b.Done, maxSize) && within(b.Total+1, maxSize) && isDigest(b.SHA256) && len(b.Owner) <= maxOwner &&
+		within(b.Done, maxSize) && within(b.Total+1, maxSize) && IsDigest(b.SHA256) && len(b.Owner) <= maxOwner &&
 		(b.Status == 0 || 100 <= b.Status && b.Status <= 599)
 }
 
@@ -140,8 +140,8 @@ func (e Entry) sane() bool {
 	}
 }
 
-// isDigest reports whether s is empty or a SHA-256 in lower-case hex.
-func isDigest(s string) bool {
+// IsDigest reports whether s is empty or a SHA-256 in lower-case hex, as an entry holds it.
+func IsDigest(s string) bool {
 	return s == "" || len(s) == 2*sha256.Size && strings.Trim(s, "0123456789abcdef") == ""
 }
 
