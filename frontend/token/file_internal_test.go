@@ -85,15 +85,20 @@ func TestFileIsReloaded(t *testing.T) {
 	f.reload()
 	has(true, true, 1)
 
+	write(t, path, "a purge "+tokenA+"\nb purge "+tokenB+"\n") // The last good list.
+	f.reload()
+	has(true, true, 0)
+
 	write(t, path, "b purge "+tokenB+"\n")
 	f.reload()
 	has(false, true, 0)
 	lines := log.lines()
-	require.Len(t, lines, 4)
+	require.Len(t, lines, 5)
 	assert.Contains(t, lines[0], `"tokens":2,"message":"tokens reloaded"`)
 	assert.Contains(t, lines[1], `line 1: the token has fewer than 32 random characters","message":"tokens not reloaded; the last good list stays in force"`)
 	assert.Contains(t, lines[2], "no such file")
-	assert.Contains(t, lines[3], `"tokens":1,"message":"tokens reloaded"`)
+	assert.Contains(t, lines[3], `"tokens":2,"message":"tokens reloaded"`)
+	assert.Contains(t, lines[4], `"tokens":1,"message":"tokens reloaded"`)
 	assert.NotContains(t, strings.Join(lines, ""), tokenB[:20])
 }
 

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -129,6 +130,20 @@ func TestGuessesTakeFewLinesOfTheLog(t *testing.T) {
 	t.Logf("the log after 2,000 guesses:\n%s", strings.Join(g.log.lines(), "\n"))
 }
 
+// TestRunLogsCountsAtItsEnd ends Run within the window of an address.
+func TestRunLogsCountsAtItsEnd(t *testing.T) {
+	g := newGuarded(t)
+	for range 3 {
+		_, _ = g.check("Bearer guess", clientA, Purge)
+	}
+	require.Len(t, g.log.lines(), 1)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	g.Run(ctx)
+	require.Len(t, g.log.lines(), 2)
+	assert.Contains(t, g.log.lines()[1], `"client":"192.0.2.1","count":3`)
+}
+
 func TestGuessesFromManyAddressesAreBounded(t *testing.T) {
 	g := newGuarded(t)
 	g.guesses.end(g.now)
@@ -159,6 +174,7 @@ func TestFullTableNamesNoAddress(t *testing.T) {
 		_, _ = g.check("Bearer guess", netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), Purge)
 	}
 	g.now = g.now.Add(window / 2)
+	g.guesses.end(g.now)
 	for range 2 {
 		_, _ = g.check("Bearer guess", clientA, Purge)
 	}

@@ -27,7 +27,6 @@ type guesses struct {
 
 	mu        sync.Mutex
 	addresses map[netip.Addr]*guesser
-	swept     time.Time
 	// named counts the addresses that the log names since turn. others counts the rest.
 	turn          time.Time
 	named         int
@@ -50,9 +49,6 @@ func newGuesses(log zerolog.Logger) *guesses {
 func (g *guesses) add(client netip.Addr, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if now.Sub(g.swept) >= sweepEvery {
-		g.sweep(now)
-	}
 	a := g.guesser(client, now)
 	a.wrong++
 	if a.wrong <= maxWrong {
@@ -88,11 +84,6 @@ func (g *guesses) guesser(client netip.Addr, now time.Time) *guesser {
 func (g *guesses) end(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.sweep(now)
-}
-
-func (g *guesses) sweep(now time.Time) {
-	g.swept = now
 	for client, a := range g.addresses {
 		if now.Sub(a.start) >= window {
 			g.close(client, a)
