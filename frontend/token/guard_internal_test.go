@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -130,18 +132,32 @@ func TestGuessesTakeFewLinesOfTheLog(t *testing.T) {
 	t.Logf("the log after 2,000 guesses:\n%s", strings.Join(g.log.lines(), "\n"))
 }
 
-// TestRunLogsCountsAtItsEnd ends Run within the window of an address.
-func TestRunLogsCountsAtItsEnd(t *testing.T) {
-	g := newGuarded(t)
-	for range 3 {
-		_, _ = g.check("Bearer guess", clientA, Purge)
-	}
-	require.Len(t, g.log.lines(), 1)
-	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	g.Run(ctx)
-	require.Len(t, g.log.lines(), 2)
-	assert.Contains(t, g.log.lines()[1], `"client":"192.0.2.1","count":3`)
+// TestRunLogsCounts has an address whose window ends while Run runs, and another whose window is
+// open at the end of Run.
+func TestRunLogsCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &guarded{log: &logged{}}
+		g.Guard = NewGuard(Options{Log: zerolog.New(g.log)})
+		ctx, stop := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { g.Run(ctx) })
+		for i, client := range []netip.Addr{clientA, clientB} {
+			for range 3 {
+				_, _ = g.check("Bearer guess", client, Purge)
+			}
+			require.Len(t, g.log.lines(), 2*i+1)
+			if client == clientA {
+				<-time.After(window + sweepEvery) // In the bubble's time
+				synctest.Wait()
+			}
+		}
+		stop()
+		run.Wait()
+		lines := g.log.lines()
+		require.Len(t, lines, 4)
+		assert.Contains(t, lines[1], `"client":"192.0.2.1","count":3`)
+		assert.Contains(t, lines[3], `"client":"2001:db8::","count":3`)
+	})
 }
 
 func TestGuessesFromManyAddressesAreBounded(t *testing.T) {
