@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/failure/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/proto"
@@ -151,6 +152,29 @@ func TestFailuresAreHidden(t *testing.T) {
 	require.Panics(t, func() { _ = newCodec(t, keyB).FailureConverter().FailureToError(f) },
 		"a workflow would take it for another failure")
 	require.NotPanics(t, func() { _ = newCodec(t, keyB).FailureConverter().FailureToError(plain) })
+}
+
+// TestServersFailuresNeedTheirKeys has failures that Temporal's server makes. They are plain, and
+// hold a worker's payloads.
+func TestServersFailuresNeedTheirKeys(t *testing.T) {
+	details, err := newCodec(t, keyA).DataConverter().ToPayloads("progress")
+	require.NoError(t, err)
+	cause := newCodec(t, keyA).FailureConverter().ErrorToFailure(errors.New("secret"))
+	timeout := func(last *common.Payloads) *failure.Failure_TimeoutFailureInfo {
+		return &failure.Failure_TimeoutFailureInfo{TimeoutFailureInfo: &failure.TimeoutFailureInfo{LastHeartbeatDetails: last}}
+	}
+	for name, f := range map[string]*failure.Failure{
+		"time-out with a heartbeat":   {FailureInfo: timeout(details)},
+		"time-out after a failure":    {FailureInfo: timeout(nil), Cause: cause},
+		"cancellation with details":   {FailureInfo: &failure.Failure_CanceledFailureInfo{CanceledFailureInfo: &failure.CanceledFailureInfo{Details: details}}},
+		"reset with a heartbeat":      {FailureInfo: &failure.Failure_ResetWorkflowFailureInfo{ResetWorkflowFailureInfo: &failure.ResetWorkflowFailureInfo{LastHeartbeatDetails: details}}},
+		"an operator's, with details": {FailureInfo: &failure.Failure_ApplicationFailureInfo{ApplicationFailureInfo: &failure.ApplicationFailureInfo{Details: details}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Panics(t, func() { _ = newCodec(t, keyB).FailureConverter().FailureToError(proto.CloneOf(f)) })
+			require.NotPanics(t, func() { _ = newCodec(t, keyB, keyA).FailureConverter().FailureToError(proto.CloneOf(f)) }, "control")
+		})
+	}
 }
 
 func TestKeys(t *testing.T) {
