@@ -15,7 +15,7 @@ func TestActive(t *testing.T) {
 		"application/ecmascript", "application/x-ecmascript", "text/ecmascript", "text/javascript1.5", "text/jscript", "text/livescript",
 		"multipart/x-mixed-replace; boundary=x", "multipart/related", "message/rfc822", "application/x-shockwave-flash",
 		"", "*/*", "text/*", "html", "text", "text/", "/html", "unknown/unknown", "application/unknown", "text/plain, text/html", "text plain",
-		"text/html\x00", "text/plain; x=\"", "text/plain text/html",
+		"text/html\x00", "text/plain; x=\"", "text/plain text/html", `text/plain; x="y, text/html"`,
 	} {
 		require.True(t, active(kind), "%q", kind)
 	}
