@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
@@ -29,7 +30,8 @@ func TestReportsAreTrue(t *testing.T) {
 	}{
 		"activity fail": {nil, byHand("the disk is on fire"), activities.ClassOperator, "an operator failed the activity: the disk is on fire"},
 		"activity fail with our own details": {
-			nil, byHand("no", activities.Failure{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Exhausted: true}, activities.Progress{Done: 5}),
+			nil, byHand("no", activities.Failure{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Exhausted: true},
+				activities.Progress{Done: 5, Resume: copier.State{Upload: "a"}}),
 			activities.ClassOperator, "an operator failed the activity: no",
 		},
 		"a long reason":    {nil, byHand(strings.Repeat("x", 5000)), activities.ClassOperator, "an operator failed the activity: x"},
@@ -44,13 +46,17 @@ func TestReportsAreTrue(t *testing.T) {
 				r.RegisterActivityWithOptions(func(context.Context, activities.StreamCopyInput) (any, error) { return tc.result, nil },
 					activity.RegisterOptions{Name: "StreamCopy", DisableAlreadyRegisteredCheck: true})
 			}
-			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(head(), nil)
+			r.OnActivity("HeadSource", mock.Anything, mock.Anything).Return(described(20<<20), nil)
 			if tc.result == nil {
 				r.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(activities.StreamCopyResult{}, tc.err)
 			}
+			r.OnActivity("AbortUpload", mock.Anything, mock.Anything).Return(nil)
 			r.updateCache(ok)
 			r.ExecuteWorkflow(workflows.CopyObject, input())
 			r.requireFailed(t, tc.class)
+			if tc.result == nil { // An operator's details are no progress to resume from.
+				r.AssertNumberOfCalls(t, "StreamCopy", 1)
+			}
 			require.Contains(t, r.GetWorkflowError().Error(), tc.text)
 			require.Len(t, r.updates, 1)
 			require.Equal(t, tc.class, r.updates[0].Failure.Class)
