@@ -20,8 +20,9 @@ const (
 	mainQueue  = "cloud-mirror"
 	deadSuffix = "_dead"
 	deadQueue  = mainQueue + deadSuffix
-	// settleEvery is the pause between two looks at a system that settles.
-	settleEvery = 500 * time.Millisecond
+	// A system that settles is checked again after the first pause, and then after twice the last
+	// pause, up to the longest. Most settle at once, and a look costs their processes time.
+	firstPause, longestPause = 50 * time.Millisecond, 500 * time.Millisecond
 )
 
 // An Auditor reads the parts of a running stack. It is safe for concurrent use.
@@ -78,7 +79,7 @@ type Scope struct {
 // the evidence of the last check.
 func (a *Auditor) Audit(ctx context.Context, s Scope) ([]Violation, *Evidence, error) {
 	deadline := time.Now().Add(s.Patience)
-	for {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		found, e, err := a.Look(ctx, s)
 		settles := err != nil
 		for _, v := range found {
@@ -92,7 +93,7 @@ func (a *Auditor) Audit(ctx context.Context, s Scope) ([]Violation, *Evidence, e
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(settleEvery):
+		case <-time.After(pause):
 		}
 	}
 }

@@ -10,23 +10,45 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // entries reads all keys of redis, and the entries of these objects.
 func (a *Auditor) entries(ctx context.Context, e *Evidence, about map[string]bool) error {
-	scan := a.redis.Scan(ctx, 0, "*", 1000).Iterator()
-	for scan.Next(ctx) {
-		key := scan.Val()
-		ttl, err := a.redis.PTTL(ctx, key).Result()
+	for cursor := uint64(0); ; {
+		keys, next, err := a.redis.Scan(ctx, cursor, "*", 1000).Result()
 		if err != nil {
 			return fmt.Errorf("read redis: %w", err)
 		}
-		value, err := a.redis.Get(ctx, key).Result()
+		if err := a.readKeys(ctx, e, about, keys); err != nil {
+			return err
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// readKeys reads the values of keys in one round trip, and of hashes in one more for each.
+func (a *Auditor) readKeys(ctx context.Context, e *Evidence, about map[string]bool, keys []string) error {
+	ttls, values := make([]*redis.DurationCmd, len(keys)), make([]*redis.StringCmd, len(keys))
+	pipe := a.redis.Pipeline()
+	for i, key := range keys {
+		ttls[i], values[i] = pipe.PTTL(ctx, key), pipe.Get(ctx, key)
+	}
+	_, _ = pipe.Exec(ctx) // Each command holds its own error
+	for i, key := range keys {
+		ttl, err := ttls[i].Result()
+		if err != nil {
+			return fmt.Errorf("read redis: %w", err)
+		}
+		value, err := values[i].Result()
 		switch {
 		case err == redis.Nil: //nolint:errorlint // The client returns it unwrapped
 			continue // It has expired
@@ -43,9 +65,6 @@ func (a *Auditor) entries(ctx context.Context, e *Evidence, about map[string]boo
 			e.Entries = append(e.Entries, entry)
 		}
 	}
-	if err := scan.Err(); err != nil {
-		return fmt.Errorf("read redis: %w", err)
-	}
 	return nil
 }
 
@@ -60,18 +79,28 @@ func (a *Auditor) processes() map[string]string {
 	return all
 }
 
-// usage scrapes all processes.
+// usage scrapes all processes at the same time.
 func (a *Auditor) usage(ctx context.Context) (map[string]Usage, []Text, error) {
-	use, texts := map[string]Usage{}, []Text(nil)
+	var (
+		mu    sync.Mutex
+		use   = map[string]Usage{}
+		texts []Text
+	)
+	group, ctx := errgroup.WithContext(ctx)
 	for name, admin := range a.processes() {
-		text, err := scrape(ctx, admin+"/metrics")
-		if err != nil {
-			return nil, nil, fmt.Errorf("scrape %s: %w", name, err)
-		}
-		texts = append(texts, Text{"the metrics of " + name, text})
-		use[name] = parseUsage(text)
+		group.Go(func() error {
+			text, err := scrape(ctx, admin+"/metrics")
+			if err != nil {
+				return fmt.Errorf("scrape %s: %w", name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			texts = append(texts, Text{"the metrics of " + name, text})
+			use[name] = parseUsage(text)
+			return nil
+		})
 	}
-	return use, texts, nil
+	return use, texts, group.Wait()
 }
 
 func scrape(ctx context.Context, url string) (string, error) {
