@@ -1,6 +1,6 @@
 // Command mutants proves that tests notice faults of the product. Each mutant is the product with a
-// small fault. go test builds it by -overlay, so the sources stay as they are, and a named test
-// must fail.
+// small fault, and a named test must fail. go test builds it by -overlay, so the sources stay as
+// they are.
 //
 // To add a mutant, add a row to table.go.
 package main
@@ -18,9 +18,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // testTimeout bounds a test binary. A mutant that hangs is caught.
@@ -66,16 +67,15 @@ func run(ctx context.Context, only string, jobs int) error {
 		return err
 	}
 	results := make([]result, len(rows))
-	var all sync.WaitGroup
-	turns := make(chan struct{}, jobs)
+	var group errgroup.Group
+	group.SetLimit(jobs)
 	for i, m := range rows {
-		all.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
+		group.Go(func() error {
 			results[i] = m.test(ctx, overlays[i])
+			return nil
 		})
 	}
-	all.Wait()
+	_ = group.Wait() // The results hold the errors
 	return report(rows, results)
 }
 
