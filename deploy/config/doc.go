@@ -6,9 +6,9 @@
 //
 // # Guarantees
 //
-//   - A mistake stops the start with one line that names the key. A mistake is an unknown key or
-//     variable, a value that does not parse, a setting that is missing or out of range, or a
-//     pattern that does not compile.
+//   - A mistake stops the start with one line that names the key. Unknown keys and variables are
+//     mistakes. So are values that do not parse, patterns that do not compile, and settings that
+//     are missing or out of range.
 //   - No error repeats a secret.
 //
 // # Decisions

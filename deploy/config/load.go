@@ -99,9 +99,9 @@ func (s setting) undecodable(data []byte) string {
 	return undecodable(file, s.key, "", func(value any) any { return value })
 }
 
-// undecodable looks for the key rest below a node of the file, whose own key is path. wrap returns
-// a file that holds nothing but its argument, at the place of the node. Each element of a list is
-// tried.
+// undecodable looks for the key rest below a node of the file. The node's own key is path. wrap
+// returns a file that holds only its argument, at the place of the node. undecodable tries each
+// element of a list.
 func undecodable(node any, rest, path string, wrap func(any) any) string {
 	if rest == "" {
 		one, err := yaml.Marshal(wrap(node))

@@ -24,10 +24,13 @@ type Prices struct {
 	CopyActions float64 `yaml:"copy_actions" json:"copyActions" env:"COPY_ACTIONS" doc:"Temporal actions of one copy. A copy in parts takes one more; heartbeats come in addition, at most one a second"`
 }
 
-// defaultPrices returns list prices of us-east-1 without any free tier or discount, from the pages
-// "Amazon VPC Pricing" (NAT gateway), "Amazon EC2 On-Demand Pricing" (data transfer from us-east-1
-// to another region), "Amazon S3 Pricing" (S3 Standard) and "Temporal Cloud pricing" (the first
-// million actions).
+// defaultPrices returns list prices of us-east-1 without any free tier or discount. They are from
+// these pages:
+//
+//   - "Amazon VPC Pricing": NAT gateway
+//   - "Amazon EC2 On-Demand Pricing": data transfer from us-east-1 to another region
+//   - "Amazon S3 Pricing": S3 Standard
+//   - "Temporal Cloud pricing": the first million actions
 //
 // A copy of one request was measured on 2026-11-26 with versitygw: TestCostOfACopy counts a PUT and
 // two HEADs. Its history (workflows/testdata/2026-11-25-signals/completed.json) has four billable
@@ -41,8 +44,8 @@ func defaultPrices() Prices {
 	}
 }
 
-// LoadPrices is Load for a command that needs prices and s3, and no running part: it accepts a file
-// without the settings that such parts require, and no file at all.
+// LoadPrices is Load for a command that needs prices and s3, and no running part. It accepts a file
+// without the settings that such parts require. No file at all is valid too.
 func LoadPrices(file string, environ []string) (Prices, S3, error) {
 	c, err := decode(file, environ)
 	if err == nil {

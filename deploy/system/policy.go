@@ -46,8 +46,8 @@ func entriesOf(entries []string) (all, wide []string) {
 	return all, wide
 }
 
-// opensWorld reports whether an allowed network is wider than the widest special-purpose network
-// that sources may be in: 10.0.0.0/8, and fc00::/7 of the unique local addresses.
+// opensWorld reports whether an allowed network is wider than each special-purpose network that
+// sources may be in. The widest are 10.0.0.0/8, and fc00::/7 of the unique local addresses.
 func opensWorld(n netip.Prefix) bool {
 	widest, bits := 7, n.Bits()
 	if n.Addr().Is4() {

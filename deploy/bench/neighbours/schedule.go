@@ -15,8 +15,8 @@ type schedule struct {
 }
 
 // run calls f with the number of each call and its scheduled time. A call that finds all workers
-// busy is late, and changes no other call's time. run returns when all calls have returned, or
-// when ctx ends.
+// busy is late. It changes no other call's time. run returns when all calls have returned, or when
+// ctx ends.
 func (s schedule) run(ctx context.Context, f func(i int, due time.Time)) {
 	var next atomic.Int64
 	var all sync.WaitGroup

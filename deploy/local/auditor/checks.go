@@ -222,8 +222,8 @@ func (e *Evidence) replyLost(g Served) bool {
 	})
 }
 
-// checkFetches counts responses and bytes. A round is one complete read: one for each pool, one
-// more for each purge, and one more for each fault that met a run of the object.
+// checkFetches counts responses and bytes. A round is one complete read. Each pool, each purge and
+// each fault that met a run of the object allows a round.
 func checkFetches(e *Evidence, o Limits, bad func(string, ...any)) {
 	for hash, s := range e.Sources {
 		rounds := e.rounds(hash) + o.Crashes

@@ -1,4 +1,4 @@
-// Package auditor checks a system after a scenario. It compares what all parts recorded: the
+// Package auditor checks a system after a scenario. It compares the records of all parts: the
 // source's ledger, the clients' answers, buckets, queues, histories, redis, logs and metrics. The
 // end-to-end tests and the program chaos use it.
 //

@@ -14,10 +14,14 @@ import (
 
 // hostileRow is a URL that must lead to no connection besides those to the trusted source.
 //
-// In the URL and in location, {id} stands for text that no other row and no other way has. {ok} and
-// {okTLS} are the trusted source. {local}, {v6}, {meta} and {denied} are canaries, with {port},
-// {v6port}, {metaPort} and {deniedPort}. {listed}, {listedV6}, {listedMeta} and {listedDenied} are
-// ports of further canaries at the same addresses, which the allow-list names.
+// The URL and location have placeholders:
+//
+//   - {id}: text that no other row and no other way has
+//   - {ok}, {okTLS}: the trusted source
+//   - {local}, {v6}, {meta}, {denied}: canaries
+//   - {port}, {v6port}, {metaPort}, {deniedPort}: the ports of the canaries
+//   - {listed}, {listedV6}, {listedMeta}, {listedDenied}: ports of further canaries at the same
+//     addresses, which the allow-list names
 type hostileRow struct {
 	url string
 	// listed has the allow-list name the URL's origin, or the URL in listing.

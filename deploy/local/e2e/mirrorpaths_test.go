@@ -17,9 +17,9 @@ import (
 )
 
 // TestMirrorPaths has curl get random paths and queries from a source, directly and through the
-// mirror. The worker must send the same path and query as curl, byte for byte, and a redirect to
-// the source must lead to the same URL. The body is the path and the query, so that curl gets the
-// bytes of the right object.
+// mirror. The worker must send the same path and query as curl, byte for byte. A redirect to the
+// source must lead to the same URL. The body is the path and the query, so that curl gets the bytes
+// of the right object.
 func TestMirrorPaths(t *testing.T) {
 	var requests ledger
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -240,8 +240,8 @@ func TestSavings(t *testing.T) {
 	}
 	period := savings(t, "--prometheus="+prometheus, "--for=1m")
 	require.Contains(t, period.Period[0], "by "+prometheus)
-	// Prometheus extrapolates an increase to the ends of the period: by half an interval between
-	// scrapes at the start and by 1.1 at the end, or by less if the counter was near zero.
+	// Prometheus extrapolates an increase to the ends of the period. It adds half an interval
+	// between scrapes at the start, and 1.1 intervals at the end. Near zero it adds less.
 	row := period.row(west)
 	for _, amount := range []struct{ want, got float64 }{
 		{copies * times, row.Redirects}, {copies * times * size, row.RedirectedBytes}, {copies, row.Copies}, {copies * size, row.CopiedBytes},

@@ -1,6 +1,6 @@
-// Package stack runs the whole of cloud-mirror on one machine, on the loopback interface: Temporal,
-// redis, an S3 server for each of three regions, SQS, an origin, and the processes of cloud-mirror
-// itself. For tests it runs the services alone, and MinIO.
+// Package stack runs the whole of cloud-mirror on one machine, on the loopback interface. Its parts
+// are Temporal, redis, SQS, an origin, an S3 server for each of three regions, and the processes of
+// cloud-mirror. For tests it runs the services alone, and MinIO.
 //
 // It is for development and tests: credentials are well known, and sources on loopback addresses
 // are allowed.
@@ -21,6 +21,6 @@
 // 2026-11-25: the configuration is a template, cloud-mirror.yaml.tmpl, which is also the documented
 // example of one. Go types that repeated the product's settings are gone.
 //
-// 2026-11-23: MinIO runs for tests only, beside the S3 servers of the regions: it is an S3 server
+// 2026-11-23: MinIO runs for tests only, beside the S3 servers of the regions. It is an S3 server
 // of another make.
 package stack

@@ -87,8 +87,8 @@ func (s *Stack) newRedis() (part, error) {
 	}), nil
 }
 
-// s3Spec returns the spec of a versitygw with its own folder. versitygw keeps metadata in extended
-// attributes, or in a sidecar folder if the file system has none.
+// s3Spec returns the spec of a versitygw with its own folder. It keeps metadata in extended
+// attributes. A file system without them gets a sidecar folder.
 func (s *Stack) s3Spec(program, region string, port int) (supervise.Spec, error) {
 	dir := s.state.join("s3", region)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
