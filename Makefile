@@ -45,10 +45,18 @@ unit: ## Run the tests of all packages that need no server, in seconds (the inne
 
 .PHONY: test
 test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
-	@$(LOCAL) exec -- go test -race ./...
-	@cd deploy/local && go test -race -timeout 20m ./...
+	@$(LOCAL) exec -- go test -race -p 4 ./...
+	@cd deploy/local && go test -race $$(go list ./... | grep -v /e2e)
+	@$(MAKE) --no-print-directory e2e
 	@cd deploy/bench && go test -race ./...
 	@$(MAKE) --no-print-directory chaos
+
+# Most end-to-end tests wait most of their time. Two halves, with a system each, share the processors.
+.PHONY: e2e
+e2e: redis chromium clients ## Run the end-to-end tests against the whole system
+	@(cd deploy/local; go test -race -timeout 20m -run '^Test[A-O]' ./e2e) & first=$$!; \
+	(cd deploy/local; go test -race -timeout 20m -skip '^Test[A-O]' ./e2e) && failed=0 || failed=1; \
+	wait $$first && exit $$failed
 
 .PHONY: chaos
 chaos: redis ## Inject faults among many clients, and audit the system: make chaos SEED=7 FOR=10m

@@ -26,7 +26,7 @@ import (
 // s3Tariff counts a bucket's requests as S3 bills them.
 type s3Tariff struct {
 	*httptest.Server
-	mu         sync.Mutex
+	mu       sync.Mutex
 	requests []s3Request
 }
 
