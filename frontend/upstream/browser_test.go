@@ -120,7 +120,8 @@ var hostile = []string{
 	// Out of a root.
 	"below/../x", "below/..", "below/a/../../x", "below/./../x", "below/%2e%2e/x", "below/%2E./x", "below/.%2e/x", "below/..%2fx",
 	"below/%2e%2e%2fx", "below/..%5cx", "below/..\\x", "below\\..\\x", "below/%252e%252e/x", "below/%25252e%25252e/x", "below/..;/x",
-	"below/..;a=b/x", "below/..%3b/x", "below/%c0%ae%c0%ae/x", "below/a%2f..%2f..%2fx", "below/%00/../x", "below/..%00/x", "below/..?/x",
+	"below/..;a=b/x", "below/..%3b/x", "below/..%253b/x", "below/..%3f/x", "below/..%3F", "below/..%23x",
+	"below/.%253f/../x", "below/..%20/x", "below/%c0%ae%c0%ae/x", "below/a%2f..%2f..%2fx", "below/%00/../x", "below/..%00/x", "below/..?/x",
 	"below/.././../x", "below//../x", "below/a//..//../x", "https://rooted.example/root/../x", "https://rooted.example/rooted/x",
 	"https://rooted.example/root%2f../x", "https://rooted.example/x/../root/../y", "https://rooted.example/root/..;/x",
 	"https://rooted.example/./root/x", "https://rooted.example//root/x", "https:/rooted.example/root/%2e%2e/x",

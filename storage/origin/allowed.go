@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/paths"
 )
 
 // Allowed is one parsed entry of [Config.Allowed]. It allows the URLs with its scheme, host and
@@ -60,7 +62,7 @@ func parseAllowedURL(entry string) (Allowed, error) {
 		return refuse("has a query or a fragment, which no entry can bind")
 	case strings.ContainsFunc(path, notInPrefix):
 		return refuse("has a path that is not literal")
-	case leaves(path), !validEscapes(path):
+	case paths.Leaves(path), !paths.ValidEscapes(path):
 		return refuse("has a path with dot segments, or with escapes that servers read differently")
 	}
 	a := Allowed{scheme: scheme, path: path}
@@ -124,7 +126,7 @@ func (a Allowed) below(canonical string) bool {
 	path := rest[strings.IndexByte(rest, '/'):]
 	below, ok := strings.CutPrefix(path, a.path)
 	whole := below == "" || strings.HasSuffix(a.path, "/") || strings.HasPrefix(below, "/")
-	return ok && whole && !leaves(path)
+	return ok && whole && !paths.Leaves(path)
 }
 
 // String returns the entry as a URL. [ParseAllowed] reads it again.

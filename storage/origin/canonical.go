@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/paths"
 )
 
 const (
@@ -74,7 +76,7 @@ func Canonical(raw string) (string, error) {
 	if !strings.HasPrefix(target, "/") {
 		target = "/" + target
 	}
-	if path, _, _ := strings.Cut(target, "?"); !validEscapes(path) {
+	if path, _, _ := strings.Cut(target, "?"); !paths.ValidEscapes(path) {
 		bare := invalidURL("url has a %% without two hex digits in its path: write %%25 for it")
 		bare.cause = ErrBareEscape
 		return "", bare
@@ -163,23 +165,6 @@ func lowerASCII(s string) string {
 		}
 	}
 	return string(b)
-}
-
-func validEscapes(path string) bool {
-	for i := 0; i < len(path); i++ {
-		if path[i] != '%' {
-			continue
-		}
-		if i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2]) {
-			return false
-		}
-		i += 2
-	}
-	return true
-}
-
-func isHex(b byte) bool {
-	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
 }
 
 // encodeIllegal percent-encodes the bytes that no URI may contain. It leaves every other byte, '%'
