@@ -45,7 +45,7 @@ func (b *Breakers) Changed(dependency string) func(open bool) {
 	return func(open bool) {
 		if open {
 			gauge.Set(1)
-			b.log.Warn().Str("dependency", dependency).Msg("circuit breaker open: dependency timed out")
+			b.log.Warn().Str("dependency", dependency).Msg("circuit breaker open: dependency does not answer")
 		} else {
 			gauge.Set(0)
 			b.log.Info().Str("dependency", dependency).Msg("circuit breaker closed: dependency answers again")
