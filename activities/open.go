@@ -18,12 +18,16 @@ var (
 )
 
 // open returns the object of an activity's input. Every activity calls it first. It fails if the
-// object belongs to another pool, if its hash is not that of its URL, or if the URL is not one of
-// HTTP.
+// object belongs to another pool, if the workflow was started for another bucket, if the hash is not
+// that of the URL, or if the URL is not one of HTTP.
 func (a *Activities) open(src SealedObject) (storage.Object, error) {
 	if src.Service != a.Pool.Service || src.Region != a.Pool.Region {
 		return storage.Object{}, fmt.Errorf("%w: the source is for pool %.100q, and the pool of this task queue is %q",
 			errWrongPool, src.Pool(), a.Pool.ID())
+	}
+	if src.Bucket != "" && src.Bucket != a.Space.Bucket() {
+		return storage.Object{}, fmt.Errorf("%w: the workflow was started for another bucket of pool %q: another deployment "+
+			"uses this Temporal namespace, or the bucket was changed", errWrongPool, a.Pool.ID())
 	}
 	object, err := a.Sealer.Open(src)
 	switch {

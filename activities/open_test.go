@@ -37,6 +37,16 @@ func TestEveryActivityChecksItsSource(t *testing.T) {
 		"the same pool id": {func(b *fixture) activities.SealedObject {
 			return seal(b, func(o *storage.Object) { o.Service, o.Region = "s3_us-west-2", "" })
 		}, activities.ClassWrongPool},
+		"another bucket": {func(b *fixture) activities.SealedObject {
+			src := b.source
+			src.Bucket = cache.NewSpace("", b.object.PoolID(), "", "another").Bucket()
+			return src
+		}, activities.ClassWrongPool},
+		"its own bucket": {func(b *fixture) activities.SealedObject {
+			src := b.source
+			src.Bucket = b.Space.Bucket()
+			return src
+		}, ""},
 		"no URL": {func(b *fixture) activities.SealedObject {
 			return seal(b, func(o *storage.Object) { o.URL = "" })
 		}, activities.ClassInvalidInput},

@@ -29,6 +29,11 @@ func NewSpace(prefix, poolID, endpoint, bucket string) Space {
 	return Space{keyPrefix(prefix) + poolID + "/" + base64.RawURLEncoding.EncodeToString(sum[:bucketBytes]) + "/"}
 }
 
+// Bucket identifies the pool's bucket: its endpoint and name, hashed.
+func (s Space) Bucket() string {
+	return s.start[strings.LastIndexByte(s.start[:len(s.start)-1], '/')+1 : len(s.start)-1]
+}
+
 // Key is the redis key of an object's entry. The object's hash is the lower-case hex digest of its
 // URL. Key is injective because neither a pool id nor a hash has a slash. The key has the hash in
 // base64, which takes a third less memory. The braces are a hash tag

@@ -26,6 +26,14 @@ func TestKeyIsInjective(t *testing.T) {
 	}
 }
 
+func TestBucketIdentifiesTheEndpointAndTheName(t *testing.T) {
+	bucket := cache.NewSpace("cm", "s3_us-west-2", "https://s3.example.com", "a-bucket").Bucket()
+	require.Regexp(t, `^[A-Za-z0-9_-]{8}$`, bucket)
+	require.Equal(t, bucket, cache.NewSpace("x", "s3_us-east-1", "https://s3.example.com", "a-bucket").Bucket())
+	require.NotEqual(t, bucket, cache.NewSpace("cm", "s3_us-west-2", "https://s3.example.com", "b-bucket").Bucket())
+	require.NotEqual(t, bucket, cache.NewSpace("cm", "s3_us-west-2", "https://s4.example.com", "a-bucket").Bucket())
+}
+
 // TestKeyIsShort checks the form: front ends hold a key for each object in memory.
 func TestKeyIsShort(t *testing.T) {
 	key := cache.NewSpace("cm", "s3_us-west-2", "https://s3.example.com", "a-bucket").Key(strings.Repeat("ab", 32))

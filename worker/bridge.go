@@ -58,6 +58,8 @@ type Bridge struct {
 	Admit func(url string) (string, error)
 	// Pools are all configured pools, by id. Any bridge starts copies into any of them.
 	Pools map[string]storage.Pool
+	// Buckets are the identities of the pools' buckets, by the pool's id.
+	Buckets map[string]string
 	// Waiting receives the error of each attempt that Temporal did not accept. The bridge then
 	// retries.
 	Waiting func(error)
@@ -85,6 +87,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 		return &queue.RejectError{Reason: "data.url: " + err.Error()}
 	}
 	source := b.Sealer.Seal(storage.Object{Service: pool.Service, Region: pool.Region, URL: url})
+	source.Bucket = b.Buckets[r.Pool]
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		err := b.apply(ctx, r, source)
 		var invalid *serviceerror.InvalidArgument

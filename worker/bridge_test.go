@@ -105,6 +105,7 @@ func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 			return url, nil
 		},
 		Pools:   map[string]storage.Pool{"s3_us-west-2": {Service: "s3", Region: "us-west-2"}},
+		Buckets: map[string]string{"s3_us-west-2": "bucket-w"},
 		Waiting: func(error) { *waited++ },
 		Stuck:   func(string, string) { d.stuck++ },
 		Now:     time.Now,
@@ -128,6 +129,7 @@ func TestPutStartsAWorkflowWithoutSecrets(t *testing.T) {
 		data, err := json.Marshal(in)
 		require.NoError(t, err)
 		require.NotContains(t, string(data), "secret")
+		require.Equal(t, "bucket-w", in.Source.Bucket)
 		return nil
 	}}
 	b, _ := newBridge(t, d)

@@ -129,11 +129,11 @@ func (s *parts) activities(shared activities.Activities) map[string]*activities.
 func (s *parts) bridge(temporal worker.Starter, sealer *seal.Sealer, payloads *codec.Codec) *worker.Bridge {
 	b := &worker.Bridge{
 		Temporal: temporal, Sealer: sealer, Payloads: payloads.DataConverter(), Admit: s.Origin.Admit, Pools: map[string]storage.Pool{},
-		Now: time.Now,
+		Buckets: map[string]string{}, Now: time.Now,
 	}
 	b.Waiting = func(err error) { s.log.Warn().Err(err).Msg("Temporal did not accept a copy request; retrying") }
 	for _, p := range s.Pools {
-		b.Pools[p.ID()] = p
+		b.Pools[p.ID()], b.Buckets[p.ID()] = p, s.cfg.Space(p).Bucket()
 	}
 	return b
 }

@@ -17,6 +17,9 @@ type Object struct {
 	Query string `json:"sealedQuery,omitempty"`
 	// Hash is [storage.Object.Hash]. It distinguishes objects that differ only in their query.
 	Hash string `json:"hash"`
+	// Bucket identifies the bucket of the process that started the workflow, as cache.Space.Bucket
+	// does. It is empty in messages, in inputs written by hand, and in those from before 2026-11-26.
+	Bucket string `json:"bucket,omitempty"`
 }
 
 // Pool returns the id of the pool that the object is copied into.

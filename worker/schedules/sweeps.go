@@ -85,6 +85,10 @@ func (o Options) ensure(ctx context.Context, pool string, dryRun bool) (string, 
 	if err != nil {
 		return "", fmt.Errorf("describe schedule %s: %w", want.ID, err)
 	}
+	if owner := o.ownerOf(have.Schedule); owner != "" && owner != o.Deployment {
+		return "", fmt.Errorf("schedule %s belongs to the deployment with the queue %q: give each deployment a Temporal namespace of its own; "+
+			"if sqs.queue was renamed, run `temporal schedule delete --schedule-id %s` and setup again", want.ID, owner, want.ID)
+	}
 	changed := o.differences(have.Schedule, want)
 	switch {
 	case len(changed) == 0:
@@ -186,6 +190,14 @@ func (o Options) deploymentOf(a *client.ScheduleWorkflowAction) (name string) {
 		return ""
 	}
 	return name
+}
+
+// ownerOf returns the deployment that a schedule belongs to, or nothing if it names none.
+func (o Options) ownerOf(s client.Schedule) string {
+	if a, ok := s.Action.(*client.ScheduleWorkflowAction); ok {
+		return o.deploymentOf(a)
+	}
+	return ""
 }
 
 // removeOthers deletes this deployment's sweeps of pools that are gone. A sweep without a

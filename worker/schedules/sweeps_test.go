@@ -144,6 +144,20 @@ func TestSetupUpdatesChangedSchedules(t *testing.T) {
 	}
 }
 
+// Two deployments with a pool of the same region would take each other's tasks.
+func TestSetupLeavesTheScheduleOfAnotherDeployment(t *testing.T) {
+	d := newDeployment(t)
+	d.setup(t, false)
+	before := d.describe(t, d.west)
+	other := d.Options
+	other.Deployment = "another-queue"
+	for _, dryRun := range []bool{true, false} {
+		_, err := schedules.Setup(t.Context(), other, dryRun)
+		require.ErrorContains(t, err, `belongs to the deployment with the queue "`+d.Deployment+`"`)
+		require.Equal(t, before, d.describe(t, d.west))
+	}
+}
+
 // Another deployment may share the namespace, and so may other applications.
 func TestSetupDeletesOnlyItsOwnSchedules(t *testing.T) {
 	d := newDeployment(t)
