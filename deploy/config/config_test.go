@@ -83,7 +83,7 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"no source":                 {replace(`["https://example.com/"]`, "[]"), "", "source.allowed: is empty"},
 		"empty source":              {replace(`https://example.com/`, ""), "", `source.allowed: "" is empty: write a URL such as`},
 		"source without a slash":    {replace(`https://example.com/`, `^https://a\\.example\\.com`), "", "would also allow https://a.example.com.evil.test/: write https://a.example.com/"},
-		"variable of a source":      {nil, "CLOUD_MIRROR_SOURCE_ALLOWED=.*", `source.allowed: ".*" is a regular expression that would also allow https://x.invalid/`},
+		"variable of a source":      {nil, "CLOUD_MIRROR_SOURCE_ALLOWED=.*", "source.allowed: `.*` is a regular expression that would also allow https://x.invalid/"},
 		"patterns":                  {replace("allowed:", "allowed_patterns:"), "", "source.allowed_patterns: is now source.allowed"},
 		"variable of patterns":      {nil, "CLOUD_MIRROR_SOURCE_ALLOWED_PATTERNS=hunter2", "environment: CLOUD_MIRROR_SOURCE_ALLOWED_PATTERNS: is now source.allowed"},
 		"bad denied network":        {nil, "CLOUD_MIRROR_SOURCE_DENIED_NETWORKS=hunter2", "environment: CLOUD_MIRROR_SOURCE_DENIED_NETWORKS: want "},

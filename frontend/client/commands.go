@@ -16,7 +16,7 @@ import (
 type objectFlags struct {
 	Server  string `env:"CLOUD_MIRROR_SERVER" default:"http://127.0.0.1:8080" help:"Base URL of the front end."`
 	Service string `default:"s3" help:"Service of the pool."`
-	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2. For purge, all means every region."`
+	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2."`
 	Object  string `arg:"" name:"object" help:"URL of the object at its source."`
 }
 

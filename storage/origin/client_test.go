@@ -27,6 +27,7 @@ func TestNewRejectsInvalidConfig(t *testing.T) {
 		{"no source", origin.Config{}, "no allowed source"},
 		{"an empty entry", origin.Config{Allowed: []string{"https://a/", ""}}, `allowed source "" is empty`},
 		{"an invalid allowed network", origin.Config{Allowed: fine, AllowedNetworks: []netip.Prefix{{}}}, "an allowed network is invalid"},
+		{"an address with the bits of a network", origin.Config{Allowed: fine, AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}}, "an allowed network is 10.0.0.1/8, which has bits behind its mask: write 10.0.0.0/8"},
 		{"an invalid denied network", origin.Config{Allowed: fine, DeniedNetworks: []netip.Prefix{{}}}, "a denied network is invalid"},
 		{"a service without a port", origin.Config{Allowed: fine, Services: []string{"redis.internal"}}, "service \"redis.internal\" has no port"},
 		{"a service that is no host", origin.Config{Allowed: fine, Services: []string{"redis://a:1"}}, "service \"redis://a:1\" is not a host"},

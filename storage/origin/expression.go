@@ -55,9 +55,9 @@ func parseExpression(entry string) ([]Allowed, error) {
 // refuseExpression returns the error of an expression that is not in its narrow form.
 func refuseExpression(entry string) error {
 	rewrites := rewrite(entry)
-	text := fmt.Sprintf("%q is a regular expression that is not a literal scheme, host and slash", entry)
+	text := fmt.Sprintf("%#q is a regular expression that is not a literal scheme, host and slash", entry)
 	if example := unwanted(entry, rewrites); example != "" {
-		text = fmt.Sprintf("%q is a regular expression that would also allow %s", entry, example)
+		text = fmt.Sprintf("%#q is a regular expression that would also allow %s", entry, example)
 	}
 	if len(rewrites) > 0 {
 		text += ": write " + strings.Join(rewrites, " and ")

@@ -79,7 +79,8 @@ func newGuard(allowed, denied []netip.Prefix) (*guard, error) {
 }
 
 // unmap returns a network of IPv4-mapped addresses as an IPv4 network: the dialer passes such an
-// address to the guard as its IPv4 address.
+// address to the guard as its IPv4 address. Bits behind the mask may mean that a single address was
+// meant.
 func unmap(prefix netip.Prefix) (netip.Prefix, error) {
 	if !prefix.IsValid() {
 		return prefix, errors.New("is invalid")
@@ -87,7 +88,10 @@ func unmap(prefix netip.Prefix) (netip.Prefix, error) {
 	if addr, bits := prefix.Addr(), prefix.Bits(); addr.Is4In6() && bits >= 96 {
 		prefix = netip.PrefixFrom(addr.Unmap(), bits-96)
 	}
-	return prefix.Masked(), nil
+	if prefix != prefix.Masked() {
+		return prefix, fmt.Errorf("is %s, which has bits behind its mask: write %s", prefix, prefix.Masked())
+	}
+	return prefix, nil
 }
 
 // safe is the guard as [net.Dialer].Control.

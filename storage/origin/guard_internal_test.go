@@ -63,7 +63,7 @@ func TestGuard(t *testing.T) {
 		{addr: "10.1.3.3", allowed: []string{"10.0.0.0/8"}, denied: []string{"10.1.2.0/24"}, ok: true},
 		{addr: "::ffff:8.8.8.8", denied: []string{"8.8.8.8/32"}},
 		{addr: "8.8.8.8", denied: []string{"::ffff:8.8.8.0/120"}},
-		{addr: "8.8.8.8", denied: []string{"8.8.8.9/24"}},
+		{addr: "8.8.8.8", denied: []string{"8.8.8.0/24"}},
 		{addr: "2606:4700::1111", denied: []string{"2606::/16"}},
 
 		// The kernel connects an unspecified address to loopback.
@@ -131,7 +131,7 @@ func TestGuardOfRandomAddresses(t *testing.T) {
 			require.NoError(t, open.check(addr), addr)
 		}
 		bits := random.IntN(addr.BitLen() + 1)
-		denied, err := newGuard(prefixes("0.0.0.0/0", "::/0", netip.PrefixFrom(addr, addr.BitLen()).String()), []netip.Prefix{netip.PrefixFrom(addr, bits)})
+		denied, err := newGuard(prefixes("0.0.0.0/0", "::/0", netip.PrefixFrom(addr, addr.BitLen()).String()), []netip.Prefix{netip.PrefixFrom(addr, bits).Masked()})
 		require.NoError(t, err)
 		require.Error(t, denied.check(addr), "%s in /%d", addr, bits)
 		mapped := netip.AddrFrom16(addr.As16())
