@@ -136,10 +136,11 @@ func (e *Evidence) purged(pool, hash string, from, to time.Time) bool {
 }
 
 // addPurges adds the purges of clients that the journal does not know, by their messages, and those
-// that a workflow finishes.
+// that a workflow finishes. A copy that was started without redis does not know of an earlier purge:
+// its run deletes it at the end, and so finishes that purge.
 func (e *Evidence) addPurges() {
 	for _, r := range e.Runs {
-		if r.Type != purgeWorkflow {
+		if r.Type != purgeWorkflow && !strings.Contains(r.Reason, overtaken) {
 			continue
 		}
 		end := r.Close

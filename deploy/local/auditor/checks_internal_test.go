@@ -220,6 +220,22 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
+// TestOvertakenRunFinishesAPurge has a run find out at its end that its object was purged before.
+func TestOvertakenRunFinishesAPurge(t *testing.T) {
+	e, o := clean()
+	for i := range e.Answers {
+		if d := e.Answers[i].Downloaded; d != nil {
+			d.Status = 404
+		}
+	}
+	run := e.Runs[0]
+	run.Status, run.Reason = "Failed", "object was purged after this generation"
+	e.Runs = append(e.Runs, run)
+	require.NotEmpty(t, Check(e, o), "control: without the purge")
+	e.addPurges()
+	require.Empty(t, Check(e, o))
+}
+
 // TestDeferredPurgeExcusesItsObject has a workflow finish a purge after its request has ended.
 func TestDeferredPurgeExcusesItsObject(t *testing.T) {
 	e, o := clean()

@@ -15,6 +15,8 @@ const (
 	// finishes a purge.
 	copyWorkflow  = "CopyObject"
 	purgeWorkflow = "PurgeCopy"
+	// overtaken is in the failure of a run whose object was purged.
+	overtaken = "purged after this generation"
 )
 
 func (m Message) String() string {

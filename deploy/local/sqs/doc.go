@@ -14,7 +14,7 @@
 //     decode typed errors.
 //   - With a state file, queues and messages outlive the process. The server replaces the file
 //     atomically, about once a second after a change, and at Close. A kill -9 loses the changes of
-//     the last second.
+//     the last second, except sent messages, which a journal beside the file keeps.
 //
 // # Decisions
 //

@@ -52,6 +52,9 @@ func (s *Server) send(q *queue, out messageInput) (sendOutput, error) {
 		TraceHeader: out.MessageSystemAttributes["AWSTraceHeader"].text(),
 		Sent:        now, VisibleAt: now.Add(delay), Sequence: s.sequence,
 	}
+	if err := s.journal.add(q.name, m); err != nil {
+		return sendOutput{}, err
+	}
 	q.add(m)
 	s.dirty = true
 	s.onSend(q.name, m.Body)

@@ -56,6 +56,7 @@ type Server struct {
 	moveTasks []moveTask
 	sequence  uint64 // of the last message sent: orders messages of one instant
 	dirty     bool
+	journal   journal
 }
 
 // New returns a server. It loads the state file at Options.Path if it exists. It fails if that
@@ -81,6 +82,7 @@ func New(o Options) (*Server, error) {
 	if s.path == "" {
 		return s, nil
 	}
+	s.journal.path = s.path + ".journal"
 	if err := s.load(); err != nil {
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		s.loop.Wait()
-		err = s.save()
+		err = errors.Join(s.save(), s.journal.close())
 	})
 	return err
 }

@@ -16,7 +16,9 @@ import (
 // state is the content of the state file.
 type state struct {
 	Version int
-	Queues  []queueState
+	// Sequence is that of the last message that was sent. The journal has later ones.
+	Sequence uint64
+	Queues   []queueState
 }
 
 type queueState struct {
@@ -72,11 +74,13 @@ func (s *Server) save() error {
 		s.mu.Unlock()
 		return fmt.Errorf("sqs: write %s: %w", s.path, err)
 	}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.journal.drop(st.Sequence)
 }
 
 func (s *Server) copyState() state {
-	st := state{Version: stateVersion}
+	st := state{Version: stateVersion, Sequence: s.sequence}
 	now := s.clock.Now()
 	for _, q := range s.queues {
 		q.dropExpired(now)
@@ -95,6 +99,10 @@ func (s *Server) copyState() state {
 }
 
 func (s *Server) load() error {
+	sent, err := readJournal(s.journal.path)
+	if err != nil {
+		return err
+	}
 	b, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -118,6 +126,14 @@ func (s *Server) load() error {
 			q.redrive = nil // the dead-letter queue was deleted
 		}
 	}
+	for _, l := range sent {
+		if q := s.queues[l.Queue]; q != nil && l.Message.Sequence > st.Sequence {
+			q.add(&l.Message)
+			s.journal.lines = append(s.journal.lines, l)
+			s.sequence, s.dirty = max(s.sequence, l.Message.Sequence), true
+		}
+	}
+	s.sequence = max(s.sequence, st.Sequence)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package sqs_test
 import (
 	"context"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -74,5 +75,41 @@ func waitFor(ctx context.Context, t *testing.T, condition func() bool) {
 		case <-ctx.Done():
 			t.Fatal("timed out waiting for the condition")
 		}
+	}
+}
+
+// TestSentMessagesOutliveAKill opens the files of a server that has not written its state since a
+// message was sent.
+func TestSentMessagesOutliveAKill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sqs.json")
+	f := newFixture(t, path)
+	url := f.queue("q", nil)
+	f.send(url, "deleted")
+	m := f.receive(url, 0)[0]
+	_, err := f.DeleteMessage(f.ctx, &client.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
+	must(t, err)
+	must(t, f.clock.BlockUntilContext(f.ctx, 1))
+	f.clock.Advance(time.Second)
+	waitFor(f.ctx, t, func() bool {
+		b, err := os.ReadFile(path + ".journal")
+		return err == nil && len(b) == 0 // The state file has the message.
+	})
+	f.send(url, "sent")
+	journal, err := os.OpenFile(path+".journal", os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = journal.WriteString(`{"Queue":"q","Mess`) // The kill came in the middle of a write.
+	must(t, err)
+	must(t, journal.Close())
+
+	second, err := sqs.New(sqs.Options{Region: "us-west-2", Path: path, Clock: f.clock})
+	must(t, err)
+	defer second.Close()
+	server := httptest.NewServer(second)
+	defer server.Close()
+	c := client.New(client.Options{Region: "us-west-2", BaseEndpoint: &server.URL, Credentials: f.Options().Credentials})
+	out, err := c.ReceiveMessage(f.ctx, &client.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10})
+	must(t, err)
+	if len(out.Messages) != 1 || *out.Messages[0].Body != "sent" {
+		t.Fatalf("messages after the kill are %v", out.Messages)
 	}
 }
