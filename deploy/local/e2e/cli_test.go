@@ -90,7 +90,7 @@ func TestInvalidConfigurationStopsTheStart(t *testing.T) {
 	for name, tc := range map[string]struct{ bad, want string }{
 		"misspelt key":      {edited("max_wait:", "max_wiat:"), `unknown key "max_wiat"`},
 		"no allowed source": {string(withoutSource), "source.allowed: is empty"},
-		"bad source":        {edited("- http://localhost:*/", "- '(oops'"), `source.allowed: "(oops" is a regular expression`},
+		"bad source":        {edited("- http://localhost:*/", "- '(oops'"), "source.allowed: `(oops` is a regular expression"},
 	} {
 		for _, command := range []string{"frontend", "worker", "setup"} {
 			t.Run(command+" "+name, func(t *testing.T) {
