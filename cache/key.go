@@ -19,20 +19,19 @@ const bucketBytes = 6
 
 // Space is the key space of one bucket: it makes the keys of the entries of its objects. Two pools,
 // buckets, endpoints or prefixes have different keys, so an entry never leads to another bucket.
-type Space struct{ start string }
+type Space struct{ start, bucket string }
 
 // NewSpace returns the space of a pool's bucket. Endpoint is the base URL of the S3-compatible
 // server, or empty for AWS. Its case and its last slash don't matter.
 func NewSpace(prefix, poolID, endpoint, bucket string) Space {
 	endpoint = strings.ToLower(strings.TrimRight(endpoint, "/"))
 	sum := sha256.Sum256([]byte(endpoint + "\x00" + bucket)) // Neither has a zero byte.
-	return Space{keyPrefix(prefix) + poolID + "/" + base64.RawURLEncoding.EncodeToString(sum[:bucketBytes]) + "/"}
+	id := base64.RawURLEncoding.EncodeToString(sum[:bucketBytes])
+	return Space{start: keyPrefix(prefix) + poolID + "/" + id + "/", bucket: id}
 }
 
 // Bucket identifies the pool's bucket: its endpoint and name, hashed.
-func (s Space) Bucket() string {
-	return s.start[strings.LastIndexByte(s.start[:len(s.start)-1], '/')+1 : len(s.start)-1]
-}
+func (s Space) Bucket() string { return s.bucket }
 
 // Key is the redis key of an object's entry. The object's hash is the lower-case hex digest of its
 // URL. Key is injective because neither a pool id nor a hash has a slash. The key has the hash in

@@ -17,9 +17,9 @@ import (
 // adminConns is the most connections to an admin listener: scrapes and probes need a few.
 const adminConns = 64
 
-// runAdmin serves /healthz, /readyz and /metrics on l until ctx ends. Its
-// listener is separate from that of clients, and workers have one too. ready returns the reason why
-// the process can't work now, or nil.
+// runAdmin serves /healthz, /readyz and /metrics on l until ctx ends. Its listener is separate from
+// that of clients, and workers have one too. ready returns the reason why the process can't work
+// now, or nil.
 func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry, ready func() error) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -54,6 +54,11 @@ func (j *journal) drop(sequence uint64) error {
 	if len(j.lines) == 0 {
 		return nil
 	}
+	return j.rewrite(sequence)
+}
+
+// rewrite writes the journal without the messages up to a sequence number.
+func (j *journal) rewrite(sequence uint64) error {
 	j.lines = slices.DeleteFunc(j.lines, func(l line) bool { return l.Message.Sequence <= sequence })
 	var b bytes.Buffer
 	for _, l := range j.lines {
@@ -76,8 +81,8 @@ func (j *journal) close() error {
 	return err
 }
 
-// readJournal returns the messages of a journal. A kill may have cut off the last line, whose sender has
-// no answer.
+// readJournal returns the messages of a journal. A kill may have cut off the last line, whose sender
+// has no answer.
 func readJournal(path string) (lines []line, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -129,12 +129,12 @@ func (s *Server) load() error {
 	for _, l := range sent {
 		if q := s.queues[l.Queue]; q != nil && l.Message.Sequence > st.Sequence {
 			q.add(&l.Message)
-			s.journal.lines = append(s.journal.lines, l)
 			s.sequence, s.dirty = max(s.sequence, l.Message.Sequence), true
 		}
 	}
 	s.sequence = max(s.sequence, st.Sequence)
-	return nil
+	s.journal.lines = sent
+	return s.journal.rewrite(st.Sequence) // Without half a line, which the next message would join
 }
 
 func (s *Server) restore(qs queueState) *queue {

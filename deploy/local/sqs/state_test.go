@@ -112,4 +112,9 @@ func TestSentMessagesOutliveAKill(t *testing.T) {
 	if len(out.Messages) != 1 || *out.Messages[0].Body != "sent" {
 		t.Fatalf("messages after the kill are %v", out.Messages)
 	}
+	_, err = c.SendMessage(f.ctx, &client.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("after the kill")})
+	must(t, err)
+	third, err := sqs.New(sqs.Options{Region: "us-west-2", Path: path, Clock: f.clock})
+	must(t, err)
+	must(t, third.Close())
 }
