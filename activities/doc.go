@@ -13,7 +13,8 @@
 //   - Audit compares a source with its copy. Refresh has the bucket keep a copy that it would
 //     delete soon. Both are the only activities of the workflows AuditCopy and RefreshCopy.
 //
-// The workflow decides when and how often an activity runs.
+// The workflow decides when and how often an activity runs, and whether as a local one. HeadSource and
+// UpdateCache must end within a second or two if redis and the bucket answer.
 //
 // # Guarantees
 //
@@ -43,6 +44,7 @@
 //     none of the attempts of its copy. An attempt that dies with its worker does. So does an
 //     attempt that had to give its holds back, and lost all fetched bytes.
 //   - No copy ends as too slow unless a copy from another host waits for slots or memory.
+//   - After the end of their context, HeadSource and UpdateCache start no further write.
 //   - No copy fails because redis is down. Only UpdateCache fails then, and the next client's
 //     request HEADs the bucket.
 //   - An audit changes nothing, unless AuditPurge is set and the source has another object. A

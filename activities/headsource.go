@@ -85,19 +85,23 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 }
 
 // copyID identifies one call of HeadSource in a workflow. A second call may see another version of
-// the object.
+// the object. Local activities have numbers of their own, which ordinary activities have as well.
 func copyID(ctx context.Context) string {
 	info := activity.GetInfo(ctx)
+	if info.IsLocalActivity {
+		return info.WorkflowExecution.RunID + "/local-" + info.ActivityID
+	}
 	return info.WorkflowExecution.RunID + "/" + info.ActivityID
 }
 
 // start renews the lease and returns the object's purge generation. Without redis it can do
 // neither: the copy then starts under the oldest generation, and is not trusted if the object was
-// ever purged.
+// ever purged. After the end of ctx, start stores nothing: the workflow does not wait for a local
+// attempt that has timed out, and may have ended.
 func (a *Activities) start(ctx context.Context, o storage.Object, low bool) int64 {
 	key := a.Space.Key(o.Hash())
 	generation, err := a.Cache.Generation(ctx, key)
-	if err == nil {
+	if err == nil && ctx.Err() == nil {
 		lease := a.Rules.Pending(a.Now(), owner(ctx), 0, -1)
 		lease.Low = low
 		err = a.Cache.Put(ctx, key, generation, lease)

@@ -56,6 +56,9 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 		generation = cache.AnyGeneration
 	}
 	entry := a.entry(ctx, key, in)
+	if ctx.Err() != nil { // The workflow does not wait for a local attempt that has timed out
+		return ctx.Err()
+	}
 	if err = a.Cache.Put(ctx, key, generation, entry); err != nil {
 		err = a.refused(ctx, object, key, in, err)
 	}
@@ -73,6 +76,8 @@ func (a *Activities) refused(ctx context.Context, o storage.Object, key string, 
 	switch {
 	case errors.Is(err, errCopyMissing), errors.Is(err, errStorage):
 		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
 	case !errors.Is(err, cache.ErrPurged):
 		return fmt.Errorf("%w: %w", errCache, err)
 	case in.Failure != nil:

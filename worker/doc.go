@@ -24,6 +24,12 @@
 //
 // # Decisions
 //
+// 2026-11-26: a worker accepts worker.concurrency workflow tasks of a pool, and as many local attempts
+// (see package workflows). The SDK's default is 1,000 of each. A worker then takes a whole burst from
+// Temporal, and its local attempts run in the order of their arrival: an object of another host waits
+// for all of them. In Temporal, hosts take turns. A local attempt holds no connection to a source and
+// none of the copier's memory.
+//
 // 2026-11-26: the bridge finds stuck runs by their pending workflow task: a worker failed it, and
 // it is at its third attempt 10 s later. If no worker answered the first attempt, it is the eighth
 // one, after two minutes. Workers that are frozen, killed or overloaded let attempts time out too,

@@ -182,6 +182,8 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 			DeadlockDetectionTimeout:           deadlockTimeout,
 			OnFatalError:                       onFatal,
 		}
+		options.MaxConcurrentWorkflowTaskExecutionSize = workflowTasks(o.Concurrency)
+		options.MaxConcurrentLocalActivityExecutionSize = workflowTasks(o.Concurrency)
 		small := worker.New(c, workflows.TaskQueue(pool), options)
 		small.RegisterWorkflow(workflows.CopyObject)
 		small.RegisterWorkflow(workflows.SweepUploads)
@@ -204,6 +206,11 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 	}
 	return stop, nil
 }
+
+// workflowTasks returns how many workflow tasks a worker accepts, and how many local attempts. A task
+// has one local attempt at a time, so none waits for a slot in the worker. All others wait in Temporal,
+// which takes turns by the source's host. The SDK refuses a single task.
+func workflowTasks(concurrency int) int { return max(concurrency, 2) }
 
 // autoscaledPollers scales a worker's pollers with the backlog of its task queue. The SDK's default is a
 // fixed two pollers. In a burst a backlog forms behind them, and tasks that arrive later are

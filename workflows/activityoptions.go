@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
@@ -19,6 +20,19 @@ func headSourceOptions(summary string) workflow.ActivityOptions {
 		RetryPolicy:         HeadSourcePolicy(),
 		WaitForCancellation: true,
 		Summary:             summary,
+	}
+}
+
+// localTimeout bounds a local attempt, with its wait for a slot. It is far below the timeout of the
+// workflow task that contains the attempt: signals wait until that task ends.
+const localTimeout = 2 * time.Second
+
+// localOptions is for the first attempt of a brief activity.
+func localOptions(summary string) workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: localTimeout,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:                summary,
 	}
 }
 

@@ -154,11 +154,7 @@ func (c *copyObject) publish(ctx workflow.Context, result CopyObjectResult) (pub
 // copy makes one copy of the object, unless HeadSource finds it in the bucket.
 func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 	var head activities.HeadSourceResult
-	opts := headSourceOptions("look for " + c.label())
-	err := c.execute(ctx, opts, c.activities.HeadSource, func() any {
-		return activities.HeadSourceInput{Source: c.in.Source, Low: c.in.Low}
-	}, &head)
-	if err != nil {
+	if err := c.look(ctx, &head); err != nil {
 		return CopyObjectResult{}, err
 	}
 	// HeadSource may have run before a purge that was signalled meanwhile. The copy starts after
@@ -330,12 +326,6 @@ func (c *copyObject) record(ctx workflow.Context, f activities.Failure) {
 	if err := c.updateCache(ctx, "error: "+f.Class, activities.UpdateCacheInput{Failure: &f}); err != nil {
 		workflow.GetLogger(ctx).Warn("failure not recorded", "class", f.Class, "error", err)
 	}
-}
-
-func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activities.UpdateCacheInput) error {
-	in.Source, in.Generation, in.Known = c.in.Source, c.generation, c.headed
-	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, updateCacheOptions(summary)),
-		c.activities.UpdateCache, in).Get(ctx, nil)
 }
 
 // label returns the source's URL, short enough for the summary of an activity.

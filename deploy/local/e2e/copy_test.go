@@ -224,7 +224,7 @@ func TestPurgeCancelsARunningCopy(t *testing.T) {
 	ended := false
 	for _, e := range events(t, w) {
 		ended = ended || e.GetEventType() == enums.EVENT_TYPE_ACTIVITY_TASK_CANCELED
-		if e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == "UpdateCache" {
+		if activityOf(t, e) == "UpdateCache" {
 			require.True(t, ended, "UpdateCache was scheduled while StreamCopy could still store the copy")
 		}
 	}

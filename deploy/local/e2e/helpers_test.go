@@ -279,12 +279,13 @@ func events(t *testing.T, w *workflow.WorkflowExecutionInfo) []*history.HistoryE
 	return all
 }
 
-// scheduled returns the names of a run's activities in the order of their scheduling.
+// scheduled returns the names of a run's activities in the order of their scheduling. A local attempt
+// counts as an activity.
 func scheduled(t *testing.T, w *workflow.WorkflowExecutionInfo) (names []string) {
 	t.Helper()
 	for _, e := range events(t, w) {
-		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
-			names = append(names, a.GetActivityType().GetName())
+		if name := activityOf(t, e); name != "" {
+			names = append(names, name)
 		}
 	}
 	return names

@@ -85,18 +85,29 @@ func (c *s3Tariff) of(object string) (puts, gets int) {
 	return puts, gets
 }
 
-// actionsOf counts the events of a history that Temporal Cloud bills. Heartbeats are no events.
+// actionsOf counts the actions of a history that Temporal Cloud bills. Heartbeats are no events. The
+// local activities of one workflow task are one action. Version markers are none, and neither is the
+// search attribute of versions.
 func actionsOf(events []*history.HistoryEvent) (n int) {
 	billed := []enums.EventType{
 		enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, enums.EVENT_TYPE_ACTIVITY_TASK_STARTED, enums.EVENT_TYPE_TIMER_STARTED,
-		enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, enums.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, enums.EVENT_TYPE_MARKER_RECORDED,
+		enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
 	}
+	local := map[int64]bool{} // By the event that ended the workflow task
 	for _, e := range events {
-		if slices.Contains(billed, e.GetEventType()) {
+		marker, upsert := e.GetMarkerRecordedEventAttributes(), e.GetUpsertWorkflowSearchAttributesEventAttributes()
+		switch {
+		case marker.GetMarkerName() == "LocalActivity":
+			local[marker.GetWorkflowTaskCompletedEventId()] = true
+		case marker != nil && marker.GetMarkerName() != "Version":
+			n++
+		case upsert != nil && upsert.GetSearchAttributes().GetIndexedFields()["TemporalChangeVersion"] == nil:
+			n++
+		case slices.Contains(billed, e.GetEventType()):
 			n++
 		}
 	}
-	return n
+	return n + len(local)
 }
 
 // TestCostOfACopy measures the defaults of prices.copy_puts, copy_gets and copy_actions, which are

@@ -1,0 +1,53 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+)
+
+// localFirst names the change since which a brief activity starts with a local attempt. Runs of
+// earlier builds have ordinary activities only.
+const localFirst = "local-first"
+
+// look runs HeadSource. The activities of a copy with low priority are never local: a local attempt
+// runs inside a workflow task, which has no low priority.
+func (c *copyObject) look(ctx workflow.Context, out *activities.HeadSourceResult) error {
+	summary := "look for " + c.label()
+	input := func() any { return activities.HeadSourceInput{Source: c.in.Source, Low: c.in.Low} }
+	c.drain(ctx)
+	if !c.in.Low {
+		if final, err := c.local(ctx, summary, c.activities.HeadSource, input(), out); final {
+			return err
+		}
+	}
+	return c.execute(ctx, headSourceOptions(summary), c.activities.HeadSource, input, out)
+}
+
+// updateCache runs UpdateCache.
+func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activities.UpdateCacheInput) error {
+	in.Source, in.Generation, in.Known = c.in.Source, c.generation, c.headed
+	if final, err := c.local(ctx, summary, c.activities.UpdateCache, in, nil); final {
+		return err
+	}
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, updateCacheOptions(summary)),
+		c.activities.UpdateCache, in).Get(ctx, nil)
+}
+
+// local makes the first attempt at a brief activity, in the worker that runs the workflow task. It
+// returns false if the ordinary activity follows, with its retries: the attempt failed and may be
+// repeated, or ctx is cancelled. The attempt itself is never cancelled. Temporal would not wait for
+// its end, and it could renew the lease of a run that has ended.
+func (c *copyObject) local(ctx workflow.Context, summary string, activity, input, out any) (final bool, err error) {
+	if workflow.GetVersion(ctx, localFirst, workflow.DefaultVersion, 1) == workflow.DefaultVersion || ctx.Err() != nil {
+		return false, nil
+	}
+	attempt, cancel := workflow.NewDisconnectedContext(workflow.WithLocalActivityOptions(ctx, localOptions(summary)))
+	defer cancel()
+	err = workflow.ExecuteLocalActivity(attempt, activity, input).Get(attempt, out)
+	permanent, ok := errors.AsType[*temporal.ApplicationError](err)
+	return err == nil || ok && permanent.NonRetryable(), err
+}
