@@ -133,3 +133,32 @@ func TestRunAndKill(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+// TestUsed compares both readings of this process's CPU time, before and after some work.
+func TestUsed(t *testing.T) {
+	read := func() (stat, rusage time.Duration) {
+		stat, err := process.Used(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rusage, err = process.CPU(); err != nil {
+			t.Fatal(err)
+		}
+		return stat, rusage
+	}
+	beforeStat, beforeRusage := read()
+	sum := 0
+	for afterRusage := beforeRusage; afterRusage-beforeRusage < 200*time.Millisecond; _, afterRusage = read() {
+		for i := range 1_000_000 {
+			sum += i
+		}
+	}
+	afterStat, afterRusage := read()
+	difference := (afterStat - beforeStat) - (afterRusage - beforeRusage)
+	if difference.Abs() > 50*time.Millisecond {
+		t.Errorf("the readings differ by %s after %s (%d)", difference, afterRusage-beforeRusage, sum)
+	}
+	if _, err := process.Used(-1); err == nil {
+		t.Error("a process that does not exist has a CPU time")
+	}
+}

@@ -28,7 +28,8 @@ func newEmptyWorkflow(address string) (*emptyWorkflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := worker.New(c, emptyQueue, worker.Options{})
+	pollers := worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}) // As those of cloud-mirror
+	w := worker.New(c, emptyQueue, worker.Options{WorkflowTaskPollerBehavior: pollers, ActivityTaskPollerBehavior: pollers})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: emptyActivity})
 	w.RegisterWorkflowWithOptions(threeEmptyActivities, workflow.RegisterOptions{Name: "Empty"})
 	if err := w.Start(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"net/http/httptest"
 	"os"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
@@ -17,8 +16,10 @@ type settings struct {
 	binary  string
 	firsts  int // first requests, one after the other
 	hits    int // next requests
-	crowd   int // objects of the crowd
+	rounds  int // of a burst of empty workflows and a burst of first requests
+	crowd   int // objects of a burst
 	clients int // that request them, each one object at a time
+	queued  int // objects of one host that wait, while another host's are requested
 }
 
 func main() { process.Main("bench", run) }
@@ -28,10 +29,12 @@ func flags(args []string) (s settings, err error) {
 	set.StringVar(&s.binary, "binary", "", "the cloud-mirror to measure; by default one built from this checkout")
 	set.IntVar(&s.firsts, "firsts", 20, "first requests, one after the other")
 	set.IntVar(&s.hits, "hits", 500, "next requests, one after the other")
-	set.IntVar(&s.crowd, "crowd", 500, "first requests of the crowd")
-	set.IntVar(&s.clients, "clients", 50, "clients in the crowd")
+	set.IntVar(&s.rounds, "rounds", 3, "bursts of empty workflows and of first requests, in turns")
+	set.IntVar(&s.crowd, "crowd", 500, "first requests of a burst")
+	set.IntVar(&s.clients, "clients", 50, "clients in a burst")
+	set.IntVar(&s.queued, "queued", 1000, "objects of one host that are requested at the same time")
 	_ = set.Parse(args) // ExitOnError
-	if s.firsts < 1 || s.hits < 1 || s.crowd < 1 || s.clients < 1 {
+	if min(s.firsts, s.hits, s.rounds, s.crowd, s.clients, s.queued) < 1 {
 		return s, errors.New("each number must be at least 1")
 	}
 	return s, nil
@@ -51,7 +54,11 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	local, err := stack.Start(ctx, stack.Options{Root: root, StateDir: dir, Binary: s.binary, Log: os.Stderr})
+	local, err := stack.Start(ctx, stack.Options{
+		Root: root, StateDir: dir, Binary: s.binary, Log: os.Stderr,
+		// All requests come from one client, and would soon reach its limit.
+		Env: []string{"CLOUD_MIRROR_FRONTEND_COLD_RATE=0", "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=0"},
+	})
 	if err != nil {
 		return err
 	}
@@ -69,12 +76,24 @@ func bench(ctx context.Context, s settings, local *stack.Stack) (*report.Table, 
 		return nil, err
 	}
 	defer empty.close()
-	source := httptest.NewServer(serveObject())
-	defer source.Close()
-	m := newMirror(local.FrontEndURLs()[0], source.URL, s.clients)
-	f, err := measure(ctx, s, m, empty)
-	if err != nil {
+	idle, one, other := newSource(), newSource(), newSource()
+	defer idle.Close()
+	defer one.Close()
+	defer other.Close()
+	m := newMirror(local.FrontEndURLs()[0], s.queued)
+	b := &bencher{settings: s, local: local, empty: empty, mirror: m, idle: idle, one: one, other: other}
+	if err := b.measure(ctx); err != nil {
 		return nil, err
 	}
-	return f.table(s), nil
+	return b.table(), nil
+}
+
+// bencher makes the measurements, and holds their results.
+type bencher struct {
+	settings
+	local            *stack.Stack
+	empty            *emptyWorkflow
+	mirror           *mirror
+	idle, one, other *source
+	figures
 }

@@ -8,113 +8,107 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cloud-mirror/cloud-mirror/deploy/bench/report"
-)
-
-// Targets.
-const (
-	firstTime = 80.0 // milliseconds
-	hitTime   = 2.0  // milliseconds
-	crowdRate = 0.60 // of the rate of empty workflows
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 // call is a request, or a run of the empty workflow.
 type call func(context.Context) error
 
-// figures are the results of a run.
+// figures are the results of a run. Durations are in milliseconds.
 type figures struct {
-	empty, first, hit      []float64 // durations of calls one after the other, in milliseconds
-	emptyCrowd, firstCrowd crowd
+	first, hit []float64 // of calls one after the other
+	emptyOne   []float64 // of empty workflows, in turns with first
+	// bursts are in the order of the rounds.
+	empties, copies []burst
+	spread          burst // over all regions
+	// neighbour is of requests for another host's objects, while many of one host wait. The runs are
+	// Temporal's part of them, and of the first requests.
+	neighbour, neighbourRuns, idleRuns []float64
 }
 
-// crowd is the result of many calls by several clients at the same time.
-type crowd struct {
-	rate float64   // calls a second
-	took []float64 // of each call, in milliseconds
+// burst is the result of many calls by several clients at the same time.
+type burst struct {
+	rate float64       // calls a second
+	took []float64     // of each call
+	cpu  map[group]cpu // by the processes, for each call
 }
 
-func measure(ctx context.Context, s settings, m *mirror, empty *emptyWorkflow) (f figures, err error) {
-	var object atomic.Int64
-	first := func(ctx context.Context) error { return m.request(ctx, int(object.Add(1))) }
-	again := func(ctx context.Context) error { return m.request(ctx, 1) }
+func (b *bencher) measure(ctx context.Context) error {
+	first := b.mirror.first(b.idle, client.Region)
+	crowd := b.mirror.first(b.one, client.Region)
+	again := func(ctx context.Context) error { return b.mirror.request(ctx, b.idle, client.Region, 1) }
+	spread := b.mirror.first(b.one, stack.Regions()...)
 	// The first calls open connections.
-	if err := errors.Join(first(ctx), empty.run(ctx)); err != nil {
-		return f, err
+	if err := errors.Join(first(ctx), b.empty.run(ctx)); err != nil {
+		return err
 	}
-	var errs [5]error
-	f.empty, errs[0] = sequence(ctx, s.firsts, empty.run)
-	f.first, errs[1] = sequence(ctx, s.firsts, first)
-	f.hit, errs[2] = sequence(ctx, s.hits, again)
-	f.emptyCrowd, errs[3] = atOnce(ctx, s, empty.run)
-	f.firstCrowd, errs[4] = atOnce(ctx, s, first)
-	return f, errors.Join(errs[:]...)
-}
-
-func (f figures) table(s settings) *report.Table {
-	t := report.New(report.Baseline{Name: "empty workflow"})
-	empty := report.Median(f.empty)
-	time := func(what string, took []float64, target report.Target) {
-		t.Add(report.Row{
-			Label: fmt.Sprintf("%s, median of %d", what, len(took)), Unit: report.Milliseconds, Figure: report.Median(took), Target: target,
-			Ratios: []report.Ratio{report.Against(report.Median(took), empty, report.Target{})},
-		})
-	}
-	rate := func(what string, c crowd, target report.Target) {
-		t.Add(report.Row{
-			Label: fmt.Sprintf("%d %s, %d at a time", s.crowd, what, s.clients), Unit: report.PerSecond, Figure: c.rate,
-			Ratios: []report.Ratio{report.Against(c.rate, f.emptyCrowd.rate, target)},
-		})
-	}
-	time("empty workflow of three activities", f.empty, report.Target{})
-	time("first request of a 1 KiB object", f.first, report.AtMost(firstTime))
-	time("next request of it", f.hit, report.AtMost(hitTime))
-	rate("empty workflows", f.emptyCrowd, report.Target{})
-	rate("first requests", f.firstCrowd, report.AtLeast(crowdRate))
-	took := f.firstCrowd.took
-	t.Add(report.Row{Label: "first requests, p50", Unit: report.Milliseconds, Figure: report.Quantile(took, .5)})
-	t.Add(report.Row{Label: "first requests, p99", Unit: report.Milliseconds, Figure: report.Quantile(took, .99)})
-	return t
-}
-
-// sequence makes n calls, one after the other, and returns their durations.
-func sequence(ctx context.Context, n int, f call) ([]float64, error) {
-	took := make([]float64, n)
-	for i := range took {
-		var err error
-		if took[i], err = timed(ctx, f); err != nil {
-			return nil, err
+	for range b.firsts {
+		if err := errors.Join(timed(ctx, b.empty.run, &b.emptyOne), timed(ctx, first, &b.first)); err != nil {
+			return err
 		}
 	}
-	return took, nil
+	for range b.hits {
+		if err := timed(ctx, again, &b.hit); err != nil {
+			return err
+		}
+	}
+	for range b.rounds {
+		empties, err := b.burst(ctx, b.empty.run)
+		if err != nil {
+			return fmt.Errorf("empty workflows: %w", err)
+		}
+		copies, err := b.burst(ctx, crowd)
+		if err != nil {
+			return fmt.Errorf("first requests: %w", err)
+		}
+		b.empties, b.copies = append(b.empties, empties), append(b.copies, copies)
+	}
+	var err error
+	if b.spread, err = b.burst(ctx, spread); err != nil {
+		return fmt.Errorf("first requests in all regions: %w", err)
+	}
+	return b.measureNeighbour(ctx)
 }
 
-// atOnce makes the calls of the crowd. Each client makes one at a time.
-func atOnce(ctx context.Context, s settings, f call) (crowd, error) {
+// burst makes the calls of a burst. Each client makes one at a time.
+func (b *bencher) burst(ctx context.Context, f call) (out burst, err error) {
+	before, err := b.usage()
+	if err != nil {
+		return out, err
+	}
 	var next atomic.Int64
 	var all sync.WaitGroup
-	took := make([]float64, s.crowd)
-	errs := make(chan error, s.clients)
+	var mu sync.Mutex
 	start := time.Now()
-	for range s.clients {
+	for range b.clients {
 		all.Go(func() {
-			for i := int(next.Add(1)) - 1; i < s.crowd; i = int(next.Add(1)) - 1 {
-				var err error
-				if took[i], err = timed(ctx, f); err != nil {
-					errs <- err
-					return
-				}
+			var took []float64
+			var failed error
+			for failed == nil && next.Add(1) <= int64(b.crowd) {
+				failed = timed(ctx, f, &took)
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			out.took, err = append(out.took, took...), errors.Join(err, failed)
 		})
 	}
 	all.Wait()
-	rate := float64(s.crowd) / time.Since(start).Seconds()
-	close(errs)
-	return crowd{rate: rate, took: took}, <-errs
+	out.rate = float64(b.crowd) / time.Since(start).Seconds()
+	if err != nil {
+		return out, err
+	}
+	after, err := b.usage()
+	out.cpu = after.since(before, b.crowd)
+	return out, err
 }
 
-// timed returns the duration of a call in milliseconds.
-func timed(ctx context.Context, f call) (float64, error) {
+// timed appends the duration of a call.
+func timed(ctx context.Context, f call, took *[]float64) error {
 	start := time.Now()
 	err := f(ctx)
-	return time.Since(start).Seconds() * 1000, err
+	*took = append(*took, milliseconds(time.Since(start)))
+	return err
 }
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
