@@ -18,13 +18,15 @@ import (
 // edit is an incompatible edit of the workflows. An interceptor makes it, in place of an edit of
 // the source.
 type edit struct {
-	// activity, if set, runs in place of an activity. next runs the activity under a name.
+	// activity, if set, runs in place of an activity or a local attempt. next runs it under a name.
 	activity func(ctx workflow.Context, name string, args []any, next func(name string) workflow.Future) workflow.Future
 	// ignored is the name of a signal that is no longer handled.
 	ignored string
 	// noPause drops the pauses, noAttributes the search attributes, and noSignal the signals to
 	// other workflows.
 	noPause, noAttributes, noSignal bool
+	// version, if set, is the version of each change, in place of the check.
+	version *workflow.Version
 }
 
 // edited applies an edit to the workflows.
@@ -52,11 +54,27 @@ func (e *editedInbound) Init(next interceptor.WorkflowOutboundInterceptor) error
 }
 
 func (e *editedOutbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
-	next := func(name string) workflow.Future { return e.Next.ExecuteActivity(ctx, name, args...) }
+	return e.execute(ctx, name, args, func(name string) workflow.Future { return e.Next.ExecuteActivity(ctx, name, args...) })
+}
+
+func (e *editedOutbound) ExecuteLocalActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
+	return e.execute(ctx, name, args, func(name string) workflow.Future { return e.Next.ExecuteLocalActivity(ctx, name, args...) })
+}
+
+func (e *editedOutbound) execute(
+	ctx workflow.Context, name string, args []any, next func(name string) workflow.Future,
+) workflow.Future {
 	if e.activity == nil {
 		return next(name)
 	}
 	return e.activity(ctx, name, args, next)
+}
+
+func (e *editedOutbound) GetVersion(ctx workflow.Context, change string, lowest, highest workflow.Version) workflow.Version {
+	if e.version != nil {
+		return *e.version
+	}
+	return e.Next.GetVersion(ctx, change, lowest, highest)
 }
 
 func (e *editedOutbound) GetSignalChannel(ctx workflow.Context, name string) workflow.ReceiveChannel {
@@ -123,6 +141,7 @@ var oldest = []string{"completed.json", "failed.json"} //nolint:gochecknoglobals
 func TestGateCatchesIncompatibleEdits(t *testing.T) {
 	three := drop("AbortUpload")
 	three.ignored, three.noPause = "purge", true
+	copies := without(shapes(steps), "swept", "audited", "refreshed", "finishedpurge")
 	for name, tc := range map[string]struct {
 		edit    edit
 		noticed []string // By these histories of the newest version, and by no other
@@ -135,6 +154,8 @@ func TestGateCatchesIncompatibleEdits(t *testing.T) {
 		"purges ignored":               {edit{ignored: "purge"}, []string{"again", "purged"}, true},
 		"requests ignored":             {edit{ignored: "request"}, []string{"again", "lowered", "raised"}, true},
 		"signal to the copy dropped":   {edit{noSignal: true}, []string{"finishedpurge"}, true},
+		"version check dropped":        {edit{version: new(workflow.Version(1))}, nil, false},
+		"local attempts dropped":       {edit{version: new(workflow.DefaultVersion)}, copies, true},
 		"error class dropped":          {edit{noAttributes: true}, []string{"failed", "missing", "operator", "small"}, false},
 		"failures not recorded": {edit{activity: func(ctx workflow.Context, name string, args []any, next func(string) workflow.Future) workflow.Future {
 			if in, ok := args[0].(activities.UpdateCacheInput); ok && in.Failure != nil && in.TooSmall == nil {
@@ -150,18 +171,18 @@ func TestGateCatchesIncompatibleEdits(t *testing.T) {
 				name = "StreamCopy"
 			}
 			return next(name)
-		}}, without(shapes(trust), "swept", "audited", "refreshed", "finishedpurge"), false},
+		}}, copies, false},
 		"HeadSource runs twice": {edit{activity: func(_ workflow.Context, name string, _ []any, next func(string) workflow.Future) workflow.Future {
 			if name == "HeadSource" {
 				next(name)
 			}
 			return next(name)
-		}}, without(shapes(trust), "swept", "audited", "refreshed", "finishedpurge"), false},
+		}}, copies, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var noticed []string
-			for _, shape := range shapes(trust) {
-				if err := replayEdited(t, trust+"/"+shape+".json", tc.edit); err != nil {
+			for _, shape := range shapes(steps) {
+				if err := replayEdited(t, steps+"/"+shape+".json", tc.edit); err != nil {
 					noticed = append(noticed, shape)
 				}
 			}

@@ -24,19 +24,25 @@ func shapes(version string) []string {
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
 		"swept",
 	}
-	if version == signals || version == maintenance || version == trust {
+	if version == signals || version == maintenance || version == trust || version == steps {
 		all = append(all, "again", "raised")
 	}
-	if version == maintenance || version == trust {
+	if version == maintenance || version == trust || version == steps {
 		all = append(all, "audited", "refreshed")
 	}
-	if version == trust {
+	if version == trust || version == steps {
 		all = append(all, "finishedpurge", "lowered", "missing", "operator", "paused", "server", "small", "timedout")
+	}
+	if version == steps {
+		all = append(all, "lookagain", "looklost", "publishagain", "publishlost")
 	}
 	return all
 }
 
-// trust is the version that publishes only copies in the bucket. It has a history of every shape.
+// steps is the version with local first attempts. It has a history of every shape.
+const steps = "2026-11-26-steps"
+
+// trust is the version that publishes only copies in the bucket.
 const trust = "2026-11-26-trust"
 
 // maintenance is the version with audits and refreshes.
@@ -51,7 +57,7 @@ const small = "2026-11-26-small"
 // versions returns the folders of recorded histories. In the first, HeadSource describes the
 // source.
 func versions() []string {
-	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance, trust}
+	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance, trust, steps}
 }
 
 // histories returns the files of all recorded histories, relative to testdata. They come from a
