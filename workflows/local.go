@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -13,6 +14,10 @@ import (
 // earlier builds have ordinary activities only.
 const localFirst = "local-first"
 
+// maxReason is the longest failure in a summary, in bytes. Temporal allows 400 bytes for a summary
+// (limit.userMetadataSummarySize), and a URL takes 150.
+const maxReason = 120
+
 // look runs HeadSource. The activities of a copy with low priority are never local: a local attempt
 // runs inside a workflow task, which has no low priority.
 func (c *copyObject) look(ctx workflow.Context, out *activities.HeadSourceResult) error {
@@ -20,9 +25,11 @@ func (c *copyObject) look(ctx workflow.Context, out *activities.HeadSourceResult
 	input := func() any { return activities.HeadSourceInput{Source: c.in.Source, Low: c.in.Low} }
 	c.drain(ctx)
 	if !c.in.Low {
-		if final, err := c.local(ctx, summary, c.activities.HeadSource, input(), out); final {
+		final, err := c.local(ctx, summary, c.activities.HeadSource, input(), out)
+		if final {
 			return err
 		}
+		summary = after(err, summary)
 	}
 	return c.execute(ctx, headSourceOptions(summary), c.activities.HeadSource, input, out)
 }
@@ -30,11 +37,25 @@ func (c *copyObject) look(ctx workflow.Context, out *activities.HeadSourceResult
 // updateCache runs UpdateCache.
 func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activities.UpdateCacheInput) error {
 	in.Source, in.Generation, in.Known = c.in.Source, c.generation, c.headed
-	if final, err := c.local(ctx, summary, c.activities.UpdateCache, in, nil); final {
+	final, err := c.local(ctx, summary, c.activities.UpdateCache, in, nil)
+	if final {
 		return err
 	}
-	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, updateCacheOptions(summary)),
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, updateCacheOptions(after(err, summary))),
 		c.activities.UpdateCache, in).Get(ctx, nil)
+}
+
+// after returns the summary of the ordinary activity after a local attempt that ended with err. The Web
+// UI's timeline shows no failure of a local attempt itself.
+func after(err error, summary string) string {
+	if err == nil {
+		return summary
+	}
+	text := err.Error()
+	if f, ok := failureOf(err); ok {
+		text = f.Text
+	}
+	return summary + ", after a local attempt: " + strings.ToValidUTF8(text[:min(len(text), maxReason)], "")
 }
 
 // local makes the first attempt at a brief activity, in the worker that runs the workflow task. It

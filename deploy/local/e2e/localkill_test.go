@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -52,6 +53,7 @@ func lookAgainShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	require.Equal(t, "HeadSource", first.ActivityType)
 	require.True(t, strings.HasPrefix(first.summary, "look for "), first.summary)
 	require.Contains(t, first.failure.String(), "SCHEDULE_TO_CLOSE")
+	require.Contains(t, summaryOf(t, w, "HeadSource"), ", after a local attempt: activity ScheduleToClose timeout")
 	return w
 }
 
@@ -76,6 +78,17 @@ func publishAgainShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	require.Equal(t, "UpdateCache", last.ActivityType)
 	require.NotNil(t, last.failure)
 	return w
+}
+
+// summaryOf returns the summary of the last ordinary activity of a type.
+func summaryOf(t *testing.T, w *workflow.WorkflowExecutionInfo, activity string) (summary string) {
+	t.Helper()
+	for _, e := range events(t, w) {
+		if e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activity {
+			require.NoError(t, json.Unmarshal(e.GetUserMetadata().GetSummary().GetData(), &summary))
+		}
+	}
+	return summary
 }
 
 // localAttempts returns the local attempts of a run, in order.
