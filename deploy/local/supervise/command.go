@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"syscall"
 )
 
 // newCommand returns the command of a Spec, and its open log. Its context never ends: callers kill
@@ -17,5 +18,8 @@ func newCommand(spec Spec) (*exec.Cmd, *os.File, error) {
 	cmd.Env, cmd.Dir = spec.Env, spec.Dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = sysProcAttr()
+	if u := spec.User; u != nil {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: u.UID, Gid: u.GID}
+	}
 	return cmd, log, nil
 }
