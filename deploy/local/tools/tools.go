@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"time"
@@ -117,7 +118,7 @@ func (t Tools) install(ctx context.Context, p Program, below, target string) err
 	if err != nil {
 		return fmt.Errorf("go install: %w%s", err, progress.tail())
 	}
-	return os.Rename(filepath.Join(dir, p.Name), target)
+	return os.Rename(filepath.Join(dir, path.Base(p.Package)), target)
 }
 
 // CloudMirror builds the product and returns its path. Go's build cache makes that quick if nothing

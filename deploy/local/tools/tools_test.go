@@ -77,7 +77,7 @@ func fakeTools(t *testing.T) (Tools, func() int) {
 
 func TestConcurrentBuildersBuildOnce(t *testing.T) {
 	tools, calls := fakeTools(t)
-	program := Program{Name: "prog", Package: "example.com/prog", Version: "v1.2.3"}
+	program := Program{Name: "my-prog", Package: "example.com/prog", Version: "v1.2.3"}
 	var wait sync.WaitGroup
 	for range 5 {
 		wait.Go(func() {
@@ -85,7 +85,7 @@ func TestConcurrentBuildersBuildOnce(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			if filepath.Base(path) != "prog-v1.2.3" || !executable(path) {
+			if filepath.Base(path) != "my-prog-v1.2.3" || !executable(path) {
 				t.Errorf("path is %s", path)
 			}
 		})
@@ -94,11 +94,11 @@ func TestConcurrentBuildersBuildOnce(t *testing.T) {
 	if calls() != 1 {
 		t.Errorf("built %d times, want once", calls())
 	}
-	left, _ := filepath.Glob(filepath.Join(tools.Root, ".cache", "build", "prog-*"))
+	left, _ := filepath.Glob(filepath.Join(tools.Root, ".cache", "build", "my-prog-*"))
 	if len(left) != 0 {
 		t.Errorf("the build left %v", left)
 	}
-	b, err := os.ReadFile(filepath.Join(tools.bin(), "prog-v1.2.3"))
+	b, err := os.ReadFile(filepath.Join(tools.bin(), "my-prog-v1.2.3"))
 	if err != nil || strings.Contains(string(b), "plan9") || !strings.Contains(string(b), "off") {
 		t.Errorf("built for %q (%v), want the host, and no workspace", b, err)
 	}
