@@ -26,8 +26,10 @@ func printBanner(w io.Writer, s *stack.Stack) {
 		name := stack.WorkerName(region)
 		row(name, name, s.AdminURL(name), "/healthz /readyz /metrics")
 	}
-	row("Temporal", "temporal", s.TemporalAddress())
-	row("  Web UI", "", s.TemporalUIURL())
+	row("Temporal", "temporal", s.TemporalAddress(), temporalNote(s))
+	if ui := s.TemporalUIURL(); ui != "" {
+		row("  Web UI", "", ui)
+	}
 	row("redis", "redis", s.RedisURL(), s.RedisKind())
 	for _, region := range stack.Regions() {
 		row("S3 "+region, stack.S3Name(region), s.S3Endpoint(region), "access key ", stack.AccessKey, ", secret key ", stack.SecretKey)
@@ -54,6 +56,15 @@ Get a file of the origin through the mirror route:
 Ctrl-C stops everything; the state is kept, make clean removes it.
 
 `, stack.PurgeToken, s.LogDir(), s.FrontEndURLs()[0], stack.Regions()[0], object, s.FrontEndURLs()[0], stack.Regions()[0])
+}
+
+// temporalNote names the namespace, and tells an existing Temporal from the stack's own.
+func temporalNote(s *stack.Stack) string {
+	note := "namespace " + s.TemporalNamespace()
+	if !s.OwnTemporal() {
+		note += ", existing: Ctrl-C leaves it running"
+	}
+	return note
 }
 
 // process describes the process of a part.

@@ -29,14 +29,20 @@ func (c temporalCommand) Run(env environment) error {
 	if err != nil {
 		return err
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", o.Ports.Temporal)
-	if conn, err := (&net.Dialer{}).DialContext(env.ctx, "tcp", address); err == nil {
-		conn.Close()
-	} else {
-		fmt.Fprintf(os.Stderr, "nothing listens on %s: is `make run` running, with the same TEMPORAL_PORT?\n", address)
+	at, err := stack.TemporalFromEnv(os.Environ())
+	if err != nil {
+		return err
+	}
+	if at == nil {
+		at = stack.TemporalAt(fmt.Sprintf("127.0.0.1:%d", o.Ports.Temporal))
+		if conn, err := (&net.Dialer{}).DialContext(env.ctx, "tcp", at.Address); err == nil {
+			conn.Close()
+		} else {
+			fmt.Fprintf(os.Stderr, "nothing listens on %s: is `make run` running, with the same TEMPORAL_PORT?\n", at.Address)
+		}
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(env.ctx), program, afterDashes(c.Args)...)
-	cmd.Env = append(os.Environ(), "TEMPORAL_ADDRESS="+address)
+	cmd.Env = append(os.Environ(), at.Env...)
 	return foreground(env.ctx, cmd)
 }
 

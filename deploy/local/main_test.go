@@ -43,6 +43,10 @@ func TestFaultsAreOneLine(t *testing.T) {
 		{"a state folder with other files", []string{"run"}, []string{"STATE_DIR=" + foreign}, "did not create"},
 		{"clean of a folder with other files", []string{"clean"}, []string{"STATE_DIR=" + foreign}, "not removed"},
 		{"temporal with a bad port", []string{"temporal", "--", "workflow", "list"}, []string{"TEMPORAL_PORT=grpc"}, "TEMPORAL_PORT=grpc is not"},
+		{"a Temporal elsewhere", []string{"run"}, []string{"TEMPORAL_ADDRESS=temporal.example.com:7233"}, "set TEMPORAL_ALLOW_REMOTE=1"},
+		{"the CLI of a Temporal elsewhere", []string{"temporal", "--", "workflow", "list"}, []string{"TEMPORAL_ADDRESS=temporal.example.com:7233"}, "set TEMPORAL_ALLOW_REMOTE=1"},
+		{"a Temporal that is missing", []string{"run"}, []string{"TEMPORAL_ADDRESS=127.0.0.1:1", "FRONTEND_PORT=0", "ADMIN_PORT=0", "S3_PORT=0", "SQS_PORT=0",
+			"REDIS_PORT=0", "ORIGIN_PORT=0"}, "no Temporal answers"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

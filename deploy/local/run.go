@@ -25,6 +25,9 @@ func (c runCommand) Run(env environment) error {
 	}
 	o.Race, o.Binary, o.Log, o.Terminal = c.Race, c.Binary, os.Stderr, env.terminal
 	o.Env = settings(os.Environ())
+	if o.Temporal, err = stack.TemporalFromEnv(os.Environ()); err != nil {
+		return err
+	}
 	ctx := env.ctx
 	s, err := stack.Start(ctx, o)
 	if err != nil && ctx.Err() != nil {

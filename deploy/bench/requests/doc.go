@@ -8,6 +8,7 @@
 //   - A request without a redirect to a copy fails the benchmark. A missed target does not.
 //   - CPU time covers the processes of the stack only. The load, the sources, the empty workflow's
 //     worker and SQS are in the benchmark's own process.
+//   - TEMPORAL_ADDRESS, or a profile of temporal.toml, names an existing Temporal to measure on.
 //
 // # Decisions
 //

@@ -23,8 +23,9 @@ const (
 	emptyActivity = "Empty"
 )
 
-func newEmptyWorkflow(address string) (*emptyWorkflow, error) {
-	c, err := client.Dial(client.Options{HostPort: address, Logger: quiet{}})
+func newEmptyWorkflow(o client.Options) (*emptyWorkflow, error) {
+	o.Logger = quiet{}
+	c, err := client.Dial(o)
 	if err != nil {
 		return nil, err
 	}

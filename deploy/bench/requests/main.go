@@ -54,8 +54,12 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	temporal, err := stack.TemporalFromEnv(os.Environ())
+	if err != nil {
+		return err
+	}
 	local, err := stack.Start(ctx, stack.Options{
-		Root: root, StateDir: dir, Binary: s.binary, Log: os.Stderr,
+		Root: root, StateDir: dir, Binary: s.binary, Temporal: temporal, Log: os.Stderr,
 		// All requests come from one client, and would soon reach its limit.
 		Env: []string{"CLOUD_MIRROR_FRONTEND_COLD_RATE=0", "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=0"},
 	})
@@ -71,7 +75,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 func bench(ctx context.Context, s settings, local *stack.Stack) (*report.Table, error) {
-	empty, err := newEmptyWorkflow(local.TemporalAddress())
+	empty, err := newEmptyWorkflow(local.TemporalClient())
 	if err != nil {
 		return nil, err
 	}

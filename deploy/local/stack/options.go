@@ -59,20 +59,21 @@ type portSetting struct {
 	variable string
 	port     *int
 	product  bool // the services don't need it
+	temporal bool // an existing Temporal doesn't need it
 	span     int  // the number of consecutive ports that it claims
 }
 
 // settings are in the order in which they are read and claimed, and in which errors name them.
 func (p *Ports) settings() []portSetting {
 	return []portSetting{
-		{"FRONTEND_PORT", &p.FrontEnd, true, 1},
-		{"ADMIN_PORT", &p.Admin, true, 1},
-		{"TEMPORAL_PORT", &p.Temporal, false, 1},
-		{"TEMPORAL_UI_PORT", &p.TemporalUI, true, 1},
-		{"S3_PORT", &p.S3, false, len(Regions())},
-		{"SQS_PORT", &p.SQS, false, 1},
-		{"REDIS_PORT", &p.Redis, false, 1},
-		{"ORIGIN_PORT", &p.Origin, true, 1},
+		{"FRONTEND_PORT", &p.FrontEnd, true, false, 1},
+		{"ADMIN_PORT", &p.Admin, true, false, 1},
+		{"TEMPORAL_PORT", &p.Temporal, false, true, 1},
+		{"TEMPORAL_UI_PORT", &p.TemporalUI, true, true, 1},
+		{"S3_PORT", &p.S3, false, false, len(Regions())},
+		{"SQS_PORT", &p.SQS, false, false, 1},
+		{"REDIS_PORT", &p.Redis, false, false, 1},
+		{"ORIGIN_PORT", &p.Origin, true, false, 1},
 	}
 }
 
@@ -86,6 +87,12 @@ type Options struct {
 	StateDir  string
 	Ports     Ports
 	FrontEnds int // 1 by default
+	// Temporal is an existing service. The stack starts its own if it is nil.
+	Temporal *Temporal
+	// WorkersPerRegion is 1 by default.
+	WorkersPerRegion int
+	// Bridges is how many workers bridge from SQS to Temporal. By default all of them do.
+	Bridges int
 	// ServicesOnly is for tests. It leaves out cloud-mirror itself, the origin and Temporal's web
 	// UI, and adds MinIO.
 	ServicesOnly bool
@@ -141,6 +148,7 @@ func (o Options) complete() (Options, error) {
 	if o.FrontEnds == 0 {
 		o.FrontEnds = 1
 	}
+	o.WorkersPerRegion = max(1, o.WorkersPerRegion)
 	if o.StateDir == "" {
 		o.StateDir = ".local"
 	}

@@ -53,24 +53,41 @@ func (p *plan) release() {
 func (p *plan) assign(o Options) error {
 	ports := o.Ports
 	for _, s := range ports.settings() {
-		if o.ServicesOnly && s.product {
+		if o.ServicesOnly && s.product || o.Temporal != nil && s.temporal {
 			continue
 		}
 		if err := p.claimSetting(s); err != nil {
 			return err
 		}
 	}
-	p.temporal, p.temporalUI, p.sqs, p.redis, p.origin = ports.Temporal, ports.TemporalUI, ports.SQS, ports.Redis, ports.Origin
+	p.sqs, p.redis, p.origin = ports.SQS, ports.Redis, ports.Origin
 	for i := range Regions() {
 		p.s3 = append(p.s3, following(ports.S3, i))
 	}
+	if err := p.assignTemporal(o); err != nil {
+		return err
+	}
+	services := []*int{&p.sqs, &p.redis, &p.s3[0], &p.s3[1], &p.s3[2]}
 	if o.ServicesOnly {
-		return p.fill(&p.temporal, &p.temporalHTTP, &p.metrics, &p.sqs, &p.redis, &p.minio, &p.s3[0], &p.s3[1], &p.s3[2])
+		return p.fill(append(services, &p.minio)...)
 	}
 	if err := p.assignProduct(o); err != nil {
 		return err
 	}
-	return p.fill(&p.temporal, &p.temporalUI, &p.temporalHTTP, &p.metrics, &p.sqs, &p.redis, &p.origin, &p.s3[0], &p.s3[1], &p.s3[2])
+	return p.fill(append(services, &p.origin)...)
+}
+
+// assignTemporal assigns the ports of the stack's own Temporal.
+func (p *plan) assignTemporal(o Options) error {
+	if o.Temporal != nil {
+		return nil
+	}
+	p.temporal, p.temporalUI = o.Ports.Temporal, o.Ports.TemporalUI
+	ports := []*int{&p.temporal, &p.temporalHTTP, &p.metrics}
+	if !o.ServicesOnly {
+		ports = append(ports, &p.temporalUI)
+	}
+	return p.fill(ports...)
 }
 
 // following returns the ith port after port, and 0 after 0, which stands for a free port.
@@ -142,8 +159,8 @@ func (p *plan) assignProduct(o Options) error {
 		}
 		p.frontEndAdmins = append(p.frontEndAdmins, last)
 	}
-	for _, region := range Regions() {
-		if err := admin(WorkerName(region)); err != nil {
+	for _, w := range o.workers() {
+		if err := admin(w.name); err != nil {
 			return err
 		}
 		p.workerAdmins = append(p.workerAdmins, last)
@@ -230,3 +247,17 @@ func httpURL(port int) string { return "http://" + address(port) }
 
 // upstreamURL has a name instead of an address, as the root of an upstream must.
 func upstreamURL(port int) string { return "http://localhost:" + strconv.Itoa(port) }
+
+// FreePorts returns n ports for programs beside a stack. No stack takes them before release is
+// called. They are below 32768.
+func FreePorts(n int) (ports []int, release func(), err error) {
+	p := &plan{claimed: map[int]string{}}
+	ports = make([]int, n)
+	for i := range ports {
+		if err := p.fill(&ports[i]); err != nil {
+			p.release()
+			return nil, nil, err
+		}
+	}
+	return ports, p.release, nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,13 +19,12 @@ const (
 )
 
 // Env returns the variables that a program needs to reach the services of this stack, as
-// NAME=value. They are credentials and region for the AWS SDKs, and Temporal's address.
+// NAME=value. They are credentials and region for the AWS SDKs, and those of Temporal's clients.
 func (s *Stack) Env() []string {
-	return []string{
-		"TEMPORAL_ADDRESS=" + s.TemporalAddress(), "TEMPORAL_NAMESPACE=default",
-		"AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey, "AWS_REGION=" + Regions()[0],
+	return append(slices.Clone(s.temporal().Env),
+		"AWS_ACCESS_KEY_ID="+AccessKey, "AWS_SECRET_ACCESS_KEY="+SecretKey, "AWS_REGION="+Regions()[0],
 		"AWS_EC2_METADATA_DISABLED=true",
-	}
+	)
 }
 
 // UserEnv returns the environment of this process without the variables that interfere with Env.
@@ -55,9 +55,9 @@ func (s *Stack) productEnv(own ...string) []string {
 	return append(env, s.opts.Env...)
 }
 
-func (s *Stack) productSpec(name, command string, admin int, own ...string) supervise.Spec {
+func (s *Stack) productSpec(name string, args []string, admin int, own ...string) supervise.Spec {
 	return supervise.Spec{
-		Name: name, Path: s.binary, Args: []string{command}, Dir: s.state.path, Log: s.logPath(name),
+		Name: name, Path: s.binary, Args: args, Dir: s.state.path, Log: s.logPath(name),
 		Env: s.productEnv(own...), Ready: answers(httpURL(admin)+"/readyz", ok),
 	}
 }
@@ -77,13 +77,16 @@ func (s *Stack) startProduct(ctx context.Context) error {
 	var parts []part
 	for i, port := range s.plan.frontEnds {
 		admin := s.plan.frontEndAdmins[i]
-		parts = append(parts, s.process(s.productSpec(FrontEndName(i), "frontend", admin,
+		parts = append(parts, s.process(s.productSpec(FrontEndName(i), []string{"frontend"}, admin,
 			"CLOUD_MIRROR_FRONTEND_LISTEN="+address(port), "CLOUD_MIRROR_FRONTEND_ADMIN_LISTEN="+address(admin))))
 	}
-	for i, region := range Regions() {
-		admin := s.plan.workerAdmins[i]
-		parts = append(parts, s.process(s.productSpec(WorkerName(region), "worker", admin,
-			"CLOUD_MIRROR_WORKER_POOLS="+poolID(region), "CLOUD_MIRROR_WORKER_ADMIN_LISTEN="+address(admin))))
+	for i, w := range s.opts.workers() {
+		admin, args := s.plan.workerAdmins[i], []string{"worker"}
+		if !w.bridge {
+			args = append(args, "--no-bridge")
+		}
+		parts = append(parts, s.process(s.productSpec(w.name, args, admin,
+			"CLOUD_MIRROR_WORKER_POOLS="+poolID(w.region), "CLOUD_MIRROR_WORKER_ADMIN_LISTEN="+address(admin))))
 	}
 	s.product = parts
 	return s.startAll(ctx, "cloud-mirror", parts)

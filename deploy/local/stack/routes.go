@@ -11,14 +11,15 @@ func (s *Stack) route() error {
 	if s.opts.Route == nil {
 		return nil
 	}
-	own := map[string]int{
-		"temporal": s.plan.temporal, "redis": s.plan.redis, "sqs": s.plan.sqs, "origin": s.plan.origin,
+	own := map[string]string{
+		"temporal": s.TemporalAddress(), "redis": address(s.plan.redis), "sqs": address(s.plan.sqs),
+		"origin": address(s.plan.origin),
 	}
 	for i, region := range Regions() {
-		own[S3Name(region)] = s.plan.s3[i]
+		own[S3Name(region)] = address(s.plan.s3[i])
 	}
-	for name, port := range own {
-		to, err := s.opts.Route(name, address(port))
+	for name, from := range own {
+		to, err := s.opts.Route(name, from)
 		if err != nil {
 			return fmt.Errorf("route to %s: %w", name, err)
 		}

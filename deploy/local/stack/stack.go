@@ -62,10 +62,20 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 }
 
 func (s *Stack) start(ctx context.Context) error {
+	existing := s.opts.Temporal
+	if existing != nil {
+		if err := existing.reach(ctx); err != nil {
+			return err
+		}
+		s.say("using the existing Temporal at %s, namespace %s", existing.Address, existing.Namespace)
+	}
 	t := tools.Tools{Root: s.opts.Root, Log: s.opts.Log, Terminal: s.opts.Terminal}
-	temporal, err := t.Temporal(ctx)
-	if err != nil {
-		return err
+	var temporal string
+	var err error
+	if existing == nil {
+		if temporal, err = t.Temporal(ctx); err != nil {
+			return err
+		}
 	}
 	gateway, err := t.Pinned(ctx, tools.VersityGW())
 	if err != nil {
@@ -93,7 +103,9 @@ func (s *Stack) start(ctx context.Context) error {
 }
 
 func (s *Stack) addServices(temporal, gateway, minio string) error {
-	s.services = append(s.services, s.process(s.temporalSpec(temporal)))
+	if s.opts.Temporal == nil {
+		s.services = append(s.services, s.process(s.temporalSpec(temporal)))
+	}
 	redis, err := s.newRedis()
 	if err != nil {
 		return err
@@ -157,8 +169,9 @@ func (s *Stack) KillAll() {
 
 // Names returns the names of all parts in the order of their start:
 //
-//   - temporal, redis, s3-REGION for each region, sqs
-//   - then origin, frontend-1 and so on, worker-REGION for each region
+//   - temporal, unless it is an existing one
+//   - redis, s3-REGION for each region, sqs
+//   - then origin, frontend-1 and so on, worker-REGION for each region, worker-REGION-2 and so on
 //   - or, with ServicesOnly, minio
 func (s *Stack) Names() []string {
 	var names []string

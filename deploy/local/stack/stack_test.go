@@ -24,7 +24,7 @@ import (
 // TestMain lets the test binary stand in for cloud-mirror, which this package only starts and
 // stops. Package e2e tests the real program.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 {
+	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "setup":
 			fmt.Println(os.Getenv("STAND_IN_SETUP"))

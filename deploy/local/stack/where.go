@@ -1,6 +1,10 @@
 package stack
 
-import "github.com/cloud-mirror/cloud-mirror/deploy/local/sqs"
+import (
+	"go.temporal.io/sdk/client"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/sqs"
+)
 
 // FrontEndURLs returns the base URLs of the front ends, in order.
 func (s *Stack) FrontEndURLs() []string { return urls(s.plan.frontEnds) }
@@ -13,8 +17,8 @@ func (s *Stack) AdminURL(name string) string {
 			return httpURL(port)
 		}
 	}
-	for i, region := range Regions() {
-		if name == WorkerName(region) && i < len(s.plan.workerAdmins) {
+	for i, w := range s.opts.workers() {
+		if name == w.name && i < len(s.plan.workerAdmins) {
 			return httpURL(s.plan.workerAdmins[i])
 		}
 	}
@@ -22,10 +26,33 @@ func (s *Stack) AdminURL(name string) string {
 }
 
 // TemporalAddress returns host and port of Temporal's gRPC service.
-func (s *Stack) TemporalAddress() string { return address(s.plan.temporal) }
+func (s *Stack) TemporalAddress() string { return s.temporal().Address }
 
-// TemporalUIURL returns the base URL of Temporal's web UI, which does not run with ServicesOnly.
-func (s *Stack) TemporalUIURL() string { return httpURL(s.plan.temporalUI) }
+// TemporalNamespace returns the namespace of the workflows.
+func (s *Stack) TemporalNamespace() string { return s.temporal().Namespace }
+
+// TemporalClient returns the options of an SDK client for Temporal.
+func (s *Stack) TemporalClient() client.Options { return s.temporal().Client }
+
+// TemporalUIURL returns the base URL of Temporal's web UI. It is empty with ServicesOnly, and for an
+// existing Temporal, whose web UI is unknown.
+func (s *Stack) TemporalUIURL() string {
+	if s.plan.temporalUI == 0 {
+		return ""
+	}
+	return httpURL(s.plan.temporalUI)
+}
+
+// OwnTemporal reports whether the stack runs a Temporal of its own.
+func (s *Stack) OwnTemporal() bool { return s.opts.Temporal == nil }
+
+// temporal returns the existing Temporal, or the stack's own.
+func (s *Stack) temporal() *Temporal {
+	if s.opts.Temporal != nil {
+		return s.opts.Temporal
+	}
+	return TemporalAt(address(s.plan.temporal))
+}
 
 // RedisURL returns the URL of redis, for redis clients.
 func (s *Stack) RedisURL() string { return redisURL(s.plan.redis) }
