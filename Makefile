@@ -27,6 +27,10 @@ run: $(LOCAL) ## Run the whole system on this machine until Ctrl-C
 temporal: $(LOCAL) ## Run the temporal CLI against it: make temporal ARGS="workflow list"
 	@exec $(LOCAL) temporal -- $(ARGS)
 
+.PHONY: cluster
+cluster: cluster-servers $(LOCAL) ## Run Temporal's services on PostgreSQL until Ctrl-C, for make run and make bench
+	@exec $(LOCAL) cluster
+
 .PHONY: clean
 clean: $(LOCAL) ## Remove the state of make run
 	@$(LOCAL) clean
@@ -68,6 +72,11 @@ record-histories: redis $(LOCAL) ## Record a history of each shape of a workflow
 	@[[ "$(VERSION)" =~ ^20[0-9]{2}-[0-9]{2}-[0-9]{2}(-[a-z-]+)?$$ ]] || { echo "VERSION must be a date and, if its folder exists, a word: VERSION=2006-01-02-word" >&2; exit 1; }
 	@test ! -e workflows/testdata/$(VERSION) || { echo "workflows/testdata/$(VERSION) exists: recorded histories are never overwritten" >&2; exit 1; }
 	@cd deploy/local && CM_TEST_RECORD=$(CURDIR)/workflows/testdata/$(VERSION) go test -count=1 -timeout 20m ./e2e -run TestHistoryShapes
+
+# -v prints the table of figures. A run without a test fails.
+.PHONY: test-cluster
+test-cluster: redis cluster-servers ## Test on PostgreSQL, Temporal's services and nginx: make test-cluster ARGS="-run Figures"
+	@cd deploy/local && go test -v -count=1 -timeout 30m ./cluster/e2e $(ARGS)
 
 # The fuzz targets are found by their name. Each processor runs a target, while the next test binary is
 # built. An interrupt ends a target: -fuzztime sometimes fails a sound one (golang/go#75804).
@@ -155,6 +164,11 @@ api-lint: ## Lint the API reference, which needs npx
 .PHONY: redis
 redis: # Tests need a real redis
 	@command -v redis-server >/dev/null || ./deploy/install.sh redis-server
+
+# Debian has these in no PATH of a user; install.sh looks there too.
+.PHONY: cluster-servers
+cluster-servers:
+	@for program in postgres nginx; do ./deploy/install.sh $$program; done
 
 .PHONY: chromium
 chromium: # A test needs a real browser, by one of the names in deploy/local/e2e/browser_test.go

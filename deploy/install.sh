@@ -11,14 +11,18 @@ pip3) apt=python3-pip dnf=python3-pip apk=py3-pip brew=python ;;
 npm) apt=npm dnf=npm apk=npm brew=node ;;
 prometheus) apt=prometheus dnf=golang-github-prometheus apk=prometheus brew=prometheus ;;
 mvn) apt=maven dnf=maven apk=maven brew=maven ;;
+postgres) apt=postgresql dnf=postgresql-server apk=postgresql brew=postgresql ;;
+nginx) apt=nginx dnf=nginx apk=nginx brew=nginx ;;
 dpkg-deb) apt=dpkg dnf=dpkg apk=dpkg brew=dpkg ;;
 apt-get) apt=apt dnf=apt apk=apt brew= ;; # Homebrew has no apt
 curl | wget | rclone) apt=$program dnf=$program apk=$program brew=$program ;;
 *)
-	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm|prometheus|mvn|dpkg-deb|apt-get" >&2
+	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm|prometheus|mvn|postgres|nginx|dpkg-deb|apt-get" >&2
 	exit 2
 	;;
 esac
+# Debian keeps servers out of the PATH of users. PROGRAM_DIRS names other folders, for tests.
+for dir in ${PROGRAM_DIRS-/usr/sbin /usr/lib/postgresql/*/bin}; do PATH+=:$dir; done
 if command -v "$program" >/dev/null; then
 	exit 0
 fi

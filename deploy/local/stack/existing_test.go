@@ -59,7 +59,7 @@ func TestExistingTemporal(t *testing.T) {
 			if s.TemporalNamespace() != tt.namespace || s.TemporalUIURL() != "" {
 				t.Errorf("namespace %s, web UI %q", s.TemporalNamespace(), s.TemporalUIURL())
 			}
-			want := append(tt.env, "TEMPORAL_ADDRESS="+first.TemporalAddress(), "TEMPORAL_NAMESPACE="+tt.namespace)
+			want := slices.Concat(tt.env, []string{"TEMPORAL_ADDRESS=" + first.TemporalAddress(), "TEMPORAL_NAMESPACE=" + tt.namespace})
 			for _, process := range []string{"frontend-2", "worker-us-east-1-2"} {
 				b := get(t, s.AdminURL(process)+"/readyz")
 				for _, entry := range want {

@@ -13,6 +13,9 @@
 //
 // # Decisions
 //
+// 2026-11-26: Temporal's server is built like the other servers. The module proxy has its releases, and
+// images of it would need a container engine.
+//
 // 2026-11-23: MinIO is pinned to a commit. The module proxy has no releases of it.
 //
 // 2026-11-22: the Temporal CLI is pinned to version 1.5.1, the newest that builds from the module

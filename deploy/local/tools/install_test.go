@@ -15,7 +15,7 @@ func programs() map[string]string {
 	return map[string]string{
 		"redis-server": "redis-server", "chromium": "chromium", "curl": "curl", "wget": "wget", "aria2c": "aria2",
 		"rclone": "rclone", "pip3": "python3-pip", "npm": "npm", "mvn": "maven", "dpkg-deb": "dpkg",
-		"prometheus": "prometheus",
+		"prometheus": "prometheus", "nginx": "nginx", "postgres": "postgresql",
 	}
 }
 
@@ -32,7 +32,7 @@ func newMachine(t *testing.T, uid string, missing ...string) machine {
 	}
 	scripts := map[string]string{"id": "echo " + uid, "apt-get": `echo "$*" >>` + m.log}
 	for name := range programs() {
-		scripts[name] = "echo the machine's own"
+		scripts[name] = "echo exists"
 	}
 	for _, name := range missing {
 		delete(scripts, name)
@@ -49,7 +49,7 @@ func (m machine) run(t *testing.T, name string, args ...string) (installed []str
 	path, err := exec.LookPath(name)
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Dir, cmd.Env = "../../..", []string{"PATH=" + m.bin}
+	cmd.Dir, cmd.Env = "../../..", []string{"PATH=" + m.bin, "PROGRAM_DIRS="}
 	out, err := cmd.CombinedOutput()
 	log, _ := os.ReadFile(m.log)
 	for line := range strings.Lines(string(log)) {
@@ -62,7 +62,7 @@ func (m machine) run(t *testing.T, name string, args ...string) (installed []str
 }
 
 func TestMakeInstallsMissingProgramsOnly(t *testing.T) {
-	targets := []string{"redis", "chromium", "clients"}
+	targets := []string{"redis", "chromium", "clients", "cluster-servers"}
 	t.Run("all exist", func(t *testing.T) {
 		m := newMachine(t, "0")
 		installed, output, err := m.run(t, "make", targets...)

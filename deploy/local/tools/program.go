@@ -32,3 +32,22 @@ func MinIO() Program {
 		BuildTime: "about 2 minutes",
 	}
 }
+
+// temporalServer is the version of Temporal's server, the same as in the pinned CLI.
+const temporalServer = "v1.29.1"
+
+// TemporalServer runs each of Temporal's services as a process.
+func TemporalServer() Program {
+	return Program{
+		Name: "temporal-server", Package: "go.temporal.io/server/cmd/server", Version: temporalServer,
+		BuildTime: "about 2 minutes",
+	}
+}
+
+// TemporalSQLTool makes the schema of Temporal's databases.
+func TemporalSQLTool() Program {
+	return Program{
+		Name: "temporal-sql-tool", Package: "go.temporal.io/server/cmd/tools/sql", Version: temporalServer,
+		BuildTime: "about a minute, after temporal-server",
+	}
+}
