@@ -134,8 +134,8 @@ func (c *Cluster) Close() {
 	})
 }
 
-// Names returns the names of all parts in the order of their start: postgresql, temporal-frontend,
-// temporal-history-1, temporal-history-2, temporal-matching, temporal-worker, and nginx if it runs.
+// Names returns the names of all parts in the order of their start: postgresql, temporal-history-1,
+// temporal-frontend, temporal-history-2, temporal-matching, temporal-worker, and nginx if it runs.
 func (c *Cluster) Names() []string {
 	var names []string
 	for _, p := range c.parts {

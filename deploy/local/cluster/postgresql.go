@@ -40,7 +40,9 @@ type database struct {
 // findPostgreSQL returns the folder of PostgreSQL's programs, which is in no PATH on Debian.
 func findPostgreSQL() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+		if path, err = filepath.EvalSymlinks(path); err == nil { // The other programs are beside the target
+			return filepath.Dir(path), nil
+		}
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {

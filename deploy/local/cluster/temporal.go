@@ -56,8 +56,8 @@ type service struct {
 func services() []service {
 	const health = "temporal.api.workflowservice.v1."
 	return []service{
-		{name: FrontEnd, kind: "frontend", health: health + "WorkflowService"},
 		{name: History1, kind: "history", health: health + "HistoryService"},
+		{name: FrontEnd, kind: "frontend", health: health + "WorkflowService"},
 		{name: History2, kind: "history", health: health + "HistoryService"},
 		{name: Matching, kind: "matching", health: health + "MatchingService"},
 		{name: Worker, kind: "worker"},
@@ -86,7 +86,7 @@ func (c *Cluster) startTemporal(ctx context.Context, program string) error {
 	for i := range all {
 		all[i].grpc, all[i].membership = c.port(), c.port()
 	}
-	c.frontEnd = all[0].grpc
+	c.frontEnd = all[slices.IndexFunc(all, func(s service) bool { return s.name == FrontEnd })].grpc
 	var specs []supervise.Spec
 	for _, s := range all {
 		dir := filepath.Join(c.opts.Dir, s.name)
@@ -105,7 +105,11 @@ func (c *Cluster) startTemporal(ctx context.Context, program string) error {
 			Args: []string{"--root", dir, "--config", ".", "--env", configKey, "--allow-no-auth", "start", "--service", s.kind},
 		})
 	}
-	if err := c.run(ctx, specs...); err != nil {
+	// The first process initializes the cluster in the database. A second one at the same time fails.
+	if err := c.run(ctx, specs[0]); err != nil {
+		return err
+	}
+	if err := c.run(ctx, specs[1:]...); err != nil {
 		return err
 	}
 	return c.registerNamespace(ctx)
