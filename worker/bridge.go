@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
@@ -94,7 +95,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.As(err, &invalid):
+		case errors.As(err, &invalid) && !attributesUnknown(invalid):
 			return &queue.RejectError{Reason: invalid.Error()}
 		case ctx.Err() != nil:
 			return err
@@ -105,6 +106,15 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 		case <-time.After(backoff):
 		}
 	}
+}
+
+// attributesUnknown reports whether Temporal does not know our search attributes. Its services read
+// new ones after seconds, and a worker runs only if they are registered; see [Worker.Run]. A message
+// can't cause that.
+func attributesUnknown(err *serviceerror.InvalidArgument) bool {
+	text := err.Error()
+	return strings.Contains(text, "no mapping defined for search attribute") ||
+		strings.Contains(text, "search attribute") && strings.HasSuffix(text, "is not defined")
 }
 
 // open returns the request's URL with its query, which may be sealed.

@@ -268,6 +268,27 @@ func TestRequestIsRetriedWhileTemporalIsUnavailable(t *testing.T) {
 	require.Len(t, d.started, 4)
 }
 
+// TestRequestIsRetriedUntilTemporalKnowsTheAttributes has the errors of a server whose services have
+// not yet read what setup registered a moment ago. The request is not at fault.
+func TestRequestIsRetriedUntilTemporalKnowsTheAttributes(t *testing.T) {
+	failures := []string{
+		"Namespace default has no mapping defined for search attribute MirrorService", "search attribute MirrorService is not defined",
+	}
+	d := &temporalDouble{}
+	d.start = func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
+		if len(failures) == 0 {
+			return nil
+		}
+		text := failures[0]
+		failures = failures[1:]
+		return serviceerror.NewInvalidArgument(text)
+	}
+	b, waited := newBridge(t, d)
+	require.NoError(t, b.Handle(t.Context(), request(queue.Put)))
+	require.Equal(t, 2, *waited)
+	require.Len(t, d.started, 3)
+}
+
 func TestStoppedBridgeReturnsTheRequestToTheQueue(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {

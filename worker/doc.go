@@ -30,6 +30,10 @@
 // for all of them. In Temporal, hosts take turns. A local attempt holds no connection to a source and
 // none of the copier's memory.
 //
+// 2026-11-26: the bridge retries a request while Temporal does not know the search attributes.
+// Temporal's services read what setup registers after up to 2 s, and dead letters wait for an
+// operator. The development server reads them at once, so that only the cluster showed it.
+//
 // 2026-11-26: the bridge finds stuck runs by their pending workflow task: a worker failed it, and
 // it is at its third attempt 10 s later. If no worker answered the first attempt, it is the eighth
 // one, after two minutes. Workers that are frozen, killed or overloaded let attempts time out too,
