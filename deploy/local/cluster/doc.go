@@ -15,7 +15,7 @@
 // # Decisions
 //
 // 2026-11-26: PostgreSQL has Debian's defaults, except for its connections. Temporal has the
-// settings of dynamicConfig only, which are those that operators are told to set.
+// settings of dynamicConfig only, which deploy/README.md asks for.
 //
 // 2026-11-26: all ports are from one block below 32768. Temporal stores membership ports as signed
 // 16-bit numbers.

@@ -20,7 +20,8 @@ const Nginx = "nginx"
 
 // nginxConfig is a load balancer before front ends, with the settings that deploy/README.md asks
 // for: an idle time above frontend.max_wait, and X-Forwarded-For. A request that a front end does
-// not answer goes to the next one, which is nginx's default for GET and HEAD.
+// not answer goes to the next one, which is nginx's default for GET and HEAD. With max_fails=0 nginx
+// tries a front end that failed a moment ago: otherwise, two restarts in a row leave it none.
 var nginxConfig = template.Must(template.New("nginx.conf").Parse(`daemon off;
 {{if .Root}}user root root;
 {{end}}pid {{.Dir}}/nginx.pid;
@@ -35,7 +36,7 @@ http {
 	uwsgi_temp_path {{.Dir}}/uwsgi;
 	scgi_temp_path {{.Dir}}/scgi;
 	upstream frontends {
-{{range .FrontEnds}}		server {{.}} max_fails=1 fail_timeout=1s;
+{{range .FrontEnds}}		server {{.}} max_fails=0;
 {{end}}		keepalive 64;
 	}
 	server {
