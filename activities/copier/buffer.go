@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"sync"
@@ -19,6 +20,8 @@ type buffer struct {
 	file     *os.File
 	hold     *Hold
 	size     int64
+	got      int64     // Bytes that are loaded
+	sum      hash.Hash // Of these bytes
 
 	mu  sync.RWMutex
 	mem []byte // Unset after release
@@ -113,32 +116,42 @@ func (b *buffer) copyTo(w io.Writer) (err error) {
 const chunk = 256 << 10
 
 // load reads src until the buffer is full or src ends, and returns the bytes as a body. It calls
-// count after every read.
+// count after every read. If src fails with errParked, the next load continues.
 func (b *buffer) load(src io.Reader, sum storage.Checksum, count func(n int)) (storage.Body, error) {
-	h := sum.New()
+	if b.sum == nil {
+		b.sum = sum.New()
+	}
 	var scratch []byte
 	if b.file != nil {
 		scratch = make([]byte, chunk)
 	}
-	var n int64
-	for n < b.size {
-		part := scratch[:min(int64(len(scratch)), b.size-n)]
+	for b.got < b.size {
+		part := scratch[:min(int64(len(scratch)), b.size-b.got)]
 		if b.file == nil {
-			part = b.mem[n:min(n+chunk, b.size)]
+			part = b.mem[b.got:min(b.got+chunk, b.size)]
 		}
 		got, err := src.Read(part)
-		h.Write(part[:got])
+		b.sum.Write(part[:got])
 		if b.file != nil {
 			if _, err := b.file.Write(part[:got]); err != nil {
 				return storage.Body{}, fmt.Errorf("write a part to its file: %w", err)
 			}
 		}
 		count(got)
-		n += int64(got)
-		if err != nil && (err != io.EOF || n < b.size) {
-			b.size = n
-			return storage.Body{ReadSeeker: b.read(), Size: n, Sum: h.Sum(nil)}, err
+		b.got += int64(got)
+		switch {
+		case err == nil, err == io.EOF && b.got == b.size:
+		case errors.Is(err, errParked):
+			return storage.Body{}, err
+		default:
+			b.size = b.got
+			return b.body(), err
 		}
 	}
-	return storage.Body{ReadSeeker: b.read(), Size: n, Sum: h.Sum(nil)}, nil
+	return b.body(), nil
+}
+
+// body returns the loaded bytes.
+func (b *buffer) body() storage.Body {
+	return storage.Body{ReadSeeker: b.read(), Size: b.got, Sum: b.sum.Sum(nil)}
 }

@@ -17,12 +17,12 @@ var errMore = &origin.Error{Class: origin.ClassTruncated, Text: "the source sent
 
 // fill reads a body into the buffer, which must have the body's size if that is known. It fails with
 // errMore if the body is longer. If the size is unknown, the body must end before the buffer is
-// full: a read of the next byte would not be watched.
+// full: a read of the next byte would not be watched. The bytes come from rest, which reads src.
 func (r *run) fill(
-	ctx context.Context, cut context.CancelCauseFunc, buf *buffer, src *origin.Body,
+	ctx context.Context, cut context.CancelCauseFunc, buf *buffer, src *origin.Body, rest io.Reader,
 ) (storage.Body, error) {
 	want := buf.size // A short body shrinks the buffer
-	body, err := r.load(ctx, cut, buf, src)
+	body, err := r.load(ctx, cut, buf, rest)
 	switch {
 	case err == nil && src.Size() < 0:
 		err = errMore

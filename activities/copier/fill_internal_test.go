@@ -35,7 +35,7 @@ func TestFillReportsTheMissingBytes(t *testing.T) {
 	src, err := client.Get(ctx, server.URL+"/a")
 	require.NoError(t, err)
 	defer src.Close()
-	_, err = r.fill(ctx, cut, buf, src)
+	_, err = r.fill(ctx, cut, buf, src, src)
 	var failure *origin.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, origin.ClassTruncated, failure.Class)

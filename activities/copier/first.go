@@ -59,7 +59,7 @@ func (r *run) copySmall(ctx context.Context, cut context.CancelCauseFunc, src *o
 	if err := r.takeSlot(ctx); err != nil {
 		return err
 	}
-	body, err := r.fill(ctx, cut, buf, src)
+	body, err := r.fill(ctx, cut, buf, src, src)
 	if errors.Is(err, errMore) && src.Size() < 0 {
 		r.result.Large = &r.meta
 		return nil

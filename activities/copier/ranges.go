@@ -27,6 +27,8 @@ type ranges struct {
 	sharing sync.RWMutex
 	// proven is set when the source has served a range, in this try or before.
 	proven atomic.Bool
+	// pace decides which parts are read.
+	pace *pace
 }
 
 // copyRanges copies the object by parts, and resumes an earlier try.
@@ -40,6 +42,7 @@ func (r *run) copyRanges(ctx context.Context) error {
 	}
 	g := &ranges{run: r, upload: u, hashes: map[int32][]byte{}}
 	g.proven.Store(len(u.have) > 0)
+	g.pace = newPace(u.inFlight(), u.state.PartSize)
 	missing := g.missing()
 	for _, p := range u.have {
 		r.job.Counters.Stored.Add(p.Size)
@@ -76,9 +79,12 @@ func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	var all sync.WaitGroup
 	var failed firstError
 	turns := semaphore.NewWeighted(g.upload.inFlight())
+	pacing, stop := context.WithCancel(ctx)
+	defer stop()
+	go g.pace.run(pacing)
 	hashed := closed()
 	for _, p := range missing {
-		turn, err := g.upload.acquireRange(reading, turns, p.n)
+		turn, err := g.begin(reading, turns, p)
 		if err != nil {
 			failed.set(err)
 		}
@@ -108,6 +114,18 @@ func (g *ranges) copyParts(ctx context.Context, missing []part) error {
 	return failed.get()
 }
 
+// begin waits until the part may start, and then for its turn.
+func (g *ranges) begin(ctx context.Context, turns *semaphore.Weighted, p part) (*turn, error) {
+	paced, err := g.pace.enter(ctx, p.n)
+	if err != nil {
+		return &turn{}, err
+	}
+	t, err := g.upload.acquireRange(ctx, turns, p.n)
+	t.paced = paced
+	t.hold(paced.done)
+	return t, err
+}
+
 // worthFinishing reports whether the parts in flight are of use to the next try.
 func (g *ranges) worthFinishing(err error) bool {
 	var source *origin.Error
@@ -121,16 +139,30 @@ func (g *ranges) fetchPart(
 	ctx context.Context, p part, t *turn, before <-chan struct{},
 ) (body storage.Body, hash []byte, err error) {
 	body, err = g.readPart(ctx, p, t)
+	t.paced.done()
 	if err == nil && g.run.verifier.Needed() {
 		hash, err = g.hash(ctx, p, t.buf, before)
 	}
 	return body, hash, err
 }
 
-// readPart reads a part into the buffer. A source may refuse the part because this copy reads other
-// parts at the same time: then readPart tries again alone. That lowers no limit of the source's host,
-// since the reason may be this object.
+// readPart reads a part into the buffer, in as many requests as it takes: earlier parts may go first.
 func (g *ranges) readPart(ctx context.Context, p part, t *turn) (storage.Body, error) {
+	for {
+		if err := t.paced.resume(ctx); err != nil {
+			return storage.Body{}, err
+		}
+		body, err := g.readRest(ctx, p, t)
+		if !errors.Is(err, errParked) {
+			return body, err
+		}
+	}
+}
+
+// readRest reads the rest of a part, unless earlier parts go first. A source may refuse the part
+// because this copy reads other parts at the same time: then readRest tries again alone. That lowers no
+// limit of the source's host, since the reason may be this object.
+func (g *ranges) readRest(ctx context.Context, p part, t *turn) (storage.Body, error) {
 	if !g.sharing.TryRLock() {
 		// A part that must be alone waits for parts that may wait for this connection.
 		t.leavePlace()
@@ -152,14 +184,16 @@ func (g *ranges) readOnce(ctx context.Context, p part, t *turn) (storage.Body, e
 	if t.place != nil {
 		ctx = t.place.With(ctx)
 	}
-	src, err := g.openPart(ctx, p)
+	got, start := t.buf.got, time.Now()
+	src, err := g.openPart(ctx, part{number: p.number, off: p.off + got, n: p.n - got})
 	if err != nil {
 		return storage.Body{}, err
 	}
 	defer src.Close()
+	t.paced.opened(time.Since(start))
 	t.leavePlace() // If another host served the part
 	g.proven.Store(true)
-	return g.run.fill(ctx, cut, t.buf, src)
+	return g.run.fill(ctx, cut, t.buf, src, t.paced.reader(src))
 }
 
 const (

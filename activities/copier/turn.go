@@ -23,6 +23,8 @@ type turn struct {
 	buf *buffer
 	// place is the part's connection to the source, if it has one already.
 	place *origin.Place
+	// paced is the place of a range in the order of reading.
+	paced *pacedPart
 	undo  []func()
 }
 
