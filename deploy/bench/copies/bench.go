@@ -20,6 +20,9 @@ const (
 	gib = 1 << 30
 )
 
+// onlySlow, as the flag -only, measures slow sources and nothing else.
+const onlySlow = "kill"
+
 // bench is a run of the benchmark.
 type bench struct {
 	task
@@ -108,6 +111,9 @@ func objects() []object {
 func (b *bench) measure(ctx context.Context) (*report.Table, error) {
 	t := report.New(report.Baseline{Name: "rclone", Column: true}, report.Baseline{Name: "limit", Column: true})
 	var sent sentMost
+	if b.only == onlySlow {
+		return t, b.slowSources(ctx, t)
+	}
 	for _, o := range objects() {
 		if !strings.Contains(o.String(), b.only) {
 			continue
@@ -138,6 +144,9 @@ func (b *bench) measure(ctx context.Context) (*report.Table, error) {
 	killed, err := b.killed(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("kill -9: %w", err)
+	}
+	if err := b.slowSources(ctx, t); err != nil {
+		return nil, err
 	}
 	sent.addTo(t)
 	t.Add(killed)

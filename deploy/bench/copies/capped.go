@@ -1,12 +1,15 @@
 package main
 
 import (
+	"io"
 	"net"
+	"sync"
 	"time"
 )
 
 const (
 	connRate  = 25e6                  // bytes a second on each connection of the slow source
+	slowRate  = 20e6                  // bytes a second of a slow object, all connections together
 	capChunk  = 64 << 10              // bytes of one write
 	capCredit = 20 * time.Millisecond // the longest delay of a timer that is made up for
 )
@@ -20,6 +23,45 @@ func (c capped) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	return &cappedConn{Conn: conn}, nil
+}
+
+// slowWriter sends no faster than its pace allows. Several writers may share a pace.
+type slowWriter struct {
+	io.Writer
+	pace *pace
+}
+
+// pace is a rate.
+type pace struct {
+	rate float64 // bytes a second
+	mu   sync.Mutex
+	due  time.Time // of the next chunk
+}
+
+// wait reserves n bytes, and waits until they are due.
+func (p *pace) wait(n int) {
+	p.mu.Lock()
+	now := time.Now()
+	if p.due.Before(now.Add(-capCredit)) {
+		p.due = now.Add(-capCredit)
+	}
+	p.due = p.due.Add(time.Duration(float64(n) / p.rate * float64(time.Second)))
+	wait := p.due.Sub(now)
+	p.mu.Unlock()
+	if wait > 0 {
+		<-time.After(wait)
+	}
+}
+
+func (w slowWriter) Write(p []byte) (sent int, err error) {
+	for sent < len(p) && err == nil {
+		chunk := p[sent:min(len(p), sent+capChunk)]
+		w.pace.wait(len(chunk))
+		var n int
+		n, err = w.Writer.Write(chunk)
+		sent += n
+	}
+	return sent, err
 }
 
 // cappedConn sends in chunks, and sleeps until each is due.

@@ -53,7 +53,7 @@ func flags(args []string) (t task, err error) {
 	set.TextVar(&t.PartSize, "part-size", def.S3.PartSize, "s3.part_size")
 	set.TextVar(&t.Memory, "memory", def.Worker.Memory, "worker.memory")
 	set.IntVar(&t.Parts, "parts", def.Worker.Parts, "worker.parts")
-	set.StringVar(&t.only, "only", "", "measure only objects whose description contains this text; no crowd, no stream, no kill -9")
+	set.StringVar(&t.only, "only", "", "measure only objects whose description contains this text; no crowd, no stream, no kill -9. \"kill\" measures only slow sources, with kill -9")
 	set.StringVar(&t.Profile, "profile", "", "folder for a CPU profile of each copy by the product")
 	_ = set.Parse(args) // ExitOnError
 	t.Region, t.Endpoint, err = endpoint(os.Getenv("CM_TEST_S3_ENDPOINTS"))

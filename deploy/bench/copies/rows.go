@@ -13,6 +13,8 @@ const (
 	wallOfRcloneSlow = 0.4
 	wallOfRcloneSoon = 0.75 // of one request to the slow source
 	rateOfSingle     = 0.8
+	rateOfSlow       = 0.9
+	partsAgain       = 2 // after a kill -9, from a slow source
 	// sentMore allows for the first request for a large object, which is closed unread. The kernels
 	// of both sides hold about 4 MiB of it, on loopback.
 	sentMore      = 1.1

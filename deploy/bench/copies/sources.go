@@ -82,8 +82,9 @@ func serveSources(plainAddress, slowAddress string) error {
 
 // sources serve objects of any size and name. They count the bytes that they send of each name.
 type sources struct {
-	sent sync.Map
-	busy sync.Map // The names of /single that are being sent
+	sent  sync.Map
+	busy  sync.Map // The names of /single that are being sent
+	paces sync.Map // The paces of /together, by name
 }
 
 func (s *sources) count(name string) *atomic.Int64 {
@@ -92,6 +93,7 @@ func (s *sources) count(name string) *atomic.Int64 {
 }
 
 // handler serves /bytes/SIZE/NAME with ranges, /stream/SIZE/NAME without, and /count?name=NAME.
+// /together/SIZE/NAME is /bytes at slowRate, /each/SIZE/NAME at a sixth of it on each connection.
 // /single/SIZE/NAME serves ranges, one request at a time. It answers 503 to any other.
 func (s *sources) handler(delay time.Duration) http.Handler {
 	mux := http.NewServeMux()
@@ -106,10 +108,27 @@ func (s *sources) handler(delay time.Duration) http.Handler {
 		defer s.busy.Delete(name)
 		s.serve(w, r, delay, true)
 	})
+	mux.HandleFunc("GET /together/{size}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		shared, _ := s.paces.LoadOrStore(r.PathValue("name"), &pace{rate: slowRate})
+		s.serve(slowResponse{w, shared.(*pace)}, r, delay, true)
+	})
+	mux.HandleFunc("GET /each/{size}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		s.serve(slowResponse{w, &pace{rate: slowRate / 6}}, r, delay, true)
+	})
 	mux.HandleFunc("GET /count", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strconv.FormatInt(s.count(r.URL.Query().Get("name")).Load(), 10))
 	})
 	return mux
+}
+
+// slowResponse is a response whose body is sent slowly.
+type slowResponse struct {
+	http.ResponseWriter
+	pace *pace
+}
+
+func (r slowResponse) Write(p []byte) (int, error) {
+	return slowWriter{r.ResponseWriter, r.pace}.Write(p)
 }
 
 func (s *sources) serve(w http.ResponseWriter, r *http.Request, delay time.Duration, ranges bool) {
