@@ -205,6 +205,29 @@ func TestLargeObjectsHaveAFirstResponseThatIsClosedUnread(t *testing.T) {
 	require.Equal(t, Fetches, found[0].Check)
 }
 
+// TestBytesOnTheirWayAreSentTwice has the product give up a connection and continue the range.
+func TestBytesOnTheirWayAreSentTwice(t *testing.T) {
+	for name, tc := range map[string]struct {
+		cut  bool
+		at   int64 // The first byte of the continuation
+		want int
+	}{
+		"on their way":      {true, large - mostOnTheirWay, 0},
+		"too many":          {true, large - mostOnTheirWay - 1, 1},
+		"a whole range":     {false, large - 1, 1},
+		"from its start":    {true, 0, 1},
+		"all were received": {true, large, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, o := clean()
+			s := e.Sources[HashOf(address)]
+			s.Size = 2 * large
+			s.GETs = []Served{{Status: 206, Bytes: large, Cut: tc.cut}, {Status: 206, First: tc.at, Bytes: 2*large - tc.at}}
+			require.Len(t, Check(e, o), tc.want)
+		})
+	}
+}
+
 // TestSpellings finds a text in an encoded longer text, at each offset.
 func TestSpellings(t *testing.T) {
 	const text = "tok?en~with>all"

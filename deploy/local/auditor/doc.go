@@ -9,7 +9,8 @@
 //  1. bytes: a redirect to a bucket leads to exactly the bytes that the source served once, whole.
 //  2. messages: each accepted message ended as a copy, an error with a reason, or a dead letter.
 //  3. fetches: the source served an object once for each pool, purge and injected crash. The bytes
-//     in excess are at most those that each of them reads again.
+//     in excess are at most those that each of them reads again. Bytes on their way to a range whose
+//     connection the product gives up may be sent twice.
 //  4. uploads: no upload is open after the sweep.
 //  5. leases: no entry is pending without an open run, or beyond its lease.
 //  6. connections: no process dialled a forbidden address.
