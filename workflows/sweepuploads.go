@@ -15,6 +15,10 @@ const SweepInterval = time.Hour
 // behind, and has the upload's workflow by then.
 const SweepAge = time.Hour
 
+// SweepTimeout bounds a sweep. A run that no worker can continue would otherwise block all later ones.
+// It is longer than one attempt, so that an attempt which lost its worker is repeated.
+const SweepTimeout = 2 * time.Hour
+
 // SweepID returns the workflow id of a pool's sweep, which is also the id of its schedule.
 func SweepID(pool string) string { return "sweep-" + pool }
 

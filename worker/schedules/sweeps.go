@@ -122,12 +122,13 @@ func (o Options) sweep(pool string) client.ScheduleOptions {
 		Overlap:       enums.SCHEDULE_OVERLAP_POLICY_SKIP,
 		CatchupWindow: CatchupWindow,
 		Action: &client.ScheduleWorkflowAction{
-			ID:            id,
-			Workflow:      sweepType,
-			Args:          []any{activities.SweepInput{Pool: pool, OlderThan: workflows.SweepAge}},
-			TaskQueue:     workflows.TaskQueue(pool),
-			StaticSummary: "abort uploads of " + pool + " that no running copy owns",
-			Memo:          map[string]any{memoDeployment: o.Deployment},
+			ID:                       id,
+			Workflow:                 sweepType,
+			Args:                     []any{activities.SweepInput{Pool: pool, OlderThan: workflows.SweepAge}},
+			TaskQueue:                workflows.TaskQueue(pool),
+			WorkflowExecutionTimeout: workflows.SweepTimeout,
+			StaticSummary:            "abort uploads of " + pool + " that no running copy owns",
+			Memo:                     map[string]any{memoDeployment: o.Deployment},
 		},
 	}
 }
@@ -155,7 +156,8 @@ func (o Options) differences(have client.Schedule, want client.ScheduleOptions) 
 	add(o.sameArgs(h.Args, w.Args), "arguments")
 	add(h.StaticSummary == w.StaticSummary && h.StaticDetails == "", "summary")
 	add(o.deploymentOf(h) == o.Deployment && len(h.Memo) == 1 && o.sameEncoding(h.Memo[memoDeployment], o.Deployment), "memo")
-	add(h.WorkflowExecutionTimeout+h.WorkflowRunTimeout+h.WorkflowTaskTimeout == 0 && h.RetryPolicy == nil, "time-outs")
+	add(h.WorkflowExecutionTimeout == w.WorkflowExecutionTimeout && h.WorkflowRunTimeout+h.WorkflowTaskTimeout == 0 &&
+		h.RetryPolicy == nil, "time-outs")
 	return changed
 }
 

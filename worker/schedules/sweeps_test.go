@@ -121,7 +121,7 @@ func TestSetupUpdatesChangedSchedules(t *testing.T) {
 		}),
 		"summary":   action(func(a *client.ScheduleWorkflowAction) { a.StaticSummary = "another" }),
 		"memo":      action(func(a *client.ScheduleWorkflowAction) { a.Memo = nil }),
-		"time-outs": action(func(a *client.ScheduleWorkflowAction) { a.WorkflowRunTimeout = time.Second }),
+		"time-outs": action(func(a *client.ScheduleWorkflowAction) { a.WorkflowExecutionTimeout = 0 }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, handle.Update(t.Context(), client.ScheduleUpdateOptions{
