@@ -29,6 +29,7 @@ const (
 type pace struct {
 	mu      sync.Mutex
 	width   width
+	left    int64         // Bytes of the copy that are not received yet
 	parts   []*pacedPart  // Those that are not read yet, in order
 	changed chan struct{} // Closed at the next change of what may be read
 	now     interval      // The running interval, except for took and readers
@@ -46,8 +47,9 @@ type pacedPart struct {
 	drained bool // The last read waited for the source
 }
 
-func newPace(most int64, partSize int64) *pace {
-	return &pace{width: newWidth(int(most), partSize), changed: make(chan struct{})}
+// newPace returns the pace of a copy that must receive left bytes.
+func newPace(most, partSize, left int64) *pace {
+	return &pace{width: newWidth(int(most), partSize), left: left, changed: make(chan struct{})}
 }
 
 // run judges the width until ctx is done.
@@ -74,7 +76,7 @@ func (p *pace) tick(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := p.now
-	i.took = took
+	i.took, i.left = took, p.left
 	if !p.mixed {
 		i.readers = len(p.parts)
 	}
@@ -188,6 +190,7 @@ func (part *pacedPart) received(n int, full bool, took time.Duration) {
 	}
 	part.drained = !full && took >= drainedAfter
 	p.now.bytes += int64(n)
+	p.left -= int64(n)
 	p.now.full = p.now.full || full
 	index := slices.Index(p.parts, part)
 	if index >= p.width.now {

@@ -98,7 +98,7 @@ type copied struct {
 func (s *simulated) copy(t *testing.T, size, each int64, most int, store time.Duration) (out copied) {
 	t.Helper()
 	s.begun = time.Now()
-	p := newPace(int64(most), each)
+	p := newPace(int64(most), each, size)
 	ctx, end := context.WithCancel(t.Context())
 	var judges, all sync.WaitGroup
 	judges.Go(func() { p.run(ctx) })
@@ -213,7 +213,7 @@ func TestPace(t *testing.T) {
 
 // TestPaceEndsWithItsCopy waits for a turn to read, in vain.
 func TestPaceEndsWithItsCopy(t *testing.T) {
-	p := newPace(1, mib)
+	p := newPace(1, mib, 2*mib)
 	first, err := p.enter(t.Context(), mib)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())

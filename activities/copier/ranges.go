@@ -42,7 +42,6 @@ func (r *run) copyRanges(ctx context.Context) error {
 	}
 	g := &ranges{run: r, upload: u, hashes: map[int32][]byte{}}
 	g.proven.Store(len(u.have) > 0)
-	g.pace = newPace(u.inFlight(), u.state.PartSize)
 	missing := g.missing()
 	for _, p := range u.have {
 		r.job.Counters.Stored.Add(p.Size)
@@ -51,6 +50,7 @@ func (r *run) copyRanges(ctx context.Context) error {
 	for _, p := range missing {
 		r.result.Resumed -= p.n
 	}
+	g.pace = newPace(u.inFlight(), u.state.PartSize, r.meta.Size-r.result.Resumed)
 	if err := g.copyParts(ctx, missing); err != nil {
 		return u.resetIfLost(ctx, err)
 	}

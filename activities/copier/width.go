@@ -16,6 +16,10 @@ const (
 	probeIntervals, probeBytes = 2, mib / 2
 	// longestProbe bounds a probe. Its window may then be shorter.
 	longestProbe = time.Second
+	// lateInterval shows that the processors are busy: the rate is then not only the source's.
+	lateInterval = paceInterval * 3 / 2
+	// leastRest is the least time that a copy still takes at its rate if it is probed.
+	leastRest = 1500 * time.Millisecond
 	// slowPart is the least time of a part from a slow source. A part of 8 MiB takes longer at less
 	// than 8 MB/s on each connection.
 	slowPart = time.Second
@@ -66,6 +70,8 @@ type interval struct {
 	took time.Duration
 	// bytes were received by all parts, leading by those that may read.
 	bytes, leading int64
+	// left is the number of bytes that are not received yet.
+	left int64
 	// readers is the number of parts that were read, during the whole interval. It is 0 if a part
 	// started, ended or waited meanwhile.
 	readers int
@@ -129,7 +135,7 @@ func (w *width) observe(i interval) {
 
 func (w *width) observeWide(i interval) {
 	w.rest -= i.took
-	if w.rest > 0 || i.readers < 2 || i.full {
+	if w.rest > 0 || i.readers < 2 || i.full || i.took > lateInterval {
 		w.seen = nil
 		return
 	}
@@ -143,7 +149,9 @@ func (w *width) observeWide(i interval) {
 	total := rate(w.seen, interval.all)
 	before, after := rate(w.seen[:half], interval.all), rate(w.seen[half:], interval.all)
 	each := total / float64(i.readers)
-	if math.Abs(after-before) > total/4 || total < leastRate || each*slowPart.Seconds() >= float64(w.partSize) {
+	steady := math.Abs(after-before) <= total/4
+	slow := total >= leastRate && each*slowPart.Seconds() < float64(w.partSize)
+	if !steady || !slow || float64(i.left) < total*leastRest.Seconds() {
 		return
 	}
 	w.total = total
@@ -153,7 +161,7 @@ func (w *width) observeWide(i interval) {
 // observeProbe compares the rate of the first part alone with that of all. The width becomes the
 // number of connections that are enough.
 func (w *width) observeProbe(i interval) {
-	if w.seen = append(w.seen, i); i.mixed {
+	if w.seen = append(w.seen, i); i.mixed || i.took > lateInterval {
 		w.seen = nil
 	}
 	switch late := w.since >= longestProbe; {
