@@ -18,6 +18,10 @@
 //
 // # Decisions
 //
+// 2026-11-26: the server accepts message groups, keeps them and returns them. It does not deliver
+// the messages of quiet groups first, as fair queues of the service do: messages come in the order
+// in which they were sent, so that tests see the worst case of a bridge.
+//
 // 2026-11-22: the server omits these parts of the service:
 //
 //   - FIFO queues: it refuses to create them.

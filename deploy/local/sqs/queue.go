@@ -14,6 +14,7 @@ type message struct {
 	Body          string
 	Attributes    map[string]attributeValue `json:",omitempty"`
 	TraceHeader   string                    `json:",omitempty"`
+	Group         string                    `json:",omitempty"`
 	Sent          time.Time
 	VisibleAt     time.Time // the earliest time to receive it
 	FirstReceived time.Time `json:",omitzero"`

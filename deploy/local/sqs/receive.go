@@ -78,7 +78,7 @@ func (s *Server) awaitChange(ctx context.Context, changed <-chan struct{}, d tim
 	defer timer.Stop()
 	select {
 	case <-changed:
-		return true
+		return ctx.Err() == nil
 	case <-timer.Chan():
 		return true
 	case <-ctx.Done():
@@ -126,6 +126,9 @@ func (m *message) output(in receiveInput) receivedMessage {
 	}
 	if m.TraceHeader != "" {
 		system["AWSTraceHeader"] = m.TraceHeader
+	}
+	if m.Group != "" {
+		system["MessageGroupId"] = m.Group
 	}
 	if m.Source != "" {
 		system["DeadLetterQueueSourceArn"] = m.Source

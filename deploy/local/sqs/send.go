@@ -14,6 +14,7 @@ import (
 type messageInput struct {
 	MessageBody             string
 	DelaySeconds            *int
+	MessageGroupId          *string
 	MessageAttributes       map[string]attributeValue
 	MessageSystemAttributes map[string]attributeValue
 }
@@ -50,7 +51,7 @@ func (s *Server) send(q *queue, out messageInput) (sendOutput, error) {
 	m := &message{
 		ID: uuid.NewString(), Body: out.MessageBody, Attributes: out.MessageAttributes,
 		TraceHeader: out.MessageSystemAttributes["AWSTraceHeader"].text(),
-		Sent:        now, VisibleAt: now.Add(delay), Sequence: s.sequence,
+		Group:       out.group(), Sent: now, VisibleAt: now.Add(delay), Sequence: s.sequence,
 	}
 	if err := s.journal.add(q.name, m); err != nil {
 		return sendOutput{}, err
@@ -75,6 +76,10 @@ func (o messageInput) check(q *queue) error {
 			"Value %d for parameter DelaySeconds is invalid. "+
 				"Reason: DelaySeconds must be >= 0 and <= 900.", *o.DelaySeconds)
 	}
+	if o.MessageGroupId != nil && !wellFormedGroup(*o.MessageGroupId) {
+		return errorf("InvalidParameterValue",
+			"The parameter MessageGroupId is invalid. Reason: it must have 1 to 128 alphanumeric and punctuation characters.")
+	}
 	size := len(o.MessageBody)
 	for name, value := range o.MessageAttributes {
 		if err := value.check(name); err != nil {
@@ -87,6 +92,19 @@ func (o messageInput) check(q *queue) error {
 			"One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", largest)
 	}
 	return nil
+}
+
+func (o messageInput) group() string {
+	if o.MessageGroupId == nil {
+		return ""
+	}
+	return *o.MessageGroupId
+}
+
+// wellFormedGroup reports whether the service accepts a group:
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+func wellFormedGroup(id string) bool {
+	return id != "" && len(id) <= 128 && !strings.ContainsFunc(id, func(r rune) bool { return r <= 0x20 || r >= 0x7F })
 }
 
 // isForbidden reports whether the service refuses the character, because XML 1.0 can't hold it:
