@@ -9,6 +9,7 @@
 //     it is not a copy request.
 //   - While Temporal is unavailable, the bridge keeps its messages. They stay hidden from other
 //     receivers and do not count as failed.
+//   - Among the messages that a bridge holds, hosts take turns, and lists come last.
 //   - A request for an object with a running copy starts no second copy. The bridge signals it to
 //     the running workflow, which fulfils it or copies the object again.
 //   - A run that no worker can continue, for example because their build does not replay it,
@@ -33,6 +34,16 @@
 // 2026-11-26: the bridge retries a request while Temporal does not know the search attributes.
 // Temporal's services read what setup registers after up to 2 s, and dead letters wait for an
 // operator. The development server reads them at once, so that only the cluster showed it.
+//
+// 2026-11-26: the published backlog omits copies that wait for the pause after a worker handed them
+// back. They are timers of their workflows, and Temporal counts only tasks. The gate therefore closes
+// late: a pause is 30 s at most, so workers hide at most what they hand back in 30 s. A growing
+// backlog exceeds that, and each hidden copy is a task again after its pause. Rejected: a count of
+// open workflows in each measurement. It reads the visibility store for all runs of a pool, counts
+// the running copies too, and providers limit such calls to tens per second.
+//
+// 2026-11-26: the bridge starts workflows in turns of their hosts. Temporal's fairness keys order
+// only tasks that Temporal has. See package queue for the messages that wait in the bridge.
 //
 // 2026-11-26: the bridge finds stuck runs by their pending workflow task: a worker failed it, and
 // it is at its third attempt 10 s later. If no worker answered the first attempt, it is the eighth

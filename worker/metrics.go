@@ -31,6 +31,7 @@ type Metrics struct {
 	returned    *prometheus.CounterVec
 	small       *prometheus.CounterVec
 	stuck       *prometheus.CounterVec
+	held        prometheus.Gauge
 	audits      *prometheus.CounterVec
 	auditPurges *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
@@ -102,6 +103,10 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 		Name: "cloud_mirror_small_objects_total",
 		Help: "Objects that were not copied because they are smaller than the minimum of the mirror route, by pool.",
 	}, []string{"pool"})
+	m.held = f.NewGauge(prometheus.GaugeOpts{
+		Name: "cloud_mirror_held_messages",
+		Help: "Copy requests that the bridge has received, and whose workflows are not started yet.",
+	})
 	m.stuck = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "cloud_mirror_stuck_runs_total",
 		Help: "Copies that the bridge terminated and started again, because no worker could continue their run, by pool.",

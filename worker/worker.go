@@ -56,10 +56,11 @@ type Options struct {
 	// Backlogs publishes the backlogs of all pools while the bridge runs. It is required with
 	// Bridge.
 	Backlogs *Backlogs
-	// Queue is the bridge's queue, Receivers the number of its concurrent receivers, and
-	// VisibilityTimeout as in [queue.Receiver].
+	// Queue is the bridge's queue. Receivers, Intake and VisibilityTimeout are as
+	// in [queue.Receiver].
 	Queue             *queue.Queue
 	Receivers         int
+	Intake            int
 	VisibilityTimeout time.Duration
 	// CheckEvery is how often Temporal is checked. The worker is not ready if Temporal, or every
 	// receive, has failed for three times as long.
@@ -139,9 +140,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cancel()
 	var running sync.WaitGroup
 	if w.opts.Bridge != nil {
-		for range w.opts.Receivers {
-			running.Go(func() { w.newReceiver().Run(ctx) })
-		}
+		running.Go(func() { w.newReceiver().Run(ctx) })
 		running.Go(func() { w.opts.Backlogs.Run(ctx) })
 	}
 	running.Go(func() { w.check(ctx) })
@@ -223,9 +222,12 @@ func (w *Worker) newReceiver() *queue.Receiver {
 	o := w.opts
 	return &queue.Receiver{
 		Queue:             o.Queue,
+		Receivers:         o.Receivers,
+		Intake:            o.Intake,
 		VisibilityTimeout: o.VisibilityTimeout,
 		Handle:            o.Bridge.Handle,
 		Received:          w.receives.tried,
+		Held:              func(n int) { o.Metrics.held.Set(float64(n)) },
 		Report: func(outcome queue.Outcome, r queue.Request, err error) {
 			pool := ""
 			if p, ok := o.Bridge.Pools[r.Pool]; ok {

@@ -143,7 +143,8 @@ type Worker struct {
 	SpoolDir        string        `yaml:"spool_dir" env:"SPOOL_DIR" doc:"folder for the parts of huge objects (by default those above 1.22TiB), two of each at a time; if empty, the system's folder for temporary files"`
 	SpoolLimit      Size          `yaml:"spool_limit" env:"SPOOL_LIMIT" doc:"disk space in spool_dir for these parts; further parts wait. It must hold the largest part, of max_size / 10,000 and at most 5GiB"`
 	Bridge          bool          `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
-	Receivers       int           `yaml:"receivers" env:"RECEIVERS" doc:"batches of messages that the bridge handles at the same time"`
+	Receivers       int           `yaml:"receivers" env:"RECEIVERS" doc:"receives that the bridge makes at the same time, of up to 10 messages each; it starts 10 workflows at the same time for each of them"`
+	Intake          int           `yaml:"intake" env:"INTAKE" doc:"received messages that the bridge holds in memory until it starts their workflows, from 10 to 100000. Their source hosts take turns, and lists of copies come last. Messages beyond it wait in SQS, in the order of SQS. A killed bridge delays those that it holds by sqs.visibility_timeout"`
 	PayloadKeys     []string      `yaml:"payload_keys" env:"PAYLOAD_KEYS" envSeparator:" " secret:"true" doc:"keys, as id=key or key, that encrypt what Temporal stores of workflows. The first key encrypts, each key decrypts; none as the first entry encrypts nothing; empty is off. Generate a key with openssl rand -base64 32"`
 	CodecListen     string        `yaml:"codec_listen" env:"CODEC_LISTEN" doc:"address of the codec server, by which Temporal's Web UI and CLI decrypt payloads; empty is none. It has no TLS"`
 	CodecTokensFile string        `yaml:"codec_tokens_file" env:"CODEC_TOKENS_FILE" doc:"file of the tokens for the codec server, with the scope codec; **required** with codec_listen"`
@@ -207,7 +208,7 @@ func Default() Config {
 		SQS: SQS{Queue: "cloud-mirror", VisibilityTimeout: 30 * time.Second, Timeout: 10 * time.Second, MaxReceives: 10},
 		S3:  S3{LifespanDays: 30, Refresh: true, CORS: true, PartSize: 8 << 20, Timeout: time.Minute, PresignFor: time.Hour},
 		Worker: Worker{
-			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, HostShare: 25, Memory: 1 << 30, SpoolLimit: 16 << 30, Parts: 6, Bridge: true, Receivers: 4,
+			AdminListen: "127.0.0.1:8082", Copy: true, Concurrency: 64, HostShare: 25, Memory: 1 << 30, SpoolLimit: 16 << 30, Parts: 6, Bridge: true, Receivers: 4, Intake: 1000,
 			CheckEvery: 15 * time.Second,
 		},
 		Prices: defaultPrices(),

@@ -66,6 +66,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		LargeSlots:        cfg.LargeSlots(),
 		Queue:             s.queue,
 		Receivers:         cfg.Worker.Receivers,
+		Intake:            cfg.Worker.Intake,
 		VisibilityTimeout: cfg.SQS.VisibilityTimeout,
 		CheckEvery:        cfg.Worker.CheckEvery,
 		Metrics:           metrics,

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
@@ -31,8 +32,9 @@ const (
 )
 
 // deadLetter moves the message to the dead-letter queue, with its body unless SQS would refuse it.
-// The message's own attributes are lost: they are not received.
-func (r *Receiver) deadLetter(ctx context.Context, m types.Message, req Request, reason string) {
+// The message's own attributes are lost: they are not received. It returns false if the message
+// stays in the queue.
+func (r *Receiver) deadLetter(ctx context.Context, m *message, reason string) (done bool) {
 	ctx, cancel := r.finish(ctx)
 	defer cancel()
 	body := aws.ToString(m.Body)
@@ -49,14 +51,16 @@ func (r *Receiver) deadLetter(ctx context.Context, m types.Message, req Request,
 			DataType: aws.String("String"), StringValue: aws.String(hex.EncodeToString(sum[:])),
 		}
 	}
-	if err := r.Queue.send(ctx, r.Queue.name+deadSuffix, buried, attributes); err != nil {
-		r.Report(Failed, req, err)
-		return
+	if err := r.Queue.send(ctx, r.Queue.name+deadSuffix, &sqs.SendMessageInput{MessageBody: &buried, MessageAttributes: attributes}); err != nil {
+		r.Report(Failed, m.request, err)
+		return false
 	}
-	if err := r.delete(ctx, m); err != nil {
-		r.Report("", req, err)
+	err := r.delete(ctx, m)
+	if err != nil {
+		r.Report("", m.request, err)
 	}
-	r.Report(Dead, req, errors.New(reason))
+	r.Report(Dead, m.request, errors.New(reason))
+	return err == nil
 }
 
 // acceptable returns the text in a form that SQS accepts: cut to limit bytes, not empty, and with

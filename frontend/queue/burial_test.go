@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -165,7 +166,11 @@ func TestThousandsOfJunkMessagesHideNoRequest(t *testing.T) {
 		require.Empty(t, out.Failed)
 	}
 	require.NoError(t, f.Send(t.Context(), put()))
-	seen := f.startReceiver(t, func(context.Context, queue.Request) error { return nil })
+	var seen reports
+	run(t, &queue.Receiver{
+		Queue: f.Queue, Receivers: 1, Intake: 1000, VisibilityTimeout: time.Minute, Report: seen.add, Received: func(time.Time, error) {}, Held: func(int) {},
+		Handle: func(context.Context, queue.Request) error { return nil },
+	})
 	eventually(t, func() bool { return seen.count(queue.Handled) == 1 && seen.count(queue.Dead) == junk }, "all outcomes")
 	require.Zero(t, seen.count(queue.Failed))
 	require.NotContains(t, seen.last().Error(), "secret")

@@ -6,17 +6,39 @@
 //   - A message is deleted only after its handler has returned without an error. A message that a
 //     receiver loses is redelivered after the visibility timeout.
 //   - A message that is not a copy request goes to the dead-letter queue at once, with the reason
-//     in its attributes. It does not delay the rest of its batch.
+//     in its attributes. It delays no other message.
 //   - A reason, an error and a report repeat nothing of such a message.
+//   - A slow message delays no other message, as long as fewer are slow than the receiver handles.
+//   - Among received messages source hosts take turns, and requests that no client waits for come
+//     last. The received messages are bounded by number and by bytes.
+//   - SQS hides a received message from other receivers until it is handled. A stopping receiver
+//     gives back the messages that it has not handled: SQS shows them at once. Those of a killed one
+//     become visible after the visibility timeout, and so do those with which SQS answers a receive
+//     that the stop has interrupted.
 //   - Every message fits into the dead-letter queue. A body above 64 KiB is cut, and characters
 //     that SQS refuses are replaced. The attributes then hold the original's length and SHA-256.
 //     The attributes of the message itself are dropped.
 //   - Dead letters are never consumed here. They wait for a person to redrive them.
 //
-// SQS delivers at least once and in no order, so handlers must be idempotent:
+// SQS delivers at least once and in no strict order, so handlers must be idempotent:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
 //
 // # Decisions
+//
+// 2026-11-26: a receiver takes messages ahead into memory, by default 1,000. SQS delivers roughly in
+// the order of sending. A burst of one host would otherwise hold up each later request until the
+// whole burst is started. Before, a receiver also waited for the slowest message of its batch.
+// Rejected: a second queue, which changes deployments and only moves the burst; and a larger number,
+// since a killed receiver delays all messages that it holds. Each stop or kill of a receiver costs
+// its messages one of sqs.max_receives.
+//
+// 2026-11-26: a message that has become visible before its turn is not handled: SQS delivers it
+// again. A process that was frozen for minutes would otherwise repeat the work of others.
+//
+// 2026-11-26: a hash of the source's host is the MessageGroupId. Since July 2025, SQS delivers
+// messages of quiet groups first if another group has more than 10 % of the messages in flight, and
+// at least 30. So SQS finds the single object behind a burst that exceeds the intake, too. Lists have
+// groups of their own. A server that refuses groups gets the messages without.
 //
 // 2026-11-26: a request with a query in its URL is sent with version 2: its query is sealed. An
 // earlier bridge would ignore the sealed query and copy another object, so the version must change.

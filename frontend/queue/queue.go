@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,6 +24,8 @@ type Queue struct {
 	// timeout bounds each call, besides longPoll for a receive.
 	timeout  time.Duration
 	longPoll time.Duration // in whole seconds
+
+	ungrouped atomic.Bool // Set once the server has refused a group.
 
 	mu   sync.Mutex
 	urls map[string]string // by queue name
@@ -55,28 +58,34 @@ func failFast(o *sqs.Options) {
 	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = 2, sendBackoff })
 }
 
-// Send enqueues a request. It makes two attempts at most, since a client is waiting. The error of a
-// missing queue names `cloud-mirror setup`.
+// Send enqueues a request. It makes two attempts at most, since a client is waiting, and two
+// more without a group if the server refuses groups. The error of a missing queue names
+// `cloud-mirror setup`.
 func (q *Queue) Send(ctx context.Context, r Request) error {
 	body, err := Encode(r)
 	if err != nil {
 		return err
 	}
-	return q.send(ctx, q.name, body, nil)
+	return q.send(ctx, q.name, &sqs.SendMessageInput{MessageBody: &body, MessageGroupId: aws.String(group(r))})
 }
 
-func (q *Queue) send(ctx context.Context, name, body string, attrs map[string]types.MessageAttributeValue) error {
+func (q *Queue) send(ctx context.Context, name string, m *sqs.SendMessageInput) error {
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
 	url, err := q.url(ctx, name)
 	if err != nil {
 		return err
 	}
-	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl:          &url,
-		MessageBody:       &body,
-		MessageAttributes: attrs,
-	}, failFast)
+	m.QueueUrl = &url
+	if q.ungrouped.Load() {
+		m.MessageGroupId = nil
+	}
+	_, err = q.client.SendMessage(ctx, m, failFast)
+	if m.MessageGroupId != nil && refusesGroups(err) {
+		q.ungrouped.Store(true)
+		m.MessageGroupId = nil
+		_, err = q.client.SendMessage(ctx, m, failFast)
+	}
 	if err != nil {
 		return fmt.Errorf("send to queue %s: %w", name, err)
 	}

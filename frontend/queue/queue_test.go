@@ -63,7 +63,7 @@ func (f fixture) startReceiver(t *testing.T, handle func(context.Context, queue.
 	t.Helper()
 	var seen reports
 	r := &queue.Receiver{
-		Queue: f.Queue, VisibilityTimeout: time.Second, Handle: handle, Report: seen.add, Received: func(time.Time, error) {},
+		Queue: f.Queue, Receivers: 1, Intake: 100, VisibilityTimeout: time.Second, Handle: handle, Report: seen.add, Received: func(time.Time, error) {}, Held: func(int) {},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
@@ -32,6 +31,9 @@ const (
 	Dead    Outcome = "dead"    // moved to the dead-letter queue
 )
 
+// errLate is the error of a message that SQS has shown to other receivers before its turn.
+var errLate = errors.New("not handled before its visibility timeout, which could not be extended")
+
 // RejectError is a handler's error for a request that no retry can help: its message goes to the
 // dead-letter queue at once.
 type RejectError struct{ Reason string }
@@ -41,41 +43,64 @@ func (e *RejectError) Error() string { return "rejected: " + e.Reason }
 // Receiver receives requests and passes them to Handle. All fields are required.
 type Receiver struct {
 	Queue *Queue
+	// Receivers is the number of receives that run at the same time. The receiver handles ten
+	// messages at the same time for each of them: the most that one receive returns.
+	Receivers int
+	// Intake is the limit of received messages that wait for Handle, at least 10.
+	Intake int
 	// VisibilityTimeout is how long a received message stays hidden from other receivers, in whole
-	// seconds. The receiver extends it while Handle works.
+	// seconds. The receiver extends it until Handle returns.
 	VisibilityTimeout time.Duration
-	// Handle processes a request. It must be safe for concurrent use: the messages of a batch are
-	// handled at the same time. On an error the message stays in the queue and is redelivered,
-	// unless the error is a [*RejectError].
+	// Handle processes a request. It must be safe for concurrent use. On an error the message stays
+	// in the queue and is redelivered, unless the error is a [*RejectError].
 	Handle func(context.Context, Request) error
 	// Received is called after each receive, with the time of its start and its error. An empty
-	// receive is a success. A cancelled receive is not reported.
+	// receive is a success. A cancelled receive is not reported. It must be safe for concurrent use.
 	Received func(start time.Time, err error)
+	// Held receives the number of messages that the receiver holds, after each change. It must not
+	// block.
+	Held func(int)
 	// Report receives the outcome of every message, and errors of the queue itself with an empty
 	// outcome. It must be safe for concurrent use.
 	Report func(Outcome, Request, error)
 }
 
-// Run receives until ctx is done. It returns after the handlers in flight have returned.
+// Run receives until ctx is done. It returns after the handlers in flight have returned, and after
+// the other messages were given back to SQS.
 func (r *Receiver) Run(ctx context.Context) {
-	for ctx.Err() == nil {
+	in := newIntake(r.Intake, r.Held)
+	defer context.AfterFunc(ctx, in.close)()
+	var running sync.WaitGroup
+	running.Go(func() { r.keepHidden(ctx, in) })
+	for range r.Receivers {
+		running.Go(func() { r.receiveAll(ctx, in) })
+	}
+	for range r.Receivers * batchSize {
+		running.Go(func() { r.handleAll(ctx, in) })
+	}
+	running.Wait()
+	r.giveBack(ctx, in)
+}
+
+// receiveAll receives while the intake has room.
+func (r *Receiver) receiveAll(ctx context.Context, in *intake) {
+	for in.reserve() {
 		start := time.Now()
 		messages, err := r.receive(ctx)
-		if ctx.Err() == nil {
-			r.Received(start, err)
-		}
-		if err != nil {
-			if ctx.Err() == nil {
-				r.Report("", Request{}, err)
-				sleep(ctx, time.Second)
-			}
-			continue
-		}
-		var batch sync.WaitGroup
+		until := time.Now().Add(r.VisibilityTimeout)
+		var batch []*message
 		for _, m := range messages {
-			batch.Go(func() { r.process(ctx, m) })
+			batch = append(batch, newMessage(m, until))
 		}
-		batch.Wait()
+		in.add(batch)
+		if ctx.Err() != nil {
+			return
+		}
+		r.Received(start, err)
+		if err != nil {
+			r.Report("", Request{}, err)
+			sleep(ctx, time.Second)
+		}
 	}
 }
 
@@ -99,58 +124,42 @@ func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 	return out.Messages, nil
 }
 
-func (r *Receiver) process(ctx context.Context, m types.Message) {
-	req, err := Decode(aws.ToString(m.Body))
-	if err != nil {
-		r.deadLetter(ctx, m, req, err.Error())
-		return
-	}
-	err = r.handle(ctx, m, req)
-	if reject, ok := errors.AsType[*RejectError](err); ok {
-		r.deadLetter(ctx, m, req, reject.Reason)
-		return
-	}
-	if err != nil {
-		r.Report(Failed, req, err)
-		return
-	}
-	r.Report(Handled, req, r.delete(ctx, m))
-}
-
-// handle calls Handle and extends the visibility timeout of the message meanwhile.
-func (r *Receiver) handle(ctx context.Context, m types.Message, req Request) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		for {
-			if sleep(ctx, r.VisibilityTimeout/2); ctx.Err() != nil {
-				return
-			}
-			r.extend(ctx, m)
+// handleAll handles one message after the other. A message that the end of ctx interrupts stays
+// held, to be given back.
+func (r *Receiver) handleAll(ctx context.Context, in *intake) {
+	for m := in.next(); m != nil; m = in.next() {
+		if in.late(m, time.Now()) {
+			r.Report(Failed, m.request, errLate) // Another receiver may handle it already.
+			in.drop(m)
+			continue
 		}
-	}()
-	return r.Handle(ctx, req)
+		if done := r.process(ctx, m); done || ctx.Err() == nil {
+			in.drop(m)
+		}
+	}
 }
 
-func (r *Receiver) extend(ctx context.Context, m types.Message) {
-	call, cancel := context.WithTimeout(ctx, r.Queue.timeout)
-	defer cancel()
-	url, err := r.Queue.url(call, r.Queue.name)
-	if err == nil {
-		_, err = r.Queue.client.ChangeMessageVisibility(call, &sqs.ChangeMessageVisibilityInput{
-			QueueUrl:          &url,
-			ReceiptHandle:     m.ReceiptHandle,
-			VisibilityTimeout: int32(r.VisibilityTimeout.Seconds()),
-		})
+// process handles a message. It returns false if the message stays in the queue.
+func (r *Receiver) process(ctx context.Context, m *message) (done bool) {
+	if m.invalid != nil {
+		return r.deadLetter(ctx, m, m.invalid.Error())
 	}
-	if err != nil && ctx.Err() == nil {
-		r.Report("", Request{}, fmt.Errorf("extend visibility in queue %s: %w", r.Queue.name, err))
+	err := r.Handle(ctx, m.request)
+	if reject, ok := errors.AsType[*RejectError](err); ok {
+		return r.deadLetter(ctx, m, reject.Reason)
 	}
+	if err != nil {
+		r.Report(Failed, m.request, err)
+		return false
+	}
+	err = r.delete(ctx, m)
+	r.Report(Handled, m.request, err)
+	return err == nil
 }
 
 // delete removes the message from the queue. If it fails, the message is redelivered and handled
 // again.
-func (r *Receiver) delete(ctx context.Context, m types.Message) error {
+func (r *Receiver) delete(ctx context.Context, m *message) error {
 	ctx, cancel := r.finish(ctx)
 	defer cancel()
 	url, err := r.Queue.url(ctx, r.Queue.name)

@@ -27,7 +27,9 @@ type silentSQS struct {
 	silent   map[string]bool
 	calls    map[string]int
 	messages []string // bodies to deliver
-	sent     string   // the body of the last message that a client sent
+	// refuseGroups is the error of a message with a group. Empty accepts it.
+	refuseGroups string
+	sent         string // the body of the last message that a client sent
 }
 
 func newSilentSQS(t *testing.T, silent ...string) *silentSQS {
@@ -49,11 +51,11 @@ func (s *silentSQS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, call, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	s.mu.Lock()
 	s.calls[call]++
-	var message struct{ MessageBody string }
+	var message struct{ MessageBody, MessageGroupId string }
 	if call == "SendMessage" && json.Unmarshal(in, &message) == nil {
 		s.sent = message.MessageBody
 	}
-	silent, messages := s.silent[call], s.messages
+	silent, messages, refused := s.silent[call], s.messages, message.MessageGroupId != "" && s.refuseGroups != ""
 	if call == "ReceiveMessage" && !s.silent["DeleteMessage"] && !s.silent["SendMessage"] {
 		s.messages = nil // Otherwise they are redelivered.
 	}
@@ -63,6 +65,11 @@ func (s *silentSQS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	if refused {
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]string{"__type": "com.amazonaws.sqs#InvalidParameterValue", "message": s.refuseGroups})
+		return
+	}
 	switch call {
 	case "GetQueueUrl":
 		_ = json.NewEncoder(w).Encode(map[string]string{"QueueUrl": s.URL + "/queue"})
@@ -93,7 +100,7 @@ func (s *silentSQS) lastSent() string {
 func (s *silentSQS) receive(t *testing.T, handle func(context.Context, queue.Request) error) *reports {
 	t.Helper()
 	cfg := aws.Config{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
-	q := queue.Open(cfg, "us-west-2", s.URL, "queue", time.Second)
+	q := queue.Open(cfg, "us-west-2", s.URL, "queue", 10*time.Second)
 	q.SetLongPoll(0)
 	return fixture{Queue: q}.startReceiver(t, handle)
 }
@@ -101,21 +108,26 @@ func (s *silentSQS) receive(t *testing.T, handle func(context.Context, queue.Req
 // TestASilentSQSHangsNoReceiver has SQS accept one kind of call without an answer. The receiver
 // gives up, reports that, and continues.
 func TestASilentSQSHangsNoReceiver(t *testing.T) {
-	for _, call := range []string{"GetQueueUrl", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "SendMessage"} {
+	for _, call := range []string{"GetQueueUrl", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibilityBatch", "SendMessage"} {
 		t.Run(call, func(t *testing.T) {
 			s := newSilentSQS(t, call)
 			body, err := queue.Encode(put())
 			require.NoError(t, err)
 			s.messages = []string{body}
 			cfg := aws.Config{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
-			q := queue.Open(cfg, "us-west-2", s.URL, "queue", 50*time.Millisecond)
+			timeout := 50 * time.Millisecond
+			if call != "GetQueueUrl" && call != "ReceiveMessage" {
+				timeout = time.Second // The receives go on, and must not fail.
+			}
+			q := queue.Open(cfg, "us-west-2", s.URL, "queue", timeout)
 			q.SetLongPoll(0)
 			var seen reports
 			var received sync.Map
 			r := &queue.Receiver{
-				Queue: q, VisibilityTimeout: time.Second,
+				Queue: q, Receivers: 1, Intake: 100, VisibilityTimeout: time.Second,
+				Held: func(int) {},
 				Handle: func(ctx context.Context, _ queue.Request) error {
-					if call == "ChangeMessageVisibility" {
+					if call == "ChangeMessageVisibilityBatch" {
 						for s.count(call) < 2 && ctx.Err() == nil { // The extension is tried again.
 							select {
 							case <-ctx.Done():

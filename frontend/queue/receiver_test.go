@@ -1,0 +1,239 @@
+package queue_test
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+)
+
+const (
+	visible = "ApproximateNumberOfMessages"
+	hidden  = "ApproximateNumberOfMessagesNotVisible"
+)
+
+func putOf(url string) queue.Request {
+	return queue.Request{Pool: "s3_us-west-2", URL: url, Action: queue.Put}
+}
+
+// sendMany sends n requests for objects of a host.
+func (f fixture) sendMany(t *testing.T, host string, n int) {
+	t.Helper()
+	for i := range n {
+		require.NoError(t, f.Send(t.Context(), putOf("https://"+host+"/"+strconv.Itoa(i))))
+	}
+}
+
+// run runs a receiver until stop is called, and at most until the test ends.
+func run(t *testing.T, r *queue.Receiver) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx) }()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return stop
+}
+
+// TestSlowMessageHoldsUpNoOther has one message whose handler does not return.
+func TestSlowMessageHoldsUpNoOther(t *testing.T) {
+	f := newFixture(t)
+	f.setUp(t)
+	f.sendMany(t, "slow", 1)
+	f.sendMany(t, "quick", 30)
+	seen := f.startReceiver(t, func(ctx context.Context, r queue.Request) error {
+		if strings.Contains(r.URL, "slow") {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	})
+	eventually(t, func() bool { return seen.count(queue.Handled) == 30 }, "all others are handled")
+	require.Equal(t, "1", f.attribute(t, "", hidden), "control: the slow message is held")
+}
+
+// TestBurstOfOneHostHoldsUpNoOther queues 100 requests for one host, and then one for another. All
+// handlers are busy until all messages are received.
+func TestBurstOfOneHostHoldsUpNoOther(t *testing.T) {
+	const burst, handlers = 100, 10
+	f := newFixture(t)
+	f.setUp(t)
+	f.sendMany(t, "burst", burst)
+	f.sendMany(t, "single", 1)
+	gate := make(chan struct{})
+	var mu sync.Mutex
+	var order []string
+	seen := f.startReceiver(t, func(ctx context.Context, r queue.Request) error {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		order = append(order, r.URL)
+		return nil
+	})
+	eventually(t, func() bool { return f.attribute(t, "", visible) == "0" }, "all messages are received")
+	close(gate)
+	eventually(t, func() bool { return seen.count(queue.Handled) == burst+1 }, "all messages are handled")
+	before := 0
+	for order[before] != "https://single/0" {
+		before++
+	}
+	// The handlers had one message each. One turn of the other host may come first, and handlers
+	// overtake each other.
+	require.LessOrEqual(t, before, 2*handlers+1, "requests that were handled before")
+}
+
+// TestWaitingMessagesStayHidden has 20 messages, of which 10 are handled at the same time. Each takes
+// longer than the visibility timeout. Another receiver gets none.
+func TestWaitingMessagesStayHidden(t *testing.T) {
+	const n = 20
+	f := newFixture(t)
+	f.setUp(t)
+	f.sendMany(t, "example.com", n)
+	var seen reports
+	run(t, &queue.Receiver{
+		Queue: f.Queue, Receivers: 1, Intake: 100, VisibilityTimeout: 3 * time.Second, Report: seen.add, Received: func(time.Time, error) {}, Held: func(int) {},
+		Handle: func(ctx context.Context, _ queue.Request) error {
+			select {
+			case <-ctx.Done():
+			case <-time.After(4 * time.Second):
+			}
+			return ctx.Err()
+		},
+	})
+	eventually(t, func() bool { return f.attribute(t, "", visible) == "0" }, "all messages are received")
+	other := f.startReceiver(t, func(context.Context, queue.Request) error { return nil })
+	eventually(t, func() bool { return seen.count(queue.Handled) == n }, "the first receiver handles all")
+	require.Zero(t, other.count(queue.Handled))
+	require.Zero(t, seen.count(queue.Failed))
+	f.sendMany(t, "example.com", 100)
+	eventually(t, func() bool { return other.count(queue.Handled) > 0 }, "control: the other receiver works")
+}
+
+// TestStoppedReceiverGivesBack stops a receiver that handles 10 messages, while 20 wait. SQS shows
+// all of them at once, and not after the visibility timeout of an hour. No receive runs: SQS
+// could answer it after the stop.
+func TestStoppedReceiverGivesBack(t *testing.T) {
+	const n = 30
+	f := newFixture(t)
+	f.setUp(t)
+	f.sendMany(t, "example.com", n)
+	var seen reports
+	var held atomic.Int64
+	stop := run(t, &queue.Receiver{
+		Queue: f.Queue, Receivers: 1, Intake: 20, VisibilityTimeout: time.Hour, Report: seen.add, Received: func(time.Time, error) {}, Held: func(n int) { held.Store(int64(n)) },
+		Handle: func(ctx context.Context, _ queue.Request) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	})
+	eventually(t, func() bool { return held.Load() == n }, "all messages are received")
+	require.Equal(t, strconv.Itoa(n), f.attribute(t, "", hidden), "control: SQS hides them")
+	stop()
+	require.Equal(t, "0", f.attribute(t, "", hidden))
+	require.Equal(t, strconv.Itoa(n), f.attribute(t, "", visible))
+	again := f.startReceiver(t, func(context.Context, queue.Request) error { return nil })
+	eventually(t, func() bool { return again.count(queue.Handled) == n }, "another receiver handles all")
+}
+
+// TestIntakeLeavesTheRestToOthers has a receiver that can hold 20 messages besides 10 that it
+// handles.
+func TestIntakeLeavesTheRestToOthers(t *testing.T) {
+	const n = 100
+	f := newFixture(t)
+	f.setUp(t)
+	f.sendMany(t, "example.com", n)
+	var seen reports
+	run(t, &queue.Receiver{
+		Queue: f.Queue, Receivers: 1, Intake: 20, VisibilityTimeout: time.Hour, Report: seen.add, Received: func(time.Time, error) {}, Held: func(int) {},
+		Handle: func(ctx context.Context, _ queue.Request) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	})
+	eventually(t, func() bool { return f.attribute(t, "", hidden) == "30" }, "the intake is full")
+	other := f.startReceiver(t, func(context.Context, queue.Request) error { return nil })
+	eventually(t, func() bool { return other.count(queue.Handled) == n-30 }, "another receiver handles the rest")
+	require.Equal(t, "30", f.attribute(t, "", hidden))
+}
+
+// TestLateMessageIsLeftToSQS has a server that extends no visibility timeout. The eleventh message
+// waits for longer than its timeout: another receiver may have it.
+func TestLateMessageIsLeftToSQS(t *testing.T) {
+	s := newSilentSQS(t, "ChangeMessageVisibilityBatch")
+	body, err := queue.Encode(put())
+	require.NoError(t, err)
+	for range 11 {
+		s.messages = append(s.messages, body)
+	}
+	cfg := aws.Config{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	q := queue.Open(cfg, "us-west-2", s.URL, "queue", time.Second)
+	q.SetLongPoll(0)
+	seen := fixture{Queue: q}.startReceiver(t, func(ctx context.Context, _ queue.Request) error {
+		select {
+		case <-ctx.Done():
+		case <-time.After(1500 * time.Millisecond):
+		}
+		return ctx.Err()
+	})
+	eventually(t, func() bool { return seen.count(queue.Handled) == 10 && seen.count(queue.Failed) == 1 }, "outcomes")
+	require.Equal(t, 10, s.count("DeleteMessage"))
+}
+
+// TestGroupsOfMessages reads the MessageGroupId that a sender sets.
+func TestGroupsOfMessages(t *testing.T) {
+	f := newFixture(t)
+	f.setUp(t)
+	groupOf := func(r queue.Request) string {
+		require.NoError(t, f.Send(t.Context(), r))
+		out, err := f.client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+			QueueUrl: f.url(t, ""), WaitTimeSeconds: 20, VisibilityTimeout: 600,
+			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameMessageGroupId},
+		})
+		require.NoError(t, err)
+		require.Len(t, out.Messages, 1)
+		return out.Messages[0].Attributes["MessageGroupId"]
+	}
+	of := groupOf(putOf("https://a.example/1"))
+	require.Len(t, of, 32)
+	require.NotContains(t, of, "example")
+	require.Equal(t, of, groupOf(putOf("https://A.example/2")))
+	require.NotEqual(t, of, groupOf(putOf("https://b.example/1")))
+	low := putOf("https://a.example/3")
+	low.Priority = queue.Low
+	require.Equal(t, of+"-low", groupOf(low))
+	require.Len(t, groupOf(putOf("https://"+strings.Repeat("a.", 120)+"example/1")), 32)
+}
+
+// TestServerThatRefusesGroups answers as SQS did before July 2025. Later messages have no group.
+func TestServerThatRefusesGroups(t *testing.T) {
+	for refusal, want := range map[string]struct {
+		err   bool
+		sends int // Of two messages
+	}{
+		"The request include parameter MessageGroupId which is not valid for this queue type": {false, 3},
+		"Message must be shorter than 1024 bytes":                                             {true, 2},
+	} {
+		s := newSilentSQS(t)
+		s.refuseGroups = refusal
+		cfg := aws.Config{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+		q := queue.Open(cfg, "us-west-2", s.URL, "queue", time.Second)
+		for range 2 {
+			require.Equal(t, want.err, q.Send(t.Context(), put()) != nil, refusal)
+		}
+		require.Equal(t, want.sends, s.count("SendMessage"), refusal)
+	}
+}
