@@ -40,9 +40,12 @@ func (s *redirects) answer(
 			Int("status", d.Status).Dur("took_ms", took).Msg("redirect")
 	}
 	h := w.Header()
-	if d.Reason == reasonHit {
+	switch d.Reason {
+	case reasonHit:
 		h["Cache-Status"] = statusHit
-	} else {
+	case reasonSmall:
+		h["Cache-Status"] = statusSmall
+	default:
 		h["Cache-Status"] = statusMiss
 	}
 	switch d.To {
@@ -75,6 +78,8 @@ func (s *redirects) answer(
 var (
 	statusHit  = []string{"cloud-mirror; hit"}
 	statusMiss = []string{"cloud-mirror; fwd=miss"}
+	// statusSmall is for an object below the minimum size.
+	statusSmall = []string{`cloud-mirror; fwd=miss; detail="too small"`}
 	// statusBypass is for what is never copied.
 	statusBypass = []string{"cloud-mirror; fwd=bypass"}
 	// statusNoRegion explains to an operator why a client never gets a copy.
@@ -102,7 +107,7 @@ func why(r reason, e cache.Entry, c *redirectRequest) string {
 	case reasonStop:
 		return "This front end is shutting down"
 	case reasonSmall:
-		return "Object is smaller than the minimum of its upstream"
+		return tooSmall(e)
 	case reasonDigest:
 		return "Cached copy has another SHA-256 than this request expects"
 	case reasonFailed, reasonSource, reasonRefused: // The mirror route redirects all of them.
@@ -116,6 +121,11 @@ func why(r reason, e cache.Entry, c *redirectRequest) string {
 	default:
 		return "Cached copy did not show up in " + c.total.String()
 	}
+}
+
+// tooSmall describes an object below the minimum size.
+func tooSmall(e cache.Entry) string {
+	return "Object is smaller than the minimum size: " + strconv.FormatInt(e.Size, 10) + " bytes"
 }
 
 func problemOf(d decision, e cache.Entry, c *redirectRequest) error {

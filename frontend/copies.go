@@ -36,11 +36,12 @@ type lists struct {
 	flights *flight.Group
 	tokens  tokens
 	slots   *semaphore.Weighted // Bounds the lists in flight; nil is no limit.
+	minSize int64
 	metrics metrics
 }
 
 func newLists(paths paths, o Options, t tokens, m metrics) *lists {
-	s := &lists{paths: paths, entries: o.Entries, flights: o.Flights, tokens: t, metrics: m}
+	s := &lists{paths: paths, entries: o.Entries, flights: o.Flights, tokens: t, minSize: o.MinSize, metrics: m}
 	if o.MaxLists > 0 {
 		s.slots = semaphore.NewWeighted(int64(o.MaxLists))
 	}
@@ -117,6 +118,7 @@ func (s *lists) warm(ctx context.Context, item listItem) listAnswer {
 	if item.err != nil {
 		return a
 	}
+	item.target.MinSize = s.minSize
 	entry, redisErr := s.entries.Get(ctx, item.target.Key)
 	if entry = entry.For(item.target.MinSize); entry.State == cache.Absent {
 		var err error
@@ -124,6 +126,10 @@ func (s *lists) warm(ctx context.Context, item listItem) listAnswer {
 			a.Error = lineError(s.notRequested(ctx, err))
 			return a
 		}
+	}
+	if entry.State == cache.Error && entry.Class == cache.ClassTooSmall { // This is no failure, and no copy is requested.
+		a.Error = lineError(problem(code(cache.ClassTooSmall), tooSmall(entry)))
+		return a
 	}
 	a.Status = entry.State
 	if entry.State == cache.Error {

@@ -35,7 +35,7 @@ const (
 	reasonAgain   reason = "again"   // The next request of the chain waits for the remainder.
 	reasonRegion  reason = "region"  // No pool: the client's region is unknown, or a mirror path names none.
 	reasonGone    reason = "gone"    // The client seems to have left.
-	reasonSmall   reason = "small"   // The object is smaller than its upstream's minimum.
+	reasonSmall   reason = "small"   // The object is smaller than the minimum size.
 	reasonBypass  reason = "bypass"  // The path, or its query, is never copied.
 )
 

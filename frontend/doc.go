@@ -38,6 +38,10 @@
 //
 // # Decisions
 //
+// 2026-11-26: redirects and lists have a minimum size, 0 by default. The mirror route has its own: its
+// clients are package managers that request thousands of small files. An object that is too small is
+// no failure, so a list reports it as not requested.
+//
 // 2026-11-26: a status with a wrong token is refused, although it needs none. Otherwise the route
 // would tell right tokens from wrong ones without counting the guesses.
 //

@@ -75,6 +75,7 @@ func TestAPIReferenceNamesTheQueryParameters(t *testing.T) {
 func TestAPIReferenceListsEveryCacheStatus(t *testing.T) {
 	f := newFixture(t, mirroring)
 	f.copied(t, mirrored)
+	require.NoError(t, f.cache.Put(t.Context(), cacheKey(mirrored+"3"), cache.AnyGeneration, cachetest.Rules().TooSmall(time.Now(), 1)))
 	var reference struct {
 		Components struct {
 			Headers struct {
@@ -85,7 +86,7 @@ func TestAPIReferenceListsEveryCacheStatus(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(f.ask(t, "GET", "/v1/api-reference").raw), &reference))
 	var seen []string
 	for _, target := range []string{
-		mirrorPath, mirrorPath + "2", mirrorRoute + "s3/us-west-2/example.com/index", mirrorRoute + "s3/mars-1/example.com/index",
+		mirrorPath, mirrorPath + "2", mirrorPath + "3", mirrorRoute + "s3/us-west-2/example.com/index", mirrorRoute + "s3/mars-1/example.com/index",
 	} {
 		seen = append(seen, f.ask(t, "GET", target).header.Get("Cache-Status"))
 	}

@@ -104,7 +104,7 @@ func TestMirror(t *testing.T) {
 		"the source's 404":               {"GET", mirrorPath, failed(cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true}), 302, mirrored, miss, 0},
 		"the source's 403":               {"GET", mirrorPath, failed(cache.Reason{Class: "BadHTTPStatus", Status: 403}), 302, mirrored, miss, 0},
 		"a hop that is not allowed":      {"GET", mirrorPath, failed(cache.Reason{Class: "InvalidUrl"}), 302, mirrored, miss, 0},
-		"too small":                      {"GET", mirrorPath, small(999), 302, mirrored, miss, 0},
+		"too small":                      {"GET", mirrorPath, small(999), 302, mirrored, miss + `; detail="too small"`, 0},
 		"large enough since":             {"GET", mirrorPath, small(1000), 302, mirrored, miss, 1},
 		"a mutable path":                 {"GET", west + "example.com/index", nil, 302, "https://example.com/index", bypass, 0},
 		"HEAD of a mutable path":         {"HEAD", west + "example.com/index", nil, 302, "https://example.com/index", bypass, 0},

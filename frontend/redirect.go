@@ -15,6 +15,7 @@ import (
 // redirects serves /v1/redirect. Its serve answers for /v1/mirror as well.
 type redirects struct {
 	paths   paths
+	minSize int64 // Of /v1/redirect
 	waits   waits
 	limits  limits
 	entries Entries
@@ -37,6 +38,7 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 		refuse(w, s.metrics, err)
 		return
 	}
+	target.MinSize = s.minSize
 	if params, valid := s.params(w, r); valid { // An invalid request is never kept.
 		path, _, _ := strings.Cut(originForm(r), "?")
 		s.serve(w, r, s.known.add(path, &knownTarget{Target: target, copies: s.metrics.copyCounters(target)}, auto), path, params)

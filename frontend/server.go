@@ -67,6 +67,9 @@ type Options struct {
 	ClientTimeout               time.Duration
 	// MaxLists is the limit of lists that are served at the same time. Zero is no limit.
 	MaxLists int
+	// MinSize is the size of the smallest object that redirects and lists copy, in bytes. The upstreams
+	// of the mirror route have their own. Zero copies every object.
+	MinSize int64
 	// LoopID is this deployment's name in CDN-Loop. Empty recognises no loop.
 	LoopID string
 	// LogSample logs every nth redirect at level info. Zero logs all of them at level debug.
@@ -106,6 +109,7 @@ func New(o Options) *Server {
 		started: time.Now(),
 		redirects: &redirects{
 			paths:   paths,
+			minSize: o.MinSize,
 			waits:   waits{standard: o.MaxWait, mirror: o.MirrorWait, limit: o.MaxWaitLimit, chain: o.Chain},
 			limits:  limits{clientOf: o.ClientOf, answer: o.AtLimit},
 			entries: o.Entries,

@@ -101,7 +101,7 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 	}, []string{"pool"})
 	m.small = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "cloud_mirror_small_objects_total",
-		Help: "Objects that were not copied because they are smaller than the minimum of the mirror route, by pool.",
+		Help: "Objects that were not copied because they are smaller than the minimum size, by pool.",
 	}, []string{"pool"})
 	m.held = f.NewGauge(prometheus.GaugeOpts{
 		Name: "cloud_mirror_held_messages",

@@ -17,7 +17,7 @@ func TestSmallObjectsAreCountedFromZero(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := worker.NewMetrics(r, []string{"s3_us-west-2", "s3_us-east-1"}, worker.Upstreams{})
 	want := func(west string) {
-		text := `# HELP cloud_mirror_small_objects_total Objects that were not copied because they are smaller than the minimum of the mirror route, by pool.
+		text := `# HELP cloud_mirror_small_objects_total Objects that were not copied because they are smaller than the minimum size, by pool.
 # TYPE cloud_mirror_small_objects_total counter
 cloud_mirror_small_objects_total{pool="s3_us-east-1"} 0
 cloud_mirror_small_objects_total{pool="s3_us-west-2"} ` + west + "\n"

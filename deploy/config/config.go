@@ -61,6 +61,7 @@ type Frontend struct {
 	StatusBurst         int              `yaml:"status_burst" env:"STATUS_BURST" doc:"such HEADs that one client may cause at once, before status_rate applies"`
 	WarmRate            int              `yaml:"warm_rate" env:"WARM_RATE" doc:"maximum copies requested for lists per second, per process, so that waiting clients do not queue behind them; 0 is no limit"`
 	MaxLists            int              `yaml:"max_lists" env:"MAX_LISTS" doc:"maximum lists of copies served at the same time, per process; others get 503 with Retry-After. A list takes up to 20MiB; 0 is no limit"`
+	MinSize             Size             `yaml:"min_size" env:"MIN_SIZE" doc:"size of the smallest object that /v1/redirect and lists copy; clients of a smaller one are redirected to the source. 0 copies every object"`
 }
 
 // Region configures how a front end resolves the region auto.

@@ -171,6 +171,7 @@ func (c *Config) FrontendOptions() frontend.Options {
 		CacheEntries:      c.Frontend.CacheEntries,
 		CacheMemory:       int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
 		MaxLists:          c.Frontend.MaxLists,
+		MinSize:           int64(c.Frontend.MinSize),
 		LoopID:            c.LoopID(),
 		AtLimit:           c.Frontend.AtLimit,
 		ClientOf:          func(r *http.Request) netip.Addr { return region.Client(r, c.Region.TrustedHops) },

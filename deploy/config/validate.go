@@ -126,6 +126,7 @@ func (c *Config) validateNumbers() error {
 		{"frontend.max_conns", int64(c.Frontend.MaxConns), 0, 10_000_000},
 		{"frontend.max_conns_per_client", int64(c.Frontend.MaxConnsPerClient), 0, 10_000_000},
 		{"frontend.max_lists", int64(c.Frontend.MaxLists), 0, 1_000_000},
+		{"frontend.min_size", int64(c.Frontend.MinSize), 0, maxObject},
 		{"mirror.min_size", int64(c.Mirror.MinSize), 0, maxObject},
 		{"mirror.audit_every", int64(c.Mirror.AuditEvery), 0, 1_000_000_000},
 		{"region.trusted_hops", int64(c.Region.TrustedHops), 0, 100},

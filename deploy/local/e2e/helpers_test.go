@@ -232,7 +232,12 @@ func purge(t *testing.T, region, object string) {
 // postList posts a list of copies to a front end, and returns the lines of the answer.
 func postList(t *testing.T, list string) []string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sys.FrontEndURLs()[0]+"/v1/copies", strings.NewReader(list))
+	return postListTo(t, sys.FrontEndURLs()[0], list)
+}
+
+func postListTo(t *testing.T, frontEnd, list string) []string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, frontEnd+"/v1/copies", strings.NewReader(list))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+stack.PurgeToken)
 	resp, err := http.DefaultClient.Do(req)
