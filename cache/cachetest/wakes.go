@@ -59,21 +59,21 @@ func RunWakes(t *testing.T, c Cache, w Watcher) {
 			if tc.before != none {
 				require.NoError(t, c.Put(t.Context(), key, 0, tc.before))
 			}
-			awaitWakes(t, c, w)
+			awaitWakes(t, c, w, key)
 			changed, stop := w.Wait(key)
 			defer stop()
 			require.NoError(t, c.Put(t.Context(), key, 0, tc.after))
-			awaitWakes(t, c, w)
+			awaitWakes(t, c, w, key)
 			require.Equal(t, tc.want, len(changed) == 1)
 		})
 	}
 }
 
-// awaitWakes waits until all earlier changes have woken their waiters. Wakes keep the order of the
-// changes.
-func awaitWakes(t *testing.T, c Cache, w Watcher) {
+// awaitWakes waits until all earlier changes of the entry have woken their waiters. Wakes keep the
+// order of the changes in one slot.
+func awaitWakes(t *testing.T, c Cache, w Watcher, key string) {
 	t.Helper()
-	key := Key(t.Name() + "last" + time.Now().String())
+	key += "last" + time.Now().String()
 	changed, stop := w.Wait(key)
 	defer stop()
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Present(time.Now(), cache.Copy{})))
