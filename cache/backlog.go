@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Backlog describes the tasks of a pool that wait for its workers.
@@ -53,8 +55,9 @@ func (r *Redis) PutBacklog(ctx context.Context, pool string, b Backlog, ttl time
 	if err != nil {
 		return fmt.Errorf("encode backlog: %w", err)
 	}
-	_, err = guarded(ctx, r.breaker, func(ctx context.Context) (string, error) {
-		return r.client.Set(ctx, backlogKey(r.prefix, pool), value, ttl).Result()
+	name := backlogKey(r.prefix, pool)
+	_, err = on(ctx, r.nodes, name, func(ctx context.Context, c redis.Cmdable) (string, error) {
+		return c.Set(ctx, name, value, ttl).Result()
 	})
 	if err != nil {
 		return fmt.Errorf("put backlog: %w", err)

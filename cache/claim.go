@@ -15,16 +15,16 @@ import (
 // claim lasts. One of any number of callers takes the claim in each d. A claim is independent of
 // the entry, and can't be released.
 func (r *Redis) Claim(ctx context.Context, key string, d time.Duration) (time.Duration, error) {
-	left, err := guarded(ctx, r.breaker, func(ctx context.Context) (time.Duration, error) {
-		name := claimKey(key)
-		err := r.client.SetArgs(ctx, name, "", redis.SetArgs{Mode: "NX", TTL: d}).Err()
+	name := claimKey(key)
+	left, err := on(ctx, r.nodes, name, func(ctx context.Context, c redis.Cmdable) (time.Duration, error) {
+		err := c.SetArgs(ctx, name, "", redis.SetArgs{Mode: "NX", TTL: d}).Err()
 		if !errors.Is(err, redis.Nil) {
 			return 0, err
 		}
-		left, err := r.client.PTTL(ctx, name).Result()
+		left, err := c.PTTL(ctx, name).Result()
 		if err == nil && (left == -1 || left > d) { // PTTL is -1 for a key that never expires.
 			// It would keep all callers from the claim for longer than they agreed on.
-			left, err = d, r.client.PExpire(ctx, name, d).Err()
+			left, err = d, c.PExpire(ctx, name, d).Err()
 		}
 		return max(left, time.Millisecond), err // It may have expired since.
 	})

@@ -24,10 +24,14 @@
 //   - An entry has one of [Classes].
 //   - A generation that is no number, or is more than an hour ahead, counts as none. So a value in
 //     redis blocks no object for longer than [Rules] allow.
-//   - A [NearCache] serves an entry from memory for at most 100 ms after it changed in redis. It
-//     serves none while redis does not send invalidations.
+//   - A [NearCache] serves an entry from memory for at most 100 ms after it changed in redis, also
+//     during a failover or while the slots of a cluster move. It serves none while a master does not
+//     send invalidations. Changes that redis itself loses are unknown: replication is asynchronous.
 //   - With [Options.Timeout], a circuit breaker limits the cost of a redis that hangs to one or two
 //     timeouts. Then calls other than [Redis.Purge] fail at once until redis answers a trial call.
+//     Each master of a cluster has its own breaker.
+//   - No command is sent twice, unless redis refused it because another node has the key.
+//   - If the master has a replica, [Redis.Purge] waits for it, for 500 ms at most.
 //   - A [Watcher] wakes the waiters of an entry when the entry changes, and when the watcher can
 //     no longer see changes.
 //
@@ -35,6 +39,24 @@
 // entry leads clients to the object's copy or to its source, and to no other place.
 //
 // # Decisions
+//
+// 2026-11-26: `redis.url` says by its form whether there are sentinels or a cluster. The URL of
+// sentinels is the library's. A cluster has a scheme of its own, because the library's URL of a
+// cluster differs from that of one server in nothing: one with a single node would be ambiguous.
+//
+// 2026-11-26: in a cluster, a call goes to the client of its key's master. The library's client of
+// the cluster finds that master, and follows redirects. It would also repeat commands after I/O
+// errors, and one breaker for all masters would let a lost one stop the others.
+//
+// 2026-11-26: [NearCache] is fresh only while all masters are. Freshness per slot would keep the
+// entries of other masters in memory while one is lost. It would cost each hit the CRC of its key,
+// for the seconds of a failover.
+//
+// 2026-11-26: trackers of replicated masters send ROLE instead of PING. A former master keeps its
+// connections after a handover, and answers PING.
+//
+// 2026-11-26: the script of a purge reports the number of replicas, from INFO. A count that is kept
+// in the process would be wrong after a failover, and ROLE is not allowed in scripts.
 //
 // 2026-11-26: a deadline beyond the rules is refused rather than shortened. A shortened deadline
 // would move with each read, so a key without an expiry would never end. When `cache.ttl` is

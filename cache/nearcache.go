@@ -40,15 +40,19 @@ type NearCache struct {
 	freshUntil atomic.Int64
 	started    time.Time
 
-	mu      sync.Mutex
-	tracked bool // redis sends invalidations to this process
-	loads   map[string]*load
+	mu       sync.Mutex
+	tracked  bool                // every master sends invalidations to this process
+	trackers map[string]*tracker // by the master's address
+	loads    map[string]*load
+
+	reporting            sync.Mutex
+	reported, reportedUp bool // what onChange was called with; reporting guards both
 }
 
 // NewNearCache returns a near cache of r that holds nothing until [NearCache.Run].
 func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
 	n := &NearCache{Redis: r, onChange: o.OnChange, started: time.Now(), loads: map[string]*load{}}
-	n.reader.redis, n.reader.finish = r, n.finish
+	n.reader = reader{redis: r, finish: n.finish, sending: n.sending, unknown: n.unknown}
 	if n.onChange == nil {
 		n.onChange = func(bool, error) {}
 	}
@@ -171,11 +175,16 @@ func (n *NearCache) forget(keys ...string) {
 	}
 }
 
-// forgetAll does what forget does to every entry. Tracked says whether redis sends invalidations
-// from now on.
-func (n *NearCache) forgetAll(tracked bool) {
+// forgetAll does what forget does to every entry.
+func (n *NearCache) forgetAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.forgetAllLocked(n.tracked)
+}
+
+// forgetAllLocked is forgetAll. Tracked says whether every master sends invalidations from now on.
+// n.mu is held.
+func (n *NearCache) forgetAllLocked(tracked bool) {
 	n.tracked = tracked
 	n.freshUntil.Store(0)
 	for _, at := range n.loads {

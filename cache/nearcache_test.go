@@ -78,10 +78,11 @@ func TestNearCacheContract(t *testing.T) {
 type delayed struct{ *cache.NearCache }
 
 func (w delayed) Put(ctx context.Context, key string, generation int64, e cache.Entry) error {
-	before, _ := w.Remembered(key, time.Now())
+	// An entry that is not fresh now may be fresh again before its invalidation.
+	before, _ := w.Remembered(key, time.Now().Add(-time.Minute))
 	err := w.NearCache.Put(ctx, key, generation, e)
 	for start := time.Now(); before.State != cache.Absent && time.Since(start) < maxStale; {
-		if now, _ := w.Remembered(key, time.Now()); now != before {
+		if now, _ := w.Remembered(key, time.Now().Add(-time.Minute)); now != before {
 			break
 		}
 	}

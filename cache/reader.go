@@ -26,11 +26,15 @@ type load struct {
 }
 
 // reader reads the entries of many callers with few commands. The zero value is ready once redis
-// and finish are set.
+// and the functions are set.
 type reader struct {
 	redis *Redis
 	// finish is called for each load, after its entry or error is set.
 	finish func(*load)
+	// sending is called before loads are read from a node. unknown is called after a load was read
+	// from another node than the expected one.
+	sending func(at *node, loads []*load)
+	unknown func(*load)
 
 	mu      sync.Mutex
 	waiting []*load
@@ -67,19 +71,47 @@ func (r *reader) run() {
 	}
 }
 
+// readBatch reads loads with one pipeline for each node. A node that hangs delays only its own
+// loads.
 func (r *reader) readBatch(batch []*load) {
-	keys := make([]string, len(batch))
-	for i, l := range batch {
-		keys[i] = l.key
-	}
 	// The read is shared, so no caller's cancellation may end it. The redis client's timeouts bound
 	// it.
 	ctx := context.Background()
-	values, err := r.redis.values(ctx, keys, maxValue)
-	for i, l := range batch {
+	if only := r.redis.nodes.only; only != nil {
+		r.readNode(ctx, only, batch)
+		return
+	}
+	of := map[*node][]*load{}
+	for _, l := range batch {
+		at, err := r.redis.nodes.of(ctx, l.key)
+		if err != nil {
+			l.err = fmt.Errorf("get cache entry: %w", err)
+			r.finish(l)
+			continue
+		}
+		of[at] = append(of[at], l)
+	}
+	var all sync.WaitGroup
+	for at, loads := range of {
+		all.Go(func() { r.readNode(ctx, at, loads) })
+	}
+	all.Wait()
+}
+
+func (r *reader) readNode(ctx context.Context, at *node, loads []*load) {
+	r.sending(at, loads)
+	keys := make([]string, len(loads))
+	for i, l := range loads {
+		keys[i] = l.key
+	}
+	values, err := r.redis.valuesAt(ctx, at, keys, maxValue)
+	for i, l := range loads {
 		if err != nil {
 			l.err = fmt.Errorf("get cache entry: %w", err)
 		} else {
+			if values[i].redirected {
+				r.unknown(l)
+			}
 			l.entry, l.err = r.redis.entry(ctx, l.key, values[i])
 		}
 		r.finish(l)

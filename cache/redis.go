@@ -21,16 +21,15 @@ const AnyGeneration = math.MaxInt64
 // degrade, not fail. They never retry a failed command. Redis is safe for concurrent use, and the
 // caller of [Open] closes it.
 type Redis struct {
-	client      *redis.Client
-	options     redis.Options // the client's, copied before it could change them
-	rules       Rules
-	tombstone   time.Duration // How long redis remembers a purge.
-	prefix      string
-	channel     string
-	scripts     scripts
-	breaker     *breaker // nil without Options.Timeout
-	now         func() time.Time
-	undecodable func()
+	nodes        *nodes
+	rules        Rules
+	tombstone    time.Duration // How long redis remembers a purge.
+	prefix       string
+	channel      string
+	scripts      scripts
+	now          func() time.Time
+	undecodable  func()
+	unreplicated func()
 }
 
 // Options configures a [Redis].
@@ -39,9 +38,10 @@ type Options struct {
 	Prefix string
 	// Timeout bounds each step of a call: dial, write and read. If it is zero, the bound is 1 s and
 	// there is no circuit breaker. Otherwise a circuit breaker opens after two consecutive calls
-	// without a reply. While it is open, all calls except purges fail at once.
+	// without a reply. While it is open, all calls except purges fail at once. Each master of a
+	// cluster has a breaker. With sentinels, a dial may take four timeouts, because it asks them.
 	Timeout time.Duration
-	// OnBreaker, if set, is called when the circuit breaker opens and when it closes.
+	// OnBreaker, if set, is called when a circuit breaker opens, and when all are closed again.
 	OnBreaker func(open bool)
 	// Rules are the rules of all processes of the deployment. An entry with a deadline beyond them
 	// is undecodable. Without Rules, the limit is a year.
@@ -51,6 +51,9 @@ type Options struct {
 	// Undecodable is called for every entry or generation that could not be decoded. It must be
 	// set.
 	Undecodable func()
+	// Unreplicated, if set, is called for a purge that no replica has acknowledged in time, although
+	// there are replicas. A failover may forget that purge.
+	Unreplicated func()
 }
 
 const (
@@ -62,39 +65,41 @@ const (
 	poolTimeout = 2 * time.Second
 )
 
-// Open returns a cache for the redis at url (redis://, rediss:// or unix://). It does no I/O. Its
-// error never contains the URL, which may hold a password.
+// Open returns a cache for the redis at url, whose form says what redis is:
+//   - redis://, rediss:// or unix:// is one server.
+//   - redis:// or rediss:// with master_name is the master that sentinels name. The host, and each
+//     addr, is a sentinel. The user and the password before the host are those of the sentinels, and
+//     the parameters username and password those of the master.
+//   - redis+cluster:// or rediss+cluster:// is a cluster. The host, and each addr, is one of its
+//     nodes.
+//
+// It does no I/O. Its error never contains the URL, which may hold passwords.
 func Open(url string, o Options) (*Redis, error) {
-	opt, err := redis.ParseURL(url)
+	t, err := parse(url)
 	if err != nil {
-		// The library's error contains the URL, and so the password.
-		return nil, errors.New("is not a URL such as redis://user:password@host:6379/0, with the password percent-encoded")
+		return nil, err
 	}
-	// A dead redis must cost a fraction of a client's wait. The client's own retries would make it
-	// seconds, and every caller has a better answer than a retry.
-	opt.MaxRetries = -1
-	opt.DialerRetries = 1
-	timeout := cmp.Or(o.Timeout, defaultTimeout)
-	opt.DialTimeout = timeout
-	opt.ReadTimeout = timeout
-	opt.WriteTimeout = timeout
-	opt.PoolTimeout = poolTimeout
 	prefix := cmp.Or(o.Prefix, DefaultPrefix)
 	r := &Redis{
-		options: *opt, client: redis.NewClient(opt), prefix: prefix, channel: channel(prefix), rules: o.Rules, tombstone: Tombstone(o.Lifespan),
-		scripts: newScripts(), now: time.Now, undecodable: o.Undecodable,
+		prefix: prefix, channel: channel(prefix), rules: o.Rules, tombstone: Tombstone(o.Lifespan), scripts: newScripts(),
+		now: time.Now, undecodable: o.Undecodable, unreplicated: o.Unreplicated,
 	}
-	if o.Timeout > 0 {
-		if o.OnBreaker == nil {
-			o.OnBreaker = func(bool) {}
-		}
-		r.breaker = newBreaker(o.OnBreaker)
+	if r.unreplicated == nil {
+		r.unreplicated = func() {}
 	}
+	onBreaker := o.OnBreaker
+	switch {
+	case o.Timeout <= 0:
+		onBreaker = nil
+	case onBreaker == nil:
+		onBreaker = func(bool) {}
+	}
+	r.nodes = newNodes(t, cmp.Or(o.Timeout, defaultTimeout), onBreaker)
 	return r, nil
 }
 
 // Close closes the connections.
-func (r *Redis) Close() error { return r.client.Close() }
+func (r *Redis) Close() error { return r.nodes.close() }
 
 // Get returns the entry, or an Absent one if there is none before its deadline. It deletes an entry
 // that is undecodable or past its deadline.
@@ -108,8 +113,8 @@ func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
 
 // run runs a script on the object's keys.
 func (r *Redis) run(ctx context.Context, s *redis.Script, key string, args ...any) (*redis.Cmd, error) {
-	return guarded(ctx, r.breaker, func(ctx context.Context) (*redis.Cmd, error) {
-		cmd := s.Run(ctx, r.client, keys(key), args...)
+	return on(ctx, r.nodes, key, func(ctx context.Context, c redis.Cmdable) (*redis.Cmd, error) {
+		cmd := s.Run(ctx, c, keys(key), args...)
 		return cmd, cmd.Err()
 	})
 }

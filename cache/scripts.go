@@ -85,13 +85,16 @@ redis.call('PUBLISH', ARGV[2], KEYS[1])
 return 1`),
 
 		// purge: ARGV now in ms, ttl of the generation in ms, channel, greatest generation. Returns
-		// the new generation, greater than all before it.
+		// the new generation, greater than all before it, and the number of replicas that are
+		// online. A user that must not call INFO has 0 replicas.
 		purge: script(`
 local new = math.max(generation(KEYS[2], ARGV[4]) + 1, tonumber(ARGV[1]))
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
 redis.call('SET', KEYS[2], string.format('%.0f', new), 'PX', ARGV[2])
 redis.call('PUBLISH', ARGV[3], KEYS[1])
-return string.format('%.0f', new)`),
+local info, replicas = redis.pcall('INFO', 'replication'), 0
+if type(info) == 'string' then replicas = select(2, string.gsub(info, 'state=online', '')) end
+return string.format('%.0f %.0f', new, replicas)`),
 
 		// fail: ARGV class, run, ttl in ms. Counts a failure, unless the last one was of the same
 		// run. Returns the failures in a row, and those of this class at the row's end. A row that

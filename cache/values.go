@@ -12,6 +12,8 @@ type value struct {
 	// junk is set if the key has another type than a string, or a longer value than the caller can
 	// use.
 	junk bool
+	// redirected is set if another node than the expected one has the key.
+	redirected bool
 	// err is redis's error reply.
 	err error
 }
@@ -25,34 +27,70 @@ func (r *Redis) value(ctx context.Context, key string, most int64) (value, error
 	return values[0], values[0].err
 }
 
-// values returns the values of keys, in one round trip and at most most+1 bytes of each. It sends a
-// GETRANGE for each key rather than one MGET: a large value delays no other key, and a key of
-// another type fails no other key. The keys may be in any slots of a redis cluster.
+// values returns the values of keys that are in one slot of a cluster; see [Redis.valuesAt].
 func (r *Redis) values(ctx context.Context, keys []string, most int64) ([]value, error) {
-	return guarded(ctx, r.breaker, func(ctx context.Context) ([]value, error) {
-		pipe := r.client.Pipeline()
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	at, err := r.nodes.of(ctx, keys[0])
+	if err != nil {
+		return nil, err
+	}
+	return r.valuesAt(ctx, at, keys, most)
+}
+
+// valuesAt returns the values of keys of a node, in one round trip and at most most+1 bytes of each.
+// It sends a GETRANGE for each key rather than one MGET: a large value delays no other key, and a
+// key of another type fails no other key. It reads a key that another node has from that node.
+func (r *Redis) valuesAt(ctx context.Context, at *node, keys []string, most int64) ([]value, error) {
+	all, err := guarded(ctx, at.breaker, func(ctx context.Context) ([]value, error) {
+		pipe := at.client.Pipeline()
 		replies := make([]*redis.StringCmd, len(keys))
 		for i, key := range keys {
 			replies[i] = pipe.GetRange(ctx, key, 0, most)
 		}
-		_, err := pipe.Exec(ctx)
-		if err != nil && !Replied(err) {
-			return nil, err
+		_, failed := pipe.Exec(ctx)
+		if failed != nil && !Replied(failed) {
+			return nil, failed
 		}
 		all := make([]value, len(keys))
 		for i, reply := range replies {
 			text, err := reply.Result()
-			switch {
-			case err == nil:
-				all[i] = value{text: text, junk: int64(len(text)) > most}
-			case redis.HasErrorPrefix(err, "WRONGTYPE"):
-				all[i].junk = true
-			case Replied(err):
-				all[i].err = err
-			default: // The connection broke after the first reply.
-				return nil, err
+			if all[i] = newValue(text, err, most); all[i].err != nil && !Replied(err) {
+				return nil, err // The connection broke after the first reply.
 			}
+			if err != nil {
+				failed = nil
+			}
+		}
+		if failed != nil {
+			return nil, failed // Redis refused the connection, so no command ran.
 		}
 		return all, nil
 	})
+	if r.nodes.failed(ctx, err); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if !r.nodes.failed(ctx, all[i].err) {
+			continue
+		}
+		text, err := guarded(ctx, r.nodes.redirects, func(ctx context.Context) (string, error) {
+			return r.nodes.cluster.GetRange(ctx, keys[i], 0, most).Result()
+		})
+		all[i] = newValue(text, err, most)
+		all[i].redirected = true
+	}
+	return all, nil
+}
+
+func newValue(text string, err error, most int64) value {
+	switch {
+	case err == nil:
+		return value{text: text, junk: int64(len(text)) > most}
+	case redis.HasErrorPrefix(err, "WRONGTYPE"):
+		return value{junk: true}
+	default:
+		return value{err: err}
+	}
 }

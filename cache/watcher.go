@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -62,7 +63,8 @@ func (w *Watcher) Up() bool {
 }
 
 // Run listens to the redis of r until ctx ends. It wakes all waiters whenever it loses the
-// connection or reconnects, because it may have missed changes.
+// connection or reconnects, because it may have missed changes. When its redis is no longer a
+// master, it connects to one within a second.
 func (w *Watcher) Run(ctx context.Context, r *Redis) {
 	for ctx.Err() == nil {
 		w.listen(ctx, r)
@@ -74,16 +76,28 @@ func (w *Watcher) Run(ctx context.Context, r *Redis) {
 	}
 }
 
-// listen wakes waiters until the connection fails.
+// listen wakes waiters until the connection fails, or leads to a former master.
 func (w *Watcher) listen(ctx context.Context, r *Redis) {
-	sub := r.client.Subscribe(ctx, r.channel)
+	masters, err := r.nodes.all(ctx)
+	if err != nil || len(masters) == 0 {
+		return
+	}
+	// Every node of a cluster sends all messages.
+	at, switched := masters[rand.IntN(len(masters))], r.nodes.switches.now() //nolint:gosec // spreads the watchers
+	sub := at.client.Subscribe(ctx, r.channel)
 	defer sub.Close() //nolint:errcheck // nothing to do about it
 	// Close the subscription when ctx ends: receiving ignores ctx.
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
 
-	pinged := false
+	pinged, checked := false, time.Now()
 	for {
 		msg, err := sub.ReceiveTimeout(ctx, watchInterval)
+		if time.Since(checked) >= watchInterval {
+			checked = time.Now()
+			if !r.nodes.still(ctx, at, switched) {
+				return
+			}
+		}
 		var netErr net.Error
 		switch {
 		case err == nil:
