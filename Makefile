@@ -39,8 +39,8 @@ clean: $(LOCAL) ## Remove the state of make run
 build: ## Build the product to .cache/bin/cloud-mirror
 	@go build -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo unknown)" -o .cache/bin/cloud-mirror .
 
-# A package whose tests read CM_TEST_* needs servers, and so does one that uses deploy/local/stack.
-SERVERS := CM_TEST_|deploy/local/stack"
+# A package whose tests read CM_TEST_* needs servers, and so does one that uses deploy/local/stack or starts a redis.
+SERVERS := CM_TEST_|deploy/local/stack"|cachetest\.Start
 
 .PHONY: unit
 unit: ## Run the tests of all packages that need no server, in seconds (the inner loop)

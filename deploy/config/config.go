@@ -93,8 +93,8 @@ type Source struct {
 
 // Redis configures the connection to redis.
 type Redis struct {
-	URL     string        `yaml:"url" env:"URL" secret:"true" doc:"**required**; redis://, rediss:// or unix://, with user, password and database"`
-	Timeout time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"front ends' timeout for redis; exceeding it opens the circuit breaker"`
+	URL     string        `yaml:"url" env:"URL" secret:"true" doc:"**required**; redis://, rediss:// or unix://, with user, password and database. With master_name it names sentinels, and redis+cluster:// or rediss+cluster:// names a cluster: see REDIS.md"`
+	Timeout time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"front ends' timeout for redis; exceeding it opens the circuit breaker, of that master in a cluster"`
 	Prefix  string        `yaml:"prefix" env:"PREFIX" doc:"start of all keys and channels in redis: 1 to 16 letters, digits, '.', '_' and '-'. Give each deployment on one redis its own, and all processes of a deployment the same"`
 }
 

@@ -19,6 +19,8 @@ func TestServicesOfAConfiguration(t *testing.T) {
 		"no host":      {"redis://", []string{"localhost:6379"}},
 		"port only":    {"redis://:6380", []string{"localhost:6380"}},
 		"socket":       {"unix:///run/redis.sock", nil},
+		"sentinels":    {"redis://s1:26379?master_name=main&addr=s2:26379&addr=[::1]:26379", []string{"s1:26379", "s2:26379", "[::1]:26379"}},
+		"cluster":      {"rediss+cluster://u:p@n1?addr=n2:7000", []string{"n1:6379", "n2:7000"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := load(t, strings.Replace(minimal, "redis://:hunter2@localhost:6379/0", tc.redis, 1))

@@ -23,7 +23,29 @@ func undecodable(r *prometheus.Registry) func() {
 	}).Inc
 }
 
+// unreplicated registers a counter and returns the function that increments it.
+func unreplicated(r *prometheus.Registry) func() {
+	return promauto.With(r).NewCounter(prometheus.CounterOpts{
+		Name: "cloud_mirror_unreplicated_purges_total",
+		Help: "Purges that no replica of redis acknowledged within 500 ms, although there are replicas. A failover may forget them.",
+	}).Inc
+}
+
 func registerNearCache(r *prometheus.Registry, c *cache.NearCache) {
+	promauto.With(r).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cloud_mirror_redis_masters",
+		Help: "Masters of redis that the front end knows: more than one in a cluster.",
+	}, func() float64 {
+		known, _ := c.Masters()
+		return float64(known)
+	})
+	promauto.With(r).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cloud_mirror_redis_tracked_masters",
+		Help: "Masters of redis that notify the front end of changes. With fewer than all, every redirect reads redis.",
+	}, func() float64 {
+		_, tracked := c.Masters()
+		return float64(tracked)
+	})
 	promauto.With(r).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cloud_mirror_entries_in_memory",
 		Help: "Cache entries held in memory.",

@@ -66,7 +66,7 @@ func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, lo
 		return nil, err
 	}
 	o := cfg.CacheOptions()
-	o.Timeout, o.Undecodable = redisTimeout, undecodable(s.registry)
+	o.Timeout, o.Undecodable, o.Unreplicated = redisTimeout, undecodable(s.registry), unreplicated(s.registry)
 	if redisTimeout > 0 {
 		o.OnBreaker = s.breakers.Changed("redis")
 	}
