@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
-	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 )
 
 // attack is the misbehaviour of one client or one dependency.
@@ -40,45 +38,16 @@ func (a attack) start(ctx context.Context, sys *system) (end func(context.Contex
 	if a.run == nil {
 		return sys.fillRedis(ctx)
 	}
-	control, err := process.FreeAddress()
-	if err != nil {
-		return nil, err
-	}
-	task, err := json.Marshal(attackTask{
+	attacker, err := load.StartBackground(ctx, runAttacker, attackTask{
 		Attack: a.name, FrontEnd: sys.frontEnd(), Source: sys.sources.Attackers, Hit: sys.sources.hit(0),
 	})
 	if err != nil {
 		return nil, err
 	}
-	server, err := process.StartSelf(ctx, control, runAttacker, control, string(task))
-	if err != nil {
-		return nil, err
-	}
 	return func(ctx context.Context) (string, error) {
-		defer server.Stop()
-		return effort(ctx, control)
+		defer attacker.Stop()
+		return attacker.Effort(ctx)
 	}, nil
-}
-
-// effort returns the attacker's tally. An attacker that has sent nothing is an error.
-func effort(ctx context.Context, control string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+control, nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("the attack ended early: %w", err)
-	}
-	defer resp.Body.Close()
-	var counts map[string]int
-	if err := json.NewDecoder(resp.Body).Decode(&counts); err != nil {
-		return "", err
-	}
-	if len(counts) == 0 {
-		return "", errors.New("the attack sent nothing")
-	}
-	return describeCounts(counts), nil
 }
 
 // fillRedis lets redis refuse every write that needs memory.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 )
 
 const (
@@ -56,12 +57,12 @@ func unsent(ctx context.Context, a *attacker) error {
 		}
 		status, err := readStatus(conn)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			a.count("left")
+			a.Count("left")
 			return nil
 		}
-		a.count(status)
+		a.Count(status)
 		if err == nil {
-			wait(ctx, bodyHeld) // as long as without an answer
+			load.Wait(ctx, bodyHeld) // as long as without an answer
 		}
 		return err
 	})
@@ -84,15 +85,15 @@ func idle(ctx context.Context, a *attacker) error {
 		r := bufio.NewReader(conn)
 		resp, err := http.ReadResponse(r, nil)
 		if err != nil {
-			a.count("closed without an answer")
+			a.Count("closed without an answer")
 			return err
 		}
-		drain(resp)
+		load.Drain(resp)
 		_ = resp.Body.Close()
-		a.count(resp.Status)
+		a.Count(resp.Status)
 		_, err = r.ReadByte() // until the front end closes the connection
 		if ctx.Err() == nil {
-			a.count("closed")
+			a.Count("closed")
 		}
 		return err
 	})
@@ -112,16 +113,16 @@ func unread(ctx context.Context, a *attacker) error {
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetReadBuffer(unreadBuffer)
 		}
-		a.count("pipelines")
+		a.Count("pipelines")
 		_ = conn.SetWriteDeadline(time.Now().Add(unreadPatience))
 		for sent := 0; err == nil; sent++ {
 			if sent >= unreadBatches {
-				wait(ctx, unreadEvery)
+				load.Wait(ctx, unreadEvery)
 			}
 			_, err = conn.Write(batch)
 		}
 		if ctx.Err() == nil {
-			a.count("closed")
+			a.Count("closed")
 		}
 		return err
 	})

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
-	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 )
 
 // attackerAddress is the client's address, and the address of its source.
@@ -26,7 +26,7 @@ type attackTask struct {
 // attacker is the attacking client.
 type attacker struct {
 	attackTask
-	tally
+	load.Tally
 }
 
 // serveAttack is the main function of the attacker's process. It attacks until its parent ends it.
@@ -40,25 +40,14 @@ func serveAttack(ctx context.Context, control, task string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	return process.UntilOrphaned(
-		func() error { return http.ListenAndServe(control, &a.tally) }, //nolint:gosec // only the parent connects
-		func() error {
-			if err := list[0].run(ctx, a); err != nil {
-				return err
-			}
-			<-ctx.Done() // keeps the tally
-			return ctx.Err()
-		},
-	)
+	return load.ServeBackground(ctx, control, &a.Tally, func(ctx context.Context) error { return list[0].run(ctx, a) })
 }
 
 // dial opens a connection to the front end.
 func (a *attacker) dial(ctx context.Context) (net.Conn, error) {
-	conn, err := dialFrom(attackerAddress)(ctx, "tcp", a.FrontEnd)
+	conn, err := load.DialFrom(attackerAddress)(ctx, "tcp", a.FrontEnd)
 	if err != nil {
-		a.count(ifTimeout(err, "no connection", "refused connection"))
+		a.Count(load.IfTimeout(err, "no connection", "refused connection"))
 	}
 	return conn, err
 }
@@ -74,16 +63,14 @@ func (a *attacker) hold(ctx context.Context) (conn net.Conn, release func(), err
 
 // client makes ordinary requests, and keeps its connections.
 func (a *attacker) client(connections int) *http.Client {
-	c := newClient(attackerAddress, time.Minute)
-	c.Transport.(*http.Transport).MaxIdleConnsPerHost = connections
-	return c
+	return load.NewClient(attackerAddress, connections, time.Minute)
 }
 
 // get requests the path and counts the answer.
 func (a *attacker) get(ctx context.Context, c *http.Client, path string) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.FrontEnd+path, nil)
 	if err != nil {
-		a.count("invalid request")
+		a.Count("invalid request")
 		return
 	}
 	a.send(c, req)
@@ -92,12 +79,12 @@ func (a *attacker) get(ctx context.Context, c *http.Client, path string) {
 func (a *attacker) send(c *http.Client, req *http.Request) {
 	resp, err := c.Do(req)
 	if err != nil {
-		a.count("no answer")
+		a.Count("no answer")
 		return
 	}
 	defer resp.Body.Close()
-	drain(resp)
-	a.count(resp.Status)
+	load.Drain(resp)
+	a.Count(resp.Status)
 }
 
 // own is the path of an object of the attacker's source.
@@ -109,20 +96,12 @@ func forever(ctx context.Context, n int, pause time.Duration, f func() error) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			for wait(ctx, time.Duration(i)*time.Millisecond); ctx.Err() == nil; {
+			for load.Wait(ctx, time.Duration(i)*time.Millisecond); ctx.Err() == nil; {
 				if f() != nil {
-					wait(ctx, pause)
+					load.Wait(ctx, pause)
 				}
 			}
 		})
 	}
 	all.Wait()
-}
-
-// wait returns after d, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
@@ -34,7 +35,7 @@ const (
 // names another object.
 func longLines(ctx context.Context, a *attacker) error {
 	c, query := a.client(attackConnections), "?"+strings.Repeat("a", lineLength)
-	schedule{every: time.Second / linesPerSecond, workers: attackConnections}.run(ctx, func(i int, _ time.Time) {
+	load.Schedule{Every: time.Second / linesPerSecond, Workers: attackConnections}.Run(ctx, func(i int, _ time.Time) {
 		a.get(ctx, c, a.own(fmt.Sprintf("/small/%d", i))+query)
 	})
 	return nil
@@ -60,7 +61,7 @@ func products(ctx context.Context, a *attacker) error {
 	}
 	c := a.client(listClients)
 	forever(ctx, listClients, 0, func() error {
-		defer wait(ctx, listPause)
+		defer load.Wait(ctx, listPause)
 		ctx, cancel := context.WithTimeout(ctx, listRead)
 		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+a.FrontEnd+"/v1/copies", bytes.NewReader(text))
@@ -70,11 +71,11 @@ func products(ctx context.Context, a *attacker) error {
 		req.Header.Set("Authorization", "Bearer "+stack.PurgeToken)
 		resp, err := c.Do(req)
 		if err != nil {
-			a.count("no answer")
+			a.Count("no answer")
 			return err
 		}
 		defer resp.Body.Close()
-		a.count("list " + resp.Status)
+		a.Count("list " + resp.Status)
 		lines := bufio.NewScanner(resp.Body)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
@@ -83,7 +84,7 @@ func products(ctx context.Context, a *attacker) error {
 			if answer.Status == "" {
 				answer.Status = "refused"
 			}
-			a.count(answer.Status)
+			a.Count(answer.Status)
 		}
 		return nil
 	})
@@ -102,7 +103,7 @@ func crawl(ctx context.Context, a *attacker) error {
 // variants requests one URL with many queries, until ctx ends. It waits for no copy.
 func variants(ctx context.Context, a *attacker) error {
 	c := a.client(attackConnections)
-	schedule{every: time.Second / variantsPerSecond, workers: attackConnections}.run(ctx, func(i int, _ time.Time) {
+	load.Schedule{Every: time.Second / variantsPerSecond, Workers: attackConnections}.Run(ctx, func(i int, _ time.Time) {
 		a.get(ctx, c, a.own(fmt.Sprintf("/small/variant.bin?%d", i))+"?max_wait=0")
 	})
 	return nil

@@ -6,12 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 )
 
@@ -38,8 +38,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		return errors.New("redis-server is missing; install it with your package manager, e.g. apt-get install redis-server")
+	if err := process.Need("redis-server"); err != nil {
+		return err
 	}
 	results, err := s.measure(ctx)
 	if len(results) > 0 {
@@ -131,7 +131,7 @@ func (s settings) one(ctx context.Context, a attack) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	if wait(ctx, s.lead); ctx.Err() != nil {
+	if load.Wait(ctx, s.lead); ctx.Err() != nil {
 		return r, context.Cause(ctx)
 	}
 	if r.beside, err = sys.phase(ctx, s.beside); err != nil {

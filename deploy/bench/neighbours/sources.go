@@ -6,15 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
 )
 
 const (
-	smallObject = 1 << 10 // bytes
-
 	crawlSize  = 8 << 20 // bytes
 	crawlRate  = 1200    // bytes a second on each connection
 	crawlEvery = 100 * time.Millisecond
@@ -59,7 +57,7 @@ func startSources(ctx context.Context) (*sourceProcess, error) {
 // serveSources is the main function of the sources' process.
 func serveSources(clients, attackers string) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /small/", serveSmall)
+	mux.HandleFunc("GET /small/", load.ServeSmall)
 	mux.HandleFunc("GET /crawl/", serveCrawling)
 	first, err := net.Listen("tcp", clients) //nolint:noctx // it does not block
 	if err != nil {
@@ -73,16 +71,9 @@ func serveSources(clients, attackers string) error {
 	return process.UntilOrphaned(func() error { return server.Serve(first) }, func() error { return server.Serve(second) })
 }
 
-func serveSmall(w http.ResponseWriter, r *http.Request) {
-	describeObject(w, smallObject)
-	if r.Method == http.MethodGet {
-		_, _ = w.Write(make([]byte, smallObject))
-	}
-}
-
 // serveCrawling sends an object that takes hours.
 func serveCrawling(w http.ResponseWriter, r *http.Request) {
-	describeObject(w, crawlSize)
+	load.DescribeObject(w, crawlSize)
 	if r.Method != http.MethodGet {
 		return
 	}
@@ -100,11 +91,4 @@ func serveCrawling(w http.ResponseWriter, r *http.Request) {
 		case <-tick.C:
 		}
 	}
-}
-
-func describeObject(w http.ResponseWriter, size int) {
-	h := w.Header()
-	h.Set("ETag", `"e"`)
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Length", strconv.Itoa(size))
 }

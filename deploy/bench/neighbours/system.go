@@ -10,18 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/cloud-mirror/cloud-mirror/cache"
-	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
-	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/seed"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
-	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
 const (
@@ -29,7 +22,6 @@ const (
 	// maxWaiters is frontend.max_waiters. It is low, so that the waiting places that an attacker
 	// takes and never gives back run out within seconds.
 	maxWaiters = 1000
-	lifespan   = 30 * 24 * time.Hour
 )
 
 // system is the whole system with its sources.
@@ -107,36 +99,11 @@ func (s *system) frontEnd() string { return strings.TrimPrefix(s.stack.FrontEndU
 
 // makeCopies puts the copies of all hits into the bucket, and their entries into redis.
 func (s *system) makeCopies(ctx context.Context) error {
-	entries, err := cache.Open(s.stack.RedisURL(), cache.Options{Undecodable: func() {}})
-	if err != nil {
-		return err
-	}
-	endpoint := s.stack.S3Endpoint(client.Region)
-	bucket := s3.New(s3.Options{
-		Region: client.Region, BaseEndpoint: &endpoint, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(stack.AccessKey, stack.SecretKey, ""),
-	})
-	cfg, now := config.Default(), time.Now()
-	name := stack.Bucket + "-" + client.Region
-	space := cache.NewSpace(cfg.Redis.Prefix, storage.PoolID("s3", client.Region), endpoint, name)
 	copies := 1
 	for _, length := range []time.Duration{warmUp, s.quiet, s.beside} {
 		copies += s.task(length).newHits()
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(16)
-	for i := range copies {
-		group.Go(func() error {
-			o := storage.Object{Service: "s3", Region: client.Region, URL: s.sources.hit(i)}
-			if _, err := bucket.PutObject(ctx, &s3.PutObjectInput{
-				Bucket: aws.String(name), Key: aws.String(o.Key()), Body: strings.NewReader("copy"),
-			}); err != nil {
-				return err
-			}
-			return entries.Put(ctx, space.Key(o.Hash()), 0, cfg.Rules().Present(now, cache.Copy{Expires: now.Add(lifespan)}))
-		})
-	}
-	return group.Wait()
+	return seed.Copies(ctx, s.stack, copies, s.sources.hit)
 }
 
 func (s *system) task(length time.Duration) phaseTask {

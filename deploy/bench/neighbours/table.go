@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/report"
 )
 
@@ -26,52 +27,21 @@ type result struct {
 	effort                    string // of the attacker
 }
 
-// merge returns the samples of both.
-func merge(list ...samples) (all samples) {
-	all.Failed = map[string]int{}
-	for _, s := range list {
-		all.Took = append(all.Took, s.Took...)
-		for why, n := range s.Failed {
-			all.Failed[why] += n
-		}
-	}
-	return all
-}
-
-func (s samples) failed() (n int) {
-	for _, count := range s.Failed {
-		n += count
-	}
-	return n
-}
-
-// quantile counts a failed request as one that takes for ever.
-func (s samples) quantile(q float64) float64 {
-	took := append([]float64(nil), s.Took...)
-	for range s.failed() {
-		took = append(took, math.Inf(1))
-	}
-	if len(took) == 0 {
-		return math.Inf(1)
-	}
-	return report.Quantile(took, q)
-}
-
 // comparison is a client's samples beside an attack, and those of the quiet phases.
-type comparison struct{ quiet, beside samples }
+type comparison struct{ quiet, beside load.Samples }
 
 // holds reports whether the p99 is within the bound, with so many milliseconds more.
 func (c comparison) holds(extra float64) bool {
-	return c.beside.quantile(.99) <= boundRatio*c.quiet.quantile(.99)+extra && !math.IsInf(c.quiet.quantile(.99), 1)
+	return c.beside.Quantile(.99) <= boundRatio*c.quiet.Quantile(.99)+extra && !math.IsInf(c.quiet.Quantile(.99), 1)
 }
 
 // cells are the p99 in a quiet phase and beside the attack.
 func (c comparison) cells() []string {
-	return []string{milliseconds(c.quiet.quantile(.99)), milliseconds(c.beside.quantile(.99))}
+	return []string{load.Milliseconds(c.quiet.Quantile(.99)), load.Milliseconds(c.beside.Quantile(.99))}
 }
 
 func (c comparison) ratio() string {
-	ratio := c.beside.quantile(.99) / c.quiet.quantile(.99)
+	ratio := c.beside.Quantile(.99) / c.quiet.Quantile(.99)
 	if math.IsInf(ratio, 0) || math.IsNaN(ratio) {
 		return "–"
 	}
@@ -79,26 +49,16 @@ func (c comparison) ratio() string {
 }
 
 func (c comparison) failed() string {
-	return fmt.Sprintf("%d/%d", c.beside.failed(), c.beside.failed()+len(c.beside.Took))
+	return fmt.Sprintf("%d/%d", c.beside.Failures(), c.beside.Failures()+len(c.beside.Took))
 }
 
 // compare compares the i-th result with the quiet phases before and after it.
 func compare(results []result, i int) (hits, cold comparison) {
 	hits.beside, cold.beside = results[i].beside.Hits, results[i].beside.Cold
 	for _, r := range results[max(0, i-1):min(len(results), i+2)] {
-		hits.quiet, cold.quiet = merge(hits.quiet, r.quiet.Hits), merge(cold.quiet, r.quiet.Cold)
+		hits.quiet, cold.quiet = load.Merge(hits.quiet, r.quiet.Hits), load.Merge(cold.quiet, r.quiet.Cold)
 	}
 	return hits, cold
-}
-
-func milliseconds(ms float64) string {
-	if math.IsInf(ms, 1) {
-		return "failed"
-	}
-	if ms >= 100 {
-		return fmt.Sprintf("%.0f", ms)
-	}
-	return fmt.Sprintf("%.2f", ms)
 }
 
 // describe lists the conditions of the figures.

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"math"
 	"strings"
 	"testing"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 )
 
 // took returns n samples of so many milliseconds, of which some failed.
-func took(n int, ms float64, failed int) samples {
-	s := samples{Failed: map[string]int{}}
+func took(n int, ms float64, failed int) load.Samples {
+	s := load.Samples{Failed: map[string]int{}}
 	for range n {
 		s.Took = append(s.Took, ms)
 	}
@@ -21,7 +22,7 @@ func took(n int, ms float64, failed int) samples {
 func TestVerdict(t *testing.T) {
 	quiet := phase{Hits: took(200, 1, 0), Cold: took(20, 100, 0)}
 	for name, c := range map[string]struct {
-		hits, cold samples
+		hits, cold load.Samples
 		want       string
 	}{
 		"as in the quiet phase":             {took(200, 1, 0), took(20, 100, 0), "holds"},
@@ -32,7 +33,7 @@ func TestVerdict(t *testing.T) {
 		"more of the hits failed":           {took(197, 1, 3), took(20, 100, 0), "missed: hits"},
 		"a cold request failed":             {took(200, 1, 0), took(19, 100, 1), "missed: cold"},
 		"all failed":                        {took(0, 0, 200), took(0, 0, 20), "missed: hits, cold"},
-		"no request was made by the client": {samples{}, samples{}, "missed: hits, cold"},
+		"no request was made by the client": {load.Samples{}, load.Samples{}, "missed: hits, cold"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			hits, cold := compare([]result{{quiet: quiet, beside: phase{Hits: c.hits, Cold: c.cold}}}, 0)
@@ -62,15 +63,9 @@ func TestBaseline(t *testing.T) {
 	}
 	for i, want := range []float64{2, 4, 8, 8} {
 		hits, cold := compare(results, i)
-		if got := hits.quiet.quantile(1); got != want || cold.quiet.quantile(1) != want {
+		if got := hits.quiet.Quantile(1); got != want || cold.quiet.Quantile(1) != want {
 			t.Errorf("the slowest quiet request of attack %d took %g ms, want %g", i, got, want)
 		}
-	}
-}
-
-func TestNoSampleIsInfinite(t *testing.T) {
-	if got := (samples{}).quantile(.5); !math.IsInf(got, 1) {
-		t.Errorf("the median of nothing is %g", got)
 	}
 }
 

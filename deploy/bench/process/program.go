@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,3 +29,13 @@ func (p Program) command(ctx context.Context) *exec.Cmd {
 }
 
 func (p Program) name() string { return filepath.Base(p.Path) }
+
+// Need returns an error if a program is not installed.
+func Need(programs ...string) error {
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("%s is missing; install it with your package manager, e.g. apt-get install %s", program, program)
+		}
+	}
+	return nil
+}

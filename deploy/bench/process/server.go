@@ -109,3 +109,6 @@ func FreeAddress() (string, error) {
 	}
 	return l.Addr().String(), l.Close()
 }
+
+// PID returns the id of the process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,26 +79,6 @@ func CPU() (time.Duration, error) {
 		return 0, err
 	}
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), nil
-}
-
-// ticks is the number of ticks a second in /proc/PID/stat (proc_pid_stat(5)): Linux has one value on
-// all platforms that Go supports.
-const ticks = 100
-
-// Used returns the CPU time that a process has used, in steps of 10 ms.
-func Used(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name of the program, in parentheses, may contain blanks.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
-		return 0, errors.New("the statistics of the process are too short")
-	}
-	user, err1 := strconv.ParseInt(fields[11], 10, 64) // utime and stime, the fields 14 and 15
-	system, err2 := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * time.Second / ticks, errors.Join(err1, err2)
 }
 
 // Resident returns the resident memory of the server, in bytes.

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
@@ -49,10 +48,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, program := range []string{"wrk", "redis-server"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%s is missing; install it with your package manager, e.g. apt-get install %s", program, program)
-		}
+	if err := process.Need("wrk"); err != nil {
+		return err
 	}
 	f, err := newFixture(ctx, s)
 	if err != nil {

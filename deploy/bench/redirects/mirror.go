@@ -7,13 +7,11 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/rig"
 )
 
-// upstream is the root of all objects. Its paths below /builds/ are copied.
-const upstream = "https://artifacts.example.com"
-
 // mirrored is the path of the first object on the mirror route.
-func mirrored() string { return mirrorPath(source(0)) }
+func mirrored() string { return mirrorPath(rig.Source(0)) }
 
 // passed is a path that is never copied.
 func passed() string { return mirrorPath(passedTo) }
@@ -23,7 +21,7 @@ func mirrorPath(url string) string {
 }
 
 // passedTo is as long as the URLs of objects.
-const passedTo = upstream + "/index/00000000000000000000000000000000000/public/build/index/latest.json"
+const passedTo = rig.Upstream + "/index/00000000000000000000000000000000000/public/build/index/latest.json"
 
 // checkMirror fails unless a front end redirects mirrored to a copy, and passed to the source.
 func checkMirror(ctx context.Context, s *process.Server) error {

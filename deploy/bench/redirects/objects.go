@@ -4,35 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
-	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
-	"github.com/cloud-mirror/cloud-mirror/deploy/config"
-	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/rig"
 )
 
-// source is the URL of the i-th object, of 100 bytes.
-func source(i int) string {
-	const prefix, suffix = upstream + "/builds/", "/public/build/target.tar.gz"
-	return prefix + fmt.Sprintf("%0*d", 100-len(prefix)-len(suffix), i) + suffix
-}
-
-// target is the path of its redirect.
-func target(i int) string { return client.Path(source(i)) }
-
-// put writes the entry of a copy of the i-th object, by the product's default rules.
-func (f *fixture) put(ctx context.Context, i int) error {
-	cfg, now := config.Default(), time.Now()
-	o := storage.Object{Service: "s3", Region: client.Region, URL: source(i)}
-	return f.cache.Put(ctx, f.space().Key(o.Hash()), 0, cfg.Rules().Present(now, cache.Copy{Expires: now.Add(30 * 24 * time.Hour)}))
-}
-
-// space is the key space of the bucket in the front end's configuration.
-func (f *fixture) space() cache.Space {
-	return cache.NewSpace(cache.DefaultPrefix, storage.PoolID("s3", client.Region), f.stubs.URL, bucket)
-}
+// target is the path of the redirect of the i-th object.
+func target(i int) string { return client.Path(rig.Source(i)) }
 
 // newClient can keep an idle connection for each of many waiting clients.
 func newClient() *http.Client {

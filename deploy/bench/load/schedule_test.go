@@ -1,11 +1,15 @@
-package main
+package load_test
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
 )
 
 // TestScheduleKeepsItsTimes lets the only worker be busy until the second call is late. The time of
@@ -15,7 +19,7 @@ func TestScheduleKeepsItsTimes(t *testing.T) {
 		const every = 10 * time.Millisecond
 		start := time.Now()
 		var due, made []time.Duration
-		schedule{every: every, number: 5, workers: 1}.run(t.Context(), func(i int, at time.Time) {
+		load.Schedule{Every: every, Number: 5, Workers: 1}.Run(t.Context(), func(i int, at time.Time) {
 			if i != len(due) {
 				t.Errorf("call %d is number %d", len(due), i)
 			}
@@ -36,7 +40,7 @@ func TestScheduleKeepsItsTimes(t *testing.T) {
 func TestScheduleEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	calls := 0
-	schedule{every: time.Millisecond, workers: 1}.run(ctx, func(i int, _ time.Time) {
+	load.Schedule{Every: time.Millisecond, Workers: 1}.Run(ctx, func(i int, _ time.Time) {
 		if calls++; i == 4 {
 			cancel()
 		}
@@ -48,7 +52,7 @@ func TestScheduleEndsWithItsContext(t *testing.T) {
 
 func TestScheduleMakesEachCallOnce(t *testing.T) {
 	made := make(chan int, 100)
-	schedule{every: time.Microsecond, number: 100, workers: 8}.run(t.Context(), func(i int, _ time.Time) { made <- i })
+	load.Schedule{Every: time.Microsecond, Number: 100, Workers: 8}.Run(t.Context(), func(i int, _ time.Time) { made <- i })
 	close(made)
 	seen := map[int]bool{}
 	for i := range made {
@@ -56,5 +60,22 @@ func TestScheduleMakesEachCallOnce(t *testing.T) {
 	}
 	if len(seen) != 100 {
 		t.Errorf("%d of 100 calls were made", len(seen))
+	}
+}
+
+func TestAtOnceStopsAtAnError(t *testing.T) {
+	failed := errors.New("failed")
+	var calls atomic.Int64
+	err := load.AtOnce(1000, 4, func(i int) error {
+		if calls.Add(1); i == 10 {
+			return failed
+		}
+		return nil
+	})
+	if n := calls.Load(); !errors.Is(err, failed) || n < 11 || n == 1000 {
+		t.Errorf("%d calls were made, and the error is %v", n, err)
+	}
+	if err := load.AtOnce(1000, 4, func(int) error { return nil }); err != nil {
+		t.Errorf("without a failed call the error is %v", err)
 	}
 }
