@@ -58,6 +58,10 @@
 // 2026-11-26: the script of a purge reports the number of replicas, from INFO. A count that is kept
 // in the process would be wrong after a failover, and ROLE is not allowed in scripts.
 //
+// 2026-11-26: a near cache forgets all entries by a new table. Hits read redis meanwhile, and wait for
+// the mutex. Invalidating each of a million entries held it for [E1: BenchmarkForgetAll] s. Rejected: an
+// epoch in each entry, which takes memory.
+//
 // 2026-11-26: a deadline beyond the rules is refused rather than shortened. A shortened deadline
 // would move with each read, so a key without an expiry would never end. When `cache.ttl` is
 // lowered, longer entries cost a HEAD of the bucket each.

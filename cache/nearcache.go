@@ -33,7 +33,9 @@ type NearCacheOptions struct {
 type NearCache struct {
 	*Redis
 	onChange func(up bool, err error)
-	entries  *otter.Cache[string, Entry] // nil if it holds nothing
+	// entries is nil if the cache holds nothing. forgetAll replaces the table.
+	entries  atomic.Pointer[otter.Cache[string, Entry]]
+	newTable func() *otter.Cache[string, Entry]
 	reader   reader
 
 	// freshUntil is the end of the time in which entries are served, in nanoseconds since started.
@@ -58,11 +60,14 @@ func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
 	}
 	if o.Entries > 0 && o.Bytes > 0 {
 		share := uint32(min(o.Bytes/int64(o.Entries), 1<<30)) //nolint:gosec // it is bounded
-		n.entries = otter.Must(&otter.Options[string, Entry]{
-			MaximumWeight: uint64(o.Bytes),
-			// An entry weighs at least its share of Bytes, which limits the number of entries too.
-			Weigher: func(key string, e Entry) uint32 { return max(share, weight(key, e)) },
-		})
+		n.newTable = func() *otter.Cache[string, Entry] {
+			return otter.Must(&otter.Options[string, Entry]{
+				MaximumWeight: uint64(o.Bytes),
+				// An entry weighs at least its share of Bytes, which limits the number of entries too.
+				Weigher: func(key string, e Entry) uint32 { return max(share, weight(key, e)) },
+			})
+		}
+		n.entries.Store(n.newTable())
 	}
 	return n
 }
@@ -77,19 +82,20 @@ func weight(key string, e Entry) uint32 {
 
 // Len returns the approximate number of entries in memory.
 func (n *NearCache) Len() int {
-	if n.entries == nil {
+	if n.newTable == nil {
 		return 0
 	}
-	return n.entries.EstimatedSize()
+	return n.entries.Load().EstimatedSize()
 }
 
 // Remembered returns the entry if it is in memory and fresh at now. It does no I/O and allocates
 // nothing.
 func (n *NearCache) Remembered(key string, now time.Time) (Entry, bool) {
-	if n.entries == nil || int64(now.Sub(n.started)) >= n.freshUntil.Load() {
+	if n.newTable == nil || int64(now.Sub(n.started)) >= n.freshUntil.Load() {
 		return Entry{}, false
 	}
-	e, ok := n.entries.GetIfPresent(key)
+	// The table comes after freshUntil: see forgetAll.
+	e, ok := n.entries.Load().GetIfPresent(key)
 	return e, ok && e.Deadline.After(now)
 }
 
@@ -138,7 +144,7 @@ func (n *NearCache) finish(at *load) {
 		delete(n.loads, at.key)
 	}
 	if !at.stale && at.err == nil && at.entry.Final() {
-		n.entries.Set(at.key, at.entry)
+		n.entries.Load().Set(at.key, at.entry)
 	}
 	n.mu.Unlock()
 	close(at.done)
@@ -169,8 +175,8 @@ func (n *NearCache) forget(keys ...string) {
 			at.stale = true
 			delete(n.loads, key) // later callers must not join a read that predates the invalidation
 		}
-		if n.entries != nil {
-			n.entries.Invalidate(key)
+		if n.newTable != nil {
+			n.entries.Load().Invalidate(key)
 		}
 	}
 }
@@ -191,7 +197,10 @@ func (n *NearCache) forgetAllLocked(tracked bool) {
 		at.stale = true
 	}
 	clear(n.loads)
-	n.entries.InvalidateAll()
+	// A new table, since hits read redis meanwhile and wait for the mutex: invalidating a million
+	// entries takes a second. It comes after freshUntil, so that no reader has the former table and a
+	// later freshness.
+	n.entries.Store(n.newTable())
 }
 
 // freshSince records that this process knows every change from before t.

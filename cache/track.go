@@ -51,7 +51,7 @@ type tracker struct {
 // no invalidations, the near cache serves nothing. If a redis does not support tracking, Run retries
 // every 30 s. It returns at once if the near cache holds nothing.
 func (n *NearCache) Run(ctx context.Context) {
-	if n.entries == nil {
+	if n.newTable == nil {
 		return
 	}
 	var all sync.WaitGroup

@@ -120,7 +120,7 @@ func mutants() []mutant {
 		{
 			name: "the near cache serves entries that redis may have changed",
 			file: "cache/nearcache.go",
-			old:  "if n.entries == nil || int64(now.Sub(n.started)) >= n.freshUntil.Load() {", new: "if n.entries == nil {",
+			old:  "if n.newTable == nil || int64(now.Sub(n.started)) >= n.freshUntil.Load() {", new: "if n.newTable == nil {",
 			pkg: "./cache", by: "TestNearCacheServesNothingBeyondMaxStale",
 		},
 		{
