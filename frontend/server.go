@@ -211,6 +211,13 @@ func (s *Server) Ready() error {
 	return nil
 }
 
+// ConnMemory is the memory that a connection takes, in bytes: its buffers and its goroutine, and those
+// of a request that waits.
+const ConnMemory = 20 << 10
+
+// Conns returns the number of clients' open connections.
+func (s *Server) Conns() int { return s.guard.Open() }
+
 // answerGrace is the time limit of a request, besides its wait.
 const answerGrace = time.Minute
 

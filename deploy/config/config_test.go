@@ -257,10 +257,13 @@ func TestMemoryLimitsLargeSlots(t *testing.T) {
 }
 
 func TestMemoryLimitOfFrontEnd(t *testing.T) {
-	for lists, want := range map[int]config.Size{0: 320 << 20, 8: 480 << 20} {
+	for _, tc := range []struct {
+		lists, conns int
+		want         config.Size
+	}{{0, 0, 320 << 20}, {8, 0, 480 << 20}, {8, 10_240, 680 << 20}} {
 		c := config.Default()
-		c.Frontend.CacheMemory, c.Frontend.MaxLists = 256<<20, lists
-		require.EqualValues(t, want, c.FrontendMemoryLimit(), "%d lists", lists)
+		c.Frontend.CacheMemory, c.Frontend.MaxLists = 256<<20, tc.lists
+		require.EqualValues(t, tc.want, c.FrontendMemoryLimit(tc.conns), "%d lists, %d connections", tc.lists, tc.conns)
 	}
 	size, err := config.Size(frontend.MaxListMemory).MarshalText()
 	require.NoError(t, err)

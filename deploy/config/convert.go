@@ -298,11 +298,13 @@ func (c *Config) LargeSlots() int {
 // and 64 MiB for everything else.
 func (c *Config) MemoryLimit() int64 { return int64(c.Worker.Memory)*11/10 + 64<<20 }
 
-// FrontendMemoryLimit returns a front end's limit for the Go runtime, in bytes. It holds
-// frontend.cache_memory, the memory of frontend.max_lists, and 64 MiB for everything else. The
-// estimated cost of a redirect includes room for garbage.
-func (c *Config) FrontendMemoryLimit() int64 {
-	return int64(c.Frontend.CacheMemory) + int64(c.Frontend.MaxLists)*frontend.MaxListMemory + 64<<20
+// FrontendMemoryLimit returns a front end's limit for the Go runtime, in bytes, with a number of
+// connections of clients. It holds frontend.cache_memory, the memory of frontend.max_lists, that of
+// the connections, and 64 MiB for everything else. The estimated cost of a redirect includes room for
+// garbage.
+func (c *Config) FrontendMemoryLimit(conns int) int64 {
+	return int64(c.Frontend.CacheMemory) + int64(c.Frontend.MaxLists)*frontend.MaxListMemory +
+		int64(conns)*frontend.ConnMemory + 64<<20
 }
 
 // Copies reports whether the worker copies into the pool.

@@ -76,6 +76,13 @@ func fit(most, perClient int, files uint64) (int, int) {
 // enough files.
 func (g *Guard) Max() int { return g.options.Max }
 
+// Open returns the number of open connections.
+func (g *Guard) Open() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.open
+}
+
 // Serve is srv.Serve(l) with guarded connections. It sets ConnState and ConnContext of srv.
 func (g *Guard) Serve(srv *http.Server, l net.Listener) error {
 	srv.ConnState = changed
