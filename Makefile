@@ -119,6 +119,16 @@ bench-neighbours: redis build ## Measure the load that one client puts on others
 	@cd deploy/bench && go build -o ../../.cache/bin/bench-neighbours ./neighbours
 	@.cache/bin/bench-neighbours $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: redis build ## Measure how costs grow with objects, connections, workflows and backlog
+	@cd deploy/bench && go build -o ../../.cache/bin/bench-scale ./scale
+	@.cache/bin/bench-scale $(ARGS)
+
+.PHONY: bench-hits
+bench-hits: redis build ## Measure hits beside copies, waiting clients, purges and a failing redis
+	@cd deploy/bench && go build -o ../../.cache/bin/bench-hits ./hits
+	@.cache/bin/bench-hits $(ARGS)
+
 .PHONY: check
 check: check-format vet lint check-tidy workflowcheck api-lint test fuzz ## What CI runs, besides make mutants
 

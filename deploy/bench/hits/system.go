@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/seed"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+)
+
+const (
+	warmUp = 3 * time.Second
+	// niced is the nice value of everything except the front end and its client.
+	niced = 10
+)
+
+// system is the local stack with its sources, which run in this process.
+type system struct {
+	settings
+	dir     string
+	stack   *stack.Stack
+	sources *httptest.Server
+	ended   chan struct{} // ends the requests that hang
+	others  int           // nice value of other processes
+	nextHit int           // first object that no phase has requested
+}
+
+func startSystem(ctx context.Context, s settings) (sys *system, err error) {
+	sys = &system{settings: s, nextHit: 1, ended: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", load.ServeSmall)
+	mux.HandleFunc(hangingPath, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-sys.ended:
+		}
+	})
+	sys.sources = httptest.NewServer(mux)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, sys.close())
+		}
+	}()
+	if sys.dir, err = os.MkdirTemp("", "cloud-mirror-bench-"); err != nil {
+		return sys, err
+	}
+	root, err := stack.FindRoot(".")
+	if err != nil {
+		return sys, err
+	}
+	sys.stack, err = stack.Start(ctx, stack.Options{
+		Root: root, StateDir: filepath.Join(sys.dir, "state"), Binary: s.binary, Log: os.Stderr,
+		// One address stands for all clients of new objects.
+		Env: []string{"CLOUD_MIRROR_FRONTEND_COLD_RATE=0", "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=0"},
+	})
+	if err != nil {
+		return sys, err
+	}
+	return sys, sys.makeCopies(ctx)
+}
+
+func (s *system) close() (err error) {
+	if s.stack != nil {
+		err = s.stack.Close()
+	}
+	close(s.ended)
+	s.sources.Close()
+	return errors.Join(err, os.RemoveAll(s.dir))
+}
+
+// frontEnd is its host and port.
+func (s *system) frontEnd() string { return strings.TrimPrefix(s.stack.FrontEndURLs()[0], "http://") }
+
+func (s *system) frontEndPID() int { return s.stack.PID(stack.FrontEndName(0)) }
+
+// makeCopies makes the copies of all hits exist, and those of all purges.
+func (s *system) makeCopies(ctx context.Context) error {
+	copies := s.nextHit + s.task(warmUp).newHits() + s.task(s.quiet).newHits() + morePhases*s.task(s.beside).newHits()
+	if err := seed.Copies(ctx, s.stack, copies, func(i int) string { return hitURL(s.sources.URL, i) }); err != nil {
+		return err
+	}
+	purges := int((s.beside + 2*time.Second) / purgeEvery)
+	return seed.Copies(ctx, s.stack, purges, func(i int) string { return purgedURL(s.sources.URL, i) })
+}
+
+func (s *system) task(length time.Duration) phaseTask {
+	return phaseTask{Every: s.every, Length: length}
+}
+
+// niceOthers lowers the priority of all other processes of the system, and of the crowds that
+// start later.
+func (s *system) niceOthers() error {
+	s.others = niced
+	for _, name := range s.stack.Names() {
+		if pid := s.stack.PID(name); pid != 0 && pid != os.Getpid() && pid != s.frontEndPID() {
+			if err := process.Renice(pid, niced); err != nil {
+				return fmt.Errorf("nice %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// waiting returns how many clients wait at the front end.
+func (s *system) waiting(ctx context.Context) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.stack.AdminURL(stack.FrontEndName(0))+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err
+	}
+	m := regexp.MustCompile(`(?m)^cloud_mirror_waiting_clients (\S+)$`).FindSubmatch(text)
+	if m == nil {
+		return 0, errors.New("the front end has no metric cloud_mirror_waiting_clients")
+	}
+	n, err := strconv.ParseFloat(string(m[1]), 64)
+	return int(n), err
+}
