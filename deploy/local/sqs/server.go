@@ -19,8 +19,13 @@ const accountID = "000000000000"
 // escapes.
 const maxRequest = 64 << 20
 
-// saveInterval is how often saveLoop writes a changed state.
-const saveInterval = time.Second
+// saveInterval is how often saveLoop writes a changed state. saveRest is the least time from one write
+// to the next, as a multiple of the time that the first write took. Without it, writing 50,000 messages
+// took almost half as much CPU as Temporal.
+const (
+	saveInterval = time.Second
+	saveRest     = 20
+)
 
 // Options configures a [Server]. The zero value is an in-memory server in us-east-1.
 type Options struct {

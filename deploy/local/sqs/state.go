@@ -33,18 +33,25 @@ type queueState struct {
 // stateVersion increases when the meaning of the file changes. load refuses any other version.
 const stateVersion = 1
 
-// saveLoop saves the state periodically until Close.
+// saveLoop saves the state periodically until Close. A write takes as long as there are messages, so
+// that it then rests.
 func (s *Server) saveLoop() {
 	ticker := s.clock.NewTicker(saveInterval)
 	defer ticker.Stop()
+	var rested time.Time
 	for {
 		select {
 		case <-s.closing:
 			return
 		case <-ticker.Chan():
+			start := s.clock.Now()
+			if start.Before(rested) {
+				continue
+			}
 			if err := s.save(); err != nil {
 				s.onError(err)
 			}
+			rested = start.Add(saveRest * s.clock.Since(start))
 		}
 	}
 }
