@@ -62,7 +62,7 @@ func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
 		share := uint32(min(o.Bytes/int64(o.Entries), 1<<30)) //nolint:gosec // it is bounded
 		n.newTable = func() *otter.Cache[string, Entry] {
 			return otter.Must(&otter.Options[string, Entry]{
-				MaximumWeight: uint64(o.Bytes),
+				MaximumWeight: uint64(o.Bytes), //nolint:gosec // it is positive
 				// An entry weighs at least its share of Bytes, which limits the number of entries too.
 				Weigher: func(key string, e Entry) uint32 { return max(share, weight(key, e)) },
 			})

@@ -156,5 +156,5 @@ func (r *result) addHits(rounds []clientsResult) {
 	r.add("latency, p99", report.Milliseconds, free, .1, latency(.99))
 	r.add("front end, memory", report.MiB, linear, 0, resident(frontEnd))
 	r.add("redis, memory", report.MiB, free, 0, resident(redisServer))
-	r.add("processors idle", percent, free, 0, median(func(c clientsResult) float64 { return c.Cost.Idle }))
+	r.add("processors idle", percent, free, .01, median(func(c clientsResult) float64 { return c.Cost.Idle }))
 }

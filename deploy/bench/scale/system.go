@@ -153,7 +153,7 @@ func (r *result) addProcesses(c process.Cost) {
 			r.add(name+", memory", report.MiB, linear, 0, float64(c.Resident[name]))
 		}
 	}
-	r.add("processors idle", percent, free, 0, c.Idle)
+	r.add("processors idle", percent, free, .01, c.Idle)
 }
 
 // slowPath is the path of the objects of a backlog.

@@ -90,7 +90,7 @@ func (s *system) addCopies(ctx context.Context, r *result, n int) error {
 		}
 		r.add(name+", CPU per copy", report.Milliseconds, perUnit, 1, used*1000/float64(n))
 	}
-	r.add("Temporal, idle CPU", percent, perUnit, .02, idle)
+	r.add("Temporal, idle CPU", percent, perUnit, .2, idle)
 	r.add("latency, p50", report.Milliseconds, perUnit, 1, samples.Quantile(.5))
 	r.add("latency, p99", report.Milliseconds, free, 1, samples.Quantile(.99))
 	r.add(fmt.Sprintf("copies, %d at a time", coldClients), report.PerSecond, free, 0, float64(n)/c.Wall.Seconds())
