@@ -1,6 +1,7 @@
 // Command local runs the whole of cloud-mirror on one machine, with nothing but Go installed. It
-// also runs a command beside the services that tests need, and the matching version of the Temporal
-// CLI. `make help` in the root of the repository lists the targets that use it.
+// also runs a command beside the services that tests need, the matching version of the Temporal CLI,
+// and Temporal's services on PostgreSQL. `make help` in the root of the repository lists the targets
+// that use it.
 //
 // # Guarantees
 //

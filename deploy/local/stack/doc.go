@@ -7,6 +7,7 @@
 //
 // # Guarantees
 //
+//   - TemporalFromEnv finds an existing Temporal. The stack then starts none, and leaves it running.
 //   - Ports, settings and the state folder are checked before anything is built or started. The
 //     error is one line that names the variable to change.
 //   - Start returns when everything is ready. Otherwise its error has the last log lines of the
@@ -17,6 +18,14 @@
 //     redis-server is installed.
 //
 // # Decisions
+//
+// 2026-11-26: an existing Temporal is found by envconfig, the library of the product. Its profile is
+// not copied into the state folder: that would write the user's key there. Its variables are passed
+// on.
+//
+// 2026-11-26: only an address on the loopback interface is used without TEMPORAL_ALLOW_REMOTE. The
+// stack registers search attributes, and its workers take the tasks of the namespace. A variable that
+// a shell has set for another purpose must not do that to a shared Temporal.
 //
 // 2026-11-25: the configuration is a template, cloud-mirror.yaml.tmpl, which is also the documented
 // example of one. Go types that repeated the product's settings are gone.
