@@ -26,6 +26,9 @@
 //
 // # Decisions
 //
+// 2026-11-26: [ShortLocation] splits the URL that the SDK signed, and compares the result with it. A
+// URL in another form stays whole. Our own signing was rejected: it would have to follow the SDK.
+//
 // 2026-11-26: a presigned URL does not name the bucket's owner. It would be a signed header, which
 // the client would have to send. [Bucket.Head] names the owner before a copy's URL is presigned.
 //

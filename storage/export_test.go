@@ -13,3 +13,6 @@ func (b *Bucket) SetSplitPart(bytes int64) { b.splitPart = bytes }
 
 // Header returns the value of x-amz-copy-source.
 func (s CopySource) Header() string { return s.header() }
+
+// Len returns the number of forms that are kept.
+func (f *Forms) Len() int { return len(f.recent) }
