@@ -20,6 +20,8 @@ type conn struct {
 	// since is the start of the running request, in nanoseconds of the guard's clock. For an idle
 	// connection it is the start of the idle time, as a negative number.
 	since atomic.Int64
+
+	buffer Buffer // See BufferOf.
 }
 
 // connKey is the key of a request's connection in its context.

@@ -19,6 +19,9 @@
 //
 // # Decisions
 //
+// 2026-11-26: the text of an answer is in a [Buffer] of its connection. A connection has one request
+// at a time, so the buffer needs no lock, and a hit allocates nothing.
+//
 // 2026-11-25: at Max, the clients with the most idle connections lose a 64th of these at once. With
 // one connection for each of 20,000 clients, each new connection had to look at all others.
 //
