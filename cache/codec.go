@@ -90,7 +90,7 @@ func decode(key, value string, now time.Time, rules Rules) (Entry, error) {
 		return Entry{}, errUndecodable
 	}
 	e := Entry{
-		State:        State(state),
+		State:        stateOf(state),
 		Deadline:     time.UnixMilli(b.Deadline),
 		Expires:      fromSeconds(b.Expires),
 		Size:         b.Size,
@@ -110,6 +110,17 @@ func decode(key, value string, now time.Time, rules Rules) (Entry, error) {
 		e.Class = ClassInternal
 	}
 	return e, nil
+}
+
+// stateOf returns the state with that name. Its text is no part of the value, which an entry in
+// memory would keep alive.
+func stateOf(name string) State {
+	for _, s := range []State{Present, Pending, Error} {
+		if name == string(s) {
+			return s
+		}
+	}
+	return Absent
 }
 
 // sane reports whether each field is within its limits. The deadline may have passed.

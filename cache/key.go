@@ -45,6 +45,20 @@ func (s Space) Key(hash string) string {
 	return s.start + hash + "}"
 }
 
+// AppendHash appends the hash of the object with that key to dst: it reverses [Space.Key]. It
+// allocates nothing if dst has the room.
+func (s Space) AppendHash(dst []byte, key string) []byte {
+	hash := strings.TrimSuffix(strings.TrimPrefix(key, s.start), "}")
+	var text [44]byte // Of a SHA-256 in base64, 43 bytes.
+	var sum [33]byte
+	if n := copy(text[:], hash); n == len(hash) {
+		if n, err := base64.RawURLEncoding.Decode(sum[:], text[:n]); err == nil && n == sha256.Size {
+			return hex.AppendEncode(dst, sum[:n])
+		}
+	}
+	return append(dst, hash...)
+}
+
 // formerChannel is the channel of builds before 2026-11-26.
 const formerChannel = "cm:changed"
 

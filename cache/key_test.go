@@ -41,3 +41,14 @@ func TestKeyIsShort(t *testing.T) {
 	same := cache.NewSpace("cm", "s3_us-west-2", "HTTPS://s3.Example.com/", "a-bucket").Key(strings.Repeat("ab", 32))
 	require.Equal(t, key, same, "two spellings of one endpoint")
 }
+
+func TestHashOfAKey(t *testing.T) {
+	hash := strings.Repeat("ab", 32)
+	for _, s := range []cache.Space{
+		cache.NewSpace("cm", "s3_us-west-2", "", "bucket"), cache.NewSpace("another-prefix", "s3_eu-central-1", "https://s3.example.com", "b"),
+	} {
+		require.Equal(t, "host/"+hash, string(s.AppendHash([]byte("host/"), s.Key(hash))))
+		key, buf := s.Key(hash), make([]byte, 0, 100)
+		require.Zero(t, testing.AllocsPerRun(100, func() { buf = s.AppendHash(buf[:0], key) }))
+	}
+}

@@ -34,8 +34,8 @@ type NearCache struct {
 	*Redis
 	onChange func(up bool, err error)
 	// entries is nil if the cache holds nothing. forgetAll replaces the table.
-	entries  atomic.Pointer[otter.Cache[string, Entry]]
-	newTable func() *otter.Cache[string, Entry]
+	entries  atomic.Pointer[otter.Cache[string, keptEntry]]
+	newTable func() *otter.Cache[string, keptEntry]
 	reader   reader
 
 	// freshUntil is the end of the time in which entries are served, in nanoseconds since started.
@@ -60,24 +60,16 @@ func NewNearCache(r *Redis, o NearCacheOptions) *NearCache {
 	}
 	if o.Entries > 0 && o.Bytes > 0 {
 		share := uint32(min(o.Bytes/int64(o.Entries), 1<<30)) //nolint:gosec // it is bounded
-		n.newTable = func() *otter.Cache[string, Entry] {
-			return otter.Must(&otter.Options[string, Entry]{
+		n.newTable = func() *otter.Cache[string, keptEntry] {
+			return otter.Must(&otter.Options[string, keptEntry]{
 				MaximumWeight: uint64(o.Bytes), //nolint:gosec // it is positive
 				// An entry weighs at least its share of Bytes, which limits the number of entries too.
-				Weigher: func(key string, e Entry) uint32 { return max(share, weight(key, e)) },
+				Weigher: func(key string, k keptEntry) uint32 { return max(share, weight(key, k)) },
 			})
 		}
 		n.entries.Store(n.newTable())
 	}
 	return n
-}
-
-// overhead is the estimated size of an entry without its texts, in bytes: the struct and the
-// table's nodes.
-const overhead = 320
-
-func weight(key string, e Entry) uint32 {
-	return uint32(min(overhead+len(key)+len(e.Owner)+len(e.SHA256)+len(e.Class)+len(e.Text), 1<<30))
 }
 
 // Len returns the approximate number of entries in memory.
@@ -95,8 +87,12 @@ func (n *NearCache) Remembered(key string, now time.Time) (Entry, bool) {
 		return Entry{}, false
 	}
 	// The table comes after freshUntil: see forgetAll.
-	e, ok := n.entries.Load().GetIfPresent(key)
-	return e, ok && e.Deadline.After(now)
+	kept, ok := n.entries.Load().GetIfPresent(key)
+	if !ok {
+		return Entry{}, false
+	}
+	e := kept.entry()
+	return e, e.Deadline.After(now)
 }
 
 // Get returns the entry from memory if it is held and fresh, and from redis otherwise. Concurrent
@@ -144,7 +140,7 @@ func (n *NearCache) finish(at *load) {
 		delete(n.loads, at.key)
 	}
 	if !at.stale && at.err == nil && at.entry.Final() {
-		n.entries.Load().Set(at.key, at.entry)
+		n.entries.Load().Set(at.key, keep(at.entry))
 	}
 	n.mu.Unlock()
 	close(at.done)

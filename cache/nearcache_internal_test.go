@@ -14,7 +14,7 @@ func TestNearCacheServesNothingBeyondMaxStale(t *testing.T) {
 	n := NewNearCache(&Redis{now: time.Now}, NearCacheOptions{Entries: 10, Bytes: 1 << 20})
 	const key = "key"
 	known := time.Now()
-	n.entries.Load().Set(key, Entry{State: Present, Deadline: known.Add(time.Hour)})
+	n.entries.Load().Set(key, keep(Entry{State: Present, Deadline: known.Add(time.Hour)}))
 	_, held := n.Remembered(key, known)
 	require.False(t, held, "before redis has sent anything")
 	n.freshSince(known)
@@ -28,7 +28,7 @@ func TestNearCacheServesNothingBeyondMaxStale(t *testing.T) {
 func filled(n int) *NearCache {
 	c := NewNearCache(&Redis{now: time.Now}, NearCacheOptions{Entries: 2 * n, Bytes: int64(n) << 11})
 	for i := range n {
-		c.entries.Load().Set(strconv.Itoa(i), Entry{State: Present, Deadline: time.Now().Add(time.Hour)})
+		c.entries.Load().Set(strconv.Itoa(i), keep(Entry{State: Present, Deadline: time.Now().Add(time.Hour)}))
 	}
 	c.freshSince(time.Now().Add(time.Hour))
 	return c

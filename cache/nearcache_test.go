@@ -175,7 +175,7 @@ func TestNearCacheKeepsFinalEntries(t *testing.T) {
 func TestNearCacheIsBounded(t *testing.T) {
 	for name, o := range map[string]cache.NearCacheOptions{
 		"in entries": {Entries: 50, Bytes: 1 << 30},
-		"in bytes":   {Entries: 1 << 20, Bytes: 50 * 450},
+		"in bytes":   {Entries: 1 << 20, Bytes: 50 * 220},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, _ := newNearCache(t, realRedis(t), func(to *cache.NearCacheOptions) { to.Entries, to.Bytes = o.Entries, o.Bytes })
