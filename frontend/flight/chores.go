@@ -73,11 +73,12 @@ func (c *chores[T]) postpone(due *atomic.Int64, now time.Time, left time.Duratio
 // e. If the copy is due, a HEAD in the background verifies that the bucket still has it. Some
 // copies are audited, and those that the bucket deletes soon are refreshed: see maintenance. Served
 // does no I/O, never blocks and allocates nothing.
-func (g *Group) Served(t *Target, e cache.Entry, now time.Time) {
-	if v := t.Pool.verifier; v != nil && !v.fresh(e, now) {
-		v.offer(&t.due, now, v.every, t)
+func (g *Group) Served(lead Lead, e cache.Entry, now time.Time) {
+	kind, due := lead.Chores()
+	if v := kind.Pool.verifier; v != nil && !v.fresh(e, now) {
+		v.offer(&due.verification, now, v.every, lead)
 	}
 	if g.maintenance != nil {
-		g.maintenance.served(t, e, now)
+		g.maintenance.served(lead, e, now)
 	}
 }

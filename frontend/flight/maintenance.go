@@ -34,9 +34,9 @@ type auditor struct {
 	due  atomic.Int64 // See chores.offer.
 }
 
-// task is a message to be sent for a target.
+// task is a message to be sent for the target of a lead.
 type task struct {
-	target *Target
+	lead   Lead
 	action queue.Action
 }
 
@@ -54,18 +54,19 @@ func (g *Group) startMaintenance(o Options) {
 }
 
 // served offers the audit and the refresh of a copy that a client is redirected to.
-func (t *maintenance) served(target *Target, e cache.Entry, now time.Time) {
-	if a := t.auditors[target.Upstream]; a != nil && a.hits.Add(1)%t.every == 0 {
-		t.offer(&a.due, now, auditEvery, task{target, queue.Audit})
+func (t *maintenance) served(lead Lead, e cache.Entry, now time.Time) {
+	kind, due := lead.Chores()
+	if a := t.auditors[kind.Upstream]; a != nil && a.hits.Add(1)%t.every == 0 {
+		t.offer(&a.due, now, auditEvery, task{lead, queue.Audit})
 	}
-	if t.refresh && lastQuarter(target, e, now) {
-		t.offer(&target.refreshDue, now, refreshClaim(target.Pool.Lifespan), task{target, queue.Refresh})
+	if t.refresh && lastQuarter(kind.Pool.Lifespan, e, now) {
+		t.offer(&due.refresh, now, refreshClaim(kind.Pool.Lifespan), task{lead, queue.Refresh})
 	}
 }
 
 // lastQuarter reports whether the bucket deletes the copy within a quarter of the pool's lifespan.
-func lastQuarter(t *Target, e cache.Entry, now time.Time) bool {
-	return !e.Expires.IsZero() && e.Expires.Sub(now) < t.Pool.Lifespan/4
+func lastQuarter(lifespan time.Duration, e cache.Entry, now time.Time) bool {
+	return !e.Expires.IsZero() && e.Expires.Sub(now) < lifespan/4
 }
 
 // refreshClaim returns the least time between two tries to refresh an object.
@@ -77,7 +78,11 @@ func refreshClaim(lifespan time.Duration) time.Duration {
 // be sent is sent for a hit after the claim. While redis is down, or workers are far behind,
 // maintain does nothing.
 func (g *Group) maintain(ctx context.Context, t *maintenance, next task) {
-	target, pool := next.target, next.target.Pool.ID()
+	target, err := next.lead.Target()
+	if err != nil {
+		return
+	}
+	pool := target.Pool.ID()
 	if g.admission.gate.pass(pool, forLists) != nil || t.pace.Wait(ctx) != nil {
 		return
 	}
@@ -91,7 +96,8 @@ func (g *Group) maintain(ctx context.Context, t *maintenance, next task) {
 	}
 	if left > 0 { // Another front end has the claim.
 		if next.action == queue.Refresh {
-			t.postpone(&target.refreshDue, g.now(), left)
+			_, due := next.lead.Chores()
+			t.postpone(&due.refresh, g.now(), left)
 		}
 		return
 	}

@@ -10,16 +10,16 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
-// A verifier holds the targets of one pool whose copies are due for verification.
+// A verifier holds the leads to the targets of one pool whose copies are due for verification.
 type verifier struct {
-	chores[*Target]
+	chores[Lead]
 	every, ttl time.Duration
 }
 
 func (g *Group) startVerifiers(every time.Duration) {
 	for _, p := range g.pools {
-		v := &verifier{chores: newChores[*Target](g.now()), every: every, ttl: g.rules.TTL}
-		v.start(g, func(ctx context.Context, t *Target) { g.verify(ctx, v, t) })
+		v := &verifier{chores: newChores[Lead](g.now()), every: every, ttl: g.rules.TTL}
+		v.start(g, func(ctx context.Context, lead Lead) { g.verify(ctx, v, lead) })
 		p.verifier = v
 	}
 }
@@ -34,13 +34,18 @@ func (v *verifier) fresh(e cache.Entry, now time.Time) bool {
 
 // verify HEADs the bucket for the copy of a present entry, unless a front end has done so within
 // every. While redis is down it does nothing.
-func (g *Group) verify(ctx context.Context, v *verifier, t *Target) {
+func (g *Group) verify(ctx context.Context, v *verifier, lead Lead) {
+	t, err := lead.Target()
+	if err != nil {
+		return
+	}
 	left, err := g.cache.Claim(ctx, t.Key, v.every)
 	if err != nil {
 		return
 	}
 	if left > 0 { // Another front end has the claim.
-		v.postpone(&t.due, g.now(), left)
+		_, due := lead.Chores()
+		v.postpone(&due.verification, g.now(), left)
 		return
 	}
 	// Read before the HEAD, so that an entry that changes meanwhile is left alone.
