@@ -2,12 +2,12 @@ package frontend
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 )
 
 // answer writes the decision. If a copy's URL can't be presigned, it redirects to the source.
@@ -18,15 +18,15 @@ func (s *redirects) answer(
 	var headers http.Header
 	if d.To == toCopy && c.mirror != nil && c.method == http.MethodHead {
 		var err error
-		if headers, err = c.mirror.head.of(ctx, c.Target, e, now, c.left(now)); err != nil {
-			s.log.Warn().Err(err).Str("pool", c.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
-			s.flights.Served(c.Target, e, now) // The copy may be missing.
+		if headers, err = s.headOf(ctx, c.knownTarget, e, now, c.left(now)); err != nil {
+			s.log.Warn().Err(err).Str("pool", c.kind.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
+			s.flights.Served(c.knownTarget, e, now) // The copy may be missing.
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	} else if d.To == toCopy {
 		var err error
-		if copied, err = c.answers.prepare(ctx, c, e.Expires, now); err != nil {
-			s.log.Error().Err(err).Str("pool", c.Pool.ID()).Msg("presign failed; redirecting to the source")
+		if copied, err = s.prepare(ctx, c, e.Expires, now); err != nil {
+			s.log.Error().Err(err).Str("pool", c.kind.Pool.ID()).Msg("presign failed; redirecting to the source")
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	}
@@ -34,9 +34,9 @@ func (s *redirects) answer(
 		s.metrics.reachedLimit(c.refused.Limit)
 	}
 	took := now.Sub(c.start)
-	s.metrics.answered(c.Pool.ID(), d.Reason, took)
+	s.metrics.answered(c.kind.Pool.ID(), d.Reason, took)
 	if event := s.sampled.event(); event.Enabled() {
-		event.Str("object", c.Object.Key()).Str("pool", c.Pool.ID()).Str("reason", string(d.Reason)).
+		event.Bytes("object", c.appendCopy(nil)).Str("pool", c.kind.Pool.ID()).Str("reason", string(d.Reason)).
 			Int("status", d.Status).Dur("took_ms", took).Msg("redirect")
 	}
 	h := w.Header()
@@ -52,19 +52,25 @@ func (s *redirects) answer(
 	case toCopy:
 		if headers != nil {
 			writeHead(w, headers)
-			s.flights.Served(c.Target, e, now)
+			s.flights.Served(c.knownTarget, e, now)
 			return
 		}
-		h["Location"], h["Content-Type"], h["Cache-Control"] = copied.location, contentType, noStore
+		location, body := copied.text(c.knownTarget, conns.BufferOf(ctx))
+		h["Location"], h["Content-Type"], h["Cache-Control"] = location, contentType, noStore
 		w.WriteHeader(d.Status)
-		_, _ = io.WriteString(w, copied.body) // An error means that the client is gone.
-		if c.method == http.MethodGet {       // A HEAD transfers no object.
-			c.copies.redirected(e.Size)
+		_, _ = w.Write(body)            //nolint:gosec // It is JSON. An error means that the client is gone.
+		if c.method == http.MethodGet { // A HEAD transfers no object.
+			c.kind.copies.redirected(e.Size)
 		}
-		s.flights.Served(c.Target, e, now)
+		s.flights.Served(c.knownTarget, e, now)
 	case toSource:
-		h.Set("Location", c.Object.URL)
-		writeJSON(w, d.Status, sourceRedirectBody{URL: c.Object.URL, Msg: why(d.Reason, e, c)})
+		target, err := c.target()
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		h.Set("Location", target.Object.URL)
+		writeJSON(w, d.Status, sourceRedirectBody{URL: target.Object.URL, Msg: why(d.Reason, e, c)})
 	case toSelf:
 		again := c.path + c.chained()
 		h.Set("Location", again)

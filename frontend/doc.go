@@ -25,6 +25,9 @@
 //     connection.
 //   - Kept redirects stay within CacheMemory. They share no memory with their requests. An invalid
 //     request leaves nothing behind.
+//   - A kept redirect holds no text twice, and none that its path or its pool gives again. It takes
+//     650 bytes for a source URL of 100 bytes, with its entry in the near cache. The estimates are
+//     within a fifth of the memory in use.
 //   - A waiting client that closes or resets its connection frees its place within a second.
 //     Package conns bounds the connections, and closes those that make no progress.
 //   - No answer holds a host of the request. Every answer has X-Content-Type-Options: nosniff.
@@ -41,6 +44,34 @@
 // 2026-11-26: redirects and lists have a minimum size, 0 by default. The mirror route has its own: its
 // clients are package managers that request thousands of small files. An object that is too small is
 // no failure, so a list reports it as not requested.
+//
+// 2026-11-26: a kept redirect has its path, the key of its entry, and the values of its answer:
+// time, validity and signature. A hit makes the texts again, in a buffer of its connection. The
+// rest of a presigned URL is in a form that redirects share ([storage.Forms]). The session token is
+// a part of the form, so it adds nothing to a redirect. A request other than a hit resolves the
+// path again. The bytes of a redirect whose source URL has 100 bytes:
+//
+//	                                      before   now
+//	node, and share of the table              90    90
+//	path                                     144   144
+//	source URL                               112     0
+//	target                                   160    96
+//	host and name in the copy's key            0    48
+//	presigned answer of GET                  592    64
+//	key of the entry                          80    80
+//	near cache: node, share of the table     265   123
+//	near cache: the value in redis            80     0
+//	sum                                    1,523   645
+//
+// Rejected:
+//   - A finished response head for each redirect: 450 bytes, and 2 KB with a session token.
+//   - A buffer from a sync.Pool: net/http sends the headers of a short answer only after the
+//     handler has returned.
+//   - A hash of the path instead of the path. It would save 130 bytes, but a fast hash can collide,
+//     and a safe hash costs each hit as much as making the answer.
+//   - Entries of the near cache inside of known targets. An invalidation names the key of an entry,
+//     and lists and statuses read entries without a known target. The two tables share the bytes
+//     of the keys instead.
 //
 // 2026-11-26: a status with a wrong token is refused, although it needs none. Otherwise the route
 // would tell right tokens from wrong ones without counting the guesses.

@@ -54,15 +54,27 @@ type copyHead struct {
 	sha256            string
 }
 
-// of returns the headers of a target's copy, within a time. It HEADs the bucket once for each entry
-// and headFor. Concurrent requests share that HEAD. It ends even if no client is left: its result
-// is kept.
-func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry, now time.Time, within time.Duration) (http.Header, error) {
+// headOf returns the headers of a copy, for a HEAD of the mirror route. See head.of.
+func (s *redirects) headOf(
+	ctx context.Context, t *knownTarget, e cache.Entry, now time.Time, within time.Duration,
+) (http.Header, error) {
+	return t.mirror.head.of(ctx, t, e, now, within, func() { s.known.reweigh(t) })
+}
+
+// of returns the headers of the copy of a lead's target, within a time. It HEADs the bucket once
+// for each entry and headFor. Concurrent requests share that HEAD. It ends even if no client is
+// left: its result is kept. Then it calls kept.
+func (h *head) of(
+	ctx context.Context, t flight.Lead, e cache.Entry, now time.Time, within time.Duration, kept func(),
+) (http.Header, error) {
 	if c := h.last.Load(); c.describes(e, now) {
 		return c.of(e)
 	}
 	arrived, asked := time.Now(), make(chan *copyHead, 1)
-	go func() { asked <- h.ask(context.WithoutCancel(ctx), t, e, now, arrived) }()
+	go func() {
+		asked <- h.ask(context.WithoutCancel(ctx), t, e, now, arrived)
+		kept()
+	}()
 	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
@@ -74,7 +86,7 @@ func (h *head) of(ctx context.Context, t *flight.Target, e cache.Entry, now time
 }
 
 // ask HEADs the bucket for a request that arrived at a time. It first waits for a running HEAD.
-func (h *head) ask(ctx context.Context, t *flight.Target, e cache.Entry, now, arrived time.Time) *copyHead {
+func (h *head) ask(ctx context.Context, lead flight.Lead, e cache.Entry, now, arrived time.Time) *copyHead {
 	h.asks.Lock()
 	defer h.asks.Unlock()
 	// While redis is down, each request has an entry of its own. A HEAD that started since is as
@@ -87,9 +99,12 @@ func (h *head) ask(ctx context.Context, t *flight.Target, e cache.Entry, now, ar
 	c := &copyHead{
 		asked: time.Now(), until: now.Add(headFor), deadline: e.Deadline, expires: e.Expires, entrySize: e.Size, sha256: e.SHA256,
 	}
-	var stored storage.Stored
-	if stored, c.err = t.Pool.Bucket.Head(ctx, t.Object.Key()); c.err == nil {
-		c.header, c.size = headers(stored), stored.Size
+	var t *flight.Target
+	if t, c.err = lead.Target(); c.err == nil {
+		var stored storage.Stored
+		if stored, c.err = t.Pool.Bucket.Head(ctx, t.Object.Key()); c.err == nil {
+			c.header, c.size = headers(stored), stored.Size
+		}
 	}
 	if _, err := c.of(e); err != nil {
 		c.until = now.Add(headRetry)
@@ -102,6 +117,22 @@ func (h *head) ask(ctx context.Context, t *flight.Target, e cache.Entry, now, ar
 func (c *copyHead) describes(e cache.Entry, now time.Time) bool {
 	return c != nil && now.Before(c.until) && c.deadline.Equal(e.Deadline) && c.expires.Equal(e.Expires) &&
 		c.entrySize == e.Size && c.sha256 == e.SHA256
+}
+
+// headSize estimates kept headers without their values, in bytes.
+const headSize = 600
+
+// bytes estimates the memory of the headers that are kept.
+func (h *head) bytes() int {
+	c := h.last.Load()
+	if c == nil {
+		return 0
+	}
+	n := headSize
+	for _, values := range c.header {
+		n += len(values[0])
+	}
+	return n
 }
 
 func (c *copyHead) of(e cache.Entry) (http.Header, error) {

@@ -24,7 +24,7 @@ func TestHeadersAreKeptForAMinute(t *testing.T) {
 	entry := cache.Entry{State: cache.Present, Deadline: now.Add(time.Hour)}
 	var h head
 	length := func(at time.Duration) string {
-		header, err := h.of(t.Context(), target, entry, now.Add(at), time.Second)
+		header, err := h.of(t.Context(), target, entry, now.Add(at), time.Second, func() {})
 		require.NoError(t, err)
 		return header["Content-Length"][0]
 	}
@@ -43,18 +43,18 @@ func TestFailureOfAHeadIsKeptForSeconds(t *testing.T) {
 	now := time.Now()
 	entry := cache.Entry{State: cache.Present, Deadline: now.Add(time.Hour), Size: 4}
 	var h head
-	_, err := h.of(t.Context(), target, entry, now, time.Second)
+	_, err := h.of(t.Context(), target, entry, now, time.Second, func() {})
 	require.ErrorIs(t, err, storage.ErrNotFound)
 	_, err = b.Put(t.Context(), storage.ObjectSpec{Key: target.Object.Key()}, b.Checksum().Body([]byte("seven..")))
 	require.NoError(t, err)
-	_, err = h.of(t.Context(), target, entry, now.Add(2*time.Second), time.Second)
+	_, err = h.of(t.Context(), target, entry, now.Add(2*time.Second), time.Second, func() {})
 	require.ErrorIs(t, err, storage.ErrNotFound)
-	_, err = h.of(t.Context(), target, entry, now.Add(3*time.Second), time.Second)
+	_, err = h.of(t.Context(), target, entry, now.Add(3*time.Second), time.Second, func() {})
 	require.ErrorIs(t, err, errReplaced)
-	_, err = h.of(t.Context(), target, entry, now.Add(4*time.Second), time.Second)
+	_, err = h.of(t.Context(), target, entry, now.Add(4*time.Second), time.Second, func() {})
 	require.ErrorIs(t, err, errReplaced)
 	require.Equal(t, 2, b.Heads)
 	entry.Size = 7
-	_, err = h.of(t.Context(), target, entry, now.Add(4*time.Second), time.Second)
+	_, err = h.of(t.Context(), target, entry, now.Add(4*time.Second), time.Second, func() {})
 	require.NoError(t, err)
 }

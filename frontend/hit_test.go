@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
+	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
@@ -119,25 +121,36 @@ type remembering struct {
 
 func (r remembering) Remembered(string, time.Time) (cache.Entry, bool) { return r.entry, true }
 
+// onConnection returns the request as if it came on a connection of its own.
+func onConnection(r *http.Request) *http.Request { return r.WithContext(conns.WithBuffer(r.Context())) }
+
 func TestHitAllocatesNothing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		entry cache.Entry
 		heads int64
+		want  string // Matches the location.
+		edit  func(*options)
 	}{
-		"a new copy":               {cachetest.Rules().Present(time.Now(), cache.Copy{}), 0},
-		"a copy that was verified": {aged(), 1},
+		"a new copy":               {cachetest.Rules().Present(time.Now(), cache.Copy{}), 0, "^" + regexp.QuoteMeta(copyURL("GET")) + "$", nil},
+		"a copy that was verified": {aged(), 1, "^" + regexp.QuoteMeta(copyURL("GET")) + "$", nil},
+		"a presigned copy": {cachetest.Rules().Present(time.Now(), cache.Copy{}), 0, "/" + object().Key() + `\?X-Amz-.*&X-Amz-Signature=[0-9a-f]{64}$`, func(o *options) {
+			o.flight.Pools[0].Bucket = newPresigning("", "")
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bucket := &headedBucket{Memory: &storagetest.Memory{}}
 			f := newFixture(t, verifying(bucket), func(o *options) {
 				o.Log = zerolog.Nop()
 				o.Entries = remembering{entry: tc.entry}
+				if tc.edit != nil {
+					tc.edit(o)
+				}
 			})
 			f.put(t, tc.entry)
-			r := httptest.NewRequest(http.MethodGet, path(""), nil)
+			r := onConnection(httptest.NewRequest(http.MethodGet, path(""), nil))
 			w := discard{http.Header{}}
 			f.handler.ServeHTTP(w, r)
-			require.Equal(t, copyURL("GET"), w.header.Get("Location"))
+			require.Regexp(t, tc.want, w.header.Get("Location"))
 			require.Eventually(t, func() bool { return bucket.heads.Load() == tc.heads }, 5*time.Second, time.Millisecond)
 			f.endVerifications() // They allocate.
 			require.Zero(t, testing.AllocsPerRun(100, func() { f.handler.ServeHTTP(w, r) }))
@@ -161,7 +174,7 @@ func BenchmarkHit(b *testing.B) {
 	})
 	for name, handler := range map[string]http.Handler{"front end": f.handler, "bare router": bare} {
 		b.Run(name, func(b *testing.B) {
-			r := httptest.NewRequest(http.MethodGet, path(""), nil)
+			r := onConnection(httptest.NewRequest(http.MethodGet, path(""), nil))
 			w := discard{http.Header{}}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -27,9 +27,20 @@ type mirrored struct {
 	head   head
 }
 
+// size estimates the memory of m, in bytes. Nil takes none.
+func (m *mirrored) size() int {
+	if m == nil {
+		return 0
+	}
+	return mirroredSize + len(m.sha256) + m.head.bytes()
+}
+
+// mirroredSize is the size of a mirrored without its text and headers, in bytes.
+const mirroredSize = 32
+
 // mirror serves a path that is new, was evicted, or is never copied.
 func (s *mirrors) mirror(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	m, err := s.resolve(r)
+	m, err := s.resolve(originForm(r))
 	if err != nil {
 		refuse(w, s.metrics, err)
 		return
@@ -55,15 +66,25 @@ func (s *mirrors) mirror(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 	}
 	target := flight.NewTarget(pool, canonical)
 	target.MinSize, target.Upstream = m.Upstream.MinSize, m.Upstream.Name
-	t := &knownTarget{Target: target, copies: s.metrics.copyCounters(target), mirror: &mirrored{sha256: strings.Clone(m.SHA256)}}
+	of := s.kinds.of(kindID{Kind: target.Kind, copies: s.metrics.copyCounters(target), mirror: true}, s.sourceOf)
 	path := originForm(r)
-	s.serve(w, r, s.known.add(path, t, auto), path, s.waits.mirrorParams(r, t.mirror.sha256))
+	t := s.known.add(path, of, target, &mirrored{sha256: strings.Clone(m.SHA256)}, auto)
+	s.serve(w, r, t, target, path, s.waits.mirrorParams(r, t.mirror.sha256))
 }
 
-// resolve reads the path as it was sent. The router's path can differ from it in bytes that no URL
-// may contain.
-func (s *mirrors) resolve(r *http.Request) (upstream.Match, error) {
-	target, ok := strings.CutPrefix(originForm(r), mirrorPrefix)
+// sourceOf returns the canonical URL that a path and query, as they were sent, stand for.
+func (s *mirrors) sourceOf(path string) (string, error) {
+	m, err := s.resolve(path)
+	if err != nil {
+		return "", err
+	}
+	return s.paths.canonical(m.URL)
+}
+
+// resolve reads a path and query as they were sent. The router's path can differ from them in bytes
+// that no URL may contain.
+func (s *mirrors) resolve(path string) (upstream.Match, error) {
+	target, ok := strings.CutPrefix(path, mirrorPrefix)
 	for range 2 { // The service and the region.
 		_, target, _ = strings.Cut(target, "/")
 	}
@@ -101,7 +122,7 @@ func (s *Server) serveUncopied(w http.ResponseWriter, r *http.Request) bool {
 		s.router.ServeHTTP(w, r)
 		return true
 	}
-	if m, err := s.mirrors.resolve(r); err != nil {
+	if m, err := s.mirrors.resolve(originForm(r)); err != nil {
 		refuse(w, s.mirrors.metrics, err)
 	} else {
 		s.mirrors.pass(w, m, noPool, reasonBypass)

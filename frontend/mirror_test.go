@@ -408,7 +408,7 @@ func TestMirrorHitAllocatesNothing(t *testing.T) {
 			o.Log = zerolog.Nop()
 			o.Entries = remembering{entry: cachetest.Rules().Present(time.Now(), cache.Copy{Size: 5000})}
 		})
-		r := httptest.NewRequest(http.MethodGet, target, nil)
+		r := onConnection(httptest.NewRequest(http.MethodGet, target, nil))
 		w := discard{http.Header{}}
 		f.handler.ServeHTTP(w, r)
 		require.Contains(t, w.header.Get("Location"), "https://bucket.example/")

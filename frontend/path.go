@@ -83,7 +83,20 @@ func (p *paths) poolsOf(service, region string, all bool) (pools []*flight.Pool,
 
 // source returns the canonical URL in a path.
 func (p *paths) source(params httprouter.Params) (string, error) {
-	raw, err := decodeURL(strings.TrimPrefix(params.ByName("url"), "/"))
+	return p.decoded(strings.TrimPrefix(params.ByName("url"), "/"))
+}
+
+// sourceOf returns the canonical URL in a path of the redirect route, as it was sent.
+func (p *paths) sourceOf(path string) (string, error) {
+	for range strings.Count("/v1/redirect/:service/:region/", "/") {
+		_, path, _ = strings.Cut(path, "/")
+	}
+	return p.decoded(path)
+}
+
+// decoded returns the canonical form of an encoded URL.
+func (p *paths) decoded(segment string) (string, error) {
+	raw, err := decodeURL(segment)
 	if err != nil {
 		return "", err
 	}

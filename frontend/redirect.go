@@ -21,6 +21,7 @@ type redirects struct {
 	entries Entries
 	flights *flight.Group
 	known   known
+	kinds   kinds
 	metrics metrics
 	log     zerolog.Logger
 	sampled redirectLog
@@ -41,7 +42,8 @@ func (s *redirects) redirect(w http.ResponseWriter, r *http.Request, p httproute
 	target.MinSize = s.minSize
 	if params, valid := s.params(w, r); valid { // An invalid request is never kept.
 		path, _, _ := strings.Cut(originForm(r), "?")
-		s.serve(w, r, s.known.add(path, &knownTarget{Target: target, copies: s.metrics.copyCounters(target)}, auto), path, params)
+		of := s.kinds.of(kindID{Kind: target.Kind, copies: s.metrics.copyCounters(target)}, s.paths.sourceOf)
+		s.serve(w, r, s.known.add(path, of, target, nil, auto), target, path, params)
 	}
 }
 

@@ -26,11 +26,23 @@ const (
 type redirectRequest struct {
 	*knownTarget
 	params
+	resolved *flight.Target // See target.
+
 	method string
 	path   string // As it was sent, without the query.
 	start  time.Time
 	// refused is set if the request reached a limit.
 	refused *flight.LimitError
+}
+
+// target returns the target of the request. A known path is resolved again, once.
+func (c *redirectRequest) target() (*flight.Target, error) {
+	if c.resolved != nil {
+		return c.resolved, nil
+	}
+	var err error
+	c.resolved, err = c.Target()
+	return c.resolved, err
 }
 
 // left returns the time that is left for the answer.
@@ -59,35 +71,43 @@ func (s *redirects) serveKnown(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case !ok:
 	case mirror:
-		s.serve(w, r, t, path, s.waits.mirrorParams(r, t.mirror.sha256))
+		s.serve(w, r, t, nil, path, s.waits.mirrorParams(r, t.mirror.sha256))
 	default:
 		if params, valid := s.params(w, r); valid {
-			s.serve(w, r, t, path, params)
+			s.serve(w, r, t, nil, path, params)
 		}
 	}
 	return ok
 }
 
-func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget, path string, p params) {
-	c := redirectRequest{knownTarget: t, params: p, method: r.Method, path: path, start: s.now()}
+// serve answers a request. The target is nil unless the router has just resolved the path.
+func (s *redirects) serve(
+	w http.ResponseWriter, r *http.Request, t *knownTarget, target *flight.Target, path string, p params,
+) {
+	c := redirectRequest{knownTarget: t, resolved: target, params: p, method: r.Method, path: path, start: s.now()}
 	if c.preferred {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(c.wait/time.Second)))
 	}
 	var redisErr error
-	entry, remembered := s.entries.Remembered(t.Key, c.start)
+	entry, remembered := s.entries.Remembered(t.key, c.start)
 	if !remembered {
 		ctx, cancel := context.WithTimeout(r.Context(), firstRead)
-		entry, redisErr = s.entries.Get(ctx, t.Key)
+		entry, redisErr = s.entries.Get(ctx, t.key)
 		cancel()
 	}
-	entry = entry.For(t.MinSize)
+	entry = entry.For(t.kind.MinSize)
 	d := decide(situation{
 		Entry: entry, Mirror: t.mirror != nil, FirstLook: true, WaitOver: c.wait == 0, InVain: flight.InVain(entry, c.start.Add(c.total)),
 		OtherDigest: entry.HasOtherDigest(c.digest), Stopping: s.flights.Stopping(),
 	})
 	now := c.start
 	if redisErr != nil || d.Status == 0 || d.Request {
-		entry, d = s.await(r, &c, entry.State == cache.Absent)
+		awaited, err := c.target()
+		if err != nil {
+			refuse(w, s.metrics, err)
+			return
+		}
+		entry, d = s.await(r, &c, awaited, entry.State == cache.Absent)
 		remembered = false
 	}
 	if !remembered { // Otherwise no time has passed.
@@ -96,12 +116,12 @@ func (s *redirects) serve(w http.ResponseWriter, r *http.Request, t *knownTarget
 	s.answer(r.Context(), w, &c, entry, d, now)
 }
 
-// await waits for the copy and decides again. cold is set if no entry is known.
-func (s *redirects) await(r *http.Request, c *redirectRequest, cold bool) (cache.Entry, decision) {
+// await waits for the copy of a target and decides again. cold is set if no entry is known.
+func (s *redirects) await(r *http.Request, c *redirectRequest, target *flight.Target, cold bool) (cache.Entry, decision) {
 	ctx, stop := conns.Watch(r.Context())
 	defer stop()
 	wait := flight.Wait{Until: c.start.Add(c.wait), Chain: c.rest, Client: s.limits.clientOf(r), Cold: cold}
-	out := s.flights.Await(ctx, c.Target, c.digest, wait)
+	out := s.flights.Await(ctx, target, c.digest, wait)
 	limit := flight.None
 	if c.refused = out.Refused; c.refused != nil {
 		limit = c.refused.Limit
