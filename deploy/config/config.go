@@ -55,7 +55,7 @@ type Frontend struct {
 	MaxConnsPerClient   int              `yaml:"max_conns_per_client" env:"MAX_CONNS_PER_CLIENT" doc:"maximum connections of one IPv4 address or IPv6 /64; 0 is no limit, and so is region.trusted_hops above 0, since the connections are then those of proxies"`
 	ClientTimeout       time.Duration    `yaml:"client_timeout" env:"CLIENT_TIMEOUT" doc:"how long a client may vanish, or read nothing of its answer, before its connection is closed"`
 	CacheEntries        int              `yaml:"cache_entries" env:"CACHE_ENTRIES" doc:"redirects held in memory, which redis keeps current; 0 holds none"`
-	CacheMemory         Size             `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects"`
+	CacheMemory         Size             `yaml:"cache_memory" env:"CACHE_MEMORY" doc:"approximate memory for these redirects, with garbage; one takes about 1.2 KiB, and more if its URL has more than 100 bytes"`
 	TokensFile          string           `yaml:"tokens_file" env:"TOKENS_FILE" doc:"file of bearer tokens, for purges, lists of copies and details of a status: a line for each token (see [Tokens](#tokens)). It is read at the start, and again within seconds of a change. Without a file all tokens are refused"`
 	StatusRate          int              `yaml:"status_rate" env:"STATUS_RATE" doc:"maximum HEADs of the bucket per second for one client of /v1/status, per process; others get 429 with Retry-After. Only objects that redis does not know cost one. A token with the scope status is not limited; 0 is no limit"`
 	StatusBurst         int              `yaml:"status_burst" env:"STATUS_BURST" doc:"such HEADs that one client may cause at once, before status_rate applies"`
@@ -190,7 +190,7 @@ func Default() Config {
 		Log: Log{Level: "info", Format: "json"},
 		Frontend: Frontend{
 			Listen: ":8080", AdminListen: "127.0.0.1:8081", MaxWait: 28 * time.Second, MaxWaitLimit: 5 * time.Minute,
-			MaxWaiters: 20_000, MaxWaitersPerObject: 10_000, CacheEntries: 100_000, CacheMemory: 256 << 20, WarmRate: 50,
+			MaxWaiters: 20_000, MaxWaitersPerObject: 10_000, CacheEntries: 200_000, CacheMemory: 256 << 20, WarmRate: 50,
 			ColdRate: 50, ColdBurst: 500, ColdRatePerHost: 200, ColdBurstPerHost: 2000, StatusRate: 10, StatusBurst: 100, MaxBacklog: 10_000, MaxBacklogAge: 2 * time.Minute,
 			AtLimit:  frontend.AtLimitSource,
 			MaxLists: 8, MaxConns: 25_000, MaxConnsPerClient: 10_000, ClientTimeout: 30 * time.Second,

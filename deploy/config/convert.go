@@ -148,10 +148,19 @@ func (c *Config) Space(p storage.Pool) cache.Space {
 	return cache.NewSpace(c.Redis.Prefix, p.ID(), endpoint, p.Bucket)
 }
 
-// NearCache returns the bounds of a front end's near cache: a quarter of frontend.cache_memory. The
-// answers of redirects have the rest.
+// FrontendGarbage is the least GOGC of a front end: the garbage in its memory, as a percentage of
+// the memory in use. frontend.cache_memory includes it.
+const FrontendGarbage = 75
+
+// keptMemory returns the part of frontend.cache_memory without garbage, in bytes.
+func (c *Config) keptMemory() int64 {
+	return int64(c.Frontend.CacheMemory) / (100 + FrontendGarbage) * 100
+}
+
+// NearCache returns the bounds of a front end's near cache: a third of the memory of redirects. The
+// answers have the rest.
 func (c *Config) NearCache() cache.NearCacheOptions {
-	return cache.NearCacheOptions{Entries: c.Frontend.CacheEntries, Bytes: int64(c.Frontend.CacheMemory) / 4}
+	return cache.NearCacheOptions{Entries: c.Frontend.CacheEntries, Bytes: c.keptMemory() / 3}
 }
 
 // FrontendOptions returns the options that follow from the configuration alone.
@@ -169,7 +178,7 @@ func (c *Config) FrontendOptions() frontend.Options {
 		MirrorWait:        c.Mirror.Wait,
 		Chain:             c.Frontend.Chain,
 		CacheEntries:      c.Frontend.CacheEntries,
-		CacheMemory:       int64(c.Frontend.CacheMemory) - c.NearCache().Bytes,
+		CacheMemory:       c.keptMemory() - c.NearCache().Bytes,
 		MaxLists:          c.Frontend.MaxLists,
 		MinSize:           int64(c.Frontend.MinSize),
 		LoopID:            c.LoopID(),
@@ -300,8 +309,7 @@ func (c *Config) MemoryLimit() int64 { return int64(c.Worker.Memory)*11/10 + 64<
 
 // FrontendMemoryLimit returns a front end's limit for the Go runtime, in bytes, with a number of
 // connections of clients. It holds frontend.cache_memory, the memory of frontend.max_lists, that of
-// the connections, and 64 MiB for everything else. The estimated cost of a redirect includes room for
-// garbage.
+// the connections, and 64 MiB for everything else.
 func (c *Config) FrontendMemoryLimit(conns int) int64 {
 	return int64(c.Frontend.CacheMemory) + int64(c.Frontend.MaxLists)*frontend.MaxListMemory +
 		int64(conns)*frontend.ConnMemory + 64<<20

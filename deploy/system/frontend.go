@@ -24,7 +24,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		return err
 	}
 	defer s.close()
-	memory := newFrontendLimit(cfg)
+	gc := newFrontendGC(cfg)
 	logPolicy(cfg, log)
 	near, watcher := s.nearCache(), s.watcher()
 	o := cfg.FrontendOptions()
@@ -67,7 +67,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		func(ctx context.Context) error { near.Run(ctx); return nil },
 		func(ctx context.Context) error { gate.Run(ctx); return nil },
 		func(ctx context.Context) error { runLocator(ctx); return nil },
-		func(ctx context.Context) error { memory.run(ctx, server.Conns); return nil },
+		func(ctx context.Context) error { gc.run(ctx, server.Conns); return nil },
 		func(ctx context.Context) error { o.Tokens.Run(ctx); return nil },
 	)
 }
