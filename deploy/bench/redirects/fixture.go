@@ -35,14 +35,15 @@ const (
 
 // The product's defaults of frontend.cache_entries and frontend.cache_memory.
 const (
-	defaultEntries = 100_000
+	defaultEntries = 200_000
 	defaultMemory  = "256MiB"
 )
 
-// frontEnd starts a front end that keeps at most so many entries in so much memory.
-func (f *fixture) frontEnd(ctx context.Context, redisQuery string, entries int, memory string) (*process.Server, error) {
+// frontEnd starts a front end that keeps at most that number of entries in that much memory. The
+// variables, as NAME=value, are added to its environment.
+func (f *fixture) frontEnd(ctx context.Context, redisQuery string, entries int, memory string, env ...string) (*process.Server, error) {
 	return f.rig.FrontEnd(ctx, rig.FrontEnd{
-		RedisQuery: redisQuery, Settings: map[string]any{"cache_entries": entries, "cache_memory": memory},
+		RedisQuery: redisQuery, Settings: map[string]any{"cache_entries": entries, "cache_memory": memory}, Env: env,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -14,9 +15,12 @@ import (
 )
 
 const (
-	bytesPerEntry = 250  // target: an entry in redis, for a URL of 100 bytes
-	warmUp        = 1000 // requests before the first look at a front end's memory
-	parallel      = 32
+	bytesPerEntry = 250 // target: an entry in redis, for a URL of 100 bytes
+	// bytesPerRedirect is the target of a redirect in memory: 1.2 GiB for a million.
+	bytesPerRedirect = 1288
+	sessionToken     = 1024 // bytes; those of AWS have about as many
+	warmUp           = 1000 // requests before the first look at a front end's memory
+	parallel         = 32
 )
 
 // memory measures the memory of entries: in redis, and in a front end that has answered requests
@@ -29,11 +33,20 @@ func memory(ctx context.Context, f *fixture, t *report.Table) error {
 	t.Add(report.Row{
 		Label: fmt.Sprintf("redis, each of %d entries", f.entries), Unit: report.Bytes, Figure: inRedis, Target: report.AtMost(bytesPerEntry),
 	})
-	inFrontEnd, err := f.memoryInFrontEnd(ctx)
-	if err != nil {
-		return err
+	for _, of := range []struct {
+		label string
+		env   []string
+	}{
+		{"front end, a million redirects in memory", nil},
+		{"front end, the same with a session token", []string{"AWS_SESSION_TOKEN=" + strings.Repeat("t", sessionToken)}},
+	} {
+		each, held, err := f.memoryInFrontEnd(ctx, of.env...)
+		if err != nil {
+			return err
+		}
+		t.Add(report.Row{Label: of.label, Unit: report.MiB, Figure: each * 1e6, Target: report.AtMost(bytesPerRedirect * 1e6)})
+		t.Add(report.Row{Label: "  share of them that it holds", Unit: report.Times, Figure: held, Target: report.AtLeast(1)})
 	}
-	t.Add(report.Row{Label: "front end, a million redirects in memory", Unit: report.MiB, Figure: inFrontEnd * 1e6})
 	return nil
 }
 
@@ -53,11 +66,12 @@ func (f *fixture) memoryInRedis(ctx context.Context) (float64, error) {
 	return float64(after-before) / float64(f.entries), err
 }
 
-// memoryInFrontEnd returns the bytes of one redirect in memory.
-func (f *fixture) memoryInFrontEnd(ctx context.Context) (float64, error) {
-	s, err := f.frontEnd(ctx, fromMemory, 2*f.entries, strconv.Itoa(3<<10*f.entries))
+// memoryInFrontEnd returns the bytes of one redirect in the memory of a front end that may use
+// bytesPerRedirect for each. It also returns the share of the redirects that are held, from a sample.
+func (f *fixture) memoryInFrontEnd(ctx context.Context, env ...string) (each, held float64, err error) {
+	s, err := f.frontEnd(ctx, fromMemory, 2*f.entries, strconv.Itoa(bytesPerRedirect*f.entries), env...)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer s.Stop()
 	client := newClient()
@@ -70,17 +84,36 @@ func (f *fixture) memoryInFrontEnd(ctx context.Context) (float64, error) {
 		return errors.Join(err, resp.Body.Close())
 	}
 	if err := forEach(warmUp, request); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	before, err := s.Resident()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := forEach(f.entries, request); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	after, err := s.Resident()
-	return float64(after-before) / float64(f.entries-warmUp), err
+	if err != nil {
+		return 0, 0, err
+	}
+	reads, err := f.readsOf(ctx, func() error {
+		return forEach(warmUp, func(i int) error { return request(i * f.entries / warmUp) })
+	})
+	return float64(after-before) / float64(f.entries-warmUp), 1 - float64(reads)/warmUp, err
+}
+
+// readsOf returns how many keys in redis were read during do.
+func (f *fixture) readsOf(ctx context.Context, do func() error) (int64, error) {
+	before, err := f.info(ctx, "stats", "keyspace_hits")
+	if err != nil {
+		return 0, err
+	}
+	if err := do(); err != nil {
+		return 0, err
+	}
+	after, err := f.info(ctx, "stats", "keyspace_hits")
+	return after - before, err
 }
 
 // forEach calls f for 0 to n-1, 32 at a time.
@@ -105,13 +138,18 @@ func forEach(n int, f func(i int) error) error {
 
 // usedMemory is that of redis, in bytes.
 func (f *fixture) usedMemory(ctx context.Context) (int64, error) {
-	info, err := f.redis.Info(ctx, "memory").Result()
+	return f.info(ctx, "memory", "used_memory")
+}
+
+// info returns a number in a section of the INFO of redis.
+func (f *fixture) info(ctx context.Context, section, name string) (int64, error) {
+	info, err := f.redis.Info(ctx, section).Result()
 	if err != nil {
 		return 0, err
 	}
-	m := regexp.MustCompile(`used_memory:(\d+)`).FindStringSubmatch(info)
+	m := regexp.MustCompile(name + `:(\d+)`).FindStringSubmatch(info)
 	if m == nil {
-		return 0, errors.New("the INFO of redis has no used_memory")
+		return 0, fmt.Errorf("the INFO of redis has no %s", name)
 	}
 	return strconv.ParseInt(m[1], 10, 64)
 }

@@ -106,6 +106,8 @@ type FrontEnd struct {
 	RedisQuery string
 	// Settings are settings of the section frontend.
 	Settings map[string]any
+	// Env is added to the environment, as NAME=value.
+	Env []string
 }
 
 // FrontEnd starts a front end. The benchmark allows all sources below [Upstream].
@@ -140,6 +142,7 @@ func (r *Rig) FrontEnd(ctx context.Context, o FrontEnd) (*process.Server, error)
 	}
 	return process.Start(ctx, process.Program{
 		Path: r.binary, Args: []string{"frontend", "--config", file},
-		Env: append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=bench", "AWS_EC2_METADATA_DISABLED=true"),
+		Env: append(append(os.Environ(),
+			"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=bench", "AWS_EC2_METADATA_DISABLED=true"), o.Env...),
 	}, address)
 }
