@@ -103,7 +103,7 @@ func TestPipelinedHitsKeepTheirLocations(t *testing.T) {
 				a, body := c.receive(t, "GET", 10*time.Second)
 				location := a.Header.Get("Location")
 				assert.True(t, strings.HasPrefix(location, "https://bucket.s3.us-west-2.amazonaws.com/"+key+"?X-Amz-"), location)
-				assert.Equal(t, `{"status":"present","url":"`+location+"\"}\n", body) //nolint:testifylint // To the byte.
+				assert.Equal(t, `{"status":"present","url":"`+location+"\"}\n", body)
 				seen[location] = true
 			}
 			assert.Len(t, seen, burst)
