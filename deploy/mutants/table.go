@@ -139,8 +139,8 @@ func mutants() []mutant {
 		{
 			name: "a client is sent where the text of an entry says",
 			file: "frontend/answer.go",
-			old:  `h.Set("Location", c.Object.URL)`,
-			new:  "h.Set(\"Location\", c.Object.URL)\n\t\tif e.Text != \"\" {\n\t\t\th.Set(\"Location\", e.Text)\n\t\t}",
+			old:  `h.Set("Location", target.Object.URL)`,
+			new:  "h.Set(\"Location\", target.Object.URL)\n\t\tif e.Text != \"\" {\n\t\t\th.Set(\"Location\", e.Text)\n\t\t}",
 			pkg:  "./frontend", by: "TestErrors",
 		},
 		{
