@@ -19,7 +19,9 @@
 //
 // 2026-11-26: the table shows the idle part of the processors. All processes share them, so a full
 // machine delays every process, whatever the front end does. The rows named niced run everything
-// except the front end and its client at nice 10: they show what the front end itself adds.
+// except the front end, its client and redis at nice 10: they show what the front end itself adds. A
+// redis at nice 10 answered PINGs too late. The front end then trusts no entry in its memory, and the
+// median of all hits was that of reads of redis.
 //
 // 2026-11-26: this is no part of bench-neighbours. There one client or dependency misbehaves, within
 // low limits. Here all clients behave, and the limits are the product's defaults.

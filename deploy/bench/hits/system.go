@@ -22,7 +22,7 @@ import (
 
 const (
 	warmUp = 3 * time.Second
-	// niced is the nice value of everything except the front end and its client.
+	// niced is the nice value of everything except the front end, its client and redis.
 	niced = 10
 )
 
@@ -99,12 +99,12 @@ func (s *system) task(length time.Duration) phaseTask {
 	return phaseTask{Every: s.every, Length: length}
 }
 
-// niceOthers lowers the priority of all other processes of the system, and of the crowds that
+// niceOthers lowers the priority of all processes except the front end and redis, and of the crowds that
 // start later.
 func (s *system) niceOthers() error {
 	s.others = niced
 	for _, name := range s.stack.Names() {
-		if pid := s.stack.PID(name); pid != 0 && pid != os.Getpid() && pid != s.frontEndPID() {
+		if pid := s.stack.PID(name); name != "redis" && pid != 0 && pid != os.Getpid() && pid != s.frontEndPID() {
 			if err := process.Renice(pid, niced); err != nil {
 				return fmt.Errorf("nice %s: %w", name, err)
 			}
