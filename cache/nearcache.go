@@ -193,8 +193,8 @@ func (n *NearCache) forgetAllLocked(tracked bool) {
 		at.stale = true
 	}
 	clear(n.loads)
-	// A new table, since hits read redis meanwhile and wait for the mutex: invalidating a million
-	// entries takes a second. It comes after freshUntil, so that no reader has the former table and a
+	// A new table, since hits read redis meanwhile and wait for the mutex: invalidating all
+	// entries takes long. It comes after freshUntil, so that no reader has the former table and a
 	// later freshness.
 	n.entries.Store(n.newTable())
 }

@@ -13,8 +13,8 @@
 //
 // 2026-11-26: the memory limit of a front end follows its connections. A fixed limit for all that
 // frontend.max_conns permits would let a front end with few connections grow by half a gigabyte,
-// because GOGC is high. Without room for connections, 15,000 of them beside 90,000 redirects made a hit
-// cost 404 µs of CPU instead of 69 (`make bench-scale ARGS="-only connections -sizes 15000"`).
+// because GOGC is high. Without room for connections, 15,000 of them beside 90,000 redirects made
+// a hit cost 404 µs of CPU instead of 69 (`make bench-scale ARGS="-only connections -sizes 15000"`).
 //
 // 2026-11-25: main.go keeps the flags only. Tests and benchmarks can't import a main package.
 // Package transfer is separate because the copy benchmark must not link Temporal.

@@ -99,8 +99,8 @@ func (s *system) task(length time.Duration) phaseTask {
 	return phaseTask{Every: s.every, Length: length}
 }
 
-// niceOthers lowers the priority of all processes except the front end and redis, and of the crowds that
-// start later.
+// niceOthers lowers the priority of all processes except the front end and redis. Crowds that start
+// later have the lower priority too.
 func (s *system) niceOthers() error {
 	s.others = niced
 	for _, name := range s.stack.Names() {

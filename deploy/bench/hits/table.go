@@ -49,7 +49,7 @@ func describe(s settings) string {
 		runtime.NumCPU(), 1/s.every.Seconds(), fromRedis, boundRatio, boundExtra, failureBound)
 }
 
-// printTable writes a line for each row, and below it what happened.
+// printTable writes a line for each row, and the details below.
 func printTable(w io.Writer, results []result) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }

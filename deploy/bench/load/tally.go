@@ -65,7 +65,7 @@ func IfTimeout(err error, then, otherwise string) string {
 	return otherwise
 }
 
-// Background is a process that works until it is stopped, and counts what it does.
+// Background is a process that works until Stop, and tallies its work.
 type Background struct{ server *process.Server }
 
 // StartBackground runs this program with the arguments command, a control address and task in JSON.
@@ -118,7 +118,7 @@ func (b *Background) Counts(ctx context.Context) (counts map[string]int, err err
 	return counts, err
 }
 
-// Effort describes what the process did. A process that did nothing is an error.
+// Effort describes the tally. An empty tally is an error.
 func (b *Background) Effort(ctx context.Context) (string, error) {
 	counts, err := b.Counts(ctx)
 	if err == nil && len(counts) == 0 {

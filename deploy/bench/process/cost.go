@@ -24,7 +24,7 @@ type Reading struct {
 	idle, all time.Duration // of all processors
 }
 
-// Cost is what a group used in a time. Processes that did not run all the time are omitted.
+// Cost is the use of a group in a time. It omits processes that did not run all the time.
 type Cost struct {
 	Wall time.Duration
 	CPU  map[string]time.Duration // of each process
@@ -91,7 +91,7 @@ func machine() (idle, all time.Duration, err error) {
 		return 0, 0, err
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
-	// user nice system idle iowait irq softirq steal; what follows is in user already
+	// user nice system idle iowait irq softirq steal; user contains the guest times that follow
 	fields := strings.Fields(line)
 	if len(fields) < 9 || fields[0] != "cpu" {
 		return 0, 0, fmt.Errorf("/proc/stat begins with %q", line)

@@ -36,7 +36,7 @@ func Renice(pid, nice int) error {
 			if err != nil {
 				return err
 			}
-			if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, nice); err != nil && err != syscall.ESRCH { //nolint:errorlint // an errno
+			if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, nice); err != nil && err != syscall.ESRCH {
 				return err
 			}
 		}

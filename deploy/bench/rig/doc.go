@@ -1,5 +1,5 @@
-// Package rig runs front ends without the rest of the system. redis is real. Stubs answer for S3 and
-// SQS.
+// Package rig runs front ends without the rest of the system. redis is real. Stubs answer for S3
+// and SQS.
 //
 // # Guarantees
 //
@@ -7,6 +7,6 @@
 //
 // # Decisions
 //
-// 2026-11-26: benchmarks of hits share the rig, because a hit needs neither S3 nor SQS. It was a part
-// of bench-redirect.
+// 2026-11-26: benchmarks of hits share the rig, because a hit needs neither S3 nor SQS. It was a
+// part of bench-redirect.
 package rig

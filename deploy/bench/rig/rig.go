@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -118,9 +119,7 @@ func (r *Rig) FrontEnd(ctx context.Context, o FrontEnd) (*process.Server, error)
 	}
 	type m = map[string]any
 	settings := m{"listen": address, "admin_listen": "127.0.0.1:0"}
-	for name, value := range o.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, o.Settings)
 	text, err := yaml.Marshal(m{
 		"log":      m{"level": "error"},
 		"frontend": settings,

@@ -8,24 +8,31 @@
 // # Guarantees
 //
 //   - A growth compares two sizes of one run. The smallest size of a section is its baseline.
-//   - A cost of one hit or one copy is marked if it is more than twice the smallest size's. The cost
-//     of all work then grows faster than the work. Memory is marked if it grows faster than the size.
-//   - A hit or a copy of a workflow section that fails ends the benchmark. A mark does not.
+//   - A cost of one hit or one copy is marked above twice that of the smallest size. The cost of all
+//     work then grows faster than the work.
+//   - Memory, and the latency beside a backlog, are marked if they grow faster than the size.
+//   - A failed hit, or a failed copy of the workflows section, ends the benchmark. A mark does not.
 //
 // # Decisions
 //
-// 2026-11-26: the clients of hits have a schedule, and a process of their own. Their rate is the same
-// for every size, so that a cost per hit has the same share of wake-ups.
+// 2026-11-26: the clients of hits have a schedule and their own process. Their rate is the same for
+// every size, so that a cost per hit has the same share of wake-ups.
 //
 // 2026-11-26: the front ends of all sizes run at the same time and are measured in turn. Other load
 // on the machine then affects all of them.
 //
-// 2026-11-26: the workflows that fill Temporal's database have one task, which records eight markers:
-// 13 events, as many as a copy with local first attempts has. They have no activities, so their rows
-// in task queues and timers are gone. They have no search attributes either, so their row in the
-// visibility store is shorter than a copy's. An activity for each would take hours.
+// 2026-11-26: connections are measured beside 90,000 redirects. They almost fill a front end with
+// default settings, and its memory limit must hold both.
+//
+// 2026-11-26: the workflows in Temporal's database are fillers. Each has one task with eight
+// markers: 13 events, as many as a copy with local first attempts. They have neither activities nor
+// search attributes, so their rows in the visibility store are shorter. Rejected: real copies. They
+// would take an hour.
 //
 // 2026-11-26: the source of the backlog holds each request for five seconds. The backlog then lasts
-// for the measurement. The worker is frozen while the messages are sent, so that the queue has all
+// for the measurement. The workers are frozen while the messages are sent, so that the queue has all
 // of them at the start.
+//
+// 2026-11-26: the figure of Temporal per copy is without its idle CPU. Its timers and queues cost as
+// much without copies.
 package main

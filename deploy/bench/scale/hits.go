@@ -16,8 +16,6 @@ const (
 	hitConnections = 32
 	// perObject is the memory in a front end's configuration for each redirect that it keeps.
 	perObject = 4 << 10
-	// defaultKept is the product's default of frontend.cache_entries.
-	defaultKept = 100_000
 	// manyObjects almost fill a front end with default settings.
 	manyObjects = 90_000
 )

@@ -119,7 +119,7 @@ func (s *system) request(ctx context.Context, r *load.Recorder, due time.Time) {
 	r.Request(s.client, req, due, patience)
 }
 
-// settle waits until Temporal has done what it does after the last request, such as its records of
+// settle waits until Temporal has finished its work after the last request, such as records of
 // visibility: until its CPU no longer falls. It returns its idle CPU, in processors.
 func (s *system) settle(ctx context.Context) (idle float64, err error) {
 	g := process.Group{temporal: s.stack.PID("temporal")}

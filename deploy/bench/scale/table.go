@@ -44,12 +44,12 @@ type figure struct {
 	label  string
 	unit   report.Unit
 	growth growth
-	// floor is what smaller values count as. Otherwise a growth of almost nothing would count.
+	// floor replaces smaller values. Otherwise a growth of almost nothing would count.
 	floor  float64
 	values []float64
 }
 
-// result is what a section has measured. The first column is the baseline.
+// result is the table of a section. The first column is the baseline.
 type result struct {
 	title   string
 	columns []column
