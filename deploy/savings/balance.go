@@ -91,3 +91,8 @@ func (t tariff) breakEven(redirects float64) *float64 {
 	}
 	return &size
 }
+
+// NewBalance prices the amounts, as `cloud-mirror savings` does.
+func NewBalance(p config.Prices, s3 config.S3, path Path, a Amounts) Balance {
+	return newTariff(p, s3, path).balance(a)
+}
