@@ -129,6 +129,11 @@ bench-hits: redis build ## Measure hits beside copies, waiting clients, purges a
 	@cd deploy/bench && go build -o ../../.cache/bin/bench-hits ./hits
 	@.cache/bin/bench-hits $(ARGS)
 
+.PHONY: simulate
+simulate: ## Simulate a burst of cold objects on many machines: make simulate ARGS="-h"
+	@cd deploy/bench && go build -o ../../.cache/bin/simulate ./simulate
+	@.cache/bin/simulate $(ARGS)
+
 .PHONY: check
 check: check-format vet lint check-tidy workflowcheck api-lint test fuzz ## What CI runs, besides make mutants
 

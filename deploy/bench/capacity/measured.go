@@ -1,0 +1,80 @@
+package capacity
+
+// Measured holds the figures of runs. One core is one processor of the measured machine.
+type Measured struct {
+	Cores Figure
+
+	// Redirects.
+	Hits, MemoryRatio, RedisRatio, MirrorRatio, HitMemory, WaiterMemory, WakeP99, RedirectBytes, RequestBytes Figure
+
+	// CPU time of a cold copy.
+	FrontEndCPU, WorkerCPU, BridgeShare, StorageCPU, TemporalCPU, ClusterCPU, EagerCPU, ByteCPU Figure
+	// Shares of ClusterCPU and EagerCPU.
+	HistoryShare, MatchingShare, GatewayShare, DatabaseShare Figure
+
+	// Temporal's database.
+	Commits, CommitTime, CommitRate, WorkflowBytes Figure
+
+	EntryBytes, RedisCommands, RedisRate, RedisWrites Figure
+
+	// Bursts of 500 cold objects of 1 KiB, requested by 50 clients. They validate the simulation.
+	DevRate, DevMedian, ClusterRate, ClusterMedian, EagerRate, EagerMedian Figure
+}
+
+// Runs that several figures come from.
+const (
+	benchRedirect = "make bench-redirect → "
+	bench         = "make bench → "
+	clusterBench  = "TEMPORAL_ADDRESS of make test-cluster, make bench → "
+	benchScale    = "make bench-scale → "
+	clusterScale  = "TEMPORAL_ADDRESS of make test-cluster, make bench-scale → "
+	operatorsPage = "deploy/README.md, make bench-redirect → "
+)
+
+// NewMeasured returns the figures of the last runs.
+func NewMeasured() Measured {
+	return Measured{
+		Cores: Figure{Name: "processors of the measured machine, which also ran the load", Value: 2, Run: "nproc", On: "2026-11-26"},
+
+		Hits:          Figure{Name: "redirects from memory, a second", Value: 50_000, Run: benchRedirect + "hits, 32 connections, from memory"},
+		MemoryRatio:   Figure{Name: "redirects from memory, of a bare router's", Value: 0.935, Run: operatorsPage + "rate of redirects from memory", On: "2026-11-24"},
+		RedisRatio:    Figure{Name: "redirects from redis, of a bare router's", Value: 0.51, Run: operatorsPage + "rate of redirects from redis", On: "2026-11-25"},
+		MirrorRatio:   Figure{Name: "hits of the mirror route, of a bare router's", Value: 0.93, Run: operatorsPage + "rate of the mirror route", On: "2026-11-26"},
+		HitMemory:     Figure{Name: "memory of a redirect kept in a front end", Value: 3114, Unit: "B", Run: benchRedirect + "front end, a million redirects in memory"},
+		WaiterMemory:  Figure{Name: "memory of a waiting client", Value: 20, Unit: "KiB", Run: "deploy/README.md, How fast, and how much memory", On: "2026-11-24"},
+		WakeP99:       Figure{Name: "from the announcement of a copy to the redirect, p99 with 1,000 clients", Value: 2, Unit: "ms", Run: operatorsPage + "from the announcement of a copy", On: "2026-11-24"},
+		RedirectBytes: Figure{Name: "a redirect to a presigned URL, head and body", Value: 1_500, Unit: "B", Run: "make run, curl -si of a hit, wc -c"},
+		RequestBytes:  Figure{Name: "a request for a redirect", Value: 250, Unit: "B", Run: "make run, curl -v of a hit, the bytes of its request"},
+
+		FrontEndCPU: Figure{Name: "CPU of a cold copy: front end", Value: 2.6, Unit: "ms", Run: benchScale + "cold copy, CPU of the front end"},
+		WorkerCPU:   Figure{Name: "CPU of a cold copy: worker and bridge", Value: 8.5, Unit: "ms", Run: benchScale + "cold copy, CPU of the workers"},
+		BridgeShare: Figure{Name: "the bridge's share of it", Value: 0.25, Run: "make test-cluster → CPU of bridges and workers"},
+		StorageCPU:  Figure{Name: "CPU of a cold copy: the local S3 server", Value: 2, Unit: "ms", Run: benchScale + "cold copy, CPU of S3"},
+		TemporalCPU: Figure{Name: "CPU of a cold copy: Temporal, dev server", Value: 35, Unit: "ms", Run: benchScale + "cold copy, CPU of Temporal"},
+		ClusterCPU:  Figure{Name: "CPU of a cold copy: Temporal and PostgreSQL, untuned", Value: 75.8, Unit: "ms", Run: clusterScale + "cold copy, CPU of Temporal and PostgreSQL"},
+		EagerCPU:    Figure{Name: "the same with eager activities", Value: 55.9, Unit: "ms", Run: clusterScale + "cold copy, with system.enableActivityEagerExecution"},
+		ByteCPU:     Figure{Name: "CPU of a worker for 1 GiB", Value: 0.95, Unit: "s", Run: "make bench-copy → 1 GiB, CPU"},
+
+		HistoryShare:  Figure{Name: "share of Temporal's history service", Value: 0.40, Run: clusterScale + "CPU of history"},
+		MatchingShare: Figure{Name: "share of Temporal's matching service", Value: 0.10, Run: clusterScale + "CPU of matching"},
+		GatewayShare:  Figure{Name: "share of Temporal's frontend service", Value: 0.15, Run: clusterScale + "CPU of Temporal's frontend"},
+		DatabaseShare: Figure{Name: "share of PostgreSQL", Value: 0.35, Run: clusterScale + "CPU of PostgreSQL"},
+
+		Commits:       Figure{Name: "transactions of PostgreSQL for a copy", Value: 20, Run: "make test-cluster → pg_stat_database.xact_commit of 500 copies / 500"},
+		CommitTime:    Figure{Name: "time of a transaction", Value: 2, Unit: "ms", Run: "make test-cluster → median of Temporal's persistence_latency"},
+		CommitRate:    Figure{Name: "transactions of PostgreSQL a second, on two cores", Value: 1_500, Unit: "/s", Run: "pgbench -c 32 -j 2 -N -T 30 → tps"},
+		WorkflowBytes: Figure{Name: "PostgreSQL's disk for a closed workflow", Value: 12, Unit: "KiB", Run: clusterScale + "growth of the database for each workflow"},
+
+		EntryBytes:    Figure{Name: "memory of redis for an entry", Value: 231, Unit: "B", Run: operatorsPage + "redis, for one entry", On: "2026-11-24"},
+		RedisCommands: Figure{Name: "commands of redis for a cold copy", Value: 12, Run: "make run → redis-cli INFO commandstats around 500 cold objects"},
+		RedisWrites:   Figure{Name: "changes of an entry for a cold copy, each an invalidation to all front ends", Value: 2, Run: "make run → SETs in INFO commandstats around 500 cold objects"},
+		RedisRate:     Figure{Name: "commands of one redis a second", Value: 100_000, Unit: "/s", Run: "redis-benchmark -t get -d 231 -c 50 → GET"},
+
+		DevRate:       Figure{Name: "burst, dev server: copies a second", Value: 43, Unit: "/s", Run: bench + "500 first requests, 50 at a time"},
+		DevMedian:     Figure{Name: "burst, dev server: median", Value: 1.2, Unit: "s", Run: bench + "first requests, p50"},
+		ClusterRate:   Figure{Name: "burst, PostgreSQL cluster, untuned: copies a second", Value: 22.5, Unit: "/s", Run: clusterBench + "500 first requests, 50 at a time"},
+		ClusterMedian: Figure{Name: "burst, PostgreSQL cluster, untuned: median", Value: 2.2, Unit: "s", Run: clusterBench + "first requests, p50"},
+		EagerRate:     Figure{Name: "burst, PostgreSQL cluster, eager activities: copies a second", Value: 29, Unit: "/s", Run: clusterBench + "500 first requests, with eager activities"},
+		EagerMedian:   Figure{Name: "burst, PostgreSQL cluster, eager activities: median", Value: 1.7, Unit: "s", Run: clusterBench + "first requests, p50, with eager activities"},
+	}
+}
