@@ -1,11 +1,11 @@
-// Package capacity computes what deploy/CAPACITY.md says: what one machine carries, how many
-// machines a load needs, and what they cost in a month.
+// Package capacity computes the tables of deploy/CAPACITY.md: the load that each machine carries,
+// the number of machines for a load, and their cost in a month.
 //
 // # Guarantees
 //
-//   - Each measured figure is in measured.go, with the command and the row that it comes from. A new
-//     measurement changes only that file. `go test -p 1 ./capacity ./simulate -update` then writes the
-//     page.
+//   - Each measured figure is in measured.go, with its command and the row of its table. A new
+//     measurement changes only that file. Then `go test -p 1 ./capacity ./simulate -update` writes
+//     the page.
 //   - Each assumption is in assumed.go, and each price in prices.go or in package config.
 //   - A figure without a run is printed as [RUN: command → row], with its provisional value.
 //
@@ -19,5 +19,5 @@
 // [savings.NewBalance] applies them. Prices of machines are here, because the product needs none.
 //
 // 2026-11-26: machines have x86 processors, like the measured machine. Graviton machines cost about
-// 20 % less, but no run shows what they carry.
+// 20 % less, but no run measured them.
 package capacity

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// carries says what one of each part carries, without spare.
+// carries returns the table of the rates and amounts at which one of each part is full.
 func (in inputs) carries() string {
 	memory, redis := in.perCore()
 	cores := float64(in.p.FrontEnd.Cores)
@@ -46,28 +46,37 @@ type limit struct {
 	remedy string
 }
 
-// limits lists what breaks first when copies grow towards the plan's load: the smallest limit comes
-// first.
+// limits returns the table of the rates of copies at which one of each part is full, the smallest
+// rate first.
 func (in inputs) limits(p Plan) string {
 	cpu, commits := in.perDatabase()
 	perCopy := p.Load.Redirects / p.Load.Copies
 	all := []limit{
-		{"a history shard (one transaction at a time)", in.perShard(), "the number of shards, which is fixed for ever at the first start"},
+		{"a history shard (one transaction at a time)", in.perShard(),
+			"the number of shards, which is fixed for ever at the first start"},
 		{"an SQS receiver (one batch at a time)", in.perReceiver(), "`worker.receivers`, more bridges"},
-		{"one source host, for each front end", float64(in.c.Frontend.ColdRatePerHost), "`frontend.cold_rate_per_host`; further clients get the source"},
-		{"a PostgreSQL", min(cpu, commits), "more Temporal clusters, each for some regions, with deployments and SQS queues of their own"},
-		{"a prefix of S3, by PUTs", in.a.PutsPerPrefix.Value / in.p.CopyPuts, "S3 splits prefixes by itself within minutes, and answers 503 meanwhile"},
-		{"a prefix of S3, by GETs of clients and HEADs of copies", in.a.GetsPerPrefix.Value / (perCopy + in.p.CopyGets), "S3 splits prefixes by itself within minutes, and answers 503 meanwhile"},
+		{"one source host, for each front end", float64(in.c.Frontend.ColdRatePerHost),
+			"`frontend.cold_rate_per_host`; further clients get the source"},
+		{"a PostgreSQL", min(cpu, commits),
+			"more Temporal clusters, each for some regions, with deployments and SQS queues of their own"},
+		{"a prefix of S3, by PUTs", in.a.PutsPerPrefix.Value / in.p.CopyPuts,
+			"S3 splits prefixes by itself within minutes, and answers 503 meanwhile"},
+		{"a prefix of S3, by GETs of clients and HEADs of copies", in.a.GetsPerPrefix.Value / (perCopy + in.p.CopyGets),
+			"S3 splits prefixes by itself within minutes, and answers 503 meanwhile"},
 		{"a redis, by commands", in.m.RedisRate.Value / (p.FromRedis*perCopy + in.m.RedisCommands.Value), "redis Cluster"},
 		{fmt.Sprintf("a redis, by invalidations to %d front ends", p.FrontEnds.Count),
 			in.m.RedisRate.Value / (in.m.RedisWrites.Value * float64(p.FrontEnds.Count)), "fewer, larger front ends; redis Cluster"},
-		{"a redis, by the memory of entries", in.entries() / in.c.Cache.TTL.Seconds(), "a shorter `cache.ttl`; redis Cluster"},
-		{"an SQS queue, by messages in flight", in.a.InFlight.Value / (in.a.StartTime.Value + in.a.DeleteTime.Value) * 1000, "more queues"},
+		{"a redis, by the memory of entries", in.entries() / in.c.Cache.TTL.Seconds(),
+			"a shorter `cache.ttl`; redis Cluster"},
+		{"an SQS queue, by messages in flight", in.a.InFlight.Value / (in.a.StartTime.Value + in.a.DeleteTime.Value) * 1000,
+			"more queues"},
 	}
 	slices.SortStableFunc(all, func(a, b limit) int { return cmp.Compare(a.copies, b.copies) })
 	rows := make([][]string, len(all))
 	for i, l := range all {
 		rows[i] = []string{l.part, number(l.copies) + " /s", number(math.Ceil(p.Load.Copies / l.copies)), l.remedy}
 	}
-	return Table([]string{"limit of one", "copies", fmt.Sprintf("needed for %s copies a second", number(p.Load.Copies)), "remedy"}, rows...)
+	return Table([]string{
+		"limit of one", "copies", fmt.Sprintf("needed for %s copies a second", number(p.Load.Copies)), "remedy",
+	}, rows...)
 }

@@ -49,7 +49,8 @@ func TestReplaceNeedsBothMarkers(t *testing.T) {
 
 func TestNumber(t *testing.T) {
 	for want, v := range map[string]float64{
-		"0": 0, "0.6": .6, "2.63": 2.634, "99.5": 99.46, "100": 99.96, "1,230": 1234, "1,000,000": 1e6, "54,400,000,000": 54432e6,
+		"0": 0, "0.6": .6, "2.63": 2.634, "99.5": 99.46, "100": 99.96,
+		"1,230": 1234, "1,000,000": 1e6, "54,400,000,000": 54432e6,
 	} {
 		if got := number(v); got != want {
 			t.Errorf("%v is %s, want %s", v, got, want)

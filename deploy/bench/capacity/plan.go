@@ -25,7 +25,7 @@ type Machines struct {
 	Kind  string
 	Type  Machine
 	Count int
-	// Bound is what decides the number.
+	// Bound names the need that decides the number.
 	Bound string
 }
 
@@ -35,13 +35,13 @@ func (m Machines) Monthly() float64 { return float64(m.Count) * m.Type.Dollar * 
 // Cores returns the cores of all these machines.
 func (m Machines) Cores() int { return m.Count * m.Type.Cores }
 
-// Cost is what a service costs in a month.
+// Cost is the price of a service for a month.
 type Cost struct {
 	Name    string
 	Dollars float64
 }
 
-// Plan is what a load needs.
+// Plan holds the machines, flows and costs of a load.
 type Plan struct {
 	Load                                                                   Load
 	FrontEnds, Bridges, Workers, History, Matching, Gateway, DBs, Redis    Machines
@@ -61,7 +61,7 @@ type inputs struct {
 	c config.Config
 }
 
-// NewPlan computes what a load needs.
+// NewPlan computes the plan of a load.
 func NewPlan(l Load, m Measured, a Assumed, p Prices) Plan {
 	in := inputs{m: m, a: a, p: p, c: config.Default()}
 	plan := Plan{Load: l}
@@ -182,14 +182,16 @@ func (in inputs) perDatabase() (cpu, commits float64) {
 // namespace and deployments.
 func (in inputs) temporal(p *Plan) {
 	n, u := p.Load.Copies, in.a.Utilisation.Value
+	cpu := n * in.m.ClusterCPU.Value / 1000 / float64(in.p.Temporal.Cores)
 	service := func(kind string, share Figure) Machines {
-		return in.machines(kind, in.p.Temporal, bound{"CPU", n * in.m.ClusterCPU.Value / 1000 * share.Value / float64(in.p.Temporal.Cores), false})
+		return in.machines(kind, in.p.Temporal, bound{"CPU", cpu * share.Value, false})
 	}
 	p.History = service("Temporal history", in.m.HistoryShare)
 	p.Matching = service("Temporal matching", in.m.MatchingShare)
 	p.Gateway = service("Temporal frontend", in.m.GatewayShare)
-	cpu, commits := in.perDatabase()
-	p.DBs = in.machines("PostgreSQL", in.p.Database, bound{"CPU", n / cpu, false}, bound{"transactions", n / commits, false}).withStandby()
+	byCPU, byCommits := in.perDatabase()
+	p.DBs = in.machines("PostgreSQL", in.p.Database, bound{"CPU", n / byCPU, false},
+		bound{"transactions", n / byCommits, false}).withStandby()
 	p.Commits = n * in.m.Commits.Value
 	p.Shards = math.Exp2(math.Ceil(math.Log2(max(in.a.LeastShards.Value, p.Commits*in.m.CommitTime.Value/1000/u))))
 	p.DBDisk = n * in.a.Retention.Value * 24 * 3600 * in.m.WorkflowBytes.Value * kib

@@ -40,8 +40,8 @@ type Tier struct{ UpTo, Dollar float64 }
 
 // NewPrices returns the list prices of 2026-11-26. They are from these pages:
 //
-//   - "Amazon EC2 On-Demand Pricing": Linux, us-east-1. Baselines of the network are from "Amazon EC2
-//     instance network bandwidth".
+//   - "Amazon EC2 On-Demand Pricing": Linux, us-east-1. Baselines of the network are from "Amazon
+//     EC2 instance network bandwidth".
 //   - "Amazon SQS pricing": standard queues
 //   - "Amazon EBS pricing": gp3
 //   - "Elastic Load Balancing pricing": NLCU

@@ -21,7 +21,9 @@ type event struct {
 	run   func()
 }
 
-func newEngine(seed uint64) *engine { return &engine{random: rand.New(rand.NewPCG(seed, 0))} } //nolint:gosec // no secrets
+func newEngine(seed uint64) *engine {
+	return &engine{random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // no secrets
+}
 
 func (a event) before(b event) bool { return a.at < b.at || a.at == b.at && a.order < b.order }
 

@@ -25,7 +25,8 @@ func TestEventsRunInTheOrderOfTheirTimes(t *testing.T) {
 		})
 	}
 	e.run(func() bool { return false })
-	if len(ran) != 1000 || !slices.IsSortedFunc(ran, func(a, b mark) int { return int(a.at-b.at)*1000 + a.order - b.order }) {
+	before := func(a, b mark) int { return int(a.at-b.at)*1000 + a.order - b.order }
+	if len(ran) != 1000 || !slices.IsSortedFunc(ran, before) {
 		t.Errorf("%d events ran, or not in their order", len(ran))
 	}
 }

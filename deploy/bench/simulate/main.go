@@ -39,10 +39,11 @@ func flags(args []string) (s settings, err error) {
 	s.counts = map[string]*int{}
 	plan := planned(1, capacity.NewMeasured(), capacity.NewAssumed()) // Only for the kinds of machines.
 	for _, m := range plan.Machines() {
-		s.counts[m.Kind] = set.Int(strings.ReplaceAll(strings.ToLower(m.Kind), " ", "-"), 0, "machines of this kind; 0 is the planned number")
+		name := strings.ReplaceAll(strings.ToLower(m.Kind), " ", "-")
+		s.counts[m.Kind] = set.Int(name, 0, "machines of this kind; 0 is the planned number")
 	}
 	_ = set.Parse(args) // ExitOnError
-	if s.copies <= 0 || s.load.objects < 1 || s.load.clients < 1 || s.load.hosts < 1 || s.load.over < time.Duration(s.load.objects) {
+	if s.copies <= 0 || min(s.load.objects, s.load.clients, s.load.hosts) < 1 || s.load.over < time.Duration(s.load.objects) {
 		return s, errors.New("each number must be at least 1, and -over at least a nanosecond for each object")
 	}
 	return s, nil
@@ -66,8 +67,8 @@ func run(_ context.Context, args []string) error {
 		t.Add(report.Row{Label: fmt.Sprintf("%s (%s)", m.Kind, m.Type.Name()), Unit: count, Figure: float64(m.Count)})
 	}
 	t.Add(report.Row{Label: "history shards", Unit: count, Figure: plan.Shards})
-	addBurst(t, fmt.Sprintf("%d cold objects of %d hosts, requested by %d clients in %v, seed %d", s.load.objects, s.load.hosts,
-		s.load.clients, s.load.over, s.seed), burst(deployment, s.seed, s.load))
+	addBurst(t, fmt.Sprintf("%d cold objects of %d hosts, requested by %d clients in %v, seed %d",
+		s.load.objects, s.load.hosts, s.load.clients, s.load.over, s.seed), burst(deployment, s.seed, s.load))
 	t.Print(os.Stdout)
 	return nil
 }

@@ -90,7 +90,8 @@ func sized(plan capacity.Plan, m capacity.Measured, a capacity.Assumed) paramete
 	return parameters{
 		cores: cores{
 			frontEnd: plan.FrontEnds.Cores(), bridge: plan.Bridges.Cores(), worker: plan.Workers.Cores(), storage: 1 << 20,
-			history: plan.History.Cores(), matching: plan.Matching.Cores(), gateway: plan.Gateway.Cores(), database: plan.DBs.Cores() / 2, // Half are standbys.
+			history: plan.History.Cores(), matching: plan.Matching.Cores(), gateway: plan.Gateway.Cores(),
+			database: plan.DBs.Cores() / 2, // Half are standbys.
 		},
 		receivers: plan.Bridges.Count * c.Worker.Receivers, slots: workers * c.Worker.Concurrency,
 		connections: workers * c.Source.MaxConnsPerHost, shards: int(plan.Shards),

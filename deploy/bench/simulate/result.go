@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// result is what a run counts.
+// result holds the counts of a run.
 type result struct {
 	arrived int
 	ends    [outcomes]int
@@ -41,7 +41,7 @@ func (r *result) madeAfter(part float64) time.Duration {
 	return r.copies[max(0, int(part*float64(len(r.copies)))-1)]
 }
 
-// rate returns the copies a second until the last one.
+// rate returns the copies a second until the last copy.
 func (r *result) rate() float64 {
 	return float64(len(r.copies)) / max(1e-9, r.madeAfter(1).Seconds())
 }

@@ -19,7 +19,9 @@ type waiter struct {
 }
 
 func newSlots(e *engine, total, perHost, hosts int) *slots {
-	return &slots{engine: e, total: total, perHost: perHost, held: make([]int, hosts), waiting: make([]queue[waiter], hosts)}
+	return &slots{
+		engine: e, total: total, perHost: perHost, held: make([]int, hosts), waiting: make([]queue[waiter], hosts),
+	}
 }
 
 // acquire returns the step that takes a slot for a host.

@@ -51,8 +51,9 @@ func newSystem(p parameters, seed uint64, clients, hosts int) *system {
 		station **station
 		cores   int
 	}{
-		{&s.frontEnd, p.cores.frontEnd}, {&s.bridge, p.cores.bridge}, {&s.worker, p.cores.worker}, {&s.storage, p.cores.storage},
-		{&s.history, p.cores.history}, {&s.matching, p.cores.matching}, {&s.gateway, p.cores.gateway}, {&s.database, p.cores.database},
+		{&s.frontEnd, p.cores.frontEnd}, {&s.bridge, p.cores.bridge}, {&s.worker, p.cores.worker},
+		{&s.storage, p.cores.storage}, {&s.history, p.cores.history}, {&s.matching, p.cores.matching}, {&s.gateway, p.cores.gateway},
+		{&s.database, p.cores.database},
 	} {
 		*part.station = shared
 		if p.shared == 0 {
@@ -90,8 +91,8 @@ func (s *system) request(client, host int, done func()) {
 	})
 }
 
-// expire ends the wait that has lasted longest. All waits are as long, so that they end in the order
-// of their starts, and one event at a time is enough for all.
+// expire ends the longest wait. All waits have the same limit and end in the order of their starts,
+// so that one event at a time is enough.
 func (s *system) expire() {
 	s.answer(s.deadlines.pop(), waitOver)
 	for s.deadlines.len() > 0 {
@@ -153,9 +154,10 @@ func (s *system) round(shard *station) step {
 func (s *system) execute(o *object) {
 	t := s.p.times
 	round := s.rounds[o.shard]
-	steps := slices.Repeat([]step{round}, beforeCopy-1) // The bridge made the first one.
+	steps := slices.Repeat([]step{round}, beforeCopy-1) // The bridge made the first round.
 	steps = append(steps,
-		s.slots.acquire(o.host), s.worker.serve(t.worker), s.pause(t.source), s.storage.serve(t.storage), s.pause(t.put), s.slots.release(o.host))
+		s.slots.acquire(o.host), s.worker.serve(t.worker), s.pause(t.source), s.storage.serve(t.storage), s.pause(t.put),
+		s.slots.release(o.host))
 	steps = append(steps, slices.Repeat([]step{round}, beforeWake-beforeCopy)...)
 	steps = append(steps, s.pause(t.publish), func(next func()) {
 		s.copies = append(s.copies, s.now)

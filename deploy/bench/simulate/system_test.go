@@ -32,7 +32,8 @@ func TestMeasuredPointsAreReproduced(t *testing.T) {
 		for seed := range uint64(3) {
 			s := crowd(p.p, seed, pointObjects, pointClients)
 			if p.off(s) || s.ends[copied] != pointObjects {
-				t.Errorf("%s: %.1f copies a second with a median of %v, measured %v and %v s", p.name, s.rate(), s.wait(.5), p.rate.Value, p.median.Value)
+				t.Errorf("%s: %.1f copies a second with a median of %v, measured %v and %v s",
+					p.name, s.rate(), s.wait(.5), p.rate.Value, p.median.Value)
 			}
 		}
 	}
@@ -80,12 +81,16 @@ func TestEachRequestEndsInOneWay(t *testing.T) {
 			ends[end] += n
 		}
 		waiting += s.limits.waiters
-		if sum != s.arrived || s.closed > len(s.copies) || len(s.copies) > s.admitted() || len(s.waits) != s.ends[copied]+s.ends[waitOver] {
-			t.Fatalf("%d requests, %v ended and %d wait; %d copies and %d closed workflows", s.arrived, s.ends, s.limits.waiters, len(s.copies), s.closed)
+		answers := s.ends[copied] + s.ends[waitOver]
+		if sum != s.arrived || s.closed > len(s.copies) || len(s.copies) > s.admitted() || len(s.waits) != answers {
+			t.Fatalf("%d requests, %v ended and %d wait; %d copies and %d closed workflows",
+				s.arrived, s.ends, s.limits.waiters, len(s.copies), s.closed)
 		}
 		s.run(func() bool { return left == 0 && s.settled() })
-		if s.limits.waiters != 0 || s.closed != len(s.copies) || len(s.copies) != s.admitted() || s.slots.busy != 0 || s.messages.len() != 0 {
-			t.Fatalf("%d wait and %d slots are in use after the end: %d admitted, %d copies, %d closed", s.limits.waiters, s.slots.busy, s.admitted(), len(s.copies), s.closed)
+		inUse := s.limits.waiters + s.slots.busy + s.messages.len()
+		if inUse != 0 || s.closed != len(s.copies) || len(s.copies) != s.admitted() {
+			t.Fatalf("%d wait and %d slots are in use after the end: %d admitted, %d copies, %d closed",
+				s.limits.waiters, s.slots.busy, s.admitted(), len(s.copies), s.closed)
 		}
 	}
 	for end, n := range ends {

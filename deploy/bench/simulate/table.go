@@ -39,8 +39,8 @@ func addBurst(t *report.Table, title string, s *system) {
 	add("p50 of clients that waited", report.Seconds, s.wait(.5).Seconds())
 	add("p99 of clients that waited", report.Seconds, s.wait(.99).Seconds())
 	for end, label := range []string{
-		"clients with the copy", "source at once, frontend.cold_rate", "source at once, backlog", "source at once, frontend.cold_rate_per_host",
-		"source at once, frontend.max_waiters", "source at the end of the wait",
+		"clients with the copy", "source at once, frontend.cold_rate", "source at once, backlog",
+		"source at once, frontend.cold_rate_per_host", "source at once, frontend.max_waiters", "source at the end of the wait",
 	} {
 		add(label, count, float64(s.ends[end]))
 	}
@@ -78,7 +78,9 @@ type scenario struct {
 
 // scenarios are those of deploy/CAPACITY.md.
 func scenarios() []scenario {
-	return []scenario{{100, 20, true}, {1_000, 20, true}, {1_000, 20, false}, {1_000, 1, true}, {10_000, 20, true}}
+	return []scenario{
+		{100, 20, true}, {1_000, 20, true}, {1_000, 20, false}, {1_000, 1, true}, {10_000, 20, true},
+	}
 }
 
 const (
@@ -112,8 +114,10 @@ func (sc scenario) row(m capacity.Measured, a capacity.Assumed, seed uint64) []s
 	s := burst(deployment, seed, load{burstObjects, burstClients, sc.hosts, burstOver})
 	seconds := func(d time.Duration) string { return twoDigits(d.Seconds()) + " s" }
 	return []string{
-		twoDigits(sc.copies), count(float64(sc.hosts)), limits, seconds(s.madeAfter(.99)), seconds(s.wait(.5)), seconds(s.wait(.99)),
-		percent(s.ends[copied]), percent(s.refused()), percent(s.ends[waitOver]), twoDigits(float64(s.messages.most)), twoDigits(float64(s.slots.most)),
+		twoDigits(sc.copies), count(float64(sc.hosts)), limits, seconds(s.madeAfter(.99)),
+		seconds(s.wait(.5)), seconds(s.wait(.99)),
+		percent(s.ends[copied]), percent(s.refused()), percent(s.ends[waitOver]),
+		twoDigits(float64(s.messages.most)), twoDigits(float64(s.slots.most)),
 	}
 }
 
