@@ -13,8 +13,8 @@
 //   - Audit compares a source with its copy. Refresh has the bucket keep a copy that it would
 //     delete soon. Both are the only activities of the workflows AuditCopy and RefreshCopy.
 //
-// The workflow decides when and how often an activity runs, and whether as a local one. HeadSource and
-// UpdateCache must end within a second or two if redis and the bucket answer.
+// The workflow decides when and how often an activity runs, and whether as a local one. HeadSource
+// and UpdateCache must end within a second or two if redis and the bucket answer.
 //
 // # Guarantees
 //

@@ -70,9 +70,9 @@ func (b heldBucket) Head(ctx context.Context, key string) (storage.Stored, error
 	return b.Memory.Head(context.WithoutCancel(ctx), key)
 }
 
-// TestLocalAttemptThatTimedOutStoresNothing holds a call of a local attempt until Temporal has given
-// the attempt up. Temporal does not wait for its end. The attempt then writes nothing more, because
-// its run may have ended. The attempts that end in time are the controls.
+// TestLocalAttemptThatTimedOutStoresNothing holds a call of a local attempt until Temporal has
+// given the attempt up. Temporal does not wait for its end. The attempt then writes nothing more,
+// because its run may have ended. The attempts that end in time are the controls.
 func TestLocalAttemptThatTimedOutStoresNothing(t *testing.T) {
 	type attempt func(ctx context.Context, b *fixture, c activities.Copy) error
 	look := func(ctx context.Context, b *fixture, _ activities.Copy) error {

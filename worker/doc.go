@@ -25,11 +25,11 @@
 //
 // # Decisions
 //
-// 2026-11-26: a worker accepts worker.concurrency workflow tasks of a pool, and as many local attempts
-// (see package workflows). The SDK's default is 1,000 of each. A worker then takes a whole burst from
-// Temporal, and its local attempts run in the order of their arrival: an object of another host waits
-// for all of them. In Temporal, hosts take turns. A local attempt holds no connection to a source and
-// none of the copier's memory.
+// 2026-11-26: a worker accepts worker.concurrency workflow tasks of a pool, and as many local
+// attempts (see package workflows). The SDK's default is 1,000 of each. A worker then takes a whole
+// burst from Temporal, and its local attempts run in the order of their arrival: an object of
+// another host waits for all of them. In Temporal, hosts take turns. A local attempt holds no
+// connection to a source and none of the copier's memory.
 //
 // 2026-11-26: the bridge retries a request while Temporal does not know the search attributes.
 // Temporal's services read what setup registers after up to 2 s, and dead letters wait for an

@@ -26,48 +26,51 @@
 //     the run completes with published false, and the cache has no entry of it.
 //   - PurgeCopy is repeated until the purge is finished.
 //   - HeadSource and UpdateCache start with a local attempt of at most 2 s. A failure that may be
-//     temporary is followed by the ordinary activity, with its durable retries. The marker of the local
-//     attempt keeps the failure. HeadSource of a copy with low priority is never local.
+//     temporary is followed by the ordinary activity, with its durable retries. The marker of the
+//     local attempt keeps the failure. HeadSource of a copy with low priority is never local.
 //   - A run has the lowest minimum size of all its requests. A request never causes a second
 //     download of an object that was copied for another minimum.
 //
 // # Decisions
 //
 // 2026-11-26: HeadSource and UpdateCache start with a local attempt, in the worker that has the
-// workflow task. A copy of a small object has 15 events instead of 23. It takes 14.2 ms of Temporal's CPU
-// time instead of 21.9, which is 0.88 of an empty workflow of three activities instead of 1.32 (medians
-// of three runs in turns, on a busy machine). 500 cold objects by 50 clients: [A: rate] a second instead
-// of [A: rate], p99 [A: s] instead of [A: s]. The first request of a small object takes [A: ms] instead
-// of [A: ms].
+// workflow task. A copy of a small object has 15 events instead of 23. It takes 14.2 ms of
+// Temporal's CPU time instead of 21.9, which is 0.88 of an empty workflow of three activities
+// instead of 1.32 (medians of three runs in turns, on a busy machine). 500 cold objects by 50
+// clients: [A: rate] a second instead of [A: rate], p99 [A: s] instead of [A: s]. The first request
+// of a small object takes [A: ms] instead of [A: ms].
 //   - StreamCopy stays an ordinary activity: it may last for hours, and needs heartbeats.
-//   - A signal that arrives during a local attempt waits for the end of the workflow task, at most 2 s
-//     for each attempt. A purge then ends the copy in its next activity. If the run would close,
-//     Temporal refuses that, and the worker repeats the task with the signal. The history then has a
-//     failed workflow task with the cause UnhandledCommand. UpdateCache runs twice, which stores the
-//     same entry.
-//   - Temporal does not wait for the end of a local attempt that timed out. So the attempt checks its
-//     context before each write. A write in flight can arrive late, as that of an ordinary attempt can.
-//     The generation of a purge stops it, and so does a present entry.
-//   - A worker that dies in a local attempt loses its workflow task. Temporal gives the task to another
-//     worker after the task's timeout. The history has a timed-out workflow task and no failed attempt.
-//   - A local attempt has no priority. So the HeadSource of a list's copy is an ordinary activity, as
-//     before: thousands of them must not fill the slots of workflow tasks. UpdateCache never ranked low.
-//   - The change has a version marker ("local-first"). Earlier runs continue without local attempts.
-//     Workers of earlier builds can't continue runs with them: upgrade all workers, and terminate open
-//     runs before a rollback.
-//   - The marker costs two events, a marker and the search attribute TemporalChangeVersion. That is the
-//     only search attribute that a successful copy changes. Builds with and without the marker took
-//     14.2 and 15.1 ms of Temporal's CPU time for a copy (as above): the difference is noise. The SDK
-//     ignores a version marker that the code does not ask for. So the check can be removed once no run
-//     of an earlier build is open, and later histories replay.
+//   - A signal that arrives during a local attempt waits for the end of the workflow task, at most
+//     2 s for each attempt. A purge then ends the copy in its next activity. If the run would
+//     close, Temporal refuses that, and the worker repeats the task with the signal. The history
+//     then has a failed workflow task with the cause UnhandledCommand. UpdateCache runs twice,
+//     which stores the same entry.
+//   - Temporal does not wait for the end of a local attempt that timed out. So the attempt checks
+//     its context before each write. A write in flight can arrive late, as that of an ordinary
+//     attempt can. The generation of a purge stops it, and so does a present entry.
+//   - A worker that dies in a local attempt loses its workflow task. Temporal gives the task to
+//     another worker after the task's timeout. The history has a timed-out workflow task and no
+//     failed attempt.
+//   - A local attempt has no priority. So the HeadSource of a list's copy is an ordinary activity,
+//     as before: thousands of them must not fill the slots of workflow tasks. UpdateCache never
+//     ranked low.
+//   - The change has a version marker ("local-first"). Earlier runs continue without local
+//     attempts. Workers of earlier builds can't continue runs with them: upgrade all workers, and
+//     terminate open runs before a rollback.
+//   - The marker costs two events, a marker and the search attribute TemporalChangeVersion. That is
+//     the only search attribute that a successful copy changes. Builds with and without the marker
+//     took 14.2 and 15.1 ms of Temporal's CPU time for a copy (as above): the difference is noise.
+//     The SDK ignores a version marker that the code does not ask for. So the check can be removed
+//     once no run of an earlier build is open, and later histories replay.
 //   - In the Web UI (2.42), each step keeps its name in both forms, and StreamCopy its bar with its
 //     attempts. Three things are less clear. A local attempt is a point, without its duration. Its
 //     failure is in the event, and not red in the timeline, so the summary of the ordinary activity
-//     repeats it. A worker that died in a local attempt leaves a gap until the task's timeout, and the
-//     list of events a timed-out workflow task without the name of the step.
-//   - Eager starts work if the bridge runs in the pool's own worker, so for one of three copies with
-//     three bridges. A build without any took [A: ms] of Temporal's CPU time for a copy, instead of
-//     [A: ms]. Eager activities stay on: they hand StreamCopy to the worker that ended HeadSource.
+//     repeats it. A worker that died in a local attempt leaves a gap until the task's timeout, and
+//     the list of events a timed-out workflow task without the name of the step.
+//   - Eager starts work if the bridge runs in the pool's own worker, so for one of three copies
+//     with three bridges. A build without any took [A: ms] of Temporal's CPU time for a copy,
+//     instead of [A: ms]. Eager activities stay on: they hand StreamCopy to the worker that ended
+//     HeadSource.
 //
 // 2026-11-26: each purge that PurgeCopy finishes is a workflow, named by its generation. With one
 // workflow for an object, a later purge would attach to an earlier one, which leaves the copies
@@ -116,9 +119,9 @@
 // schedules it again. A workflow does not see its activities start. The bridge therefore reports
 // whether the activity is queued.
 //
-// 2026-11-25: the task queue of large objects is chosen after the first request to the source, whose
-// response tells the size. A history of an earlier build has the size in HeadSource's result, so the
-// data decide which path a run takes, and no version marker is needed.
+// 2026-11-25: the task queue of large objects is chosen after the first request to the source,
+// whose response tells the size. A history of an earlier build has the size in HeadSource's result,
+// so the data decide which path a run takes, and no version marker is needed.
 //
 // 2026-11-23: large objects have a task queue of their own. A worker's slots can't be reserved by
 // activity, so small objects would wait behind large ones.

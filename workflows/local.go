@@ -45,8 +45,8 @@ func (c *copyObject) updateCache(ctx workflow.Context, summary string, in activi
 		c.activities.UpdateCache, in).Get(ctx, nil)
 }
 
-// after returns the summary of the ordinary activity after a local attempt that ended with err. The Web
-// UI's timeline shows no failure of a local attempt itself.
+// after returns the summary of the ordinary activity after a local attempt that ended with err. The
+// Web UI's timeline shows no failure of a local attempt itself.
 func after(err error, summary string) string {
 	if err == nil {
 		return summary

@@ -33,9 +33,9 @@ type Prices struct {
 //   - "Temporal Cloud pricing": the first million actions
 //
 // A copy of one request was measured on 2026-11-26 with versitygw: TestCostOfACopy counts a PUT and
-// two HEADs. Its history (workflows/testdata/2026-11-25-signals/completed.json) has four billable
-// actions, by the page "Temporal Cloud Actions": the start, and the starts of HeadSource,
-// StreamCopy and UpdateCache.
+// two HEADs. Its history (workflows/testdata/2026-11-26-steps/completed.json) has four billable
+// actions, by the page "Temporal Cloud Actions": the start, the start of StreamCopy, and two
+// workflow tasks with a local activity each. The version marker and its search attribute are free.
 func defaultPrices() Prices {
 	return Prices{
 		AsOf: "2026-11-26", Currency: "USD",

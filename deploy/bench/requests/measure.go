@@ -22,8 +22,8 @@ type figures struct {
 	// bursts are in the order of the rounds.
 	empties, copies []burst
 	spread          burst // over all regions
-	// neighbour is of requests for another host's objects, while many of one host wait. The runs are
-	// Temporal's part of them, and of the first requests.
+	// neighbour is of requests for another host's objects, while many of one host wait. The runs
+	// are Temporal's part of them, and of the first requests.
 	neighbour, neighbourRuns, idleRuns []float64
 }
 

@@ -26,8 +26,8 @@ type copyResult struct {
 	Way, Restarted         string
 }
 
-// activities returns the activities of a closed run by type. A local attempt counts as an attempt, also
-// of the ordinary activity that follows it.
+// activities returns the activities of a closed run by type. A local attempt counts as an attempt,
+// also of the ordinary activity that follows it.
 func activities(t *testing.T, w *workflow.WorkflowExecutionInfo) map[string]*activity {
 	t.Helper()
 	byEvent, byName := map[int64]*activity{}, map[string]*activity{}

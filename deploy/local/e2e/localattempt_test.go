@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 
@@ -40,4 +41,9 @@ func activityOf(t *testing.T, e *history.HistoryEvent) string {
 		return l.ActivityType
 	}
 	return e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName()
+}
+
+// late reports whether the attempt timed out. It may have noticed its deadline before the SDK did.
+func (l localAttempt) late() bool {
+	return l.failure.GetTimeoutFailureInfo() != nil || l.failure.GetMessage() == context.DeadlineExceeded.Error()
 }

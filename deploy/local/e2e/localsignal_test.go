@@ -62,7 +62,7 @@ func TestSignalDuringALocalAttempt(t *testing.T) {
 				}
 			}
 			for _, l := range localAttempts(t, w) { // On a busy machine, the signal may be late
-				if l.failure.GetTimeoutFailureInfo() != nil {
+				if l.late() {
 					late++
 				}
 			}

@@ -85,9 +85,9 @@ func (c *s3Tariff) of(object string) (puts, gets int) {
 	return puts, gets
 }
 
-// actionsOf counts the actions of a history that Temporal Cloud bills. Heartbeats are no events. The
-// local activities of one workflow task are one action. Version markers are none, and neither is the
-// search attribute of versions.
+// actionsOf counts the actions of a history that Temporal Cloud bills. Heartbeats are no events.
+// The local activities of one workflow task are one action. Version markers are none, and neither
+// is the search attribute of versions.
 func actionsOf(events []*history.HistoryEvent) (n int) {
 	billed := []enums.EventType{
 		enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, enums.EVENT_TYPE_ACTIVITY_TASK_STARTED, enums.EVENT_TYPE_TIMER_STARTED,
