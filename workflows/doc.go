@@ -68,9 +68,9 @@
 //     repeats it. A worker that died in a local attempt leaves a gap until the task's timeout, and
 //     the list of events a timed-out workflow task without the name of the step.
 //   - Eager starts work if the bridge runs in the pool's own worker, so for one of three copies
-//     with three bridges. A build without any took [A: ms] of Temporal's CPU time for a copy,
-//     instead of [A: ms]. Eager activities stay on: they hand StreamCopy to the worker that ended
-//     HeadSource.
+//     with three bridges. Builds with and without them took 16.7 and 14.6 ms of Temporal's CPU time
+//     for a copy (as above). They save none, so more of them across bridges would not pay. Eager
+//     activities stay on: they hand StreamCopy to the worker that ended HeadSource.
 //
 // 2026-11-26: each purge that PurgeCopy finishes is a workflow, named by its generation. With one
 // workflow for an object, a later purge would attach to an earlier one, which leaves the copies
