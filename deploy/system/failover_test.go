@@ -106,9 +106,11 @@ func TestRedisFailsOver(t *testing.T) {
 			close(ended)
 			clients.Wait()
 			require.True(t, last.After(before), "control: without redis, known objects cost HEADs")
-			t.Logf("promoted %s after the kill; hits without HEADs %s after the promotion; %d hits, %d cold, %d of them to the source, slowest %s",
+			t.Logf("promoted %s after the kill; hits without HEADs %s after the promotion; %d hits, %d cold, %d of them to the source, slowest %s; "+
+				"breaker opened %d times, notifications stopped %d times",
 				promoted.Sub(killed).Round(time.Millisecond), last.Sub(promoted).Round(time.Millisecond), hits.Load(), cold.Load(),
-				toSource.Load(), time.Duration(slowest.Load()).Round(time.Millisecond))
+				toSource.Load(), time.Duration(slowest.Load()).Round(time.Millisecond),
+				d.logged("circuit breaker open"), d.logged("redis does not notify"))
 			require.Less(t, last.Sub(promoted), 2*time.Second)
 			require.Less(t, time.Duration(slowest.Load()), 22*time.Second, "a client waited for longer than its wait")
 
