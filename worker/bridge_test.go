@@ -137,6 +137,7 @@ func TestPutStartsAWorkflowWithoutSecrets(t *testing.T) {
 	require.Len(t, d.started, 1)
 	o := d.started[0]
 	require.Equal(t, "copy-s3_us-west-2", o.TaskQueue)
+	require.Equal(t, 5*time.Second, o.WorkflowTaskTimeout, "a worker that dies in a task is noticed soon")
 	require.True(t, strings.HasPrefix(o.ID, "s3_us-west-2/example.com/a.zip/"), o.ID)
 	require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL, o.WorkflowIDConflictPolicy)
 	require.True(t, o.WorkflowExecutionErrorWhenAlreadyStarted, "the client hides the conflict")

@@ -39,14 +39,14 @@ func TestStuckRunIsReplaced(t *testing.T) {
 		closed   bool // Another bridge terminates it first
 		want     string
 	}{
-		"stuck":                            {task(3), []enums.EventType{completed, failed, signaled}, "", false, "start terminate start"},
+		"stuck":                            {task(4), []enums.EventType{completed, failed, signaled}, "", false, "start terminate start"},
 		"stuck, and requested by a list":   {task(9), []enums.EventType{failed}, queue.Low, false, "start terminate start"},
-		"terminated by another bridge":     {task(3), []enums.EventType{failed}, "", true, "start terminate start signal"},
+		"terminated by another bridge":     {task(4), []enums.EventType{failed}, "", true, "start terminate start signal"},
 		"stuck, and its first worker died": {task(8), []enums.EventType{completed, timedOut}, "", false, "start terminate start"},
-		"two workers did not answer":       {task(3), []enums.EventType{failed, completed, timedOut}, "", false, "start signal"},
+		"three workers did not answer":     {task(4), []enums.EventType{failed, completed, timedOut}, "", false, "start signal"},
 		"six workers did not answer":       {task(7), []enums.EventType{timedOut, signaled}, "", false, "start signal"},
 		"waits for a worker":               {waiting(1), []enums.EventType{failed}, "", false, "start signal"},
-		"has just failed":                  {task(2), []enums.EventType{failed}, "", false, "start signal"},
+		"has failed within 10 s":           {task(3), []enums.EventType{failed}, "", false, "start signal"},
 		"has no task":                      {nil, []enums.EventType{failed}, "", false, "start signal"},
 		"waits for a mended worker":        {waiting(5), []enums.EventType{failed}, "", false, "start signal"},
 	} {

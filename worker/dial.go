@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"github.com/cloud-mirror/cloud-mirror/worker/codec"
 )
@@ -26,12 +28,20 @@ func Dial(ctx context.Context, payloads *codec.Codec, log zerolog.Logger) (tempo
 	opts.Logger = temporalLogger(log)
 	opts.Namespace = cmp.Or(opts.Namespace, client.DefaultNamespace)
 	opts.ConnectionOptions.DialOptions = append(opts.ConnectionOptions.DialOptions,
-		grpc.WithChainUnaryInterceptor(patientHeartbeat))
+		grpc.WithChainUnaryInterceptor(patientHeartbeat), reconnectSoon())
 	temporal, err = client.DialContext(ctx, opts)
 	if err != nil {
 		return nil, "", fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)
 	}
 	return temporal, opts.Namespace, nil
+}
+
+// reconnectSoon tries a lost connection again every second. By default the pauses grow to 10 s, and a
+// copy could not heartbeat in time after Temporal was away for some seconds.
+func reconnectSoon() grpc.DialOption {
+	pauses := backoff.DefaultConfig
+	pauses.BaseDelay, pauses.MaxDelay = 200*time.Millisecond, time.Second
+	return grpc.WithConnectParams(grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: 10 * time.Second})
 }
 
 func dialOptions() (client.Options, error) {

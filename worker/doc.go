@@ -45,9 +45,12 @@
 // 2026-11-26: the bridge starts workflows in turns of their hosts. Temporal's fairness keys order
 // only tasks that Temporal has. See package queue for the messages that wait in the bridge.
 //
+// 2026-11-26: a workflow task waits 2 s for the worker that has the workflow in memory, instead of 5 s.
+// After a crash of that worker, another one takes the task so much sooner. It replays some ten events.
+//
 // 2026-11-26: the bridge finds stuck runs by their pending workflow task: a worker failed it, and
-// it is at its third attempt 10 s later. If no worker answered the first attempt, it is the eighth
-// one, after two minutes. Workers that are frozen, killed or overloaded let attempts time out too,
+// it is at its fourth attempt 10 s later. If no worker answered the first attempt, it is the eighth
+// one, after 110 s. Workers that are frozen, killed or overloaded let attempts time out too,
 // and their runs continue. The bridge looks only at a run that it is about to signal, so that an
 // idle stuck run costs nothing. In these 10 s a worker of the right build takes the task during an
 // upgrade. The terminated copy's bytes are lost, and a sweep frees its parts. Rejected: a longer

@@ -6,31 +6,33 @@ import (
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
 const (
-	// heartbeatPatience bounds the call of a heartbeat, retries included. The SDK bounds the call
-	// by heartbeatThrottle and cancels the activity if it fails: a Temporal that answers late or
-	// restarts would end all running copies. Two thirds of StreamCopy's heartbeat timeout leave a
-	// copy that can't heartbeat time to stop before Temporal starts another attempt.
-	heartbeatPatience = 10 * time.Second
+	// heartbeatTimeout is that of a heartbeat without an activity, which only tests send.
+	heartbeatTimeout = 15 * time.Second
 	// heartbeatRetry is the pause before the call is sent again.
 	heartbeatRetry = 100 * time.Millisecond
 )
 
-// patientHeartbeat is a gRPC interceptor that gives activity heartbeats heartbeatPatience. Other
-// calls pass unchanged. It returns a refusal at once, for example of an activity that Temporal no
-// longer knows. Cancelling ctx ends the call; its deadline does not.
+// patientHeartbeat is a gRPC interceptor that gives heartbeats [workflows.HeartbeatPatience]. The SDK
+// bounds the call by heartbeatThrottle and cancels the activity if it fails: a Temporal that answers
+// late or restarts would end all running copies. Other calls pass unchanged. patientHeartbeat returns a
+// refusal at once, for example of an activity that Temporal no longer knows. Cancelling ctx ends the
+// call; its deadline does not.
 func patientHeartbeat(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
 	if method != workflowservice.WorkflowService_RecordActivityTaskHeartbeat_FullMethodName || ctx.Err() != nil {
 		return invoker(ctx, method, req, reply, cc, opts...)
 	}
-	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), heartbeatPatience)
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		if errors.Is(ctx.Err(), context.Canceled) {
@@ -49,6 +51,15 @@ func patientHeartbeat(
 		case <-time.After(heartbeatRetry):
 		}
 	}
+}
+
+// patience returns how long a heartbeat of the activity may take.
+func patience(ctx context.Context) time.Duration {
+	timeout := heartbeatTimeout
+	if activity.IsActivity(ctx) {
+		timeout = activity.GetInfo(ctx).HeartbeatTimeout
+	}
+	return workflows.HeartbeatPatience(timeout)
 }
 
 // transient reports whether Temporal was unavailable or overloaded, rather than refusing the call.

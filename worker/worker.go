@@ -24,8 +24,11 @@ import (
 const (
 	// stopTimeout is how long a stopping worker waits for its activities to hand over.
 	stopTimeout = 10 * time.Second
-	// deadlockTimeout is how long a workflow may compute without a pause, by the wall clock: as
-	// long as Temporal waits for a workflow task. By default it is 1 s. A process that was frozen
+	// stickyTimeout is how long a workflow task waits for the worker that has the workflow in memory,
+	// before another worker may take it. That worker replays the history, which is short.
+	stickyTimeout = 2 * time.Second
+	// deadlockTimeout is how long a workflow may compute without a pause, by the wall clock: no less
+	// than Temporal waits for a workflow task. By default it is 1 s. A process that was frozen
 	// for longer then fails the task. Its dispatcher and its workflow run at the same time, which
 	// is a data race.
 	deadlockTimeout = 10 * time.Second
@@ -177,6 +180,7 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 			WorkflowTaskPollerBehavior:         autoscaledPollers(),
 			ActivityTaskPollerBehavior:         autoscaledPollers(),
+			StickyScheduleToStartTimeout:       stickyTimeout,
 			WorkerStopTimeout:                  stopTimeout,
 			DeadlockDetectionTimeout:           deadlockTimeout,
 			OnFatalError:                       onFatal,

@@ -36,9 +36,28 @@ func localOptions(summary string) workflow.LocalActivityOptions {
 	}
 }
 
+// Heartbeat timeouts, which are how late the death of a worker is noticed. They run while Temporal is
+// away as well: see [HeartbeatPatience]. A copy of a small object costs little to repeat.
+const (
+	firstCopyHeartbeat  = 6 * time.Second
+	streamCopyHeartbeat = 12 * time.Second
+)
+
+// HeartbeatPatience is how long the call of a heartbeat may take, retries included, if the activity has
+// this heartbeat timeout. The remaining two seconds let an activity that can't heartbeat stop before
+// Temporal starts another attempt.
+func HeartbeatPatience(timeout time.Duration) time.Duration {
+	return min(max(timeout-2*time.Second, timeout/2), 10*time.Second)
+}
+
+// TaskTimeout is how late Temporal notices that a worker died during a workflow task of a copy. A task
+// takes milliseconds.
+const TaskTimeout = 5 * time.Second
+
 // firstCopyOptions is for the first request to a source, which copies a small object as well.
 func firstCopyOptions(summary string) workflow.ActivityOptions {
 	opts := streamCopyOptions(summary)
+	opts.HeartbeatTimeout = firstCopyHeartbeat
 	opts.RetryPolicy = FirstCopyPolicy()
 	return opts
 }
@@ -49,7 +68,7 @@ func firstCopyOptions(summary string) workflow.ActivityOptions {
 func streamCopyOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		StartToCloseTimeout: 48 * time.Hour,
-		HeartbeatTimeout:    15 * time.Second,
+		HeartbeatTimeout:    streamCopyHeartbeat,
 		RetryPolicy:         StreamCopyPolicy(),
 		WaitForCancellation: true,
 		Summary:             summary,

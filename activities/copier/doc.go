@@ -12,8 +12,8 @@
 //   - An interrupted copy resumes from the parts in the bucket, if the source serves ranges pinned
 //     by a strong ETag. It fetches again only parts that were in flight, and with a digest also the
 //     parts after the last [State].
-//   - If the connections to a source share a low rate, the parts in flight have at most the bytes of two
-//     parts that are not stored.
+//   - If the connections to a source share 1 to 20 MB/s, and parts have 8 MiB, the bytes that a crash loses
+//     are at most those of two parts.
 //   - [Memory] bounds the memory of all copies, whatever their number and the sizes of the objects.
 //     A part that is larger than the largest buffer is kept in a file while it is in flight.
 //   - Copies from one source host never keep out copies from others: all hosts share the memory, the
@@ -40,7 +40,8 @@
 // connections is steady and low, five of them are given up for about 100 ms. If the first one is as
 // fast as all of them together were, it stays alone. The five parts keep their bytes. A connection is
 // given up only when it waits for the source, so that no more than the bytes on their way are sent
-// twice. A source that limits each connection loses these 100 ms, once in an attempt. A part that takes
+// twice. A source that limits each connection loses these 100 ms, once in an attempt: 0.96 of the rate remains for
+// 98 MB at 20 MB/s. A copy that ends within 1.5 s, or that runs on a busy machine, is not tried. A part that takes
 // less than a second is left alone, and so is a source below 1 MiB/s. Rejected: to read less from the
 // later parts, which keep their connections. The kernels of both sides would hold megabytes of each.
 // Rejected: to start with one connection. A source that limits each connection, and a far source, would

@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 )
 
-// TestCopyOutlivesABriefOutageOfTemporal makes Temporal unavailable for three seconds in the middle
+// TestCopyOutlivesABriefOutageOfTemporal makes Temporal unavailable for eight seconds in the middle
 // of a copy. The worker sends a heartbeat each second. The copy must not end because heartbeats
 // fail.
 func TestCopyOutlivesABriefOutageOfTemporal(t *testing.T) {
@@ -26,7 +26,7 @@ func TestCopyOutlivesABriefOutageOfTemporal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, object, gate := halfCopied(t, east)
 			end := begin()
-			<-time.After(3 * time.Second) // The length of the outage.
+			<-time.After(8 * time.Second) // The length of the outage.
 			end()
 			close(gate)
 			requireCopy(t, s.source, east, ask(t, east, object, ""))

@@ -1,0 +1,62 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+)
+
+// TestKillOfASlowCopyCostsFewBytes kills a worker that copies 98 MB from a source of 20 MB/s. Another
+// worker resumes the copy soon, and fetches at most two parts again.
+func TestKillOfASlowCopyCostsFewBytes(t *testing.T) {
+	const size, part = 98_000_000, 8 * mib
+	k := startKillable(t, east)
+	s := newRanged(t, size, nil)
+	s.rate = &sharedRate{perSecond: 20e6}
+	object := s.object()
+	require.False(t, ask(t, east, object, "?max_wait=0").isCopy())
+	eventually(t, func() bool { return s.sent.Load() >= size/2 }, "half of the object is sent")
+	k.kill()
+	killed := time.Now()
+	eventually(t, func() bool { return s.open.Load() == 0 }, "the connections of the dead worker are closed")
+	require.NoError(t, sys.Resume("worker-us-east-1"))
+	eventually(t, func() bool { return s.open.Load() > 0 }, "another worker resumes the copy")
+	resumed := time.Since(killed)
+	w := waitClosed(t, east, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+	again := s.sent.Load() - size
+	t.Logf("resumed %s after the kill, and %.1f MB were fetched again", resumed.Round(100*time.Millisecond), float64(again)/1e6)
+	requireCopy(t, s.source, east, ask(t, east, object, "?max_wait=0"))
+	require.LessOrEqual(t, again, int64(2*part))
+	require.Positive(t, activities(t, w)["StreamCopy"].result.Resumed, "control: parts of the dead worker")
+	require.Less(t, resumed, 15*time.Second)
+}
+
+// TestClientOfAKilledWorkerGetsItsCopy kills a worker while a client waits for a small object. Another
+// worker makes the copy within the client's wait.
+func TestClientOfAKilledWorkerGetsItsCopy(t *testing.T) {
+	k := startKillable(t, east)
+	s := newRanged(t, 300_000, nil)
+	object := s.object()
+	at := k.s3.stop(object, callPut, 0, false)
+	type result struct {
+		answer
+		err error
+	}
+	answered := make(chan result, 1)
+	go func() {
+		a, err := request(http.MethodGet, redirectURL(0, east, object, "?max_wait=28s"), "")
+		answered <- result{a, err}
+	}()
+	at.wait(t, "put")
+	k.kill()
+	killed := time.Now()
+	require.NoError(t, sys.Resume("worker-us-east-1"))
+	r := <-answered
+	require.NoError(t, r.err)
+	t.Logf("the client has its copy %s after the kill", time.Since(killed).Round(100*time.Millisecond))
+	requireCopy(t, s.source, east, r.answer)
+	require.Less(t, time.Since(killed), 13*time.Second)
+}
