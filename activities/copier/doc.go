@@ -35,17 +35,18 @@
 // # Decisions
 //
 // 2026-11-26: parts are read in order if connections gain nothing. Six parts of a source of 20 MB/s
-// advanced in step, so that a crash cost 40 to 48 MB of 98. Such a copy now reads one part at a time
-// (see [width]), and a crash costs at most two parts. It finds out by a trial: once the rate of six
-// connections is steady and low, five of them are given up for about 100 ms. If the first one is as
-// fast as all of them together were, it stays alone. The five parts keep their bytes. A connection is
-// given up only when it waits for the source, so that no more than the bytes on their way are sent
-// twice. A source that limits each connection loses these 100 ms, once in an attempt: 0.96 of the rate remains for
-// 98 MB at 20 MB/s. A copy that ends within 1.5 s, or that runs on a busy machine, is not tried. A part that takes
-// less than a second is left alone, and so is a source below 1 MiB/s. Rejected: to read less from the
-// later parts, which keep their connections. The kernels of both sides would hold megabytes of each.
-// Rejected: to start with one connection. A source that limits each connection, and a far source, would
-// pay for it with each object. Rejected: parts of another size. A crash would cost as much, in more parts.
+// advanced in step, so that a crash cost 40 to 48 MB of 98. Such a copy now reads one part at a
+// time (see [width]), and a crash costs at most two parts. It finds out by a trial: once the rate
+// of six connections is steady and low, five of them are given up for about 100 ms. If the first
+// one is as fast as all of them together were, it stays alone. The five parts keep their bytes. A
+// connection is given up only when it waits for the source, so that no more than the bytes on their
+// way are sent twice. A source that limits each connection loses these 100 ms, once in an attempt,
+// 4 % of a copy of 98 MB at 20 MB/s. A copy that ends within 1.5 s, or that runs on a busy machine,
+// is not tried. A part that takes less than a second is left alone, and so is a source below 1
+// MiB/s. Rejected: to read less from the later parts, which keep their connections. The kernels of
+// both sides would hold megabytes of each. Rejected: to start with one connection. A source that
+// limits each connection, and a far source, would pay for it with each object. Rejected: parts of
+// another size. A crash would cost as much, in more parts.
 //
 // 2026-11-26: an object of unknown length is judged by the first buffer alone. To judge a longer
 // one, a copy would have to be made and deleted, or kept in memory. It costs at least 1 MiB of
