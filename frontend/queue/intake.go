@@ -108,7 +108,7 @@ func (in *intake) add(batch []*message) {
 	in.freed.Broadcast()
 }
 
-// next waits for the message whose turn it is. It returns nil if the intake is closed. The caller
+// next waits for a message and takes it in its turn. It returns nil if the intake is closed. The caller
 // calls drop once it is done with the message.
 func (in *intake) next() *message {
 	in.mu.Lock()

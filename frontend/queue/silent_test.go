@@ -51,11 +51,14 @@ func (s *silentSQS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, call, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	s.mu.Lock()
 	s.calls[call]++
-	var message struct{ MessageBody, MessageGroupId string }
+	var message struct {
+		MessageBody string
+		Group       string `json:"MessageGroupId"`
+	}
 	if call == "SendMessage" && json.Unmarshal(in, &message) == nil {
 		s.sent = message.MessageBody
 	}
-	silent, messages, refused := s.silent[call], s.messages, message.MessageGroupId != "" && s.refuseGroups != ""
+	silent, messages, refused := s.silent[call], s.messages, message.Group != "" && s.refuseGroups != ""
 	if call == "ReceiveMessage" && !s.silent["DeleteMessage"] && !s.silent["SendMessage"] {
 		s.messages = nil // Otherwise they are redelivered.
 	}
@@ -117,7 +120,7 @@ func TestASilentSQSHangsNoReceiver(t *testing.T) {
 			cfg := aws.Config{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
 			timeout := 50 * time.Millisecond
 			if call != "GetQueueUrl" && call != "ReceiveMessage" {
-				timeout = time.Second // The receives go on, and must not fail.
+				timeout = time.Second // The receives must not fail.
 			}
 			q := queue.Open(cfg, "us-west-2", s.URL, "queue", timeout)
 			q.SetLongPoll(0)

@@ -32,7 +32,7 @@ func (r *Receiver) keepHidden(ctx context.Context, in *intake) {
 	}
 }
 
-// giveBack has SQS show the held messages to other receivers at once. It ignores ctx's cancellation,
+// giveBack has SQS show the held messages to other receivers at once. It ignores that ctx is done,
 // as [Receiver.finish] does.
 func (r *Receiver) giveBack(ctx context.Context, in *intake) {
 	ctx, cancel := r.finish(ctx)
