@@ -41,9 +41,9 @@
 //
 // # Decisions
 //
-// 2026-11-26: redirects and lists have a minimum size, 0 by default. The mirror route has its own: its
-// clients are package managers that request thousands of small files. An object that is too small is
-// no failure, so a list reports it as not requested.
+// 2026-11-26: redirects and lists have a minimum size, 0 by default. The mirror route has its own:
+// its clients are package managers that request thousands of small files. An object that is too
+// small is no failure, so a list reports it as not requested.
 //
 // 2026-11-26: a kept redirect has its path, the key of its entry, and the values of its answer:
 // time, validity and signature. A hit makes the texts again, in a buffer of its connection. The

@@ -36,11 +36,11 @@
 // operator. The development server reads them at once, so that only the cluster showed it.
 //
 // 2026-11-26: the published backlog omits copies that wait for the pause after a worker handed them
-// back. They are timers of their workflows, and Temporal counts only tasks. The gate therefore closes
-// late: a pause is 30 s at most, so workers hide at most what they hand back in 30 s. A growing
-// backlog exceeds that, and each hidden copy is a task again after its pause. Rejected: a count of
-// open workflows in each measurement. It reads the visibility store for all runs of a pool, counts
-// the running copies too, and providers limit such calls to tens per second.
+// back. They are timers of their workflows, and Temporal counts only tasks. The gate therefore
+// closes late: a pause is 30 s at most, so workers hide at most what they hand back in 30 s. A
+// growing backlog exceeds that, and each hidden copy is a task again after its pause. Rejected: a
+// count of open workflows in each measurement. It reads the visibility store for all runs of a
+// pool, counts the running copies too, and providers limit such calls to tens per second.
 //
 // 2026-11-26: the bridge starts workflows in turns of their hosts. Temporal's fairness keys order
 // only tasks that Temporal has. See package queue for the messages that wait in the bridge.

@@ -25,20 +25,20 @@
 //
 // # Decisions
 //
-// 2026-11-26: a receiver takes messages ahead into memory, by default 1,000. SQS delivers roughly in
-// the order of sending. A burst of one host would otherwise hold up each later request until the
+// 2026-11-26: a receiver takes messages ahead into memory, by default 1,000. SQS delivers roughly
+// in the order of sending. A burst of one host would otherwise hold up each later request until the
 // whole burst is started. Before, a receiver also waited for the slowest message of its batch.
-// Rejected: a second queue, which changes deployments and only moves the burst; and a larger number,
-// since a killed receiver delays all messages that it holds. Each stop or kill of a receiver costs
-// its messages one of sqs.max_receives.
+// Rejected: a second queue, which changes deployments and only moves the burst; and a larger
+// number, since a killed receiver delays all messages that it holds. Each stop or kill of a
+// receiver costs its messages one of sqs.max_receives.
 //
 // 2026-11-26: a message that has become visible before its turn is not handled: SQS delivers it
 // again. A process that was frozen for minutes would otherwise repeat the work of others.
 //
 // 2026-11-26: a hash of the source's host is the MessageGroupId. Since July 2025, SQS delivers
 // messages of quiet groups first if another group has more than 10 % of the messages in flight, and
-// at least 30. So SQS finds the single object behind a burst that exceeds the intake, too. Lists have
-// groups of their own. A server that refuses groups gets the messages without.
+// at least 30. So SQS finds the single object behind a burst that exceeds the intake, too. Lists
+// have groups of their own. A server that refuses groups gets the messages without.
 //
 // 2026-11-26: a request with a query in its URL is sent with version 2: its query is sealed. An
 // earlier bridge would ignore the sealed query and copy another object, so the version must change.

@@ -108,8 +108,8 @@ func (in *intake) add(batch []*message) {
 	in.freed.Broadcast()
 }
 
-// next waits for a message and takes it in its turn. It returns nil if the intake is closed. The caller
-// calls drop once it is done with the message.
+// next waits for a message and takes it in its turn. It returns nil if the intake is closed. The
+// caller calls drop once it is done with the message.
 func (in *intake) next() *message {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// LongPoll is how long a receive waits for messages. It and batchSize are the maxima of one receive:
+// LongPoll is how long a receive waits for messages. It and batchSize are the maxima of one
+// receive:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 const LongPoll = 20 * time.Second
 
@@ -55,7 +56,8 @@ type Receiver struct {
 	// in the queue and is redelivered, unless the error is a [*RejectError].
 	Handle func(context.Context, Request) error
 	// Received is called after each receive, with the time of its start and its error. An empty
-	// receive is a success. A cancelled receive is not reported. It must be safe for concurrent use.
+	// receive is a success. A cancelled receive is not reported. It must be safe for concurrent
+	// use.
 	Received func(start time.Time, err error)
 	// Held receives the number of messages that the receiver holds, after each change. It must not
 	// block.

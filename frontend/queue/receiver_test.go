@@ -96,8 +96,8 @@ func TestBurstOfOneHostHoldsUpNoOther(t *testing.T) {
 	require.LessOrEqual(t, before, 2*handlers+1, "requests that were handled before")
 }
 
-// TestWaitingMessagesStayHidden has 20 messages, of which 10 are handled at the same time. Each takes
-// longer than the visibility timeout. Another receiver gets none.
+// TestWaitingMessagesStayHidden has 20 messages, of which 10 are handled at the same time. Each
+// takes longer than the visibility timeout. Another receiver gets none.
 func TestWaitingMessagesStayHidden(t *testing.T) {
 	const n = 20
 	f := newFixture(t)
