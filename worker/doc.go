@@ -45,8 +45,8 @@
 // 2026-11-26: the bridge starts workflows in turns of their hosts. Temporal's fairness keys order
 // only tasks that Temporal has. See package queue for the messages that wait in the bridge.
 // Behind 1,000 queued objects of one host, an object of another started after 87 ms, on a busy
-// machine. The rest of its wait was in the sticky queues of workflow tasks, which have no
-// fairness: 4 s for each task, and 1 s without sticky queues.
+// machine. The rest of its wait was in the sticky queues of workflow tasks: 4 s for each
+// task, and 1 s in a run without sticky queues.
 //
 // 2026-11-26: a workflow task waits 2 s for the worker that has the workflow in memory, instead of 5 s.
 // After a crash of that worker, another one takes the task so much sooner. It replays some ten events.
