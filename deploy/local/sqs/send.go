@@ -14,7 +14,7 @@ import (
 type messageInput struct {
 	MessageBody             string
 	DelaySeconds            *int
-	MessageGroupId          *string
+	MessageGroupID          *string `json:"MessageGroupId"`
 	MessageAttributes       map[string]attributeValue
 	MessageSystemAttributes map[string]attributeValue
 }
@@ -76,7 +76,7 @@ func (o messageInput) check(q *queue) error {
 			"Value %d for parameter DelaySeconds is invalid. "+
 				"Reason: DelaySeconds must be >= 0 and <= 900.", *o.DelaySeconds)
 	}
-	if o.MessageGroupId != nil && !wellFormedGroup(*o.MessageGroupId) {
+	if o.MessageGroupID != nil && !wellFormedGroup(*o.MessageGroupId) {
 		return errorf("InvalidParameterValue",
 			"The parameter MessageGroupId is invalid. Reason: it must have 1 to 128 alphanumeric and punctuation characters.")
 	}
@@ -95,10 +95,10 @@ func (o messageInput) check(q *queue) error {
 }
 
 func (o messageInput) group() string {
-	if o.MessageGroupId == nil {
+	if o.MessageGroupID == nil {
 		return ""
 	}
-	return *o.MessageGroupId
+	return *o.MessageGroupID
 }
 
 // wellFormedGroup reports whether the service accepts a group:
