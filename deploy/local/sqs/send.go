@@ -76,7 +76,7 @@ func (o messageInput) check(q *queue) error {
 			"Value %d for parameter DelaySeconds is invalid. "+
 				"Reason: DelaySeconds must be >= 0 and <= 900.", *o.DelaySeconds)
 	}
-	if o.MessageGroupID != nil && !wellFormedGroup(*o.MessageGroupId) {
+	if o.MessageGroupID != nil && !wellFormedGroup(*o.MessageGroupID) {
 		return errorf("InvalidParameterValue",
 			"The parameter MessageGroupId is invalid. Reason: it must have 1 to 128 alphanumeric and punctuation characters.")
 	}
