@@ -90,7 +90,7 @@ func mutants() []mutant {
 		{
 			name: "a message is deleted before its workflow starts",
 			file: "frontend/queue/receiver.go",
-			old:  "	err = r.handle(ctx, m, req)\n", new: "	_ = r.delete(ctx, m)\n	err = r.handle(ctx, m, req)\n",
+			old:  "	err := r.Handle(ctx, m.request)\n", new: "	_ = r.delete(ctx, m)\n	err := r.Handle(ctx, m.request)\n",
 			pkg: "./frontend/queue", by: "TestFailedMessagesAreRedeliveredThenDeadLettered",
 		},
 		{
@@ -145,9 +145,9 @@ func mutants() []mutant {
 		},
 		{
 			name: "the workflow asks for the copy before it looks for one",
-			file: "workflows/copyobject.go",
-			old:  "	opts := headSourceOptions(\"look for \" + c.label())\n",
-			new:  "	_ = workflow.Sleep(ctx, time.Second)\n	opts := headSourceOptions(\"look for \" + c.label())\n",
+			file: "workflows/local.go",
+			old:  "	summary := \"look for \" + c.label()\n",
+			new:  "	summary := \"look for \" + c.label()\n	_ = workflow.Sleep(ctx, 1e9)\n",
 			pkg:  "./workflows", by: "TestRecordedHistoriesReplay",
 		},
 		{
