@@ -14,12 +14,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-const (
-	// heartbeatTimeout is that of a heartbeat without an activity, which only tests send.
-	heartbeatTimeout = 15 * time.Second
-	// heartbeatRetry is the pause before the call is sent again.
-	heartbeatRetry = 100 * time.Millisecond
-)
+// heartbeatRetry is the pause before a heartbeat is sent again.
+const heartbeatRetry = 100 * time.Millisecond
 
 // patientHeartbeat is a gRPC interceptor that gives heartbeats [workflows.HeartbeatPatience]. The SDK
 // bounds the call by heartbeatThrottle and cancels the activity if it fails: a Temporal that answers
@@ -55,11 +51,10 @@ func patientHeartbeat(
 
 // patience returns how long a heartbeat of the activity may take.
 func patience(ctx context.Context) time.Duration {
-	timeout := heartbeatTimeout
-	if activity.IsActivity(ctx) {
-		timeout = activity.GetInfo(ctx).HeartbeatTimeout
+	if !activity.IsActivity(ctx) { // Only tests send such a heartbeat.
+		return workflows.HeartbeatPatience(0)
 	}
-	return workflows.HeartbeatPatience(timeout)
+	return workflows.HeartbeatPatience(activity.GetInfo(ctx).HeartbeatTimeout)
 }
 
 // transient reports whether Temporal was unavailable or overloaded, rather than refusing the call.

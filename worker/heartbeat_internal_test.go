@@ -12,10 +12,12 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestPatienceFollowsTheActivity returns the patience from activities with two heartbeat timeouts.
+// TestPatienceFollowsTheActivity returns the patience from activities with different heartbeat timeouts.
 func TestPatienceFollowsTheActivity(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
-	for timeout, want := range map[time.Duration]time.Duration{6 * time.Second: 4 * time.Second, 12 * time.Second: 10 * time.Second} {
+	for timeout, want := range map[time.Duration]time.Duration{
+		6 * time.Second: 4 * time.Second, 12 * time.Second: 10 * time.Second, 0: 10 * time.Second,
+	} {
 		env := suite.NewTestWorkflowEnvironment()
 		ask := func(ctx context.Context) (time.Duration, error) { return patience(ctx), nil }
 		env.RegisterActivity(ask)
@@ -28,5 +30,5 @@ func TestPatienceFollowsTheActivity(t *testing.T) {
 		require.NoError(t, env.GetWorkflowResult(&got))
 		require.Equal(t, want, got)
 	}
-	require.Equal(t, workflows.HeartbeatPatience(heartbeatTimeout), patience(t.Context()), "a call without an activity")
+	require.Equal(t, workflows.HeartbeatPatience(0), patience(t.Context()), "a call without an activity")
 }

@@ -44,9 +44,12 @@ const (
 )
 
 // HeartbeatPatience is how long the call of a heartbeat may take, retries included, if the activity has
-// this heartbeat timeout. The remaining two seconds let an activity that can't heartbeat stop before
-// Temporal starts another attempt.
+// this heartbeat timeout, or 0 for none. The remaining two seconds let an activity that can't heartbeat
+// stop before Temporal starts another attempt.
 func HeartbeatPatience(timeout time.Duration) time.Duration {
+	if timeout == 0 {
+		return 10 * time.Second
+	}
 	return min(max(timeout-2*time.Second, timeout/2), 10*time.Second)
 }
 

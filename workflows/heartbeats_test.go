@@ -17,6 +17,7 @@ func TestHeartbeatPatience(t *testing.T) {
 		6 * time.Second:  4 * time.Second,
 		12 * time.Second: 10 * time.Second,
 		2 * time.Minute:  10 * time.Second,
+		0:                10 * time.Second, // An activity without a heartbeat timeout
 	} {
 		require.Equal(t, want, workflows.HeartbeatPatience(timeout), timeout)
 	}
