@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -110,6 +111,9 @@ func TestBacklogsArePublished(t *testing.T) {
 	require.NoError(t, err)
 	values := map[string]map[string]float64{}
 	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "cloud_mirror_backlog_") {
+			continue
+		}
 		values[f.GetName()] = map[string]float64{}
 		for _, m := range f.GetMetric() {
 			values[f.GetName()][m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
