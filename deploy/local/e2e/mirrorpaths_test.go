@@ -36,7 +36,9 @@ func TestMirrorPaths(t *testing.T) {
 	_, _ = seed.Write([]byte(testSeed(t)))
 	random := rand.New(rand.NewPCG(seed.Sum64(), 0))
 	copies, passed := 0, 0
-	for i := range 60 {
+	// How many paths can be copied is up to chance.
+	for i := 0; copies < 15 || passed < 30; i++ {
+		require.Less(t, i, 300, "paths without a dot segment or an encoded slash are copied")
 		folder := []string{"copied", "passed"}[i%2]
 		path := fmt.Sprintf("/%s/%d%s", folder, i, randomTarget(random))
 		direct := mustRun(t, t.TempDir(), "curl -sSf -g --path-as-is", source+path)
@@ -66,8 +68,6 @@ func TestMirrorPaths(t *testing.T) {
 		_, others = requests.take()
 		require.Empty(t, others, "control: these are the bytes of the copy")
 	}
-	require.Greater(t, copies, 15, "paths without a dot segment or an encoded slash are copied")
-	require.GreaterOrEqual(t, passed, 30)
 }
 
 // headerOf returns a header in the file headers.
