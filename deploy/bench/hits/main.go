@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
@@ -86,18 +84,8 @@ func flags(args []string) (s settings, err error) {
 }
 
 // selected returns the rows of a comma-separated list of names. An empty list selects all.
-func selected(only string) (list []background, err error) {
-	if only == "" {
-		return backgrounds(), nil
-	}
-	for name := range strings.SplitSeq(only, ",") {
-		i := slices.IndexFunc(backgrounds(), func(b background) bool { return b.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("-only: no row is named %q", name)
-		}
-		list = append(list, backgrounds()[i])
-	}
-	return list, nil
+func selected(only string) ([]background, error) {
+	return process.Only(only, "row", backgrounds(), func(x background) string { return x.name })
 }
 
 // measure measures each row. It returns the results of the rows before an error as well.

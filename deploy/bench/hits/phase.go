@@ -95,17 +95,5 @@ func (s *system) phase(ctx context.Context, length time.Duration) (p phase, err 
 	t.FrontEnd, t.Source, t.First = s.frontEnd(), s.sources.URL, s.nextHit
 	t.Processes = process.Group{frontEnd: s.frontEndPID()}
 	s.nextHit += t.newHits()
-	text, err := json.Marshal(t)
-	if err != nil {
-		return p, err
-	}
-	program, err := process.Self(runHits, string(text))
-	if err != nil {
-		return p, err
-	}
-	out, _, err := process.Run(ctx, program)
-	if err != nil {
-		return p, err
-	}
-	return p, json.Unmarshal(out, &p)
+	return p, process.RunSelf(ctx, runHits, t, &p)
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
@@ -83,18 +81,8 @@ func flags(args []string) (s settings, err error) {
 }
 
 // selected returns the attacks of a comma-separated list of names. An empty list selects all.
-func selected(only string) (list []attack, err error) {
-	if only == "" {
-		return attacks(), nil
-	}
-	for name := range strings.SplitSeq(only, ",") {
-		i := slices.IndexFunc(attacks(), func(a attack) bool { return a.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("-only: no attack is named %q", name)
-		}
-		list = append(list, attacks()[i])
-	}
-	return list, nil
+func selected(only string) ([]attack, error) {
+	return process.Only(only, "attack", attacks(), func(x attack) string { return x.name })
 }
 
 // measure runs each attack. It returns the results of the attacks before an error as well.

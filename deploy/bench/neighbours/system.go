@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -116,19 +115,7 @@ func (s *system) phase(ctx context.Context, length time.Duration) (p phase, err 
 	t.FrontEnd, t.Sources, t.FirstHit, t.FirstCold = s.frontEnd(), s.sources.sources, s.nextHit, s.nextCold
 	s.nextHit += t.newHits()
 	s.nextCold += t.cold()
-	text, err := json.Marshal(t)
-	if err != nil {
-		return p, err
-	}
-	program, err := process.Self(runClients, string(text))
-	if err != nil {
-		return p, err
-	}
-	out, _, err := process.Run(ctx, program)
-	if err != nil {
-		return p, err
-	}
-	return p, json.Unmarshal(out, &p)
+	return p, process.RunSelf(ctx, runClients, t, &p)
 }
 
 // peakMemory is the peak of the front end's resident memory, in bytes.

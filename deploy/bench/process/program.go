@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,24 @@ type Program struct {
 func Self(args ...string) (Program, error) {
 	path, err := os.Executable()
 	return Program{Path: path, Args: args}, err
+}
+
+// RunSelf runs a subcommand of the running program in a process of its own. The process takes the task
+// as JSON, and prints its result as JSON.
+func RunSelf(ctx context.Context, subcommand string, task, result any) error {
+	text, err := json.Marshal(task)
+	if err != nil {
+		return err
+	}
+	program, err := Self(subcommand, string(text))
+	if err != nil {
+		return err
+	}
+	out, _, err := Run(ctx, program)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(out, result)
 }
 
 func (p Program) command(ctx context.Context) *exec.Cmd {

@@ -37,19 +37,7 @@ type clientsResult struct {
 
 // runTask runs a task in a process of its own.
 func runTask(ctx context.Context, t clientsTask) (r clientsResult, err error) {
-	text, err := json.Marshal(t)
-	if err != nil {
-		return r, err
-	}
-	program, err := process.Self(runClients, string(text))
-	if err != nil {
-		return r, err
-	}
-	out, _, err := process.Run(ctx, program)
-	if err != nil {
-		return r, err
-	}
-	return r, json.Unmarshal(out, &r)
+	return r, process.RunSelf(ctx, runClients, t, &r)
 }
 
 // serveClients is the main function of the clients' process. It writes its result to standard

@@ -80,16 +80,9 @@ func flags(args []string) (s settings, err error) {
 // selected returns the sections of a comma-separated list of names, with other sizes if there are
 // any. An empty list selects all.
 func selected(only, sizes string) (list []section, err error) {
-	list = sections()
-	if only != "" {
-		list = nil
-		for name := range strings.SplitSeq(only, ",") {
-			i := slices.IndexFunc(sections(), func(s section) bool { return s.name == name })
-			if i < 0 {
-				return nil, fmt.Errorf("-only: no section is named %q", name)
-			}
-			list = append(list, sections()[i])
-		}
+	list, err = process.Only(only, "section", sections(), func(s section) string { return s.name })
+	if err != nil {
+		return nil, err
 	}
 	if sizes == "" {
 		return list, nil
