@@ -25,7 +25,8 @@ type clientTest struct {
 	run func(t *testing.T, dir string, files, urls map[string]string)
 	// exchanges are those about each file.
 	exchanges []string
-	// revalidates allows more requests, which the bucket answers with 304.
+	// revalidates allows more redirects. The bucket answers 304, or the client's cache is fresh and
+	// the client does not request the copy.
 	revalidates bool
 	// connections is the least number of connections, for a client with several.
 	connections int
@@ -223,8 +224,11 @@ func TestPipNeedsAFileName(t *testing.T) {
 func (c clientTest) requireExchanges(t *testing.T, texts []string) {
 	t.Helper()
 	for c.revalidates && len(texts) > len(c.exchanges) {
-		last := len(texts) - 2
-		require.Equal(t, []string{"redirect GET 302", "bucket GET 304"}, texts[last:])
+		last := len(texts) - 1
+		if texts[last] == "bucket GET 304" {
+			last--
+		}
+		require.Equal(t, "redirect GET 302", texts[last])
 		texts = texts[:last]
 	}
 	if c.connections == 0 {
