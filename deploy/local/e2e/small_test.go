@@ -52,8 +52,8 @@ func TestSmallObject(t *testing.T) {
 	s := newSource(t, 1000, nil)
 	object := s.object()
 	const worker = "worker-us-west-2"
-	const counter, failures = "cloud_mirror_small_objects_total", "cloud_mirror_failed_copies_total"
-	counted, failed := metric(t, counter, worker), metric(t, failures, worker)
+	const counter = "cloud_mirror_small_objects_total"
+	counted, failed := metric(t, counter, worker), failedCopies(t, reachable)
 	requestAtLeast(t, object, 1001)
 	eventually(t, func() bool {
 		return smallStatusOf(t, object) == smallStatus{Status: "absent", TooSmall: true, Size: 1000}
@@ -67,7 +67,7 @@ func TestSmallObject(t *testing.T) {
 	require.False(t, out.Copied)
 	require.Equal(t, 1, s.count(http.MethodGet))
 	require.InDelta(t, counted+1, metric(t, counter, worker), 0)
-	require.InDelta(t, failed, metric(t, failures, worker), 0)
+	require.InDelta(t, failed, failedCopies(t, reachable), 0)
 	eventually(t, func() bool {
 		data := workflows(t, west, object, 1)[0].GetSearchAttributes().GetIndexedFields()["MirrorErrorClass"].GetData()
 		return string(data) == `"SourceTooSmall"`
