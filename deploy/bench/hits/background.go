@@ -24,23 +24,26 @@ type background struct {
 	// failure is set if redis fails: then the slowest hit has a bound of its own.
 	failure bool
 	niced   bool
-	start   func(context.Context, *system) (work, error)
+	// sentinels is set if redis is a master with a replica and sentinels.
+	sentinels bool
+	start     func(context.Context, *system) (work, error)
 }
 
 func (b background) String() string { return b.name + ": " + b.title }
 
-// backgrounds are all rows. The failover of a Sentinel is missing: the local stack has one redis.
+// backgrounds are all rows.
 func backgrounds() []background {
 	const copies, purges = "cold objects are copied", "100 purges a second"
 	return []background{
-		{"copies", copies, false, false, copyObjects},
-		{"copies-niced", copies + ", others at nice 10", false, true, copyObjects},
-		{"waiters", "clients wait for a source that hangs", false, false, waitForCopies},
-		{"waiters-niced", "clients wait, others at nice 10", false, true, waitForCopies},
-		{"purges", purges, false, false, purgeObjects},
-		{"purges-niced", purges + ", others at nice 10", false, true, purgeObjects},
-		{"freeze", "redis is frozen for 1 s", true, false, freezeRedis},
-		{"restart", "redis is killed and restarts", true, false, restartRedis},
+		{name: "copies", title: copies, start: copyObjects},
+		{name: "copies-niced", title: copies + ", others at nice 10", niced: true, start: copyObjects},
+		{name: "waiters", title: "clients wait for a source that hangs", start: waitForCopies},
+		{name: "waiters-niced", title: "clients wait, others at nice 10", niced: true, start: waitForCopies},
+		{name: "purges", title: purges, start: purgeObjects},
+		{name: "purges-niced", title: purges + ", others at nice 10", niced: true, start: purgeObjects},
+		{name: "freeze", title: "redis is frozen for 1 s", failure: true, start: freezeRedis},
+		{name: "restart", title: "redis is killed and restarts", failure: true, start: restartRedis},
+		{name: "failover", title: "a sentinel promotes a replica of redis", failure: true, sentinels: true, start: failOverRedis},
 	}
 }
 
@@ -177,4 +180,8 @@ func restartRedis(ctx context.Context, s *system) (work, error) {
 		err := s.stack.WaitReady(ctx, "redis")
 		return fmt.Sprintf("redis was away for %s", time.Since(start).Round(time.Millisecond)), err
 	}), nil
+}
+
+func failOverRedis(ctx context.Context, s *system) (work, error) {
+	return s.fail(ctx, func() (string, error) { return s.redis.failOver(ctx) }), nil
 }

@@ -3,7 +3,7 @@
 //
 // It starts the whole system for each kind of work. A client requests existing copies, first alone
 // (quiet) and then beside the work. Run it with `make bench-hits`. ARGS="-h" lists its flags. On
-// two quiet cores it takes about 8 minutes.
+// two quiet cores it takes about 9 minutes.
 //
 // # Guarantees
 //

@@ -106,7 +106,7 @@ const morePhases = 5
 // one measures a row on a system of its own.
 func (s settings) one(ctx context.Context, b background) (r result, err error) {
 	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), b)
-	sys, err := startSystem(ctx, s)
+	sys, err := startSystem(ctx, s, b.sentinels)
 	if err != nil {
 		return r, err
 	}

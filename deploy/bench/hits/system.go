@@ -31,13 +31,14 @@ type system struct {
 	settings
 	dir     string
 	stack   *stack.Stack
+	redis   *sentinels // nil if the stack's own redis is used
 	sources *httptest.Server
 	ended   chan struct{} // ends the requests that hang
 	others  int           // nice value of other processes
 	nextHit int           // first object that no phase has requested
 }
 
-func startSystem(ctx context.Context, s settings) (sys *system, err error) {
+func startSystem(ctx context.Context, s settings, withSentinels bool) (sys *system, err error) {
 	sys = &system{settings: s, nextHit: 1, ended: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", load.ServeSmall)
@@ -60,10 +61,16 @@ func startSystem(ctx context.Context, s settings) (sys *system, err error) {
 	if err != nil {
 		return sys, err
 	}
+	// One address stands for all clients of new objects.
+	env := []string{"CLOUD_MIRROR_FRONTEND_COLD_RATE=0", "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=0"}
+	if withSentinels {
+		if sys.redis, err = startSentinels(ctx, sys.dir); err != nil {
+			return sys, err
+		}
+		env = append(env, "CLOUD_MIRROR_REDIS_URL="+sys.redis.url())
+	}
 	sys.stack, err = stack.Start(ctx, stack.Options{
-		Root: root, StateDir: filepath.Join(sys.dir, "state"), Binary: s.binary, Log: os.Stderr,
-		// One address stands for all clients of new objects.
-		Env: []string{"CLOUD_MIRROR_FRONTEND_COLD_RATE=0", "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=0"},
+		Root: root, StateDir: filepath.Join(sys.dir, "state"), Binary: s.binary, Log: os.Stderr, Env: env,
 	})
 	if err != nil {
 		return sys, err
@@ -74,6 +81,9 @@ func startSystem(ctx context.Context, s settings) (sys *system, err error) {
 func (s *system) close() (err error) {
 	if s.stack != nil {
 		err = s.stack.Close()
+	}
+	if s.redis != nil {
+		s.redis.stop()
 	}
 	close(s.ended)
 	s.sources.Close()

@@ -96,7 +96,7 @@ func squeeze(text string) string {
 
 func TestSelected(t *testing.T) {
 	for only, want := range map[string]string{
-		"":              "copies copies-niced waiters waiters-niced purges purges-niced freeze restart",
+		"":              "copies copies-niced waiters waiters-niced purges purges-niced freeze restart failover",
 		"waiters":       "waiters",
 		"freeze,copies": "freeze copies",
 		"copies,":       `-only: no row is named ""`,
