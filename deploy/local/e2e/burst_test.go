@@ -53,6 +53,16 @@ func inQueue(t *testing.T) (visible, hidden int) {
 	return visible, hidden
 }
 
+// waitEmptyQueue waits until the bridges have handled the messages of earlier tests, so that a test
+// can count its own.
+func waitEmptyQueue(t *testing.T) {
+	t.Helper()
+	eventually(t, func() bool {
+		visible, hidden := inQueue(t)
+		return visible+hidden == 0
+	}, "the queue is empty")
+}
+
 // runsOf returns the runs about a source's objects.
 func runsOf(t *testing.T, s *source) (all []*workflow.WorkflowExecutionInfo) {
 	t.Helper()

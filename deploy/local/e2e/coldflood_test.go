@@ -89,6 +89,7 @@ func TestColdFloodOfOneClient(t *testing.T) {
 		rate, burst = 10, 20
 		noise       = time.Second // On a busy machine.
 	)
+	waitEmptyQueue(t)
 	for _, w := range workers() {
 		pause(t, w)
 	}

@@ -65,6 +65,7 @@ func TestManyClientsMakeOneCopy(t *testing.T) {
 		s.serveObject(w, r)
 	})
 	object := s.object()
+	waitEmptyQueue(t)
 	before := metric(t, "cloud_mirror_messages_total", workers()...)
 	const clients = 200
 	var wg sync.WaitGroup

@@ -31,6 +31,7 @@ func TestTenThousandClientsMakeOneCopy(t *testing.T) {
 		s.serveObject(w, r)
 	})
 	object := s.object()
+	waitEmptyQueue(t)
 	before := metric(t, "cloud_mirror_messages_total", workers()...)
 	start := frontEnds[0].resident(t) + frontEnds[1].resident(t)
 

@@ -48,6 +48,7 @@ func TestSignalDuringALocalAttempt(t *testing.T) {
 			at.wait(t, "UpdateCache HEADs the copy")
 			if tc.signal != nil {
 				bridges := []string{stack.WorkerName(west), stack.WorkerName(central)}
+				waitEmptyQueue(t)
 				before := metric(t, "cloud_mirror_messages_total", bridges...)
 				tc.signal(t, object)
 				eventually(t, func() bool { return metric(t, "cloud_mirror_messages_total", bridges...) > before }, "the bridge signals")
