@@ -36,12 +36,16 @@ type Describer interface {
 	) (*workflowservice.DescribeTaskQueueResponse, error)
 }
 
-// Backlogs counts the tasks of each pool that wait for workers, and publishes the backlog for front
-// ends. All fields are required. Several bridges may publish: the last writer wins.
+// Backlogs counts the tasks of each pool that wait for workers, and its messages that wait in the
+// bridge. It publishes the backlog for front ends. All fields are required. Several bridges may
+// publish: the last writer wins.
 type Backlogs struct {
 	Temporal  Describer
 	Namespace string
 	Pools     []string // Ids.
+	// Waiting returns the number of a pool's messages that wait in this bridge, and the age of the
+	// oldest that a client waits for; see queue.Receiver.Waiting.
+	Waiting func(pool string) (messages int64, age time.Duration)
 	// Publish stores a pool's backlog for the time of ttl.
 	Publish func(ctx context.Context, pool string, b cache.Backlog, ttl time.Duration) error
 	Metrics *Metrics
@@ -86,10 +90,10 @@ func (b *Backlogs) publish(ctx context.Context, pool string) error {
 	return b.Publish(ctx, pool, backlog, backlogTTL)
 }
 
-// Measure returns a pool's backlog. Tasks counts all its task queues. Age is that of the oldest
-// task that a client waits for in the queue of every new copy. It excludes large objects, which
-// have a queue of their own and may wait for long. It excludes tasks of lists, which may wait as
-// well.
+// Measure returns a pool's backlog. Tasks counts all its task queues, and the messages that wait in
+// this bridge. Age is that of the oldest task or message that a client waits for in the queue of
+// every new copy. It excludes large objects, which have a queue of their own and may wait for long.
+// It excludes lists, which may wait as well.
 func (b *Backlogs) Measure(ctx context.Context, pool string) (all cache.Backlog, err error) {
 	for _, q := range []struct {
 		name string
@@ -112,6 +116,9 @@ func (b *Backlogs) Measure(ctx context.Context, pool string) (all cache.Backlog,
 			all.Age = max(all.Age, waitedAge(reply))
 		}
 	}
+	messages, age := b.Waiting(pool)
+	all.Tasks += messages
+	all.Age = max(all.Age, age)
 	return all, nil
 }
 

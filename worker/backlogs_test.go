@@ -62,7 +62,10 @@ func TestBacklogOfAPool(t *testing.T) {
 		smallTasks: described(stats(200, 7*time.Second, 2), nil), // An older server.
 		largeTasks: described(stats(3000, 2*time.Hour, 0.5), nil),
 	}
-	b := &worker.Backlogs{Temporal: all, Namespace: "default"}
+	waiting := map[string]time.Duration{}
+	b := &worker.Backlogs{Temporal: all, Namespace: "default", Waiting: func(pool string) (int64, time.Duration) {
+		return int64(len(waiting)), waiting[pool]
+	}}
 	got, err := b.Measure(t.Context(), "s3_us-west-2")
 	require.NoError(t, err)
 	require.Equal(t, cache.Backlog{Tasks: 3210, Age: 7 * time.Second, Rate: 4}, got)
@@ -71,6 +74,11 @@ func TestBacklogOfAPool(t *testing.T) {
 	got, err = b.Measure(t.Context(), "s3_us-west-2")
 	require.NoError(t, err)
 	require.Equal(t, 5*time.Second, got.Age)
+
+	waiting["s3_us-west-2"] = 9 * time.Second
+	got, err = b.Measure(t.Context(), "s3_us-west-2")
+	require.NoError(t, err)
+	require.Equal(t, cache.Backlog{Tasks: 3011, Age: 9 * time.Second, Rate: 2}, got, "messages of the bridge count too")
 
 	delete(all, largeTasks)
 	_, err = b.Measure(t.Context(), "s3_us-west-2")
@@ -86,7 +94,7 @@ func TestBacklogsArePublished(t *testing.T) {
 		Temporal: queues{
 			newTasks: described(stats(1, 3*time.Second, 0), nil), smallTasks: described(stats(2, 0, 0), nil), largeTasks: described(nil, nil),
 		},
-		Namespace: "default", Pools: []string{"s3_us-west-2", "s3_us-east-1"},
+		Namespace: "default", Pools: []string{"s3_us-west-2", "s3_us-east-1"}, Waiting: func(string) (int64, time.Duration) { return 0, 0 },
 		Publish: func(_ context.Context, pool string, b cache.Backlog, ttl time.Duration) error {
 			mu.Lock()
 			defer mu.Unlock()

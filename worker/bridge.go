@@ -59,8 +59,11 @@ type Bridge struct {
 	Admit func(url string) (string, error)
 	// Pools are all configured pools, by id. Any bridge starts copies into any of them.
 	Pools map[string]storage.Pool
-	// Buckets are the identities of the pools' buckets, by the pool's id.
-	Buckets map[string]string
+	// Spaces are the key spaces of the pools' buckets, by the pool's id.
+	Spaces map[string]cache.Space
+	// Entries and Changes are the cache, which tells the bridge that a copy has ended.
+	Entries Entries
+	Changes Changes
 	// Waiting receives the error of each attempt that Temporal did not accept. The bridge then
 	// retries.
 	Waiting func(error)
@@ -68,27 +71,30 @@ type Bridge struct {
 	// no progress; see [Bridge.stuck].
 	Stuck func(pool, id string)
 	Now   func() time.Time
+
+	window window
 }
+
+// Window returns how many copies the bridge may have in flight now; see [Bridge.Ended].
+func (b *Bridge) Window() int { return b.window.limit() }
 
 // Handle fulfils the request. It retries until Temporal has durably accepted it, however long that
 // takes; ctx ends the attempt. A request that can never be fulfilled is a [*queue.RejectError].
+// After Handle the request is in flight until [Bridge.Ended] returns, which must be called once.
 func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
-	pool, ok := b.Pools[r.Pool]
-	if !ok {
+	b.window.enter()
+	if _, ok := b.Pools[r.Pool]; !ok {
 		return &queue.RejectError{Reason: "data.id is not the id of a configured pool"} // It may hold anything.
 	}
 	if limit := b.Now().Add(cache.MaxAhead).UnixMilli(); r.Generation < 0 || r.Generation > limit {
 		return &queue.RejectError{Reason: "data.generation is negative, or in the future"}
 	}
-	url, err := b.open(pool, r)
+	object, err := b.object(r)
 	if err != nil {
 		return err
 	}
-	if url, err = b.Admit(url); err != nil {
-		return &queue.RejectError{Reason: "data.url: " + err.Error()}
-	}
-	source := b.Sealer.Seal(storage.Object{Service: pool.Service, Region: pool.Region, URL: url})
-	source.Bucket = b.Buckets[r.Pool]
+	source := b.Sealer.Seal(object)
+	source.Bucket = b.Spaces[r.Pool].Bucket()
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		err := b.apply(ctx, r, source)
 		var invalid *serviceerror.InvalidArgument
@@ -100,6 +106,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 		case ctx.Err() != nil:
 			return err
 		}
+		b.window.refused()
 		b.Waiting(err)
 		select {
 		case <-ctx.Done():
@@ -115,6 +122,19 @@ func attributesUnknown(err *serviceerror.InvalidArgument) bool {
 	text := err.Error()
 	return strings.Contains(text, "no mapping defined for search attribute") ||
 		strings.Contains(text, "search attribute") && strings.HasSuffix(text, "is not defined")
+}
+
+// object returns the object of a request, which must name a configured pool.
+func (b *Bridge) object(r queue.Request) (storage.Object, error) {
+	pool := b.Pools[r.Pool]
+	url, err := b.open(pool, r)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	if url, err = b.Admit(url); err != nil {
+		return storage.Object{}, &queue.RejectError{Reason: "data.url: " + err.Error()}
+	}
+	return storage.Object{Service: pool.Service, Region: pool.Region, URL: url}, nil
 }
 
 // open returns the request's URL with its query, which may be sealed.
@@ -196,6 +216,7 @@ func (b *Bridge) request(ctx context.Context, r queue.Request, s activities.Seal
 }
 
 func (b *Bridge) start(ctx context.Context, id string, r queue.Request, s activities.SealedObject) error {
+	begun := b.Now()
 	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                workflows.TaskQueue(s.Pool()),
@@ -212,6 +233,10 @@ func (b *Bridge) start(ctx context.Context, id string, r queue.Request, s activi
 	}, workflows.CopyObject, workflows.CopyObjectInput{
 		Source: s, SHA256: r.SHA256, MinSize: r.MinSize, Low: r.Priority == queue.Low,
 	})
+	if err == nil {
+		now := b.Now()
+		b.window.started(now.Sub(begun), now)
+	}
 	return err
 }
 

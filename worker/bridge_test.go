@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
@@ -91,6 +93,8 @@ func (d *temporalDouble) SignalWorkflow(_ context.Context, id, run, name string,
 	return d.signal(id, run, name, arg)
 }
 
+var bucketSpace = cache.NewSpace("cm", "s3_us-west-2", "", "bucket-w")
+
 func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 	t.Helper()
 	sealer, err := seal.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
@@ -105,7 +109,7 @@ func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 			return url, nil
 		},
 		Pools:   map[string]storage.Pool{"s3_us-west-2": {Service: "s3", Region: "us-west-2"}},
-		Buckets: map[string]string{"s3_us-west-2": "bucket-w"},
+		Spaces:  map[string]cache.Space{"s3_us-west-2": bucketSpace},
 		Waiting: func(error) { *waited++ },
 		Stuck:   func(string, string) { d.stuck++ },
 		Now:     time.Now,
@@ -129,7 +133,7 @@ func TestPutStartsAWorkflowWithoutSecrets(t *testing.T) {
 		data, err := json.Marshal(in)
 		require.NoError(t, err)
 		require.NotContains(t, string(data), "secret")
-		require.Equal(t, "bucket-w", in.Source.Bucket)
+		require.Equal(t, bucketSpace.Bucket(), in.Source.Bucket)
 		return nil
 	}}
 	b, _ := newBridge(t, d)
@@ -267,6 +271,26 @@ func TestRequestIsRetriedWhileTemporalIsUnavailable(t *testing.T) {
 	require.NoError(t, b.Handle(t.Context(), request(queue.Put)))
 	require.Equal(t, 3, *waited)
 	require.Len(t, d.started, 4)
+}
+
+// TestWindowShrinksWhileTemporalAcceptsNothing has a large window, when each start exceeds its
+// deadline. The clock is synctest's.
+func TestWindowShrinksWhileTemporalAcceptsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { return nil }}
+		b, _ := newBridge(t, d)
+		for range 60 {
+			require.NoError(t, b.Handle(t.Context(), request(queue.Put)))
+		}
+		require.Greater(t, b.Window(), 10, "control: it grows")
+		d.start = func(client.StartWorkflowOptions, workflows.CopyObjectInput) error {
+			return serviceerror.NewDeadlineExceeded("context deadline exceeded")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		require.Error(t, b.Handle(ctx, request(queue.Put)))
+		require.Equal(t, 1, b.Window())
+	})
 }
 
 // TestRequestIsRetriedUntilTemporalKnowsTheAttributes has the errors of a server whose services have

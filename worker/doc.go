@@ -9,7 +9,9 @@
 //     it is not a copy request.
 //   - While Temporal is unavailable, the bridge keeps its messages. They stay hidden from other
 //     receivers and do not count as failed.
-//   - Among the messages that a bridge holds, hosts take turns, and lists come last.
+//   - Among the messages that a bridge holds, hosts take turns, purges come first, and lists last. A
+//     bridge has few copies in flight while Temporal is busy, except while it holds as many messages
+//     as it may.
 //   - A request for an object with a running copy starts no second copy. The bridge signals it to
 //     the running workflow, which fulfils it or copies the object again.
 //   - A run that no worker can continue, for example because their build does not replay it,
@@ -42,11 +44,27 @@
 // count of open workflows in each measurement. It reads the visibility store for all runs of a
 // pool, counts the running copies too, and providers limit such calls to tens per second.
 //
-// 2026-11-26: the bridge starts workflows in turns of their hosts. Temporal's fairness keys order
-// only tasks that Temporal has. See package queue for the messages that wait in the bridge.
-// Behind 1,000 queued objects of one host, an object of another started after 87 ms, on a busy
-// machine. The rest of its wait was in the sticky queues of workflow tasks: 4 s for each
-// task, and 1 s in a run without sticky queues.
+// 2026-11-26: the bridge starts workflows in turns of their hosts, and has few copies in flight while
+// Temporal is busy. Temporal's fairness keys order only tasks that wait in a task queue. Each
+// running workflow delays all others: by the CPU, and in queues without fairness, such as those of
+// sticky workflow tasks. Behind 1,000 queued objects of one host, an object of another took 95 to 130
+// times its idle latency before, and 3.6 to 6.6 times with the window (make bench, on a machine of
+// two cores that Temporal fills).
+//   - The window follows the time that Temporal takes to accept a workflow. The time of a whole copy
+//     depends on its source. The median of five counts: single times differ in an idle Temporal too.
+//   - A copy leaves the window at its end, which its cache entry shows, or after 250 ms. A slow
+//     source or a large object does not load Temporal. A request that Temporal has not accepted
+//     after 2 s leaves the window as well. Rejected: to wait for the workflow's result, which cost
+//     8 ms of CPU time for each copy.
+//   - A host without a copy in flight needs no room in the window, up to twice its size.
+//   - A full intake overrules the window. Then Temporal's fairness orders what it gets.
+//   - Rejected: a fixed window. One copy for each bridge suits a machine of two cores, and a
+//     Temporal cluster needs a hundred.
+//   - The window grows by one while all of its copies start, and shrinks by a share. With a factor
+//     for both, one of three bridges kept a window of one and all of its messages waited.
+//   - The usual time doubles in four minutes, unless a workflow is faster. A rise with each workflow
+//     made the slow starts of a long burst usual. A Temporal that has become slower for good keeps
+//     the window small for some minutes.
 //
 // 2026-11-26: a workflow task waits 2 s for the worker that has the workflow in memory, instead of 5 s.
 // After a crash of that worker, another one takes the task so much sooner. It replays some ten events.
@@ -70,6 +88,9 @@
 // the workflow's own queue. Instead a worker accepts four tasks for each copy that may run. At most
 // three of them are copies: see [copier.TasksPerSlot]. Copies that wait go back to Temporal after 2
 // s.
+//
+// 2026-11-26: the published backlog has the messages that wait in the bridge: the window keeps them
+// out of Temporal. Several bridges publish in turns, each with its own messages.
 //
 // 2026-11-25: the published number of tasks counts all task queues of a pool. The age is that of
 // tasks with waiting clients, in the queue of new copies only. A large object may wait for minutes

@@ -32,6 +32,7 @@ type Metrics struct {
 	small       *prometheus.CounterVec
 	stuck       *prometheus.CounterVec
 	held        prometheus.Gauge
+	window      prometheus.Gauge
 	audits      *prometheus.CounterVec
 	auditPurges *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
@@ -106,6 +107,10 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 	m.held = f.NewGauge(prometheus.GaugeOpts{
 		Name: "cloud_mirror_held_messages",
 		Help: "Copy requests that the bridge has received, and whose workflows are not started yet.",
+	})
+	m.window = f.NewGauge(prometheus.GaugeOpts{
+		Name: "cloud_mirror_bridge_window",
+		Help: "Copies that the bridge may have in flight. It shrinks while Temporal accepts workflows more slowly than usual.",
 	})
 	m.stuck = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "cloud_mirror_stuck_runs_total",

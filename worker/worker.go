@@ -57,7 +57,7 @@ type Options struct {
 	// Bridge starts workflows for the messages of Queue. Nil means that the process only copies.
 	Bridge *Bridge
 	// Backlogs publishes the backlogs of all pools while the bridge runs. It is required with
-	// Bridge.
+	// Bridge. The worker sets its Waiting.
 	Backlogs *Backlogs
 	// Queue is the bridge's queue. Receivers, Intake and VisibilityTimeout are as
 	// in [queue.Receiver].
@@ -143,7 +143,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cancel()
 	var running sync.WaitGroup
 	if w.opts.Bridge != nil {
-		running.Go(func() { w.newReceiver().Run(ctx) })
+		receiver := w.newReceiver()
+		w.opts.Backlogs.Waiting = receiver.Waiting
+		running.Go(func() { receiver.Run(ctx) })
 		running.Go(func() { w.opts.Backlogs.Run(ctx) })
 	}
 	running.Go(func() { w.check(ctx) })
@@ -230,8 +232,14 @@ func (w *Worker) newReceiver() *queue.Receiver {
 		Intake:            o.Intake,
 		VisibilityTimeout: o.VisibilityTimeout,
 		Handle:            o.Bridge.Handle,
-		Received:          w.receives.tried,
-		Held:              func(n int) { o.Metrics.held.Set(float64(n)) },
+		Window: func() int {
+			n := o.Bridge.Window()
+			o.Metrics.window.Set(float64(n))
+			return n
+		},
+		Ended:    o.Bridge.Ended,
+		Received: w.receives.tried,
+		Held:     func(n int) { o.Metrics.held.Set(float64(n)) },
 		Report: func(outcome queue.Outcome, r queue.Request, err error) {
 			pool := ""
 			if p, ok := o.Bridge.Pools[r.Pool]; ok {

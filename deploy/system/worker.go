@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -78,8 +79,11 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	if err := copier.RemoveSpooled(cfg.Worker.SpoolDir); err != nil {
 		log.Warn().Err(err).Msg("spool files of an earlier worker remain")
 	}
+	watch := func(context.Context) error { return nil }
 	if cfg.Worker.Bridge {
-		o.Bridge = s.bridge(temporal, sealer, payloads)
+		watcher := cache.NewWatcher(func(bool) {}) // A worker's calls of redis report that it is down.
+		watch = func(ctx context.Context) error { watcher.Run(ctx, s.cache); return nil }
+		o.Bridge = s.bridge(temporal, sealer, payloads, watcher)
 		metrics.BridgePools(s.ids())
 		o.Bridge.Stuck = func(pool, id string) {
 			metrics.Stuck(pool)
@@ -97,6 +101,7 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, running.Ready) },
 		running.Run,
 		decoder.run,
+		watch,
 	)
 }
 
@@ -127,14 +132,16 @@ func (s *parts) activities(shared activities.Activities) map[string]*activities.
 	return all
 }
 
-func (s *parts) bridge(temporal worker.Starter, sealer *seal.Sealer, payloads *codec.Codec) *worker.Bridge {
+func (s *parts) bridge(
+	temporal worker.Starter, sealer *seal.Sealer, payloads *codec.Codec, watcher *cache.Watcher,
+) *worker.Bridge {
 	b := &worker.Bridge{
 		Temporal: temporal, Sealer: sealer, Payloads: payloads.DataConverter(), Admit: s.Origin.Admit, Pools: map[string]storage.Pool{},
-		Buckets: map[string]string{}, Now: time.Now,
+		Spaces: map[string]cache.Space{}, Entries: s.cache, Changes: watcher, Now: time.Now,
 	}
 	b.Waiting = func(err error) { s.log.Warn().Err(err).Msg("Temporal did not accept a copy request; retrying") }
 	for _, p := range s.Pools {
-		b.Pools[p.ID()], b.Buckets[p.ID()] = p, s.cfg.Space(p).Bucket()
+		b.Pools[p.ID()], b.Spaces[p.ID()] = p, s.cfg.Space(p)
 	}
 	return b
 }

@@ -2,8 +2,10 @@ package queue
 
 import (
 	"maps"
+	"math"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -22,12 +24,17 @@ type message struct {
 	request Request
 	invalid error // Of the body
 	host    string
+	sent    time.Time // Zero is unknown
 	until   time.Time // When SQS shows it to other receivers; guarded by intake.mu
 }
 
 func newMessage(m types.Message, until time.Time) *message {
 	r, err := Decode(aws.ToString(m.Body))
-	return &message{Message: m, request: r, invalid: err, host: r.host(), until: until}
+	out := &message{Message: m, request: r, invalid: err, host: r.host(), until: until}
+	if ms, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
+		out.sent = time.UnixMilli(ms)
+	}
+	return out
 }
 
 func (m *message) size() int { return len(aws.ToString(m.Body)) + len(aws.ToString(m.ReceiptHandle)) }
@@ -46,57 +53,111 @@ func (r Request) low() bool {
 	return r.Priority == Low || r.Action == Audit || r.Action == Refresh
 }
 
-// intake holds received messages until they are handled. Source hosts take turns, and requests that
-// no client waits for come last. It is safe for concurrent use.
+// purges reports whether the request ends a copy, and makes none.
+func (r Request) purges() bool { return r.Action == Cancel || r.Action == Delete }
+
+const (
+	// ahead is how many messages wait for room in the window while few wait in SQS. They hide the
+	// time of a receive.
+	ahead = 3
+	// manyWaiting is how many waiting messages hold up their clients for so long that another few
+	// messages don't matter.
+	manyWaiting = 50
+	// minOld is the least age of a message that shows that many wait in SQS.
+	minOld = 500 * time.Millisecond
+	// paceSamples is the weight of the past in intake.pace.
+	paceSamples = 8
+)
+
+// intake holds received messages until they are handled. Source hosts take turns. Purges come
+// first, and requests that no client waits for come last. It is safe for concurrent use.
 type intake struct {
-	limit  int       // Of waiting messages
-	report func(int) // Receives the length of held
+	limit  int        // Of waiting messages
+	window func() int // See Receiver.Window
+	report func(int)  // Receives the length of held
 
 	mu            sync.Mutex
 	added, freed  sync.Cond
 	closed        bool
+	purges        turns
 	clients, low  turns
-	waiting, size int               // Of the messages in clients and low
+	waiting, size int               // Of the messages in purges, clients and low
 	reserved      int               // Messages that running receives may return
+	deep          bool              // The last receive returned an old message
+	taken         time.Time         // When next returned a message while another one waited, or zero
+	pace          time.Duration     // The mean time between two such messages
+	inFlight      int               // Messages from next to land
+	hosts         map[string]int    // Of the messages in flight
 	held          map[*message]bool // Also those that are being handled
 }
 
 // newIntake returns an intake of at least one batch.
-func newIntake(limit int, report func(int)) *intake {
-	in := &intake{limit: max(limit, batchSize), report: report, held: map[*message]bool{}}
+func newIntake(limit int, window func() int, report func(int)) *intake {
+	if window == nil {
+		window = func() int { return math.MaxInt }
+	}
+	in := &intake{
+		limit: max(limit, batchSize), window: window, report: report,
+		hosts: map[string]int{}, held: map[*message]bool{},
+	}
 	in.added.L, in.freed.L = &in.mu, &in.mu
 	return in
 }
 
-// reserve waits for room for a batch. It returns false if the intake is closed. The caller then
-// calls add once.
-func (in *intake) reserve() bool {
+// reserve waits for room for messages, and returns for how many, one batch at most. It returns 0 if
+// the intake is closed. The caller then calls add once.
+func (in *intake) reserve() (n int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for !in.closed && in.full() {
+	for n = in.room(); n == 0 && !in.closed; n = in.room() {
 		in.freed.Wait()
 	}
 	if in.closed {
-		return false
+		return 0
 	}
-	in.reserved += batchSize
-	return true
+	in.reserved += n
+	return n
 }
 
-// full reports whether a batch may exceed the limits. in.mu is held.
-func (in *intake) full() bool {
-	return in.waiting+in.reserved+batchSize > in.limit || in.size >= maxIntake
+// room returns how many messages the next receive may return. While few wait in SQS, more than the
+// window takes would only wait here, while another process has a free window. in.mu is held.
+func (in *intake) room() int {
+	coming := in.waiting + in.reserved
+	switch window := in.window(); {
+	case coming+batchSize > in.limit || in.size >= maxIntake:
+		return 0
+	case in.deep || window >= in.limit:
+		return batchSize
+	case in.waiting == 0 && in.inFlight < window:
+		// Another receive may hang.
+		return max(min(window+ahead-in.inFlight-coming, batchSize), 1)
+	default:
+		return max(min(window+ahead-in.inFlight-coming, batchSize), 0)
+	}
 }
 
-// add adds the messages of a receive, which may be none.
-func (in *intake) add(batch []*message) {
+// old reports whether a message has waited in SQS for longer than manyWaiting messages take here.
+// Then many others wait there. in.mu is held.
+func (in *intake) old(batch []*message, now time.Time) bool {
+	long := max(manyWaiting*in.pace, minOld)
+	return slices.ContainsFunc(batch, func(m *message) bool { return !m.sent.IsZero() && now.Sub(m.sent) > long })
+}
+
+// add adds the messages of a receive of at most n, which may be none.
+func (in *intake) add(n int, batch []*message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.reserved -= batchSize
+	in.reserved -= n
+	if len(batch) > 0 {
+		in.deep = in.old(batch, time.Now())
+	}
 	for _, m := range batch {
-		if m.request.low() {
+		switch {
+		case m.request.purges():
+			in.purges.add(m)
+		case m.request.low():
 			in.low.add(m)
-		} else {
+		default:
 			in.clients.add(m)
 		}
 		in.waiting++
@@ -108,25 +169,98 @@ func (in *intake) add(batch []*message) {
 	in.freed.Broadcast()
 }
 
-// next waits for a message and takes it in its turn. It returns nil if the intake is closed. The
-// caller calls drop once it is done with the message.
+// next waits until a message may be in flight, and takes it in its turn. It returns nil if the
+// intake is closed. The caller calls drop once it is done with the message, and land at the end of
+// its flight.
 func (in *intake) next() *message {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for !in.closed && in.waiting == 0 {
+	for !in.closed {
+		if m := in.take(); m != nil {
+			return m
+		}
 		in.added.Wait()
 	}
-	if in.closed {
-		return nil
-	}
-	m := in.clients.take()
+	return nil
+}
+
+// take takes the next message if it may be in flight, otherwise it returns nil. in.mu is held.
+func (in *intake) take() *message {
+	m := in.turn()
 	if m == nil {
-		m = in.low.take()
+		return nil
 	}
 	in.waiting--
 	in.size -= m.size()
+	in.inFlight++
+	in.hosts[m.host]++
+	in.measure(time.Now())
 	in.freed.Broadcast()
 	return m
+}
+
+// measure updates pace after a message was taken. in.mu is held.
+func (in *intake) measure(now time.Time) {
+	if !in.taken.IsZero() {
+		in.pace += (now.Sub(in.taken) - in.pace) / paceSamples
+	}
+	in.taken = time.Time{}
+	if in.waiting > 0 {
+		in.taken = now
+	}
+}
+
+// turn removes the message whose turn it is, or returns nil. A full intake overrules the window:
+// otherwise messages in SQS would wait behind those in memory. Purges need no window: they make no
+// copy. in.mu is held.
+func (in *intake) turn() *message {
+	if m := in.purges.take(nil); m != nil {
+		return m
+	}
+	window := in.window()
+	switch {
+	case in.inFlight < window || in.waiting+batchSize > in.limit || in.size >= maxIntake:
+		if m := in.clients.take(nil); m != nil {
+			return m
+		}
+		return in.low.take(nil)
+	case in.inFlight/2 < window:
+		return in.clients.take(func(host string) bool { return in.hosts[host] == 0 })
+	}
+	return nil
+}
+
+// land ends the flight of a message.
+func (in *intake) land(m *message) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.inFlight--
+	if in.hosts[m.host]--; in.hosts[m.host] == 0 {
+		delete(in.hosts, m.host)
+	}
+	in.added.Signal()
+	in.freed.Broadcast()
+}
+
+// backlog returns the number of a pool's waiting messages, and the age of the oldest of them that a
+// client waits for.
+func (in *intake) backlog(pool string, now time.Time) (messages int64, age time.Duration) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, t := range []*turns{&in.purges, &in.clients, &in.low} {
+		for _, all := range t.of {
+			for _, m := range all {
+				if m.request.Pool != pool {
+					continue
+				}
+				messages++
+				if t == &in.clients && !m.sent.IsZero() {
+					age = max(age, now.Sub(m.sent))
+				}
+			}
+		}
+	}
+	return messages, age
 }
 
 // drop releases a message.
@@ -171,37 +305,4 @@ func (in *intake) holds(m *message) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.held[m]
-}
-
-// turns orders messages by turns of their hosts, and those of one host by their arrival.
-type turns struct {
-	hosts []string // Of the next turns; a host without a message is not listed
-	of    map[string][]*message
-}
-
-func (t *turns) add(m *message) {
-	if t.of == nil {
-		t.of = map[string][]*message{}
-	}
-	if len(t.of[m.host]) == 0 {
-		t.hosts = append(t.hosts, m.host)
-	}
-	t.of[m.host] = append(t.of[m.host], m)
-}
-
-// take returns the next message, or nil.
-func (t *turns) take() *message {
-	if len(t.hosts) == 0 {
-		return nil
-	}
-	host := t.hosts[0]
-	t.hosts = t.hosts[1:]
-	m, rest := t.of[host][0], t.of[host][1:]
-	if len(rest) == 0 {
-		delete(t.of, host)
-		return m
-	}
-	t.of[host] = rest
-	t.hosts = append(t.hosts, host)
-	return m
 }

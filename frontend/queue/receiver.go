@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -21,6 +22,10 @@ const batchSize = 10
 
 // finishTimeout bounds the last step of a message, which a stopping process waits for.
 const finishTimeout = 5 * time.Second
+
+// maxHandling is how long Handle keeps a request in flight. One that takes longer may wait for
+// ever, and must not hold up others behind a small window.
+const maxHandling = 2 * time.Second
 
 // Outcome is the result of a message, for metrics.
 type Outcome string
@@ -41,7 +46,8 @@ type RejectError struct{ Reason string }
 
 func (e *RejectError) Error() string { return "rejected: " + e.Reason }
 
-// Receiver receives requests and passes them to Handle. All fields are required.
+// Receiver receives requests and passes them to Handle. All fields are required, except Window and
+// Ended.
 type Receiver struct {
 	Queue *Queue
 	// Receivers is the number of receives that run at the same time. The receiver handles ten
@@ -55,6 +61,13 @@ type Receiver struct {
 	// Handle processes a request. It must be safe for concurrent use. On an error the message stays
 	// in the queue and is redelivered, unless the error is a [*RejectError].
 	Handle func(context.Context, Request) error
+	// Window returns how many requests may be in flight now, at least 1. Twice as many may be if
+	// they are of hosts that have none in flight. A full intake overrules it, and a request leaves
+	// it after 2 s in Handle. Purges need no room. Nil is no limit. It must not block.
+	Window func() int
+	// Ended is called after Handle, and waits for the end of the request's flight. Nil means that
+	// requests end with Handle. It must be safe for concurrent use.
+	Ended func(context.Context, Request)
 	// Received is called after each receive, with the time of its start and its error. An empty
 	// receive is a success. A cancelled receive is not reported. It must be safe for concurrent
 	// use.
@@ -65,13 +78,16 @@ type Receiver struct {
 	// Report receives the outcome of every message, and errors of the queue itself with an empty
 	// outcome. It must be safe for concurrent use.
 	Report func(Outcome, Request, error)
+
+	intake atomic.Pointer[intake] // Nil before Run
 }
 
 // Run receives until ctx is done. It returns after the handlers in flight have returned, and after
 // the other messages were given back to SQS.
 func (r *Receiver) Run(ctx context.Context) {
-	in := newIntake(r.Intake, r.Held)
+	in := newIntake(r.Intake, r.Window, r.Held)
 	defer context.AfterFunc(ctx, in.close)()
+	r.intake.Store(in)
 	var running sync.WaitGroup
 	running.Go(func() { r.keepHidden(ctx, in) })
 	for range r.Receivers {
@@ -84,17 +100,27 @@ func (r *Receiver) Run(ctx context.Context) {
 	r.giveBack(ctx, in)
 }
 
+// Waiting returns the number of a pool's messages that wait for Handle, and the age of the oldest of
+// them that a client waits for, since it was sent. It is safe for concurrent use.
+func (r *Receiver) Waiting(pool string) (messages int64, age time.Duration) {
+	in := r.intake.Load()
+	if in == nil {
+		return 0, 0
+	}
+	return in.backlog(pool, time.Now())
+}
+
 // receiveAll receives while the intake has room.
 func (r *Receiver) receiveAll(ctx context.Context, in *intake) {
-	for in.reserve() {
+	for n := in.reserve(); n > 0; n = in.reserve() {
 		start := time.Now()
-		messages, err := r.receive(ctx)
+		messages, err := r.receive(ctx, n)
 		until := time.Now().Add(r.VisibilityTimeout)
 		var batch []*message
 		for _, m := range messages {
 			batch = append(batch, newMessage(m, until))
 		}
-		in.add(batch)
+		in.add(n, batch)
 		if ctx.Err() != nil {
 			return
 		}
@@ -106,8 +132,9 @@ func (r *Receiver) receiveAll(ctx context.Context, in *intake) {
 	}
 }
 
-// receive waits for messages. Its deadline ends a receive that SQS accepts and never answers.
-func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
+// receive waits for at most n messages. Its deadline ends a receive that SQS accepts and never
+// answers.
+func (r *Receiver) receive(ctx context.Context, n int) ([]types.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Queue.longPoll+r.Queue.timeout)
 	defer cancel()
 	url, err := r.Queue.url(ctx, r.Queue.name)
@@ -115,10 +142,11 @@ func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 		return nil, err
 	}
 	out, err := r.Queue.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl:            &url,
-		MaxNumberOfMessages: batchSize,
-		WaitTimeSeconds:     int32(r.Queue.longPoll.Seconds()),
-		VisibilityTimeout:   int32(r.VisibilityTimeout.Seconds()),
+		QueueUrl:                    &url,
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
+		MaxNumberOfMessages:         int32(n), //nolint:gosec // batchSize at most
+		WaitTimeSeconds:             int32(r.Queue.longPoll.Seconds()),
+		VisibilityTimeout:           int32(r.VisibilityTimeout.Seconds()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("receive from queue %s: %w", r.Queue.name, err)
@@ -133,11 +161,23 @@ func (r *Receiver) handleAll(ctx context.Context, in *intake) {
 		if in.late(m, time.Now()) {
 			r.Report(Failed, m.request, errLate) // Another receiver may handle it already.
 			in.drop(m)
+			in.land(m)
 			continue
 		}
+		land := sync.OnceFunc(func() { in.land(m) })
+		slow := time.AfterFunc(maxHandling, land)
 		if done := r.process(ctx, m); done || ctx.Err() == nil {
 			in.drop(m)
 		}
+		slow.Stop()
+		if m.invalid != nil || r.Ended == nil {
+			land()
+			continue
+		}
+		go func() {
+			r.Ended(ctx, m.request)
+			land()
+		}()
 	}
 }
 

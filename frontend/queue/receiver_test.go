@@ -96,6 +96,47 @@ func TestBurstOfOneHostHoldsUpNoOther(t *testing.T) {
 	require.LessOrEqual(t, before, 2*handlers+1, "requests that were handled before")
 }
 
+// TestWindowLimitsRequestsInFlight has a window of two requests. Requests stay in flight after their
+// messages were deleted.
+func TestWindowLimitsRequestsInFlight(t *testing.T) {
+	const n, window, ahead = 12, 2, 3
+	f := newFixture(t)
+	f.setUp(t)
+	f.sendMany(t, "example.com", n)
+	var seen reports
+	var started, most, inFlight atomic.Int64
+	landing := make(chan struct{})
+	r := &queue.Receiver{
+		Queue: f.Queue, Receivers: 2, Intake: 100, VisibilityTimeout: time.Minute, Report: seen.add, Received: func(time.Time, error) {}, Held: func(int) {},
+		Window: func() int { return window },
+		Handle: func(context.Context, queue.Request) error {
+			started.Add(1)
+			most.Store(max(most.Load(), inFlight.Add(1)))
+			return nil
+		},
+		Ended: func(ctx context.Context, _ queue.Request) {
+			select {
+			case <-landing:
+			case <-ctx.Done():
+			}
+			inFlight.Add(-1)
+		},
+	}
+	messages, age := r.Waiting("s3_us-west-2")
+	require.Zero(t, messages)
+	require.Zero(t, age)
+	run(t, r)
+	eventually(t, func() bool { messages, age = r.Waiting("s3_us-west-2"); return messages >= ahead && age > 0 }, "the next ones wait")
+	require.Less(t, messages, int64(n-window), "few wait here, so that other receivers can take the rest")
+	for landed := range int64(n) {
+		eventually(t, func() bool { return started.Load() == min(landed+window, n) }, "the window is full")
+		landing <- struct{}{}
+	}
+	eventually(t, func() bool { return seen.count(queue.Handled) == n }, "all messages are handled")
+	require.EqualValues(t, window, most.Load())
+	require.Equal(t, "0", f.attribute(t, "", hidden))
+}
+
 // TestWaitingMessagesStayHidden has 20 messages, of which 10 are handled at the same time. Each
 // takes longer than the visibility timeout. Another receiver gets none.
 func TestWaitingMessagesStayHidden(t *testing.T) {

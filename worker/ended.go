@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+)
+
+// flightTimeout is how long a copy counts as in flight in the bridge's window, at most. A small
+// object takes a fraction of it. A copy that takes longer waits for its source or its bucket, and
+// not for Temporal.
+const flightTimeout = 250 * time.Millisecond
+
+// Entries reads the entries of copies.
+type Entries interface {
+	// Get returns the entry, which is Absent if redis has none.
+	Get(ctx context.Context, key string) (cache.Entry, error)
+}
+
+// Changes announces changes of entries; see [cache.Watcher].
+type Changes interface {
+	// Wait returns a channel that receives a value when the entry may have changed since the call,
+	// and a function that ends the wait and must be called.
+	Wait(key string) (changed <-chan struct{}, stop func())
+}
+
+// Ended waits until the copy of a request that was handled has ended, or for flightTimeout. It
+// returns at once if the request makes no copy. A copy without an entry may not have begun: its
+// lease may have expired in the queue. If redis fails, every copy has ended: the window then limits
+// nothing.
+func (b *Bridge) Ended(ctx context.Context, r queue.Request) {
+	defer b.window.leave()
+	if r.Action != queue.Put {
+		return
+	}
+	object, err := b.object(r)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, flightTimeout)
+	defer cancel()
+	key := b.Spaces[r.Pool].Key(object.Hash())
+	changed, stop := b.Changes.Wait(key)
+	defer stop()
+	for leased := false; ; {
+		e, err := b.Entries.Get(ctx, key)
+		if err != nil || e.State != cache.Pending && (e.State != cache.Absent || leased) {
+			return
+		}
+		leased = e.State == cache.Pending
+		select {
+		case <-ctx.Done():
+			return // Get may ignore that ctx is done.
+		case <-changed:
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package worker
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The window grows if Temporal accepts a workflow within calm times the usual time. It shrinks if
+// that takes more than busy times as long, or fails. While all copies of a window start, it grows by
+// one, or shrinks by the share shrinkage. So the windows of several bridges become equal, as those
+// of TCP connections do. Package worker's decisions have the measurements.
+const (
+	minWindow, maxWindow = 1, 1000
+	calm, busy           = 2, 3
+	shrinkage            = 0.3
+	// doubling is the time in which the usual time doubles, unless a workflow is faster. So a
+	// Temporal that has become slower for good is usual after some minutes, and one that is busy
+	// with a burst is not.
+	doubling = 4 * time.Minute
+	// samples is the number of workflows whose median time counts. The times of an idle Temporal
+	// differ so much that a single fast one would make most others slow.
+	samples = 5
+)
+
+// window limits the copies that a bridge has in flight. The zero value has the smallest size. It is
+// safe for concurrent use.
+type window struct {
+	mu       sync.Mutex
+	size     float64
+	inFlight int
+	usual    time.Duration // Of a start, at the time at; 0 is unknown
+	at       time.Time
+	last     []time.Duration // The times of the last starts, samples at most
+}
+
+// limit returns how many copies may be in flight.
+func (w *window) limit() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return int(max(w.size, minWindow))
+}
+
+func (w *window) enter() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inFlight++
+}
+
+func (w *window) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inFlight--
+}
+
+// started records how long Temporal took to accept a workflow. A window that is not half used does
+// not grow: its workflows say nothing about more of them.
+func (w *window) started(took time.Duration, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = append(w.last, took)
+	w.last = w.last[max(len(w.last)-samples, 0):]
+	took = slices.Sorted(slices.Values(w.last))[len(w.last)/2]
+	if w.usual == 0 {
+		w.usual, w.at = took, now
+	}
+	w.usual = max(min(took, time.Duration(float64(w.usual)*math.Exp2(now.Sub(w.at).Seconds()/doubling.Seconds()))), time.Microsecond)
+	w.at = now
+	w.size = max(w.size, minWindow)
+	switch {
+	case took > busy*w.usual:
+		w.size = max(w.size-shrinkage, minWindow)
+	case took < calm*w.usual && 2*w.inFlight >= int(w.size):
+		w.size = min(w.size+1/w.size, maxWindow)
+	}
+}
+
+// refused records that Temporal did not accept an attempt, for example because it was too slow.
+func (w *window) refused() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.size = max(w.size-shrinkage, minWindow)
+}
