@@ -145,7 +145,7 @@ func TestBurstOfAHostHoldsUpNoOther(t *testing.T) {
 // TestEndOfABridgeLosesNoMessage ends a bridge that holds messages, because Temporal does not
 // answer. A stopped bridge gives them back at once. Those of a killed one come back by themselves.
 func TestEndOfABridgeLosesNoMessage(t *testing.T) {
-	const held = 60 // 10 that the bridge starts, and its intake
+	const sent, starting = 60, 10
 	for name, tc := range map[string]struct {
 		visibility string
 		end        func(*testing.T, *process)
@@ -154,7 +154,7 @@ func TestEndOfABridgeLosesNoMessage(t *testing.T) {
 			t.Helper()
 			p.terminate(t)
 			visible, hidden := inQueue(t)
-			require.Equal(t, []int{held, 0}, []int{visible, hidden})
+			require.Equal(t, []int{sent, 0}, []int{visible, hidden})
 		}},
 		"killed": {"5s", func(t *testing.T, p *process) {
 			t.Helper()
@@ -174,16 +174,16 @@ func TestEndOfABridgeLosesNoMessage(t *testing.T) {
 			bridge := startProcess(t, "ending-bridge", sys.Binary(), strings.Fields("worker --no-copy --config "+config),
 				"TEMPORAL_ADDRESS="+temporal.Addr(), "CLOUD_MIRROR_WORKER_RECEIVERS=1", "CLOUD_MIRROR_WORKER_INTAKE=50", "CLOUD_MIRROR_SQS_VISIBILITY_TIMEOUT="+tc.visibility)
 			temporal.fail(hang)
-			sendBurst(t, s, held)
+			sendBurst(t, s, sent)
 			eventually(t, func() bool {
-				return metricAt(t, "cloud_mirror_held_messages", "http://"+bridge.admin) == held
-			}, "the bridge holds all messages")
+				return metricAt(t, "cloud_mirror_held_messages", "http://"+bridge.admin) > starting
+			}, "the bridge holds messages besides those that it starts")
 			tc.end(t, bridge)
 			require.Empty(t, runsOf(t, s), "control: no copy was started")
 			startProcess(t, "next-worker", sys.Binary(), strings.Fields("worker --pool s3_"+west+" --config "+config))
-			eventually(t, func() bool { return len(runsOf(t, s)) == held }, "another bridge starts all copies")
+			eventually(t, func() bool { return len(runsOf(t, s)) == sent }, "another bridge starts all copies")
 			waitIdle(t, s)
-			require.Equal(t, held, s.count(http.MethodGet), "each is copied once")
+			require.Equal(t, sent, s.count(http.MethodGet), "each is copied once")
 			visible, hidden := inQueue(t)
 			require.Zero(t, visible+hidden)
 		})
