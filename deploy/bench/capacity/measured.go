@@ -8,8 +8,8 @@ type Measured struct {
 	Hits, MemoryRatio, RedisRatio, MirrorRatio, HitMemory, WaiterMemory, WakeP99, RedirectBytes, RequestBytes Figure
 
 	// CPU time of a cold copy.
-	FrontEndCPU, WorkerCPU, BridgeShare, StorageCPU, TemporalCPU, ClusterCPU, EagerCPU, ByteCPU Figure
-	// Shares of ClusterCPU and EagerCPU.
+	FrontEndCPU, WorkerCPU, BridgeShare, StorageCPU, TemporalCPU, ClusterCPU, ByteCPU Figure
+	// Shares of ClusterCPU.
 	HistoryShare, MatchingShare, GatewayShare, DatabaseShare Figure
 
 	// Temporal's database.
@@ -17,17 +17,15 @@ type Measured struct {
 
 	EntryBytes, RedisCommands, RedisRate, RedisWrites Figure
 
-	// Bursts of 500 cold objects of 1 KiB, requested by 50 clients. They validate the simulation.
-	DevRate, DevMedian, ClusterRate, ClusterMedian, EagerRate, EagerMedian Figure
+	// Bursts of 300 and 500 cold objects of 1 KiB, requested by 50 clients. They validate the simulation.
+	DevRate, DevMedian, ClusterRate, ClusterMedian Figure
 }
 
 // Runs that several figures come from.
 const (
 	benchRedirect = "make bench-redirect → "
 	bench         = "make bench → "
-	clusterBench  = "TEMPORAL_ADDRESS of make test-cluster, make bench → "
-	benchScale    = "make bench-scale → "
-	clusterScale  = "TEMPORAL_ADDRESS of make test-cluster, make bench-scale → "
+	cluster       = "make test-cluster ARGS='-run Figures' → "
 	operatorsPage = "deploy/README.md, make bench-redirect → "
 )
 
@@ -57,36 +55,34 @@ func NewMeasured() Measured {
 			Run: "make run, curl -v of a hit, the bytes of its request"},
 
 		FrontEndCPU: Figure{Name: "CPU of a cold copy: front end", Value: 2.6, Unit: "ms",
-			Run: benchScale + "cold copy, CPU of the front end"},
+			Run: bench + "front end, for a copy"},
 		WorkerCPU: Figure{Name: "CPU of a cold copy: worker and bridge", Value: 8.5, Unit: "ms",
-			Run: benchScale + "cold copy, CPU of the workers"},
+			Run: bench + "workers, for a copy"},
 		BridgeShare: Figure{Name: "the bridge's share of it", Value: 0.25,
-			Run: "make test-cluster → CPU of bridges and workers"},
+			Run: cluster + "bridges, of bridges and workers"},
 		StorageCPU: Figure{Name: "CPU of a cold copy: the local S3 server", Value: 2, Unit: "ms",
-			Run: benchScale + "cold copy, CPU of S3"},
+			Run: bench + "S3 servers, for a copy"},
 		TemporalCPU: Figure{Name: "CPU of a cold copy: Temporal, dev server", Value: 35, Unit: "ms",
-			Run: benchScale + "cold copy, CPU of Temporal"},
-		ClusterCPU: Figure{Name: "CPU of a cold copy: Temporal and PostgreSQL, untuned", Value: 75.8, Unit: "ms",
-			Run: clusterScale + "cold copy, CPU of Temporal and PostgreSQL"},
-		EagerCPU: Figure{Name: "the same with eager activities", Value: 55.9, Unit: "ms",
-			Run: clusterScale + "cold copy, with system.enableActivityEagerExecution"},
+			Run: bench + "Temporal, for a copy"},
+		ClusterCPU: Figure{Name: "CPU of a cold copy: Temporal and PostgreSQL", Value: 75.8, Unit: "ms",
+			Run: cluster + "Temporal's services together, and PostgreSQL"},
 		ByteCPU: Figure{Name: "CPU of a worker for 1 GiB", Value: 0.95, Unit: "s", Run: "make bench-copy → 1 GiB, CPU"},
 
-		HistoryShare: Figure{Name: "share of Temporal's history service", Value: 0.40, Run: clusterScale + "CPU of history"},
+		HistoryShare: Figure{Name: "share of Temporal's history service", Value: 0.40, Run: cluster + "history"},
 		MatchingShare: Figure{Name: "share of Temporal's matching service", Value: 0.10,
-			Run: clusterScale + "CPU of matching"},
+			Run: cluster + "matching"},
 		GatewayShare: Figure{Name: "share of Temporal's frontend service", Value: 0.15,
-			Run: clusterScale + "CPU of Temporal's frontend"},
-		DatabaseShare: Figure{Name: "share of PostgreSQL", Value: 0.35, Run: clusterScale + "CPU of PostgreSQL"},
+			Run: cluster + "Temporal's frontend"},
+		DatabaseShare: Figure{Name: "share of PostgreSQL", Value: 0.35, Run: cluster + "PostgreSQL"},
 
 		Commits: Figure{Name: "transactions of PostgreSQL for a copy", Value: 20,
-			Run: "make test-cluster → pg_stat_database.xact_commit of 500 copies / 500"},
+			Run: cluster + "transactions of PostgreSQL per copy"},
 		CommitTime: Figure{Name: "time of a transaction", Value: 2, Unit: "ms",
-			Run: "make test-cluster → median of Temporal's persistence_latency"},
+			Run: "pgbench -c 1 -N -T 10 → latency average"},
 		CommitRate: Figure{Name: "transactions of PostgreSQL a second, on two cores", Value: 1_500, Unit: "/s",
 			Run: "pgbench -c 32 -j 2 -N -T 30 → tps"},
 		WorkflowBytes: Figure{Name: "PostgreSQL's disk for a closed workflow", Value: 12, Unit: "KiB",
-			Run: clusterScale + "growth of the database for each workflow"},
+			Run: cluster + "disk of PostgreSQL per copy"},
 
 		EntryBytes: Figure{Name: "memory of redis for an entry", Value: 231, Unit: "B",
 			Run: operatorsPage + "redis, for one entry", On: "2026-11-24"},
@@ -100,13 +96,9 @@ func NewMeasured() Measured {
 		DevRate: Figure{Name: "burst, dev server: copies a second", Value: 43, Unit: "/s",
 			Run: bench + "500 first requests, 50 at a time"},
 		DevMedian: Figure{Name: "burst, dev server: median", Value: 1.2, Unit: "s", Run: bench + "first requests, p50"},
-		ClusterRate: Figure{Name: "burst, PostgreSQL cluster, untuned: copies a second", Value: 22.5, Unit: "/s",
-			Run: clusterBench + "500 first requests, 50 at a time"},
-		ClusterMedian: Figure{Name: "burst, PostgreSQL cluster, untuned: median", Value: 2.2, Unit: "s",
-			Run: clusterBench + "first requests, p50"},
-		EagerRate: Figure{Name: "burst, PostgreSQL cluster, eager activities: copies a second", Value: 29, Unit: "/s",
-			Run: clusterBench + "500 first requests, with eager activities"},
-		EagerMedian: Figure{Name: "burst, PostgreSQL cluster, eager activities: median", Value: 1.7, Unit: "s",
-			Run: clusterBench + "first requests, p50, with eager activities"},
+		ClusterRate: Figure{Name: "burst, PostgreSQL cluster: copies a second", Value: 22.5, Unit: "/s",
+			Run: cluster + "300 first requests, 50 at a time"},
+		ClusterMedian: Figure{Name: "burst, PostgreSQL cluster: median", Value: 2.2, Unit: "s",
+			Run: cluster + "first requests, p50"},
 	}
 }

@@ -22,7 +22,6 @@ func points(m capacity.Measured) []point {
 	commit := roundCommit(m)
 	return []point{
 		{"dev server", m.DevRate, m.DevMedian, local(m, m.TemporalCPU, 1, 0)},
-		{"PostgreSQL, untuned", m.ClusterRate, m.ClusterMedian, local(m, m.ClusterCPU, clusterShards, commit)},
-		{"PostgreSQL, eager activities", m.EagerRate, m.EagerMedian, local(m, m.EagerCPU, clusterShards, commit)},
+		{"PostgreSQL", m.ClusterRate, m.ClusterMedian, local(m, m.ClusterCPU, clusterShards, commit)},
 	}
 }

@@ -144,6 +144,26 @@ func (c *Cluster) ShardMoves(ctx context.Context) (int, error) {
 	return strconv.Atoi(text)
 }
 
+// DatabaseUse is what the databases have done since the start.
+type DatabaseUse struct {
+	Transactions int64
+	Bytes        int64 // On disk
+}
+
+// DatabaseUse returns the use of Temporal's databases. PostgreSQL counts a transaction within a
+// second of its end.
+func (c *Cluster) DatabaseUse(ctx context.Context) (use DatabaseUse, err error) {
+	text, err := c.database.query(ctx, mainDatabase,
+		"SELECT sum(xact_commit), sum(pg_database_size(datname)) FROM pg_stat_database WHERE datname LIKE 'temporal%'")
+	if err != nil {
+		return use, err
+	}
+	if _, err = fmt.Sscanf(text, "%d|%d", &use.Transactions, &use.Bytes); err != nil {
+		return use, fmt.Errorf("read %q: %w", text, err)
+	}
+	return use, nil
+}
+
 // makeSchemas makes Temporal's two databases.
 func (c *Cluster) makeSchemas(ctx context.Context, program string) error {
 	for name, schema := range map[string]string{

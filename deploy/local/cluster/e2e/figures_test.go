@@ -35,7 +35,7 @@ func TestFigures(t *testing.T) {
 		require.NoError(t, first(t, s))
 		idle = append(idle, time.Since(began))
 	}
-	before := usage(t)
+	before, database := usage(t), databaseUse(t)
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	took, errs := make([]time.Duration, burst), make([]error, burst)
@@ -52,6 +52,8 @@ func TestFigures(t *testing.T) {
 	wait.Wait()
 	whole := time.Since(began)
 	after := usage(t)
+	pause(t.Context(), 2*time.Second) // The last workflows close, and PostgreSQL counts.
+	grown := databaseUse(t)
 	require.NoError(t, errors.Join(errs...))
 	slices.Sort(idle)
 	slices.Sort(took)
@@ -73,6 +75,8 @@ func TestFigures(t *testing.T) {
 		row("processor time per copy, "+name, "%.2f ms", milliseconds(used)/burst)
 	}
 	row("processor time per copy, Temporal's services together", "%.2f ms", milliseconds(temporal)/burst)
+	row("transactions of PostgreSQL per copy", "%.1f", float64(grown.Transactions-database.Transactions)/burst)
+	row("disk of PostgreSQL per copy", "%.1f KiB", float64(grown.Bytes-database.Bytes)/burst/kib)
 	require.NoError(t, w.Flush())
 	require.Positive(t, after[cluster.PostgreSQL]-before[cluster.PostgreSQL], "control: PostgreSQL has worked")
 }
@@ -100,6 +104,13 @@ func usage(t *testing.T) map[string]time.Duration {
 		all[name] = used
 	}
 	return all
+}
+
+func databaseUse(t *testing.T) cluster.DatabaseUse {
+	t.Helper()
+	use, err := sys.cluster.DatabaseUse(t.Context())
+	require.NoError(t, err)
+	return use
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
