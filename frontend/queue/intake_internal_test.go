@@ -182,4 +182,3 @@ func TestBacklogOfAnIntake(t *testing.T) {
 		require.Equal(t, want.age, age, pool)
 	}
 }
-
