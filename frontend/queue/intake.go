@@ -63,8 +63,9 @@ const (
 	// manyWaiting is how many waiting messages hold up their clients for so long that another few
 	// messages don't matter.
 	manyWaiting = 50
-	// minOld is the least age of a message that shows that many wait in SQS.
-	minOld = 500 * time.Millisecond
+	// minOld and maxOld limit the age of a message that shows that many wait in SQS. Behind a slow
+	// source the pace is low, and other hosts must not wait for it.
+	minOld, maxOld = 500 * time.Millisecond, 2 * time.Second
 	// paceSamples is the weight of the past in intake.pace.
 	paceSamples = 8
 )
@@ -139,7 +140,7 @@ func (in *intake) room() int {
 // old reports whether a message has waited in SQS for longer than manyWaiting messages take here.
 // Then many others wait there. in.mu is held.
 func (in *intake) old(batch []*message, now time.Time) bool {
-	long := max(manyWaiting*in.pace, minOld)
+	long := min(max(manyWaiting*in.pace, minOld), maxOld)
 	return slices.ContainsFunc(batch, func(m *message) bool { return !m.sent.IsZero() && now.Sub(m.sent) > long })
 }
 
@@ -148,9 +149,7 @@ func (in *intake) add(n int, batch []*message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.reserved -= n
-	if len(batch) > 0 {
-		in.deep = in.old(batch, time.Now())
-	}
+	in.deep = in.old(batch, time.Now())
 	for _, m := range batch {
 		switch {
 		case m.request.purges():

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -166,6 +167,7 @@ func TestReceivesOfABusyIntake(t *testing.T) {
 	for name, tc := range map[string]struct {
 		waiting, inFlight int
 		age               time.Duration // Of the last message
+		pace              time.Duration // 50 ms if it is 0
 		hanging           int           // Receives
 		want              int
 	}{
@@ -175,13 +177,14 @@ func TestReceivesOfABusyIntake(t *testing.T) {
 		"the window is full, others wait":    {inFlight: window, waiting: ahead, want: 0},
 		"more than the window in flight":     {inFlight: 2 * window, want: 0},
 		"old messages":                       {inFlight: window, waiting: 20, age: 3 * time.Second, want: batchSize},
-		"not so old messages":                {inFlight: window, waiting: 20, age: 2 * time.Second, want: 0},
+		"old messages, at a low pace":        {inFlight: window, waiting: 20, age: 3 * time.Second, pace: time.Second, want: batchSize},
+		"not so old messages":                {inFlight: window, waiting: 20, age: time.Second, want: 0},
 		"another receive hangs":              {hanging: 1, want: 1},
 		"receives hang, and a message waits": {hanging: 1, waiting: 1, want: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := newIntake(100, func() int { return window }, func(int) {})
-			in.pace = 50 * time.Millisecond
+			in.pace = cmp.Or(tc.pace, 50*time.Millisecond)
 			var batch []*message
 			for range tc.waiting {
 				m := received(t, "m", from("a"))
