@@ -138,7 +138,7 @@ func TestCostOfACopy(t *testing.T) {
 	}
 }
 
-const scrapeInterval = "250ms"
+const scrapeInterval = "1s"
 
 // startPrometheus starts a real Prometheus that scrapes the stack every scrapeInterval, and returns
 // its URL.
