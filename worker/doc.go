@@ -48,7 +48,7 @@
 // Temporal is busy. Temporal's fairness keys order only tasks that wait in a task queue. Each
 // running workflow delays all others: by the CPU, and in queues without fairness, such as those of
 // sticky workflow tasks. Behind 1,000 queued objects of one host, an object of another took 95 to 130
-// times its idle latency before, and 3.6 to 6.6 times with the window (make bench, on a machine of
+// times its idle latency before, and 3.1 to 4.2 times with the window (make bench, on a machine of
 // two cores that Temporal fills).
 //   - The window follows the time that Temporal takes to accept a workflow. The time of a whole copy
 //     depends on its source. The median of five counts: single times differ in an idle Temporal too.

@@ -64,8 +64,9 @@ const (
 	// messages don't matter.
 	manyWaiting = 50
 	// minOld and maxOld limit the age of a message that shows that many wait in SQS. Behind a slow
-	// source the pace is low, and other hosts must not wait for it.
-	minOld, maxOld = 500 * time.Millisecond, 2 * time.Second
+	// source the pace is low, and other hosts must not wait for it. An ordinary burst on a slow
+	// machine waits for less than maxOld.
+	minOld, maxOld = 500 * time.Millisecond, 5 * time.Second
 	// paceSamples is the weight of the past in intake.pace.
 	paceSamples = 8
 )
