@@ -18,6 +18,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
+	"github.com/cloud-mirror/cloud-mirror/worker/window"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
@@ -72,17 +73,17 @@ type Bridge struct {
 	Stuck func(pool, id string)
 	Now   func() time.Time
 
-	window window
+	window window.Window
 }
 
 // Window returns how many copies the bridge may have in flight now; see [Bridge.Ended].
-func (b *Bridge) Window() int { return b.window.limit() }
+func (b *Bridge) Window() int { return b.window.Limit() }
 
 // Handle fulfils the request. It retries until Temporal has durably accepted it, however long that
 // takes; ctx ends the attempt. A request that can never be fulfilled is a [*queue.RejectError].
 // After Handle the request is in flight until [Bridge.Ended] returns, which must be called once.
 func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
-	b.window.enter()
+	b.window.Enter()
 	if _, ok := b.Pools[r.Pool]; !ok {
 		return &queue.RejectError{Reason: "data.id is not the id of a configured pool"} // It may hold anything.
 	}
@@ -106,7 +107,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 		case ctx.Err() != nil:
 			return err
 		}
-		b.window.refused()
+		b.window.Refused()
 		b.Waiting(err)
 		select {
 		case <-ctx.Done():
@@ -235,7 +236,7 @@ func (b *Bridge) start(ctx context.Context, id string, r queue.Request, s activi
 	})
 	if err == nil {
 		now := b.Now()
-		b.window.started(now.Sub(begun), now)
+		b.window.Started(now.Sub(begun), now)
 	}
 	return err
 }

@@ -45,26 +45,10 @@
 // pool, counts the running copies too, and providers limit such calls to tens per second.
 //
 // 2026-11-26: the bridge starts workflows in turns of their hosts, and has few copies in flight while
-// Temporal is busy. Temporal's fairness keys order only tasks that wait in a task queue. Each
-// running workflow delays all others: by the CPU, and in queues without fairness, such as those of
-// sticky workflow tasks. Behind 1,000 queued objects of one host, an object of another took 95 to 130
-// times its idle latency before, and 3.1 to 4.2 times with the window (make bench, on a machine of
-// two cores that Temporal fills).
-//   - The window follows the time that Temporal takes to accept a workflow. The time of a whole copy
-//     depends on its source. The median of five counts: single times differ in an idle Temporal too.
-//   - A copy leaves the window at its end, which its cache entry shows, or after 250 ms. A slow
-//     source or a large object does not load Temporal. A request that Temporal has not accepted
-//     after 2 s leaves the window as well. Rejected: to wait for the workflow's result, which cost
-//     8 ms of CPU time for each copy.
-//   - A host without a copy in flight needs no room in the window, up to twice its size.
-//   - A full intake overrules the window. Then Temporal's fairness orders what it gets.
-//   - Rejected: a fixed window. One copy for each bridge suits a machine of two cores, and a
-//     Temporal cluster needs a hundred.
-//   - The window grows by one while all of its copies start, and shrinks by a share. With a factor
-//     for both, one of three bridges kept a window of one and all of its messages waited.
-//   - The usual time doubles in four minutes, unless a workflow is faster. A rise with each workflow
-//     made the slow starts of a long burst usual. A Temporal that has become slower for good keeps
-//     the window small for some minutes.
+// Temporal is busy: see package window. Temporal's fairness keys order only tasks that wait in a task
+// queue. Each running workflow delays all others: by the CPU, and in queues without fairness, such as
+// those of sticky workflow tasks. A host without a copy in flight needs no room in the window, up to
+// twice its size. A full intake overrules the window. Then Temporal's fairness orders what it gets.
 //
 // 2026-11-26: a workflow task waits 2 s for the worker that has the workflow in memory, instead of 5 s.
 // After a crash of that worker, another one takes the task so much sooner. It replays some ten events.

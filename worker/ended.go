@@ -2,16 +2,11 @@ package worker
 
 import (
 	"context"
-	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/worker/window"
 )
-
-// flightTimeout is how long a copy counts as in flight in the bridge's window, at most. A small
-// object takes a fraction of it. A copy that takes longer waits for its source or its bucket, and
-// not for Temporal.
-const flightTimeout = 250 * time.Millisecond
 
 // Entries reads the entries of copies.
 type Entries interface {
@@ -26,12 +21,12 @@ type Changes interface {
 	Wait(key string) (changed <-chan struct{}, stop func())
 }
 
-// Ended waits until the copy of a request that was handled has ended, or for flightTimeout. It
+// Ended waits until the copy of a request that was handled has ended, or for [window.Flight]. It
 // returns at once if the request makes no copy. A copy without an entry may not have begun: its
 // lease may have expired in the queue. If redis fails, every copy has ended: the window then limits
 // nothing.
 func (b *Bridge) Ended(ctx context.Context, r queue.Request) {
-	defer b.window.leave()
+	defer b.window.Leave()
 	if r.Action != queue.Put {
 		return
 	}
@@ -39,7 +34,7 @@ func (b *Bridge) Ended(ctx context.Context, r queue.Request) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, flightTimeout)
+	ctx, cancel := context.WithTimeout(ctx, window.Flight)
 	defer cancel()
 	key := b.Spaces[r.Pool].Key(object.Hash())
 	changed, stop := b.Changes.Wait(key)

@@ -1,4 +1,4 @@
-package worker
+package window
 
 import (
 	"math"
@@ -7,10 +7,13 @@ import (
 	"time"
 )
 
+// Flight is how long a copy is in flight, at most. A small object takes a fraction of it. A copy that
+// takes longer waits for its source or its bucket, and not for Temporal.
+const Flight = 250 * time.Millisecond
+
 // The window grows if Temporal accepts a workflow within calm times the usual time. It shrinks if
 // that takes more than busy times as long, or fails. While all copies of a window start, it grows by
-// one, or shrinks by the share shrinkage. So the windows of several bridges become equal, as those
-// of TCP connections do. Package worker's decisions have the measurements.
+// one, or shrinks by the share shrinkage.
 const (
 	minWindow, maxWindow = 1, 1000
 	calm, busy           = 2, 3
@@ -24,9 +27,9 @@ const (
 	samples = 5
 )
 
-// window limits the copies that a bridge has in flight. The zero value has the smallest size. It is
+// Window limits the copies that a bridge has in flight. The zero value has the smallest size. It is
 // safe for concurrent use.
-type window struct {
+type Window struct {
 	mu       sync.Mutex
 	size     float64
 	inFlight int
@@ -35,28 +38,30 @@ type window struct {
 	last     []time.Duration // The times of the last starts, samples at most
 }
 
-// limit returns how many copies may be in flight.
-func (w *window) limit() int {
+// Limit returns how many copies may be in flight, at least 1.
+func (w *Window) Limit() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return int(max(w.size, minWindow))
 }
 
-func (w *window) enter() {
+// Enter begins a flight.
+func (w *Window) Enter() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inFlight++
 }
 
-func (w *window) leave() {
+// Leave ends a flight.
+func (w *Window) Leave() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inFlight--
 }
 
-// started records how long Temporal took to accept a workflow. A window that is not half used does
+// Started records how long Temporal took to accept a workflow. A window that is not half used does
 // not grow: its workflows say nothing about more of them.
-func (w *window) started(took time.Duration, now time.Time) {
+func (w *Window) Started(took time.Duration, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = append(w.last, took)
@@ -76,8 +81,8 @@ func (w *window) started(took time.Duration, now time.Time) {
 	}
 }
 
-// refused records that Temporal did not accept an attempt, for example because it was too slow.
-func (w *window) refused() {
+// Refused records that Temporal did not accept an attempt, for example because it was too slow.
+func (w *Window) Refused() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.size = max(w.size-shrinkage, minWindow)

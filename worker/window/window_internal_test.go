@@ -1,4 +1,4 @@
-package worker
+package window
 
 import (
 	"math"
@@ -29,16 +29,16 @@ func TestWindow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Unix(1_800_000_000, 0)
-			w := &window{size: tc.before, usual: usual, at: now}
+			w := &Window{size: tc.before, usual: usual, at: now}
 			for range tc.inFlight {
-				w.enter()
+				w.Enter()
 			}
 			for range tc.starts {
-				w.started(tc.took, now)
+				w.Started(tc.took, now)
 			}
-			require.Equal(t, tc.want, w.limit())
+			require.Equal(t, tc.want, w.Limit())
 			for range tc.inFlight {
-				w.leave()
+				w.Leave()
 			}
 			require.Zero(t, w.inFlight)
 		})
@@ -50,17 +50,17 @@ func TestWindow(t *testing.T) {
 func TestWindowsBecomeEqual(t *testing.T) {
 	const usual = 10 * time.Millisecond
 	now := time.Unix(1_800_000_000, 0)
-	a, b := &window{size: 1, usual: usual}, &window{size: 40, usual: usual}
+	a, b := &Window{size: 1, usual: usual}, &Window{size: 40, usual: usual}
 	for range 200 {
 		took := usual
 		if a.size+b.size > 40 {
 			took = 4 * usual
 		}
-		for _, w := range []*window{a, b} {
-			w.inFlight = w.limit()
+		for _, w := range []*Window{a, b} {
+			w.inFlight = w.Limit()
 			for range w.inFlight { // All copies of the window start.
 				w.at = now
-				w.started(took, now)
+				w.Started(took, now)
 			}
 		}
 	}
@@ -78,16 +78,16 @@ func TestWindowOfANoisyTemporal(t *testing.T) {
 		"control: all are the same": func(*rand.Rand) float64 { return 10 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, rng := &window{}, rand.New(rand.NewPCG(seed, seed))
+			w, rng := &Window{}, rand.New(rand.NewPCG(seed, seed))
 			for range 1000 {
-				w.enter()
+				w.Enter()
 			}
 			now := time.Unix(1_800_000_000, 0)
 			for range 2000 {
 				now = now.Add(10 * time.Millisecond)
-				w.started(time.Duration(draw(rng)*float64(time.Millisecond)), now)
+				w.Started(time.Duration(draw(rng)*float64(time.Millisecond)), now)
 			}
-			require.Greater(t, w.limit(), 10)
+			require.Greater(t, w.Limit(), 10)
 		})
 	}
 }
@@ -95,13 +95,13 @@ func TestWindowOfANoisyTemporal(t *testing.T) {
 // TestWindowAfterASlowPhase has Temporal be slow at the start. Three fast workflows are usual at
 // once.
 func TestWindowAfterASlowPhase(t *testing.T) {
-	w, now := &window{}, time.Unix(1_800_000_000, 0)
+	w, now := &Window{}, time.Unix(1_800_000_000, 0)
 	for range 100 {
-		w.enter()
+		w.Enter()
 	}
 	start := func(took time.Duration) {
 		now = now.Add(10 * time.Millisecond)
-		w.started(took, now)
+		w.Started(took, now)
 	}
 	for range 500 {
 		start(time.Second)
@@ -114,11 +114,11 @@ func TestWindowAfterASlowPhase(t *testing.T) {
 	for range 200 {
 		start(time.Second)
 	}
-	require.Equal(t, minWindow, w.limit())
+	require.Equal(t, minWindow, w.Limit())
 	for range 100 {
 		start(10 * time.Millisecond)
 	}
-	require.Greater(t, w.limit(), 10)
+	require.Greater(t, w.Limit(), 10)
 	for range samples {
 		start(0)
 	}
@@ -127,10 +127,10 @@ func TestWindowAfterASlowPhase(t *testing.T) {
 
 // TestUsualTimeDoublesInMinutes has Temporal become four times slower for good.
 func TestUsualTimeDoublesInMinutes(t *testing.T) {
-	w, now := &window{}, time.Unix(1_800_000_000, 0)
+	w, now := &Window{}, time.Unix(1_800_000_000, 0)
 	start := func(took time.Duration) {
 		now = now.Add(time.Second)
-		w.started(took, now)
+		w.Started(took, now)
 	}
 	start(10 * time.Millisecond)
 	for range 60 {
