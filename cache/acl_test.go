@@ -47,6 +47,7 @@ func TestTheDocumentedUser(t *testing.T) {
 	t.Run("wakes", func(t *testing.T) { cachetest.RunWakes(t, c, watch(t, c, func(bool) {})) })
 	key := cachetest.Key(t.Name())
 	require.NoError(t, c.PutBacklog(t.Context(), "a", cache.Backlog{}, time.Minute))
+	require.NoError(t, c.AddBypass(t.Context(), inAnHour("host:a")))
 	from, to, slot := cluster.Of(key), cluster.Masters[0], cluster.Slot(key)
 	if from == to {
 		to = cluster.Masters[1]

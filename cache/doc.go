@@ -34,11 +34,16 @@
 //   - If the master has a replica, [Redis.Purge] waits for it, for 500 ms at most.
 //   - A [Watcher] wakes the waiters of an entry when the entry changes, and when the watcher can
 //     no longer see changes.
+//   - A bypass ends at its time, within [MaxBypass]. [Bypasses] knows a change within two seconds.
 //
 // Values have no signature: every client of redis can forge an entry within these bounds. A forged
 // entry leads clients to the object's copy or to its source, and to no other place.
 //
 // # Decisions
+//
+// 2026-11-26: all bypasses are one value that a script exchanges, so that two operators lose no change
+// and a read is bounded. Rejected: a key for each, which redis can list only by a scan; and a setting,
+// which needs a restart of every front end.
 //
 // 2026-11-26: `redis.url` says by its form whether there are sentinels or a cluster. The URL of
 // sentinels is the library's. A cluster has a scheme of its own, because the library's URL of a

@@ -91,3 +91,6 @@ func claimKey(key string) string { return key + ":verified" }
 func backlogKey(prefix, pool string) string {
 	return prefix + ":" + version + ":backlog:{pools}:" + pool
 }
+
+// bypassKey is the key of all bypasses. It has a hash tag because scripts get further keys with it.
+func bypassKey(prefix string) string { return prefix + ":" + version + ":bypass:{all}" }

@@ -119,6 +119,12 @@ func TestEveryMethodInACluster(t *testing.T) {
 			_, err := c.Backlogs(ctx, all)
 			return err
 		},
+		"AddBypass": func(ctx context.Context, key string) error {
+			return c.AddBypass(ctx, inAnHour(key))
+		},
+		"RemoveBypass": func(ctx context.Context, key string) error { _, err := c.RemoveBypass(ctx, key); return err },
+		"Bypasses":     func(ctx context.Context, _ string) error { _, err := c.Bypasses(ctx); return err },
+
 		"Close":  nil, // openAt closes it.
 		"SetNow": nil, // Of tests
 	}

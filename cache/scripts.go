@@ -5,7 +5,7 @@ import "github.com/redis/go-redis/v9"
 // scripts holds the atomic changes of an entry. In each, KEYS[1] is the entry, KEYS[2] its
 // generation and KEYS[3] its failures in a row. They compare states by a value's first word.
 type scripts struct {
-	acquire, put, swap, drop, scrub, purge, fail *redis.Script
+	acquire, put, swap, exchange, drop, scrub, purge, fail *redis.Script
 }
 
 // library holds the functions of all scripts. No script reads more of a key than it can use,
@@ -65,6 +65,15 @@ return 1`),
 		swap: script(`
 if read(KEYS[1], #ARGV[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+return 1`),
+
+		// exchange: ARGV value, new value, ttl in ms, longest value. Replaces the value, which is empty
+		// if there is none or junk. An empty new value deletes it. Returns 1 if it did, 0 otherwise.
+		exchange: script(`
+local current, junk = read(KEYS[1], ARGV[4])
+if current ~= ARGV[1] then return 0 end
+if junk or ARGV[2] == '' then redis.call('UNLINK', KEYS[1]) end
+if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1`),
 
 		// drop: ARGV value, channel. Deletes the entry if it still has that value. Returns 1 if it

@@ -1,0 +1,127 @@
+package cache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Bypass names a pool, or a source host, whose objects are not copied for a time. Clients get the
+// source.
+type Bypass struct {
+	Name  string // See [BypassOfPool] and [BypassOfHost].
+	Until time.Time
+}
+
+const (
+	// MaxBypass bounds the time of a bypass, so that a forgotten one ends.
+	MaxBypass = 30 * 24 * time.Hour
+	// maxBypasses is the limit of bypasses at the same time.
+	maxBypasses = 100
+	// maxBypassName is the longest name, in bytes. All bypasses fit into one value.
+	maxBypassName = 300
+	// maxBypassValue is the limit of the stored value, in bytes.
+	maxBypassValue = maxBypasses * (maxBypassName + 32)
+	// bypassTries is how often a change is tried while others change the value too.
+	bypassTries = 20
+)
+
+// ErrManyBypasses is returned for a bypass beyond the limit.
+var ErrManyBypasses = fmt.Errorf("there are %d bypasses already: remove one", maxBypasses)
+
+// BypassOfPool is the name of a bypass of a pool.
+func BypassOfPool(id string) string { return "pool:" + id }
+
+// BypassOfHost is the name of a bypass of a source's host and port, as in a canonical URL.
+func BypassOfHost(host string) string { return "host:" + strings.ToLower(host) }
+
+// Bypasses returns all bypasses that have not ended, by name. Junk in redis is no bypass.
+func (r *Redis) Bypasses(ctx context.Context) ([]Bypass, error) {
+	_, all, err := r.bypasses(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get bypasses: %w", err)
+	}
+	var sorted []Bypass
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		sorted = append(sorted, Bypass{Name: name, Until: time.UnixMilli(all[name])})
+	}
+	return sorted, nil
+}
+
+// AddBypass adds a bypass, or changes its time. Front ends know it within two seconds.
+func (r *Redis) AddBypass(ctx context.Context, b Bypass) error {
+	if now := r.now(); len(b.Name) > maxBypassName || !b.Until.After(now) || b.Until.After(now.Add(MaxBypass)) {
+		return fmt.Errorf("a bypass ends after now and within %s, and its name has at most %d bytes", MaxBypass, maxBypassName)
+	}
+	_, err := r.changeBypasses(ctx, func(all map[string]int64) error {
+		if all[b.Name] = b.Until.UnixMilli(); len(all) > maxBypasses {
+			return ErrManyBypasses
+		}
+		return nil
+	})
+	return err
+}
+
+// RemoveBypass ends a bypass. It returns false if there is none.
+func (r *Redis) RemoveBypass(ctx context.Context, name string) (removed bool, err error) {
+	before, err := r.changeBypasses(ctx, func(all map[string]int64) error { delete(all, name); return nil })
+	_, removed = before[name]
+	return removed, err
+}
+
+// changeBypasses applies a change, and returns the bypasses before it. It repeats a change that
+// another one overtook.
+func (r *Redis) changeBypasses(ctx context.Context, change func(map[string]int64) error) (before map[string]int64, err error) {
+	for range bypassTries {
+		old, all, err := r.bypasses(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("change bypasses: %w", err)
+		}
+		before = maps.Clone(all)
+		if err := change(all); err != nil {
+			return nil, err
+		}
+		text, ttl := "", time.Millisecond
+		if len(all) > 0 {
+			value, err := json.Marshal(all)
+			if err != nil {
+				return nil, fmt.Errorf("encode bypasses: %w", err)
+			}
+			text, ttl = string(value), time.UnixMilli(slices.Max(slices.Collect(maps.Values(all)))).Sub(r.now())
+		}
+		reply, err := r.run(ctx, r.scripts.exchange, bypassKey(r.prefix), old, text, max(ttl, time.Millisecond).Milliseconds(), maxBypassValue)
+		if err != nil {
+			return nil, fmt.Errorf("change bypasses: %w", err)
+		}
+		if changed, err := reply.Int(); err != nil || changed == 1 {
+			return before, err
+		}
+	}
+	return nil, errors.New("change bypasses: others change them all the time")
+}
+
+// bypasses returns the stored value, and the bypasses in it that have not ended, with their ends in
+// Unix milliseconds. Junk has the value of no bypass.
+func (r *Redis) bypasses(ctx context.Context) (value string, all map[string]int64, err error) {
+	v, err := r.value(ctx, bypassKey(r.prefix), maxBypassValue)
+	if err != nil {
+		return "", nil, err
+	}
+	if v.junk {
+		return "", map[string]int64{}, nil
+	}
+	if json.Unmarshal([]byte(v.text), &all) != nil || all == nil {
+		return v.text, map[string]int64{}, nil
+	}
+	now := r.now()
+	maps.DeleteFunc(all, func(name string, until int64) bool {
+		end := time.UnixMilli(until)
+		return len(name) > maxBypassName || !end.After(now) || end.After(now.Add(MaxBypass+maxSkew))
+	})
+	return v.text, all, nil
+}
