@@ -45,6 +45,8 @@ func (s *redirects) answer(
 		h["Cache-Status"] = statusHit
 	case reasonSmall:
 		h["Cache-Status"] = statusSmall
+	case reasonOff:
+		h["Cache-Status"] = statusOff
 	default:
 		h["Cache-Status"] = statusMiss
 	}
@@ -88,6 +90,8 @@ var (
 	statusSmall = []string{`cloud-mirror; fwd=miss; detail="too small"`}
 	// statusBypass is for what is never copied.
 	statusBypass = []string{"cloud-mirror; fwd=bypass"}
+	// statusOff is for what an operator has switched off.
+	statusOff = []string{`cloud-mirror; fwd=bypass; detail="switched off"`}
 	// statusNoRegion explains to an operator why a client never gets a copy.
 	statusNoRegion = []string{`cloud-mirror; fwd=bypass; detail="unknown service or region"`}
 )
@@ -114,6 +118,8 @@ func why(r reason, e cache.Entry, c *redirectRequest) string {
 		return "This front end is shutting down"
 	case reasonSmall:
 		return tooSmall(e)
+	case reasonOff:
+		return switchedOff
 	case reasonDigest:
 		return "Cached copy has another SHA-256 than this request expects"
 	case reasonFailed, reasonSource, reasonRefused: // The mirror route redirects all of them.
@@ -128,6 +134,9 @@ func why(r reason, e cache.Entry, c *redirectRequest) string {
 		return "Cached copy did not show up in " + c.total.String()
 	}
 }
+
+// switchedOff tells a client about a bypass.
+const switchedOff = "Copies of this host, or into this region, are switched off"
 
 // tooSmall describes an object below the minimum size.
 func tooSmall(e cache.Entry) string {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/julienschmidt/httprouter"
 	"golang.org/x/sync/errgroup"
@@ -14,6 +15,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/token"
+	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
 const (
@@ -31,17 +33,18 @@ const (
 // lists serves /v1/copies: it requests copies of a list of objects ahead of their clients, and
 // behind the copies that clients wait for.
 type lists struct {
-	paths   paths
-	entries Entries
-	flights *flight.Group
-	tokens  tokens
-	slots   *semaphore.Weighted // Bounds the lists in flight; nil is no limit.
-	minSize int64
-	metrics metrics
+	paths    paths
+	entries  Entries
+	flights  *flight.Group
+	bypasses *cache.Bypasses
+	tokens   tokens
+	slots    *semaphore.Weighted // Bounds the lists in flight; nil is no limit.
+	minSize  int64
+	metrics  metrics
 }
 
 func newLists(paths paths, o Options, t tokens, m metrics) *lists {
-	s := &lists{paths: paths, entries: o.Entries, flights: o.Flights, tokens: t, minSize: o.MinSize, metrics: m}
+	s := &lists{paths: paths, entries: o.Entries, flights: o.Flights, bypasses: o.Bypasses, tokens: t, minSize: o.MinSize, metrics: m}
 	if o.MaxLists > 0 {
 		s.slots = semaphore.NewWeighted(int64(o.MaxLists))
 	}
@@ -116,6 +119,10 @@ func (s *lists) free() {
 func (s *lists) warm(ctx context.Context, item listItem) listAnswer {
 	a := item.answer()
 	if item.err != nil {
+		return a
+	}
+	if o := item.target.Object; s.bypasses.Covers(storage.PoolID(o.Service, o.Region), o.URL, time.Now()) {
+		a.Error = lineError(problem(codeUnavailable, switchedOff))
 		return a
 	}
 	item.target.MinSize = s.minSize

@@ -37,13 +37,14 @@ const (
 	reasonGone    reason = "gone"    // The client seems to have left.
 	reasonSmall   reason = "small"   // The object is smaller than the minimum size.
 	reasonBypass  reason = "bypass"  // The path, or its query, is never copied.
+	reasonOff     reason = "off"     // An operator has switched off the copies of the host or the pool.
 )
 
 // reasons lists all reasons, for metrics that start at zero.
 func reasons() []reason {
 	return []reason{
 		reasonHit, reasonCopied, reasonWait, reasonTimeout, reasonNoQueue, reasonSource, reasonRefused, reasonFailed, reasonStop,
-		reasonGone, reasonLimited, reasonAgain, reasonRegion, reasonDigest, reasonSmall, reasonBypass,
+		reasonGone, reasonLimited, reasonAgain, reasonRegion, reasonDigest, reasonSmall, reasonBypass, reasonOff,
 	}
 }
 
@@ -68,6 +69,8 @@ type situation struct {
 	AtLimit AtLimit
 	// Unlocated is set if the client's region matters and is unknown.
 	Unlocated bool
+	// Bypassed is set if an operator has switched off the copies of the object's host or pool.
+	Bypassed bool
 	// QueueDown is set if the copy could not be requested.
 	QueueDown bool
 	// Stopping is set if the front end is shutting down, Gone if the client seems to have left.
@@ -102,6 +105,8 @@ func decideRedirect(s situation) decision {
 	switch e := s.Entry; {
 	case s.Unlocated:
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonRegion}
+	case s.Bypassed:
+		return decision{Status: http.StatusFound, To: toSource, Reason: reasonOff}
 	case s.OtherDigest:
 		return decision{Status: http.StatusFound, To: toSource, Reason: reasonDigest}
 	case e.State == cache.Present && s.FirstLook:

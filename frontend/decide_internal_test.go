@@ -35,6 +35,8 @@ func TestDecide(t *testing.T) {
 		"pending, with another digest than expected": {
 			situation{Entry: pending, FirstLook: true, OtherDigest: true}, decision{302, toSource, false, reasonDigest},
 		},
+		"switched off, and present":   {situation{Entry: present, FirstLook: true, Bypassed: true}, decision{302, toSource, false, reasonOff}},
+		"switched off, and absent":    {situation{FirstLook: true, Bypassed: true}, decision{302, toSource, false, reasonOff}},
 		"region unknown":              {situation{Unlocated: true}, decision{302, toSource, false, reasonRegion}},
 		"absent at the first look":    {situation{FirstLook: true}, decision{0, nowhere, true, reasonWait}},
 		"absent, without a wait":      {situation{FirstLook: true, WaitOver: true}, decision{302, toSource, true, reasonTimeout}},

@@ -90,6 +90,8 @@ func TestAPIReferenceListsEveryCacheStatus(t *testing.T) {
 	} {
 		seen = append(seen, f.ask(t, "GET", target).header.Get("Cache-Status"))
 	}
+	off := newFixture(t, func(o *options) { o.Bypasses = switchOff(t, cache.BypassOfHost("example.com")) })
+	seen = append(seen, off.ask(t, "GET", path("")).header.Get("Cache-Status"))
 	require.Equal(t, reference.Components.Headers.CacheStatus.Schema.Enum, seen)
 }
 

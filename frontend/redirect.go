@@ -9,23 +9,25 @@ import (
 	"github.com/julienschmidt/httprouter"
 	"github.com/rs/zerolog"
 
+	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 )
 
 // redirects serves /v1/redirect. Its serve answers for /v1/mirror as well.
 type redirects struct {
-	paths   paths
-	minSize int64 // Of /v1/redirect
-	waits   waits
-	limits  limits
-	entries Entries
-	flights *flight.Group
-	known   known
-	kinds   kinds
-	metrics metrics
-	log     zerolog.Logger
-	sampled redirectLog
-	now     func() time.Time
+	paths    paths
+	minSize  int64 // Of /v1/redirect
+	waits    waits
+	limits   limits
+	entries  Entries
+	flights  *flight.Group
+	bypasses *cache.Bypasses
+	known    known
+	kinds    kinds
+	metrics  metrics
+	log      zerolog.Logger
+	sampled  redirectLog
+	now      func() time.Time
 }
 
 // redirect serves a path that is new, or was evicted.

@@ -88,6 +88,16 @@ func (s *redirects) serve(
 	if c.preferred {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(c.wait/time.Second)))
 	}
+	if s.bypasses.Any() {
+		switch bypassed, err := s.bypassed(&c); {
+		case err != nil:
+			refuse(w, s.metrics, err)
+			return
+		case bypassed:
+			s.answer(r.Context(), w, &c, cache.Entry{}, decide(situation{Bypassed: true, Mirror: t.mirror != nil}), c.start)
+			return
+		}
+	}
 	var redisErr error
 	entry, remembered := s.entries.Remembered(t.key, c.start)
 	if !remembered {
@@ -114,6 +124,15 @@ func (s *redirects) serve(
 		now = s.now()
 	}
 	s.answer(r.Context(), w, &c, entry, d, now)
+}
+
+// bypassed reports whether an operator has switched off copies of the request's object.
+func (s *redirects) bypassed(c *redirectRequest) (bool, error) {
+	target, err := c.target()
+	if err != nil {
+		return false, err
+	}
+	return s.bypasses.Covers(c.kind.Pool.ID(), target.Object.URL, c.start), nil
 }
 
 // await waits for the copy of a target and decides again. cold is set if no entry is known.

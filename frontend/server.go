@@ -36,6 +36,8 @@ type Options struct {
 	// Admit returns a source URL's canonical form, or an error whose text clients may read: see
 	// [BadURL].
 	Admit func(url string) (string, error)
+	// Bypasses are the hosts and pools whose copies an operator has switched off. Nil is none.
+	Bypasses *cache.Bypasses
 	// RegionOf returns the region that a client calls from, one that has a pool, for requests to
 	// the region auto. Nil disables that region.
 	RegionOf func(*http.Request) (region string, ok bool)
@@ -96,6 +98,9 @@ func New(o Options) *Server {
 		o.Upstreams = &upstream.Set{}
 	}
 	metrics := newMetrics(o.Registry, paths.poolIDs(), o.Upstreams)
+	if o.Bypasses == nil {
+		o.Bypasses = &cache.Bypasses{}
+	}
 	if o.ClientOf == nil {
 		o.ClientOf = func(*http.Request) netip.Addr { return netip.Addr{} }
 	}
@@ -108,17 +113,18 @@ func New(o Options) *Server {
 		loopID:  o.LoopID,
 		started: time.Now(),
 		redirects: &redirects{
-			paths:   paths,
-			minSize: o.MinSize,
-			waits:   waits{standard: o.MaxWait, mirror: o.MirrorWait, limit: o.MaxWaitLimit, chain: o.Chain},
-			limits:  limits{clientOf: o.ClientOf, answer: o.AtLimit},
-			entries: o.Entries,
-			flights: o.Flights,
-			known:   newKnown(o.CacheEntries, o.CacheMemory),
-			metrics: metrics,
-			log:     o.Log,
-			sampled: newRedirectLog(o.Log, o.LogSample),
-			now:     time.Now,
+			paths:    paths,
+			minSize:  o.MinSize,
+			waits:    waits{standard: o.MaxWait, mirror: o.MirrorWait, limit: o.MaxWaitLimit, chain: o.Chain},
+			limits:   limits{clientOf: o.ClientOf, answer: o.AtLimit},
+			entries:  o.Entries,
+			flights:  o.Flights,
+			bypasses: o.Bypasses,
+			known:    newKnown(o.CacheEntries, o.CacheMemory),
+			metrics:  metrics,
+			log:      o.Log,
+			sampled:  newRedirectLog(o.Log, o.LogSample),
+			now:      time.Now,
 		},
 	}
 	s.mirrors = &mirrors{redirects: s.redirects, upstreams: o.Upstreams}
