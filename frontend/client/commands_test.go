@@ -23,8 +23,9 @@ import (
 func run(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
 	var cli struct {
-		URL client.URLCommand `cmd:"" name:"url"`
-		Get client.GetCommand `cmd:""`
+		URL    client.URLCommand    `cmd:"" name:"url"`
+		Get    client.GetCommand    `cmd:""`
+		Status client.StatusCommand `cmd:""`
 	}
 	parser, err := kong.New(&cli, kong.BindTo(t.Context(), (*context.Context)(nil)))
 	require.NoError(t, err)
