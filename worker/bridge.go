@@ -65,6 +65,9 @@ type Bridge struct {
 	// Entries and Changes are the cache, which tells the bridge that a copy has ended.
 	Entries Entries
 	Changes Changes
+	// Bypassed reports whether an operator has switched off copies of a source into a pool. Nil is
+	// never.
+	Bypassed func(pool, url string) bool
 	// Waiting receives the error of each attempt that Temporal did not accept. The bridge then
 	// retries.
 	Waiting func(error)
@@ -93,6 +96,10 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	object, err := b.object(r)
 	if err != nil {
 		return err
+	}
+	purges := r.Action == queue.Cancel || r.Action == queue.Delete
+	if !purges && b.Bypassed != nil && b.Bypassed(r.Pool, object.URL) {
+		return nil // Its clients get the source.
 	}
 	source := b.Sealer.Seal(object)
 	source.Bucket = b.Spaces[r.Pool].Bucket()
@@ -201,7 +208,7 @@ func (b *Bridge) maintain(
 func (b *Bridge) request(ctx context.Context, r queue.Request, s activities.SealedObject) error {
 	id := workflows.ID(s)
 	for {
-		err := b.start(ctx, id, r, s)
+		err := b.start(ctx, r, s)
 		running, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
 		if err != nil && !ok {
 			return fmt.Errorf("start workflow %s: %w", id, err)
@@ -216,22 +223,9 @@ func (b *Bridge) request(ctx context.Context, r queue.Request, s activities.Seal
 	}
 }
 
-func (b *Bridge) start(ctx context.Context, id string, r queue.Request, s activities.SealedObject) error {
+func (b *Bridge) start(ctx context.Context, r queue.Request, s activities.SealedObject) error {
 	begun := b.Now()
-	_, err := b.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       id,
-		TaskQueue:                workflows.TaskQueue(s.Pool()),
-		WorkflowTaskTimeout:      workflows.TaskTimeout,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
-		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		// Otherwise the client hides the conflict.
-		WorkflowExecutionErrorWhenAlreadyStarted: true,
-
-		EnableEagerStart:      true,
-		TypedSearchAttributes: workflows.Attributes(s),
-		StaticSummary:         workflows.Summary(s),
-		Priority:              workflows.Priority(false, workflows.Host(s)), // Only activities rank low
-	}, workflows.CopyObject, workflows.CopyObjectInput{
+	err := StartCopy(ctx, b.Temporal, workflows.CopyObjectInput{
 		Source: s, SHA256: r.SHA256, MinSize: r.MinSize, Low: r.Priority == queue.Low,
 	})
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
@@ -33,6 +34,7 @@ type Metrics struct {
 	stuck       *prometheus.CounterVec
 	held        prometheus.Gauge
 	window      prometheus.Gauge
+	depth       *prometheus.GaugeVec
 	audits      *prometheus.CounterVec
 	auditPurges *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
@@ -112,6 +114,10 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 		Name: "cloud_mirror_bridge_window",
 		Help: "Copies that the bridge may have in flight. It shrinks while Temporal accepts workflows more slowly than usual.",
 	})
+	m.depth = f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "cloud_mirror_queue_messages",
+		Help: "Messages in SQS, about, by queue (requests, dead) and state (visible, hidden); only on a bridge.",
+	}, []string{"queue", "state"})
 	m.stuck = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "cloud_mirror_stuck_runs_total",
 		Help: "Copies that the bridge terminated and started again, because no worker could continue their run, by pool.",
@@ -195,4 +201,12 @@ func (m *Metrics) upstream(source string) string {
 		return noUpstream
 	}
 	return cmp.Or(m.upstreamOf(source), noUpstream)
+}
+
+// depths sets the depths of the queues.
+func (m *Metrics) depths(requests, dead queue.Depth) {
+	for name, d := range map[string]queue.Depth{"requests": requests, "dead": dead} {
+		m.depth.WithLabelValues(name, "visible").Set(float64(d.Visible))
+		m.depth.WithLabelValues(name, "hidden").Set(float64(d.Hidden))
+	}
 }

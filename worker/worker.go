@@ -147,6 +147,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.opts.Backlogs.Waiting = receiver.Waiting
 		running.Go(func() { receiver.Run(ctx) })
 		running.Go(func() { w.opts.Backlogs.Run(ctx) })
+		depths := &Depths{Measure: w.opts.Queue.Depths, Metrics: w.opts.Metrics, Log: w.opts.Log}
+		running.Go(func() { depths.Run(ctx) })
 	}
 	running.Go(func() { w.check(ctx) })
 	w.ready.Store(true)
