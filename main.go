@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/operate"
 	"github.com/cloud-mirror/cloud-mirror/deploy/savings"
 	"github.com/cloud-mirror/cloud-mirror/deploy/system"
 	"github.com/cloud-mirror/cloud-mirror/frontend/client"
@@ -24,14 +25,20 @@ import (
 var version string
 
 type cli struct {
-	Frontend frontendCmd         `cmd:"" help:"Serve redirects to clients."`
-	Worker   workerCmd           `cmd:"" help:"Make copies: the Temporal worker and the SQS bridge."`
-	Setup    setupCmd            `cmd:"" help:"Create buckets, queues, search attributes and schedules; can be repeated."`
-	URL      client.URLCommand   `cmd:"" name:"url" help:"Print the redirect URL of an object."`
-	Get      client.GetCommand   `cmd:"" help:"Follow a redirect and save the object."`
-	Purge    client.PurgeCommand `cmd:"" help:"Forget an object and delete its copy."`
-	Savings  savings.Command     `cmd:"" help:"Print what the mirror saves and costs, from metrics."`
-	Version  versionCmd          `cmd:"" help:"Print the version."`
+	Frontend   frontendCmd               `cmd:"" help:"Serve redirects to clients."`
+	Worker     workerCmd                 `cmd:"" help:"Make copies: the Temporal worker and the SQS bridge."`
+	Setup      setupCmd                  `cmd:"" help:"Create buckets, queues, search attributes and schedules; can be repeated."`
+	URL        client.URLCommand         `cmd:"" name:"url" help:"Print the redirect URL of an object."`
+	Get        client.GetCommand         `cmd:"" help:"Follow a redirect and save the object."`
+	Status     client.StatusCommand      `cmd:"" help:"Print the state of an object's copy."`
+	Purge      client.PurgeCommand       `cmd:"" help:"Forget an object and delete its copy."`
+	Copy       operate.CopyCommand       `cmd:"" help:"Copy an object, and wait for the end."`
+	Copies     operate.CopiesCommand     `cmd:"" help:"Copies, as workflows of Temporal."`
+	WorkflowID operate.WorkflowIDCommand `cmd:"" name:"workflow-id" help:"Print the workflow id of an object's copy."`
+	Bypass     operate.BypassCommand     `cmd:"" help:"Switch copies of a host or a pool off, and on again."`
+	Dead       operate.DeadCommand       `cmd:"" help:"Messages of the dead-letter queue."`
+	Savings    savings.Command           `cmd:"" help:"Print what the mirror saves and costs, from metrics."`
+	Version    versionCmd                `cmd:"" help:"Print the version."`
 }
 
 func main() {

@@ -35,7 +35,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	if o.Flights, err = s.flights(near, watcher, gate, o.Upstreams.Names()); err != nil {
 		return err
 	}
-	o.Entries, o.Admit = near, s.admit
+	o.Entries, o.Admit, o.Bypasses = near, s.admit, s.bypasses()
 	o.Log, o.Registry = log, s.registry
 	if o.Tokens, err = s.tokens(); err != nil {
 		return err
@@ -66,6 +66,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		func(ctx context.Context) error { watcher.Run(ctx, s.cache); return nil },
 		func(ctx context.Context) error { near.Run(ctx); return nil },
 		func(ctx context.Context) error { gate.Run(ctx); return nil },
+		func(ctx context.Context) error { o.Bypasses.Run(ctx, s.cache); return nil },
 		func(ctx context.Context) error { runLocator(ctx); return nil },
 		func(ctx context.Context) error { gc.run(ctx, server.Conns); return nil },
 		func(ctx context.Context) error { o.Tokens.Run(ctx); return nil },

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -82,8 +83,16 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	watch := func(context.Context) error { return nil }
 	if cfg.Worker.Bridge {
 		watcher := cache.NewWatcher(func(bool) {}) // A worker's calls of redis report that it is down.
-		watch = func(ctx context.Context) error { watcher.Run(ctx, s.cache); return nil }
+		bypasses := s.bypasses()
+		watch = func(ctx context.Context) error {
+			var running sync.WaitGroup
+			running.Go(func() { watcher.Run(ctx, s.cache) })
+			running.Go(func() { bypasses.Run(ctx, s.cache) })
+			running.Wait()
+			return nil
+		}
 		o.Bridge = s.bridge(temporal, sealer, payloads, watcher)
+		o.Bridge.Bypassed = func(pool, url string) bool { return bypasses.Covers(pool, url, time.Now()) }
 		metrics.BridgePools(s.ids())
 		o.Bridge.Stuck = func(pool, id string) {
 			metrics.Stuck(pool)

@@ -16,7 +16,7 @@ func TestKillOfASlowCopyCostsFewBytes(t *testing.T) {
 	const size, part = 98_000_000, 8 * mib
 	k := startKillable(t, east)
 	s := newRanged(t, size, nil)
-	s.rate = &sharedRate{perSecond: 20e6}
+	s.rate.Store(&sharedRate{perSecond: 20e6})
 	object := s.object()
 	require.False(t, ask(t, east, object, "?max_wait=0").isCopy())
 	eventually(t, func() bool { return s.sent.Load() >= size/2 && k.s3.count(object, callPart) > 0 }, "half of the object is sent")

@@ -22,10 +22,10 @@ const mib = 1 << 20
 // on their way to a range that the product gave up, and continued later, count once.
 type ranged struct {
 	*source
-	version int         // Guarded by source.mu
-	rate    *sharedRate // Of all bodies together; nil is no limit
-	begun   []sentSpan  // All requested ranges, without their ends; guarded by source.mu
-	cut     []sentSpan  // The bytes sent of ranges that the client gave up; guarded by source.mu
+	version int                        // Guarded by source.mu
+	rate    atomic.Pointer[sharedRate] // Of all bodies together; nil is no limit
+	begun   []sentSpan                 // All requested ranges, without their ends; guarded by source.mu
+	cut     []sentSpan                 // The bytes sent of ranges that the client gave up; guarded by source.mu
 
 	sent    atomic.Int64 // Bytes of bodies, except for the next field's
 	dropped atomic.Int64 // Bytes sent to first requests for a large object, which are closed unread
@@ -36,8 +36,9 @@ type ranged struct {
 // range's first byte. The source sends a range with a gate slowly until the gate is closed.
 func newRanged(t *testing.T, size int, slow func(first int64) <-chan struct{}) *ranged {
 	t.Helper()
-	s := &ranged{}
+	s, ready := &ranged{}, make(chan struct{})
 	s.source = newSource(t, size, func(_ *source, w http.ResponseWriter, r *http.Request, _ int) {
+		<-ready // Tells the race detector that s.source is set.
 		s.mu.Lock()
 		body, version := s.body, s.version
 		s.mu.Unlock()
@@ -46,7 +47,7 @@ func newRanged(t *testing.T, size int, slow func(first int64) <-chan struct{}) *
 		if r.Method == http.MethodGet {
 			s.open.Add(1)
 			defer s.open.Add(-1)
-			counted := &counter{ResponseWriter: w, count: &s.sent, ctx: r.Context(), rate: s.rate}
+			counted := &counter{ResponseWriter: w, count: &s.sent, ctx: r.Context(), rate: s.rate.Load()}
 			if r.Header.Get("Range") == "" && size > 8*mib {
 				counted.count = &s.dropped
 			}
@@ -63,6 +64,7 @@ func newRanged(t *testing.T, size int, slow func(first int64) <-chan struct{}) *
 		}
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	})
+	close(ready)
 	delete(s.except, auditor.Fetches) // It serves every request
 	return s
 }

@@ -1,0 +1,119 @@
+package operate
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+func TestQueryOfAFilter(t *testing.T) {
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	hour := model.Duration(time.Hour)
+	for want, tc := range map[string]struct {
+		f        filter
+		statuses []string
+	}{
+		`WorkflowType="CopyObject"`: {filter{Limit: 1}, nil},
+		`WorkflowType="CopyObject" AND MirrorService="s3" AND MirrorRegion="us-west-2" AND MirrorHost="example.com:8080"` +
+			` AND MirrorErrorClass="SourceStalled" AND (ExecutionStatus="Failed" OR ExecutionStatus="TimedOut") AND StartTime>"2026-11-26T11:00:00Z"`: {
+			filter{Service: "s3", Region: "us-west-2", Host: "example.com:8080", Class: "SourceStalled", Since: &hour, Limit: 1},
+			[]string{"Failed", "TimedOut"},
+		},
+	} {
+		got, err := tc.f.query(tc.statuses, now)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	for want, f := range map[string]filter{
+		"--host has a quote or a backslash":   {Host: `a" OR "b`, Limit: 1},
+		"--region has a quote or a backslash": {Region: `a'`, Limit: 1},
+		"--class has a quote or a backslash":  {Class: `a\`, Limit: 1},
+		"--limit is 0, want at least 1":       {},
+	} {
+		_, err := f.query(nil, now)
+		require.EqualError(t, err, want)
+	}
+}
+
+func TestCopiesAreChosenInOneWay(t *testing.T) {
+	one := filter{Host: "a", Limit: 1}
+	require.NoError(t, chosenOnce([]string{"id"}, filter{Limit: 1}, false))
+	require.NoError(t, chosenOnce(nil, one, false))
+	require.NoError(t, chosenOnce(nil, filter{Limit: 1}, true))
+	for _, err := range []error{
+		chosenOnce(nil, filter{Limit: 1}, false), chosenOnce([]string{"id"}, one, false), chosenOnce(nil, one, true),
+		chosenOnce([]string{"id"}, filter{}, true),
+	} {
+		require.EqualError(t, err, "choose copies by their workflow ids, by flags, or by --all")
+	}
+}
+
+// info returns a run with a class, which took 1.5 s if it has ended.
+func info(t *testing.T, id, class string, status enums.WorkflowExecutionStatus) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	p, err := converter.GetDefaultDataConverter().ToPayload(class)
+	require.NoError(t, err)
+	start := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	w := &workflow.WorkflowExecutionInfo{
+		Execution: &common.WorkflowExecution{WorkflowId: id, RunId: "run"}, Status: status, StartTime: timestamppb.New(start),
+		SearchAttributes: &common.SearchAttributes{IndexedFields: map[string]*common.Payload{workflows.ErrorClassAttribute().GetName(): p}},
+	}
+	if status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		w.CloseTime = timestamppb.New(start.Add(1500 * time.Millisecond))
+	}
+	return w
+}
+
+func TestListOfCopies(t *testing.T) {
+	all := []*workflow.WorkflowExecutionInfo{
+		info(t, "s3_us-west-2/a/b", "SourceStalled", enums.WORKFLOW_EXECUTION_STATUS_FAILED),
+		info(t, "s3_us-west-2/a/\x1b[2J", "", enums.WORKFLOW_EXECUTION_STATUS_RUNNING),
+	}
+	now := all[0].GetStartTime().AsTime().Add(time.Minute)
+	var out bytes.Buffer
+	require.NoError(t, (&CopiesListCommand{}).print(&out, all, true, now))
+	lines := strings.Split(out.String(), "\n")
+	require.Equal(t, []string{"2026-11-26T12:00:00Z", "Failed", "SourceStalled", "1.5s", "s3_us-west-2/a/b"}, strings.Fields(lines[1]))
+	require.Equal(t, []string{"2026-11-26T12:00:00Z", "Running", "1m0s", "s3_us-west-2/a/\uFFFD[2J"}, strings.Fields(lines[2]))
+	require.Equal(t, "There are more: raise --limit.", lines[3])
+	out.Reset()
+	require.NoError(t, (&CopiesListCommand{JSON: true}).print(&out, all, false, now))
+	require.JSONEq(t, `{"workflowId":"s3_us-west-2/a/b","runId":"run","status":"Failed","errorClass":"SourceStalled",`+
+		`"startTime":"2026-11-26T12:00:00Z","took":"1.5s"}`, strings.Split(out.String(), "\n")[0])
+	out.Reset()
+	require.NoError(t, (&CopiesListCommand{}).print(&out, nil, false, now))
+	require.Equal(t, "no copies\n", out.String())
+}
+
+func TestWorkflowIDOfAURL(t *testing.T) {
+	f := objectFlags{Service: "s3", Region: "us-west-2"}
+	a, err := f.workflowID("https://EXAMPLE.com:443/a.zip?token=" + secret)
+	require.NoError(t, err)
+	b, err := f.workflowID("https://example.com/a.zip?token=" + secret)
+	require.NoError(t, err)
+	require.Equal(t, b, a, "the id is that of the canonical URL")
+	require.Regexp(t, `^s3_us-west-2/example\.com/a\.zip/[0-9a-f]{64}$`, a)
+	other, err := f.workflowID("https://example.com/a.zip?token=other")
+	require.NoError(t, err)
+	require.NotEqual(t, a, other)
+	_, err = f.workflowID("ftp://example.com/" + secret)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), secret)
+}
+
+func TestShowNeedsARegionForAURL(t *testing.T) {
+	require.EqualError(t, (&CopiesShowCommand{Copy: "https://example.com/"}).Validate(), "--region is missing: a URL has a copy in each region")
+	require.NoError(t, (&CopiesShowCommand{Copy: "https://example.com/", Region: "us-west-2"}).Validate())
+	require.NoError(t, (&CopiesShowCommand{Copy: "s3_us-west-2/a/b/c"}).Validate())
+}

@@ -1,0 +1,120 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/transfer"
+	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/seal"
+	"github.com/cloud-mirror/cloud-mirror/worker"
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+// pollEvery is the time between two looks at a copy that a command waits for.
+const pollEvery = 500 * time.Millisecond
+
+// CopyCommand copies an object and waits for the end.
+type CopyCommand struct {
+	configFlag
+	objectFlags
+	Object string        `arg:"" name:"url" help:"URL of the object at its source."`
+	Wait   time.Duration `default:"1h" help:"Time to wait at most. The copy goes on after it."`
+}
+
+// Help returns an example.
+func (CopyCommand) Help() string {
+	return "Example:\n\n  cloud-mirror copy --region us-west-2 https://example.com/a.zip\n\n" +
+		"A copy that runs already is waited for. Ctrl-C ends the wait, and not the copy."
+}
+
+// Run starts the copy, prints its progress and its end. A copy that fails is an error.
+func (c *CopyCommand) Run(ctx context.Context) error {
+	return c.with(ctx, func(m *mirror) error {
+		in, err := m.newInput(ctx, c.Service, c.Region, c.Object)
+		if err != nil {
+			return err
+		}
+		err = worker.StartCopy(ctx, m.temporal, in)
+		if _, other := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && !other {
+			return fmt.Errorf("start workflow: %w", err)
+		}
+		ctx, cancel := context.WithTimeout(ctx, c.Wait)
+		defer cancel()
+		return m.await(ctx, os.Stdout, workflows.ID(in.Source))
+	})
+}
+
+// newInput returns the input of a copy. It refuses what a worker would refuse.
+func (m *mirror) newInput(ctx context.Context, service, region, url string) (in workflows.CopyObjectInput, err error) {
+	pool, err := m.pool(service, region)
+	if err != nil {
+		return in, err
+	}
+	aws, err := m.cfg.AWS(ctx, m.cfg.Logger(os.Stderr))
+	if err != nil {
+		return in, fmt.Errorf("AWS configuration: %w", err)
+	}
+	ends, err := transfer.Open(m.cfg, aws)
+	if err != nil {
+		return in, err
+	}
+	if url, err = ends.Origin.Admit(url); err != nil {
+		return in, err
+	}
+	sealer, err := seal.New(m.cfg.Source.QueryKeys)
+	if err != nil {
+		return in, fmt.Errorf("source.query_keys: %w", err)
+	}
+	in.Source = sealer.Seal(storage.Object{Service: service, Region: region, URL: url})
+	in.Source.Bucket = m.cfg.Space(pool).Bucket()
+	return in, nil
+}
+
+// await prints the progress of a copy until it ends, and then how.
+func (m *mirror) await(ctx context.Context, w io.Writer, id string) error {
+	fmt.Fprintln(w, "workflow "+printable(id))
+	for printed := ""; ; {
+		out, err := m.temporal.DescribeWorkflowExecution(ctx, id, "")
+		if err != nil {
+			return fmt.Errorf("describe workflow: %w", err)
+		}
+		info := out.GetWorkflowExecutionInfo()
+		if !running(info) {
+			if err := m.show(ctx, w, id); err != nil {
+				return err
+			}
+			if info.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_COMPLETED {
+				return errors.New("there is no copy")
+			}
+			return nil
+		}
+		for _, a := range out.GetPendingActivities() {
+			line := fmt.Sprintf("%s, attempt %d", a.GetActivityType().GetName(), a.GetAttempt())
+			var p activities.Progress
+			if d := a.GetHeartbeatDetails(); d != nil && m.payloads.FromPayloads(d, &p) == nil && p.Total > 0 {
+				line += fmt.Sprintf(": %d of %d bytes, %d %%", p.Done, p.Total, 100*p.Done/p.Total)
+			}
+			if f := a.GetLastFailure(); f != nil {
+				line += ", after: " + m.failure(f)
+			}
+			if line != printed {
+				printed = line
+				fmt.Fprintln(w, line)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the wait ended, and the copy goes on: %w", context.Cause(ctx))
+		case <-time.After(pollEvery):
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflow/v1"
+
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/worker"
+	"github.com/cloud-mirror/cloud-mirror/workflows"
+)
+
+// retry copies the object of a run again. A run of its own is safer than a reset: if a client's
+// request has started one meanwhile, Temporal refuses it instead of ending that one.
+func (m *mirror) retry(ctx context.Context, w *workflow.WorkflowExecutionInfo, dryRun bool) (string, error) {
+	if running(w) {
+		return "skipped: it runs", nil
+	}
+	in, err := m.input(ctx, w)
+	if err != nil {
+		return "", err
+	}
+	present, err := m.present(ctx, in)
+	switch {
+	case err != nil:
+		return "", err
+	case present:
+		return "skipped: its copy exists", nil
+	case dryRun:
+		return "would be retried", nil
+	}
+	err = worker.StartCopy(ctx, m.temporal, in)
+	if _, other := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); other {
+		return "skipped: it runs", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("start workflow: %w", err)
+	}
+	return "retried", nil
+}
+
+// input returns the input of a run, which its first event has.
+func (m *mirror) input(ctx context.Context, w *workflow.WorkflowExecutionInfo) (in workflows.CopyObjectInput, err error) {
+	e := w.GetExecution()
+	events := m.temporal.GetWorkflowHistory(ctx, e.GetWorkflowId(), e.GetRunId(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	if !events.HasNext() {
+		return in, errors.New("the run has no history")
+	}
+	first, err := events.Next()
+	if err != nil {
+		return in, fmt.Errorf("get history: %w", err)
+	}
+	if err := m.payloads.FromPayloads(first.GetWorkflowExecutionStartedEventAttributes().GetInput(), &in); err != nil {
+		return in, fmt.Errorf("the run's input can't be decoded: %w", err)
+	}
+	if id := workflows.ID(in.Source); id != e.GetWorkflowId() {
+		return in, errors.New("the run's input is that of another object")
+	}
+	in.Low = false // An operator waits.
+	return in, nil
+}
+
+// present reports whether the cache knows the object's copy.
+func (m *mirror) present(ctx context.Context, in workflows.CopyObjectInput) (bool, error) {
+	pool, err := m.pool(in.Source.Service, in.Source.Region)
+	if err != nil {
+		return false, err
+	}
+	entry, err := m.cache.Get(ctx, m.cfg.Space(pool).Key(in.Source.Hash))
+	if err != nil {
+		return false, fmt.Errorf("read the cache: %w", err)
+	}
+	return entry.State == cache.Present, nil
+}
