@@ -116,7 +116,7 @@ func (r *Redis) bypasses(ctx context.Context) (value string, all map[string]int6
 		return "", map[string]int64{}, nil
 	}
 	if json.Unmarshal([]byte(v.text), &all) != nil || all == nil {
-		return v.text, map[string]int64{}, nil
+		all = map[string]int64{} // Another program's value
 	}
 	now := r.now()
 	maps.DeleteFunc(all, func(name string, until int64) bool {

@@ -172,11 +172,11 @@ func (c *CopiesListCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return c.print(os.Stdout, all, more, time.Now())
+		return c.write(os.Stdout, all, more, time.Now())
 	})
 }
 
-func (c *CopiesListCommand) print(w io.Writer, all []*workflow.WorkflowExecutionInfo, more bool, now time.Time) error {
+func (c *CopiesListCommand) write(w io.Writer, all []*workflow.WorkflowExecutionInfo, more bool, now time.Time) error {
 	if c.JSON {
 		lines := json.NewEncoder(w)
 		for _, info := range all {

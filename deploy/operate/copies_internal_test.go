@@ -82,17 +82,17 @@ func TestListOfCopies(t *testing.T) {
 	}
 	now := all[0].GetStartTime().AsTime().Add(time.Minute)
 	var out bytes.Buffer
-	require.NoError(t, (&CopiesListCommand{}).print(&out, all, true, now))
+	require.NoError(t, (&CopiesListCommand{}).write(&out, all, true, now))
 	lines := strings.Split(out.String(), "\n")
 	require.Equal(t, []string{"2026-11-26T12:00:00Z", "Failed", "SourceStalled", "1.5s", "s3_us-west-2/a/b"}, strings.Fields(lines[1]))
 	require.Equal(t, []string{"2026-11-26T12:00:00Z", "Running", "1m0s", "s3_us-west-2/a/\uFFFD[2J"}, strings.Fields(lines[2]))
 	require.Equal(t, "There are more: raise --limit.", lines[3])
 	out.Reset()
-	require.NoError(t, (&CopiesListCommand{JSON: true}).print(&out, all, false, now))
+	require.NoError(t, (&CopiesListCommand{JSON: true}).write(&out, all, false, now))
 	require.JSONEq(t, `{"workflowId":"s3_us-west-2/a/b","runId":"run","status":"Failed","errorClass":"SourceStalled",`+
 		`"startTime":"2026-11-26T12:00:00Z","took":"1.5s"}`, strings.Split(out.String(), "\n")[0])
 	out.Reset()
-	require.NoError(t, (&CopiesListCommand{}).print(&out, nil, false, now))
+	require.NoError(t, (&CopiesListCommand{}).write(&out, nil, false, now))
 	require.Equal(t, "no copies\n", out.String())
 }
 

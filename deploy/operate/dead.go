@@ -78,10 +78,10 @@ func (DeadListCommand) Help() string {
 
 // Run prints the letters, oldest first.
 func (c *DeadListCommand) Run(ctx context.Context) error {
-	return c.with(ctx, func(l *letters) error { return c.print(os.Stdout, l.all) })
+	return c.with(ctx, func(l *letters) error { return c.write(os.Stdout, l.all) })
 }
 
-func (c *DeadListCommand) print(w io.Writer, all []queue.DeadLetter) error {
+func (c *DeadListCommand) write(w io.Writer, all []queue.DeadLetter) error {
 	if c.JSON {
 		lines := json.NewEncoder(w)
 		for _, d := range all {
@@ -151,10 +151,10 @@ func (DeadShowCommand) Help() string {
 
 // Run prints the letter.
 func (c *DeadShowCommand) Run(ctx context.Context) error {
-	return c.with(ctx, func(l *letters) error { return c.print(os.Stdout, l.all) })
+	return c.with(ctx, func(l *letters) error { return c.write(os.Stdout, l.all) })
 }
 
-func (c *DeadShowCommand) print(w io.Writer, all []queue.DeadLetter) error {
+func (c *DeadShowCommand) write(w io.Writer, all []queue.DeadLetter) error {
 	i := slices.IndexFunc(all, func(d queue.DeadLetter) bool { return d.ID == c.ID })
 	if i < 0 {
 		return fmt.Errorf("no dead letter has the id %q among %d", c.ID, len(all))

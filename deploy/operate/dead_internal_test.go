@@ -75,7 +75,7 @@ func (l *letters) take(t *testing.T) {
 func TestListOfDeadLetters(t *testing.T) {
 	l, ids := newLetters(t)
 	var out bytes.Buffer
-	require.NoError(t, (&DeadListCommand{}).print(&out, l.all))
+	require.NoError(t, (&DeadListCommand{}).write(&out, l.all))
 	for name, want := range map[string]string{
 		"put":     `s3_us-west-2  put     https://example.com/a.zip  reason of put`,
 		"purge":   `s3_us-west-2  purge   https://example.com/b.zip  handled sqs.max_receives times without success`,
@@ -89,7 +89,7 @@ func TestListOfDeadLetters(t *testing.T) {
 	require.NotContains(t, out.String(), secret)
 
 	out.Reset()
-	require.NoError(t, (&DeadListCommand{JSON: true}).print(&out, l.all))
+	require.NoError(t, (&DeadListCommand{JSON: true}).write(&out, l.all))
 	require.NotContains(t, out.String(), secret)
 	lines := json.NewDecoder(&out)
 	for range ids {
@@ -99,7 +99,7 @@ func TestListOfDeadLetters(t *testing.T) {
 	}
 
 	out.Reset()
-	require.NoError(t, (&DeadListCommand{}).print(&out, nil))
+	require.NoError(t, (&DeadListCommand{}).write(&out, nil))
 	require.Equal(t, "no dead letters\n", out.String())
 }
 
@@ -108,7 +108,7 @@ func TestShownDeadLetter(t *testing.T) {
 	for name := range ids {
 		var out bytes.Buffer
 		c := DeadShowCommand{ID: ids[name]}
-		require.NoError(t, c.print(&out, l.all))
+		require.NoError(t, c.write(&out, l.all))
 		require.NotContains(t, out.String(), secret)
 		require.NotContains(t, out.String(), "\x1b")
 		require.Contains(t, out.String(), strconv.Itoa(len(bodies()[name]))+" bytes")
@@ -117,10 +117,10 @@ func TestShownDeadLetter(t *testing.T) {
 		}
 		out.Reset()
 		c.Raw = true
-		require.NoError(t, c.print(&out, l.all))
+		require.NoError(t, c.write(&out, l.all))
 		require.Equal(t, bodies()[name]+"\n", out.String())
 	}
-	require.EqualError(t, (&DeadShowCommand{ID: "none"}).print(&bytes.Buffer{}, l.all), `no dead letter has the id "none" among 4`)
+	require.EqualError(t, (&DeadShowCommand{ID: "none"}).write(&bytes.Buffer{}, l.all), `no dead letter has the id "none" among 4`)
 }
 
 func TestRedrive(t *testing.T) {
