@@ -150,7 +150,7 @@ func (c *Config) Space(p storage.Pool) cache.Space {
 
 // FrontendGarbage is the least GOGC of a front end: the garbage in its memory, as a percentage of
 // the memory in use. frontend.cache_memory includes it.
-const FrontendGarbage = 75
+const FrontendGarbage = 60
 
 // keptMemory returns the part of frontend.cache_memory without garbage, in bytes.
 func (c *Config) keptMemory() int64 {

@@ -22,9 +22,10 @@ const (
 	// Temporal that has become slower for good is usual after some minutes, and one that is busy
 	// with a burst is not.
 	doubling = 4 * time.Minute
-	// samples is the number of workflows whose median time counts. The times of an idle Temporal
-	// differ so much that a single fast one would make most others slow.
-	samples = 5
+	// The median time of the last many workflows is usual, and lets the window grow. That of the last
+	// few lets it shrink. The times of an idle Temporal differ so much that a few fast ones would
+	// make most others slow.
+	few, many = 9, 31
 )
 
 // Window limits the copies that a bridge has in flight. The zero value has the smallest size. It is
@@ -35,7 +36,7 @@ type Window struct {
 	inFlight int
 	usual    time.Duration // Of a start, at the time at; 0 is unknown
 	at       time.Time
-	last     []time.Duration // The times of the last starts, samples at most
+	last     []time.Duration // The times of the last starts, many at most
 }
 
 // Limit returns how many copies may be in flight, at least 1.
@@ -65,20 +66,26 @@ func (w *Window) Started(took time.Duration, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = append(w.last, took)
-	w.last = w.last[max(len(w.last)-samples, 0):]
-	took = slices.Sorted(slices.Values(w.last))[len(w.last)/2]
-	if w.usual == 0 {
-		w.usual, w.at = took, now
-	}
-	w.usual = max(min(took, time.Duration(float64(w.usual)*math.Exp2(now.Sub(w.at).Seconds()/doubling.Seconds()))), time.Microsecond)
-	w.at = now
+	w.last = w.last[max(len(w.last)-many, 0):]
 	w.size = max(w.size, minWindow)
+	all, latest := median(w.last), median(w.last[max(len(w.last)-few, 0):])
+	if len(w.last) >= few {
+		if w.usual == 0 {
+			w.usual, w.at = all, now
+		}
+		w.usual = max(min(all, time.Duration(float64(w.usual)*math.Exp2(now.Sub(w.at).Seconds()/doubling.Seconds()))), time.Microsecond)
+		w.at = now
+	}
 	switch {
-	case took > busy*w.usual:
+	case w.usual > 0 && latest > busy*w.usual:
 		w.size = max(w.size-shrinkage, minWindow)
-	case took < calm*w.usual && 2*w.inFlight >= int(w.size):
+	case (w.usual == 0 || max(all, latest) < calm*w.usual) && 2*w.inFlight >= int(w.size):
 		w.size = min(w.size+1/w.size, maxWindow)
 	}
+}
+
+func median(times []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(times))[len(times)/2]
 }
 
 // Refused records that Temporal did not accept an attempt, for example because it was too slow.

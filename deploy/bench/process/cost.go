@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/cluster"
 )
 
 // tick is the unit of the CPU times in /proc. It is 10 ms on every architecture that Go supports:
@@ -42,7 +44,7 @@ func (g Group) Read() (r Reading, err error) {
 			r.used[name] = used
 		}
 	}
-	r.idle, r.all, err = machine()
+	r.idle, r.all, err = cluster.Processors()
 	return r, err
 }
 
@@ -82,25 +84,6 @@ func Used(pid int) (time.Duration, error) {
 		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
 	return ticks(fields[user], fields[system])
-}
-
-// machine returns the idle time and the whole time of all processors.
-func machine() (idle, all time.Duration, err error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, 0, err
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	// user nice system idle iowait irq softirq steal; user contains the guest times that follow
-	fields := strings.Fields(line)
-	if len(fields) < 9 || fields[0] != "cpu" {
-		return 0, 0, fmt.Errorf("/proc/stat begins with %q", line)
-	}
-	if idle, err = ticks(fields[4:6]...); err != nil {
-		return 0, 0, err
-	}
-	all, err = ticks(fields[1:9]...)
-	return idle, all, err
 }
 
 func ticks(fields ...string) (sum time.Duration, err error) {

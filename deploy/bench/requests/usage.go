@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/process"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/cluster"
 )
 
 // group is a row of the CPU table: all processes of one kind.
@@ -16,10 +17,13 @@ const (
 	workers   group = "workers"
 	frontEnds group = "front end"
 	s3        group = "S3 servers"
+	// machine is all that the processors did, also for the load. It includes the time that the host
+	// of a virtual machine took.
+	machine group = "the whole machine"
 )
 
 // groups are in the order of the table.
-func groups() []group { return []group{temporal, workers, frontEnds, s3} }
+func groups() []group { return []group{temporal, workers, frontEnds, s3, machine} }
 
 // cpu is CPU time in milliseconds.
 type cpu = float64
@@ -41,8 +45,8 @@ func groupOf(part string) group {
 	return ""
 }
 
-// usage reads the CPU time of the stack's processes. Parts inside this process, and those that run
-// elsewhere, are left out.
+// usage reads the CPU time of the stack's processes, and of the machine. Parts inside this process,
+// and those that run elsewhere, are only in that of the machine.
 func (b *bencher) usage() (usage, error) {
 	u := usage{}
 	for _, part := range b.local.Names() {
@@ -56,7 +60,9 @@ func (b *bencher) usage() (usage, error) {
 		}
 		u[g] += used
 	}
-	return u, nil
+	idle, all, err := cluster.Processors()
+	u[machine] = all - idle
+	return u, err
 }
 
 // since returns the CPU time for each of n calls since an earlier reading.

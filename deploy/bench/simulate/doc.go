@@ -26,6 +26,9 @@
 // the simulation has neither the overtaking of too few pollers nor the 2 s after which a worker
 // hands a waiting copy back. Both change who waits, and not how much work there is.
 //
+// 2026-11-26: a bridge has the product's own window, and the simulated time that Temporal takes for a
+// start. Messages in SQS and in its memory are one queue, in which hosts take turns.
+//
 // 2026-11-26: a copy is a row of equal rounds through Temporal, one for its start and one for each
 // task. A round holds its history shard while it writes, since a shard does one write at a time
 // (history.shardIOConcurrency).

@@ -30,7 +30,7 @@ const (
 type limits struct {
 	*engine
 	clients, hosts []bucket // nil is no limit
-	slots          *slots
+	backlog        func() (copies int, age time.Duration)
 	waiters        int // now
 	o              limitOptions
 	closed         bool // the gate
@@ -48,9 +48,9 @@ type bucket struct {
 	filled time.Duration
 }
 
-func newLimits(e *engine, o limitOptions, s *slots, clients, hosts int) *limits {
+func newLimits(e *engine, o limitOptions, backlog func() (int, time.Duration), clients, hosts int) *limits {
 	return &limits{
-		engine: e, o: o, slots: s,
+		engine: e, o: o, backlog: backlog,
 		clients: newBuckets(o.clientRate, o.clientBurst, clients), hosts: newBuckets(o.hostRate, o.hostBurst, hosts),
 	}
 }
@@ -103,7 +103,7 @@ func (l *limits) watch() {
 
 // over reports whether the backlog exceeds a part of its limits.
 func (l *limits) over(part float64) bool {
-	tasks := float64(l.slots.length - (tasksPerSlot-1)*l.slots.total)
-	return tasks > 0 && (l.o.backlog > 0 && tasks > part*float64(l.o.backlog) ||
-		l.o.backlogAge > 0 && float64(l.slots.age()) > part*float64(l.o.backlogAge))
+	copies, age := l.backlog()
+	return l.o.backlog > 0 && float64(copies) > part*float64(l.o.backlog) ||
+		l.o.backlogAge > 0 && float64(age) > part*float64(l.o.backlogAge)
 }

@@ -11,7 +11,9 @@ import (
 type parameters struct {
 	shared      int // cores that all parts share; 0 if each part has its own
 	cores       cores
-	receivers   int // of SQS, in all bridges
+	bridges     int
+	receivers   int // of SQS, in each bridge
+	intake      int // messages in the memory of each bridge
 	slots       int // copies at the same time, in all workers
 	connections int // to one source host, of all workers
 	shards      int
@@ -28,6 +30,7 @@ type cores struct {
 // times are CPU times of a copy, times of one round for the parts of Temporal, and latencies.
 type times struct {
 	frontEnd, bridge, worker, storage, history, matching, gateway, database span
+	rest                                                                    span // of the measured machine: the load, and all that has no row of its own
 	commit                                                                  span
 	lookup, send, receive, remove, source, put, publish                     span
 }
@@ -56,17 +59,19 @@ func cpu(m capacity.Measured, temporal capacity.Figure) times {
 	}
 }
 
-// local is the local stack: three pools on the cores of one machine. Its latencies are those of
-// loopback, so that CPU time decides. It has no limits, like make bench.
-func local(m capacity.Measured, temporal capacity.Figure, shards int, commit time.Duration) parameters {
-	const pools = 3
+// local is the local stack on the cores of one machine, which takes that much processor
+// time for a copy in all. Its latencies are those of loopback, so that CPU time decides. It has no
+// limits, like make bench.
+func local(m capacity.Measured, temporal, machine capacity.Figure, bridges, shards int, commit time.Duration) parameters {
 	c := config.Default()
 	t, loopback := cpu(m, temporal), exponential(200*time.Microsecond)
 	t.commit = exponential(commit)
+	temporalShare := m.HistoryShare.Value + m.MatchingShare.Value + m.GatewayShare.Value + m.DatabaseShare.Value
+	t.rest = exponential(milliseconds(max(0, machine.Value-m.FrontEndCPU.Value-m.WorkerCPU.Value-m.StorageCPU.Value-temporal.Value*temporalShare)))
 	t.lookup, t.send, t.receive, t.remove = loopback, loopback, loopback, loopback
 	t.source, t.put, t.publish = loopback, loopback, loopback
 	return parameters{
-		shared: int(m.Cores.Value), receivers: pools * c.Worker.Receivers, slots: c.Worker.Concurrency,
+		shared: int(m.Cores.Value), bridges: bridges, receivers: c.Worker.Receivers, intake: c.Worker.Intake, slots: c.Worker.Concurrency,
 		connections: c.Source.MaxConnsPerHost, shards: shards,
 		maxWait: c.Frontend.MaxWait, times: t,
 	}
@@ -93,7 +98,7 @@ func sized(plan capacity.Plan, m capacity.Measured, a capacity.Assumed) paramete
 			history: plan.History.Cores(), matching: plan.Matching.Cores(), gateway: plan.Gateway.Cores(),
 			database: plan.DBs.Cores() / 2, // Half are standbys.
 		},
-		receivers: plan.Bridges.Count * c.Worker.Receivers, slots: workers * c.Worker.Concurrency,
+		bridges: plan.Bridges.Count, receivers: c.Worker.Receivers, intake: c.Worker.Intake, slots: workers * c.Worker.Concurrency,
 		connections: workers * c.Source.MaxConnsPerHost, shards: int(plan.Shards),
 		limits: limitOptions{
 			clientRate: f * float64(s.ColdRate), clientBurst: f * float64(s.ColdBurst),

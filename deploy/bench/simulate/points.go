@@ -12,8 +12,10 @@ type point struct {
 const (
 	pointObjects = 500
 	pointClients = 50
-	// clusterShards are those of the local PostgreSQL cluster.
-	clusterShards = 512
+	devBridges   = 3
+	// clusterShards and clusterBridges are those of the local PostgreSQL cluster.
+	clusterShards  = 512
+	clusterBridges = 2
 )
 
 // points returns the measured points. The dev server's database is in its own process, and so has
@@ -21,7 +23,7 @@ const (
 func points(m capacity.Measured) []point {
 	commit := roundCommit(m)
 	return []point{
-		{"dev server", m.DevRate, m.DevMedian, local(m, m.TemporalCPU, 1, 0)},
-		{"PostgreSQL", m.ClusterRate, m.ClusterMedian, local(m, m.ClusterCPU, clusterShards, commit)},
+		{"dev server", m.DevRate, m.DevMedian, local(m, m.TemporalCPU, m.DevMachine, devBridges, 1, 0)},
+		{"PostgreSQL", m.ClusterRate, m.ClusterMedian, local(m, m.ClusterCPU, m.ClusterMachine, clusterBridges, clusterShards, commit)},
 	}
 }

@@ -7,12 +7,12 @@ import (
 
 const (
 	batch = 10 // messages of one receive
-	// rounds are those of a copy through Temporal: the start, four workflow tasks, HeadSource,
-	// StreamCopy and UpdateCache. StreamCopy runs after beforeCopy of them, and UpdateCache wakes the
-	// client after beforeWake.
-	rounds     = 8
-	beforeCopy = 4
-	beforeWake = 6
+	// rounds are those of a copy through Temporal: the start, a workflow task with HeadSource, the
+	// start and the end of StreamCopy, and the start and the end of a workflow task with UpdateCache.
+	// StreamCopy runs after beforeCopy of them, and UpdateCache wakes the client after beforeWake.
+	rounds     = 6
+	beforeCopy = 3
+	beforeWake = 5
 	// beforeWait is the part of the front end's work before a client waits.
 	beforeWait = 0.7
 	// horizon ends a run that can't end, such as one without workers.
@@ -29,8 +29,9 @@ type system struct {
 	deadlines                                                               queue[*object] // of waiting clients
 	slots                                                                   *slots
 	limits                                                                  *limits
-	messages                                                                queue[*object]
-	idle                                                                    int // receivers
+	messages                                                                *messages
+	bridges                                                                 []*bridge
+	turn                                                                    int // of the bridges
 	result
 }
 
@@ -40,12 +41,18 @@ type object struct {
 	since       time.Duration
 	answered    bool
 	done        func()
+	deleted     bool // its message
+	published   bool
+	land        func() // ends its flight in the bridge's window
 }
 
 func newSystem(p parameters, seed uint64, clients, hosts int) *system {
 	e := newEngine(seed)
-	s := &system{engine: e, p: p, idle: p.receivers, slots: newSlots(e, p.slots, p.connections, hosts)}
-	s.limits = newLimits(e, p.limits, s.slots, clients, hosts)
+	s := &system{engine: e, p: p, slots: newSlots(e, p.slots, p.connections, hosts), messages: newMessages(hosts)}
+	for range p.bridges {
+		s.bridges = append(s.bridges, &bridge{idle: p.receivers})
+	}
+	s.limits = newLimits(e, p.limits, s.backlog, clients, hosts)
 	shared := newStation(e, p.shared)
 	for _, part := range []struct {
 		station **station
@@ -82,12 +89,9 @@ func (s *system) request(client, host int, done func()) {
 		s.after(s.p.maxWait, s.expire)
 	}
 	t := s.p.times
-	inOrder([]step{s.frontEnd.serve(t.frontEnd.times(beforeWait)), s.pause(t.lookup), s.pause(t.send)}, func() {
+	inOrder([]step{s.frontEnd.serve(t.rest), s.frontEnd.serve(t.frontEnd.times(beforeWait)), s.pause(t.lookup), s.pause(t.send)}, func() {
 		s.messages.push(o)
-		if s.idle > 0 {
-			s.idle--
-			s.receive()
-		}
+		s.feed()
 	})
 }
 
@@ -116,29 +120,6 @@ func (s *system) answer(o *object, end outcome) {
 	o.done()
 }
 
-// receive receives a batch, starts its workflows at the same time, and then receives again.
-func (s *system) receive() {
-	t := s.p.times
-	s.pause(t.receive)(func() {
-		left := min(batch, s.messages.len())
-		if left == 0 {
-			s.idle++
-			return
-		}
-		for range left {
-			o := s.messages.pop()
-			inOrder([]step{s.bridge.serve(t.bridge), s.rounds[o.shard]}, func() {
-				s.execute(o)
-				s.pause(t.remove)(func() {
-					if left--; left == 0 {
-						s.receive()
-					}
-				})
-			})
-		}
-	})
-}
-
 // round returns the step of a round through Temporal, which holds the shard while it writes.
 func (s *system) round(shard *station) step {
 	t := s.p.times
@@ -161,10 +142,26 @@ func (s *system) execute(o *object) {
 	steps = append(steps, slices.Repeat([]step{round}, beforeWake-beforeCopy)...)
 	steps = append(steps, s.pause(t.publish), func(next func()) {
 		s.copies = append(s.copies, s.now)
+		if o.published = true; o.deleted {
+			o.land()
+		}
 		s.frontEnd.serve(t.frontEnd.times(1 - beforeWait))(func() { s.answer(o, copied) })
 		next()
 	})
 	inOrder(append(steps, slices.Repeat([]step{round}, rounds-beforeWake)...), func() { s.closed++ })
+}
+
+// backlog returns how many copies wait in Temporal and in the memory of bridges, and the age of the
+// oldest.
+func (s *system) backlog() (copies int, age time.Duration) {
+	if copies = s.slots.length - (tasksPerSlot-1)*s.slots.total; copies > 0 {
+		age = s.slots.age()
+	}
+	held := min(s.messages.length, s.p.bridges*s.p.intake)
+	if held > 0 {
+		age = max(age, s.messages.age(s.now))
+	}
+	return max(copies, 0) + held, age
 }
 
 // settled reports whether all workflows have closed and all clients have their answers.

@@ -37,14 +37,17 @@ func TestMeasuredPointsAreReproduced(t *testing.T) {
 			}
 		}
 	}
-	// The control: a copy that costs Temporal half as much more is off.
+	// The control: a copy that costs Temporal twice as much is off.
 	for i, p := range points(m) {
-		for _, cpu := range []*capacity.Figure{&m.TemporalCPU, &m.ClusterCPU} {
-			cpu.Value *= 1.5
+		for _, c := range []struct{ machine, temporal *capacity.Figure }{
+			{&m.DevMachine, &m.TemporalCPU}, {&m.ClusterMachine, &m.ClusterCPU},
+		} {
+			c.machine.Value += c.temporal.Value
+			c.temporal.Value *= 2
 		}
 		slower := points(m)[i]
 		if s := crowd(slower.p, 1, pointObjects, pointClients); !slower.off(s) {
-			t.Errorf("%s: %.1f copies a second even with half as much CPU more", p.name, s.rate())
+			t.Errorf("%s: %.1f copies a second even with twice as much CPU", p.name, s.rate())
 		}
 		m = capacity.NewMeasured()
 	}
@@ -87,7 +90,7 @@ func TestEachRequestEndsInOneWay(t *testing.T) {
 				s.arrived, s.ends, s.limits.waiters, len(s.copies), s.closed)
 		}
 		s.run(func() bool { return left == 0 && s.settled() })
-		inUse := s.limits.waiters + s.slots.busy + s.messages.len()
+		inUse := s.limits.waiters + s.slots.busy + s.messages.length
 		if inUse != 0 || s.closed != len(s.copies) || len(s.copies) != s.admitted() {
 			t.Fatalf("%d wait and %d slots are in use after the end: %d admitted, %d copies, %d closed",
 				s.limits.waiters, s.slots.busy, s.admitted(), len(s.copies), s.closed)

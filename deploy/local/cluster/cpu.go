@@ -63,12 +63,38 @@ func parseStat(text string) (parent int, used time.Duration, err error) {
 	if parent, err = strconv.Atoi(fields[statParent]); err != nil {
 		return 0, 0, err
 	}
-	for _, field := range fields[statUserTime : statUserTime+statTimes] {
-		ticks, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, 0, err
-		}
-		used += time.Duration(ticks) * clockTick
+	used, err = ticks(fields[statUserTime : statUserTime+statTimes])
+	return parent, used, err
+}
+
+// Processors returns the idle time and the whole time of all processors since the machine's start. The
+// time that the host of a virtual machine took is not idle.
+func Processors() (idle, all time.Duration, err error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0, err
 	}
-	return parent, used, nil
+	line, _, _ := strings.Cut(string(text), "\n")
+	// user nice system idle iowait irq softirq steal; user contains the guest times that follow
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, 0, fmt.Errorf("/proc/stat begins with %q", line)
+	}
+	if idle, err = ticks(fields[4:6]); err != nil {
+		return 0, 0, err
+	}
+	all, err = ticks(fields[1:9])
+	return idle, all, err
+}
+
+// ticks returns the sum of times in ticks.
+func ticks(fields []string) (sum time.Duration, err error) {
+	for _, field := range fields {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(n) * clockTick
+	}
+	return sum, nil
 }

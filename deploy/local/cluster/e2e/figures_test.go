@@ -35,7 +35,7 @@ func TestFigures(t *testing.T) {
 		require.NoError(t, first(t, s))
 		idle = append(idle, time.Since(began))
 	}
-	before, database := usage(t), databaseUse(t)
+	before, busyBefore, database := usage(t), busy(t), databaseUse(t)
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	took, errs := make([]time.Duration, burst), make([]error, burst)
@@ -51,7 +51,7 @@ func TestFigures(t *testing.T) {
 	}
 	wait.Wait()
 	whole := time.Since(began)
-	after := usage(t)
+	after, machine := usage(t), busy(t)-busyBefore
 	pause(t.Context(), 2*time.Second) // The last workflows close, and PostgreSQL counts.
 	grown := databaseUse(t)
 	require.NoError(t, errors.Join(errs...))
@@ -75,6 +75,7 @@ func TestFigures(t *testing.T) {
 		row("processor time per copy, "+name, "%.2f ms", milliseconds(used)/burst)
 	}
 	row("processor time per copy, Temporal's services together", "%.2f ms", milliseconds(temporal)/burst)
+	row("processor time per copy, the whole machine", "%.2f ms", milliseconds(machine)/burst)
 	row("transactions of PostgreSQL per copy", "%.1f", float64(grown.Transactions-database.Transactions)/burst)
 	row("disk of PostgreSQL per copy", "%.1f KiB", float64(grown.Bytes-database.Bytes)/burst/kib)
 	require.NoError(t, w.Flush())
@@ -104,6 +105,15 @@ func usage(t *testing.T) map[string]time.Duration {
 		all[name] = used
 	}
 	return all
+}
+
+// busy is the time in which processors were not idle. It includes that of the load, and the time that
+// the host of a virtual machine took.
+func busy(t *testing.T) time.Duration {
+	t.Helper()
+	idle, all, err := cluster.Processors()
+	require.NoError(t, err)
+	return all - idle
 }
 
 func databaseUse(t *testing.T) cluster.DatabaseUse {
