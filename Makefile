@@ -49,10 +49,10 @@ unit: ## Run the tests of all packages that need no server, in seconds (the inne
 
 .PHONY: test
 test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
-	@$(LOCAL) exec -- go test -race -p 4 ./...
-	@cd deploy/local && go test -race $$(go list ./... | grep -v /e2e)
+	@$(LOCAL) exec -- go test -race -p 4 -timeout 20m ./...
+	@cd deploy/local && go test -race -timeout 20m $$(go list ./... | grep -v /e2e)
 	@$(MAKE) --no-print-directory e2e
-	@cd deploy/bench && go test -race ./...
+	@cd deploy/bench && go test -race -timeout 20m ./...
 	@$(MAKE) --no-print-directory chaos
 
 # Most end-to-end tests wait most of their time. Two halves, with a system each, share the processors.
