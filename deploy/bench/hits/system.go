@@ -61,8 +61,12 @@ func startSystem(ctx context.Context, s settings, withSentinels bool) (sys *syst
 	if err != nil {
 		return sys, err
 	}
-	// One address stands for all clients of new objects.
-	env := []string{"CLOUD_MIRROR_FRONTEND_COLD_RATE=0", "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=0"}
+	env := []string{
+		// One address stands for all clients of new objects.
+		"CLOUD_MIRROR_FRONTEND_COLD_RATE=0", "CLOUD_MIRROR_FRONTEND_COLD_RATE_PER_HOST=0",
+		// No copy from the hanging source fails while its clients wait.
+		"CLOUD_MIRROR_SOURCE_TIMEOUT=1m",
+	}
 	if withSentinels {
 		if sys.redis, err = startSentinels(ctx, sys.dir); err != nil {
 			return sys, err

