@@ -94,8 +94,8 @@ func ServeBackground(ctx context.Context, control string, t *Tally, work func(co
 			if err := work(ctx); err != nil {
 				return err
 			}
-			<-ctx.Done() // keeps the tally
-			return ctx.Err()
+			<-ctx.Done() // It keeps the tally until Stop.
+			return nil
 		},
 	)
 }
