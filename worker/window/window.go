@@ -73,7 +73,9 @@ func (w *Window) Started(took time.Duration, now time.Time) {
 		if w.usual == 0 {
 			w.usual, w.at = all, now
 		}
-		w.usual = max(min(all, time.Duration(float64(w.usual)*math.Exp2(now.Sub(w.at).Seconds()/doubling.Seconds()))), time.Microsecond)
+		// After a long pause the grown time does not fit into a Duration.
+		grown := float64(w.usual) * math.Exp2(now.Sub(w.at).Seconds()/doubling.Seconds())
+		w.usual = max(time.Duration(min(float64(all), grown)), time.Microsecond)
 		w.at = now
 	}
 	switch {

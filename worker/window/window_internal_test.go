@@ -144,3 +144,23 @@ func TestUsualTimeDoublesInMinutes(t *testing.T) {
 	}
 	require.Equal(t, 40*time.Millisecond, w.usual)
 }
+
+// TestWindowAfterALongPause has a bridge get nothing for a year.
+func TestWindowAfterALongPause(t *testing.T) {
+	w, now := &Window{}, time.Unix(1_800_000_000, 0)
+	start := func() {
+		w.Enter()
+		now = now.Add(10 * time.Millisecond)
+		w.Started(10*time.Millisecond, now)
+	}
+	for range 2 * many {
+		start()
+	}
+	before := w.Limit()
+	now = now.Add(365 * 24 * time.Hour)
+	for range many {
+		start()
+	}
+	require.Equal(t, 10*time.Millisecond, w.usual)
+	require.Greater(t, w.Limit(), before)
+}
