@@ -97,8 +97,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	if err != nil {
 		return err
 	}
-	purges := r.Action == queue.Cancel || r.Action == queue.Delete
-	if !purges && b.Bypassed != nil && b.Bypassed(r.Pool, object.URL) {
+	if b.bypasses(r, object) {
 		return nil // Its clients get the source.
 	}
 	source := b.Sealer.Seal(object)
@@ -121,6 +120,12 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 		case <-time.After(backoff):
 		}
 	}
+}
+
+// bypasses reports whether a request is dropped because its copies are switched off.
+func (b *Bridge) bypasses(r queue.Request, o storage.Object) bool {
+	purges := r.Action == queue.Cancel || r.Action == queue.Delete
+	return !purges && b.Bypassed != nil && b.Bypassed(r.Pool, o.URL)
 }
 
 // attributesUnknown reports whether Temporal does not know our search attributes. Its services read

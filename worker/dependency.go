@@ -15,7 +15,7 @@ const misses = 3
 type dependency struct {
 	missing     string // begins the error while it is down
 	patience    time.Duration
-	lastSuccess prometheus.Gauge // Unix time
+	lastSuccess func() prometheus.Gauge // Unix time. It registers the series.
 
 	mu sync.Mutex
 	// failing is the start of the first failed call since the last success; zero if no call failed.
@@ -24,18 +24,20 @@ type dependency struct {
 	err     error
 }
 
-func newDependency(missing string, patience time.Duration, lastSuccess prometheus.Gauge) *dependency {
+func newDependency(missing string, patience time.Duration, lastSuccess func() prometheus.Gauge) *dependency {
 	return &dependency{missing: missing, patience: patience, lastSuccess: lastSuccess}
 }
 
-// tried records the result of a call that began at start.
+// tried records the result of a call that began at start. The first call registers the series: a worker
+// without a bridge never calls SQS, and a series of 0 would look like an outage.
 func (d *dependency) tried(start time.Time, err error) {
+	last := d.lastSuccess()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case err == nil:
 		d.failing, d.err = time.Time{}, nil
-		d.lastSuccess.SetToCurrentTime()
+		last.SetToCurrentTime()
 	case d.failing.IsZero():
 		d.failing, d.err = start, err
 	default:

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gaugeDouble notes whether the time of a success was set.
+// gaugeDouble notes whether the gauge was made, and whether the time of a success was set.
 type gaugeDouble struct {
 	prometheus.Gauge
-	set bool
+	made, set bool
 }
 
 func (g *gaugeDouble) SetToCurrentTime() { g.set = true }
@@ -38,7 +38,7 @@ func TestDependency(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := &gaugeDouble{}
-			l := newDependency("no answer", misses*15*time.Second, g)
+			l := newDependency("no answer", misses*15*time.Second, func() prometheus.Gauge { g.made = true; return g })
 			answered := false
 			for _, c := range tc.calls {
 				var err error
@@ -56,6 +56,7 @@ func TestDependency(t *testing.T) {
 				require.NoError(t, err)
 			}
 			require.Equal(t, answered, g.set)
+			require.Equal(t, len(tc.calls) > 0, g.made)
 		})
 	}
 }

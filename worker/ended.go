@@ -31,7 +31,7 @@ func (b *Bridge) Ended(ctx context.Context, r queue.Request) {
 		return
 	}
 	object, err := b.object(r)
-	if err != nil {
+	if err != nil || b.bypasses(r, object) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, window.Flight)

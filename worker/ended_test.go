@@ -67,6 +67,12 @@ func TestEnded(t *testing.T) {
 				b.Ended(t.Context(), r)
 				require.Equal(t, tc.want, time.Since(start))
 				require.Zero(t, m.Waiting(key))
+
+				b.Bypassed = func(string, string) bool { return true }
+				require.NoError(t, b.Handle(t.Context(), r))
+				start = time.Now()
+				b.Ended(t.Context(), r)
+				require.Equal(t, start, time.Now(), "a request that is switched off makes no copy")
 			})
 		})
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
-	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // Metrics counts the worker's work. Labels hold only configured pools and upstreams, and our own
@@ -131,7 +130,7 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 			m.copies.WithLabelValues(pool, upstream)
 			m.bytes.WithLabelValues(pool, upstream)
 		}
-		for _, class := range []string{string(origin.ClassTooLarge), activities.ClassTooSlow, activities.ClassCopyMissing, activities.ClassOperator} {
+		for _, class := range cache.Classes() {
 			m.failed.WithLabelValues(pool, class)
 		}
 		for _, class := range activities.UnmirrorableClasses() {
@@ -164,6 +163,11 @@ func (m *Metrics) HandedBack(pool string) { m.returned.WithLabelValues(pool).Inc
 
 // TooSmall counts an object that was not copied because it is smaller than the minimum.
 func (m *Metrics) TooSmall(pool string) { m.small.WithLabelValues(pool).Inc() }
+
+// lastSuccessOf returns a function that returns the gauge of a dependency.
+func (m *Metrics) lastSuccessOf(dependency string) func() prometheus.Gauge {
+	return func() prometheus.Gauge { return m.lastSuccess.WithLabelValues(dependency) }
+}
 
 // Failed counts a copy that failed for good, by pool and error class.
 func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, class).Inc() }

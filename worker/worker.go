@@ -85,8 +85,8 @@ func New(c client.Client, o Options) *Worker {
 	patience := misses * o.CheckEvery
 	return &Worker{
 		client: c, opts: o,
-		temporal: newDependency("Temporal does not answer", patience, o.Metrics.lastSuccess.WithLabelValues("temporal")),
-		receives: newDependency("no message can be received from SQS", patience, o.Metrics.lastSuccess.WithLabelValues("sqs")),
+		temporal: newDependency("Temporal does not answer", patience, o.Metrics.lastSuccessOf("temporal")),
+		receives: newDependency("no message can be received from SQS", patience, o.Metrics.lastSuccessOf("sqs")),
 	}
 }
 
