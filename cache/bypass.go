@@ -92,9 +92,10 @@ func (r *Redis) changeBypasses(ctx context.Context, change func(map[string]int64
 			if err != nil {
 				return nil, fmt.Errorf("encode bypasses: %w", err)
 			}
-			text, ttl = string(value), time.UnixMilli(slices.Max(slices.Collect(maps.Values(all)))).Sub(r.now())
+			// The value has the ends. A full redis evicts the keys with the shortest times first.
+			text, ttl = string(value), max(MaxBypass, r.tombstone)
 		}
-		reply, err := r.run(ctx, r.scripts.exchange, bypassKey(r.prefix), old, text, max(ttl, time.Millisecond).Milliseconds(), maxBypassValue)
+		reply, err := r.run(ctx, r.scripts.exchange, bypassKey(r.prefix), old, text, ttl.Milliseconds(), maxBypassValue)
 		if err != nil {
 			return nil, fmt.Errorf("change bypasses: %w", err)
 		}

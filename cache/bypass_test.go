@@ -43,7 +43,7 @@ func TestBypassesAreAddedAndRemoved(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, removed)
 	require.Equal(t, []string{host}, names(t, c))
-	require.InDelta(t, time.Hour, server.PTTL(t.Context(), "cm:2:bypass:{all}").Val(), float64(time.Minute))
+	require.Greater(t, server.PTTL(t.Context(), "cm:2:bypass:{all}").Val(), cache.MaxBypass-time.Minute, "a full redis evicts short-lived keys first")
 	_, err = c.RemoveBypass(t.Context(), host)
 	require.NoError(t, err)
 	require.Zero(t, server.Exists(t.Context(), "cm:2:bypass:{all}").Val())
