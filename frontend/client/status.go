@@ -22,6 +22,12 @@ type Status struct {
 	TooSmall   bool      `json:"tooSmall,omitempty"`
 	Size       int64     `json:"size,omitempty"` // Of an object that is too small, in bytes
 	Until      time.Time `json:"until,omitzero"` // When the error, or TooSmall, expires
+	// Unmirrorable is set if the object's copies failed in the same way again and again.
+	Unmirrorable bool `json:"unmirrorable,omitempty"`
+	// Cause is the operators' text of a failure, and Owner the lease holder of a pending copy. Only a
+	// token with the scope status shows them.
+	Cause string `json:"cause,omitempty"`
+	Owner string `json:"owner,omitempty"`
 }
 
 // String describes the state in one line.
@@ -39,6 +45,9 @@ func (s Status) String() string {
 		text := "error: " + s.Error
 		if s.HTTPStatus != 0 {
 			text += fmt.Sprintf(" (HTTP status %d)", s.HTTPStatus)
+		}
+		if s.Cause != "" {
+			text += fmt.Sprintf(", %q", s.Cause)
 		}
 		if s.Retried {
 			return text + ", tried again by the next request" + until
@@ -76,7 +85,7 @@ func (c *Client) Status(ctx context.Context, service, region, object string) (s 
 // StatusCommand prints the state of an object's copy.
 type StatusCommand struct {
 	objectFlags
-	Token string `env:"CLOUD_MIRROR_TOKEN" placeholder:"TOKEN" help:"Bearer token of the front end, if it asks for one."`
+	Token string `placeholder:"TOKEN" help:"Bearer token with the scope status. With it the front end tells the cause of a failure."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
 

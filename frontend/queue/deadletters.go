@@ -14,8 +14,11 @@ import (
 )
 
 // deadTimeout is how long a dead letter that was taken stays hidden from others, unless it is
-// released. A person who lists many of them needs seconds.
-const deadTimeout = time.Minute
+// released. To redrive a thousand takes a minute or two.
+const deadTimeout = 5 * time.Minute
+
+// deadMargin is the time of a redrive within deadTimeout.
+const deadMargin = 30 * time.Second
 
 // deadWait is how long a receive waits for a dead letter. Without any wait, SQS asks only some of
 // its servers.
@@ -33,6 +36,7 @@ type DeadLetter struct {
 	Invalid error // Why the body is no request, or nil
 
 	receipt string
+	until   time.Time // When SQS shows it to others, at the earliest
 }
 
 // Cut reports whether Body is not the original one.
@@ -52,17 +56,19 @@ func newDeadLetter(m types.Message) DeadLetter {
 	return d
 }
 
-// TakeDead returns up to limit dead letters, in no order. SQS hides them from others for a minute.
-// The caller then releases those that it has not redriven. It also returns the letters that it took
-// before an error.
+// TakeDead returns up to limit dead letters, in no order. SQS hides them from others for five
+// minutes. The caller then releases those that it has not redriven. It also returns the letters that
+// it took before an error.
 func (q *Queue) TakeDead(ctx context.Context, limit int) (all []DeadLetter, err error) {
 	name := q.name + deadSuffix
 	url, err := q.url(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{} // SQS may deliver a message twice.
-	for len(all) < limit {
+	seen := map[string]int{} // By id. SQS may deliver a message twice.
+	// The first letters must still be hidden when the caller redrives them.
+	for start := time.Now(); len(all) < limit && time.Since(start) < deadTimeout/2; {
+		until := time.Now().Add(deadTimeout)
 		batch, err := q.receiveDead(ctx, url, min(limit-len(all), batchSize))
 		if err != nil {
 			return all, fmt.Errorf("receive from queue %s: %w", name, err)
@@ -71,10 +77,14 @@ func (q *Queue) TakeDead(ctx context.Context, limit int) (all []DeadLetter, err 
 			return all, nil
 		}
 		for _, m := range batch {
-			if d := newDeadLetter(m); !seen[d.ID] {
-				seen[d.ID] = true
-				all = append(all, d)
+			d := newDeadLetter(m)
+			d.until = until
+			if i, again := seen[d.ID]; again {
+				all[i] = d // Only the latest receipt deletes it.
+				continue
 			}
+			seen[d.ID] = len(all)
+			all = append(all, d)
 		}
 	}
 	return all, nil
@@ -112,11 +122,21 @@ func (q *Queue) ReleaseDead(ctx context.Context, all []DeadLetter) error {
 				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(d.receipt),
 			})
 		}
-		if _, err := q.client.ChangeMessageVisibilityBatch(ctx, in); err != nil {
+		if err := q.releaseDead(ctx, in); err != nil {
 			failed = append(failed, fmt.Errorf("release letters of queue %s: %w", name, err))
 		}
 	}
 	return errors.Join(failed...)
+}
+
+func (q *Queue) releaseDead(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput) error {
+	ctx, cancel := context.WithTimeout(ctx, q.timeout)
+	defer cancel()
+	out, err := q.client.ChangeMessageVisibilityBatch(ctx, in)
+	if err == nil && len(out.Failed) > 0 {
+		err = fmt.Errorf("%d of %d failed: %s", len(out.Failed), len(in.Entries), aws.ToString(out.Failed[0].Code))
+	}
+	return err
 }
 
 // Redrive sends the request of a dead letter again, and then deletes the letter. If the deletion
@@ -125,6 +145,9 @@ func (q *Queue) ReleaseDead(ctx context.Context, all []DeadLetter) error {
 func (q *Queue) Redrive(ctx context.Context, d DeadLetter) error {
 	if d.Invalid != nil {
 		return fmt.Errorf("it is no copy request: %w", d.Invalid)
+	}
+	if time.Until(d.until) < deadMargin {
+		return errors.New("the command took so long that others may have the letter: list again")
 	}
 	if err := q.Send(ctx, d.Request); err != nil {
 		return err
