@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 )
 
 // BypassCommand holds the commands that switch copies off and on.
@@ -52,10 +53,8 @@ type bypassed struct {
 // name returns the name of the bypass.
 func (b *bypassed) name(cfg config.Config) (string, error) {
 	if b.Pool == "" {
-		if strings.ContainsAny(b.Host, "/@?# ") {
-			return "", fmt.Errorf("--host %q is not a host: leave out the scheme and the path", b.Host)
-		}
-		return cache.BypassOfHost(b.Host), nil
+		host, err := hostName(b.Host)
+		return cache.BypassOfHost(host), err
 	}
 	for _, p := range cfg.StoragePools() {
 		if p.ID() == b.Pool {
@@ -63,6 +62,15 @@ func (b *bypassed) name(cfg config.Config) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no pool %s is configured", printable(b.Pool))
+}
+
+// hostName returns a host and its port as canonical URLs have them, without a default port.
+func hostName(host string) (string, error) {
+	name, err := origin.CanonicalName(host)
+	if err != nil {
+		return "", fmt.Errorf("--host: %w", err)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(name, ":443"), ":80"), nil
 }
 
 // BypassAddCommand adds a bypass.
@@ -108,9 +116,13 @@ func (BypassRemoveCommand) Help() string {
 // Run ends the bypass. A pool may have been removed from the configuration meanwhile.
 func (c *BypassRemoveCommand) Run(ctx context.Context) error {
 	return c.with(func(_ config.Config, redis *cache.Redis) error {
-		name := cache.BypassOfHost(c.Host)
-		if c.Pool != "" {
-			name = cache.BypassOfPool(c.Pool)
+		name := cache.BypassOfPool(c.Pool)
+		if c.Pool == "" {
+			host, err := hostName(c.Host)
+			if err != nil {
+				return err
+			}
+			name = cache.BypassOfHost(host)
 		}
 		removed, err := redis.RemoveBypass(ctx, name)
 		if err != nil {

@@ -46,11 +46,18 @@ func (f *filter) query(statuses []string, now time.Time) (string, error) {
 	if f.Limit < 1 {
 		return "", fmt.Errorf("--limit is %d, want at least 1", f.Limit)
 	}
+	host := f.Host
+	if host != "" {
+		var err error
+		if host, err = hostName(host); err != nil {
+			return "", err
+		}
+	}
 	terms := []string{`WorkflowType="CopyObject"`}
 	for _, term := range []struct{ flag, attribute, value string }{
 		{"--service", workflows.ServiceAttribute().GetName(), f.Service},
 		{"--region", workflows.RegionAttribute().GetName(), f.Region},
-		{"--host", workflows.HostAttribute().GetName(), f.Host},
+		{"--host", workflows.HostAttribute().GetName(), host},
 		{"--class", workflows.ErrorClassAttribute().GetName(), f.Class},
 	} {
 		if strings.ContainsAny(term.value, "\"'\\") {
@@ -252,12 +259,20 @@ func (c *CopiesRetryCommand) Run(ctx context.Context) error {
 	})
 }
 
-// each calls act with the latest run of each chosen object, and prints its result. It tries all.
+// each calls act with the latest run of each chosen object, and prints its result. It tries all. Without
+// ids, the filter chooses objects, and act gets those whose latest run has one of the statuses.
 func (m *mirror) each(
 	ctx context.Context, out io.Writer, ids []string, f filter, statuses []string, act func(*workflow.WorkflowExecutionInfo) (string, error),
 ) error {
 	var more bool
 	if len(ids) == 0 {
+		chosen := act
+		act = func(w *workflow.WorkflowExecutionInfo) (string, error) {
+			if !slices.Contains(statuses, w.GetStatus().String()) {
+				return "skipped: its latest run is " + w.GetStatus().String(), nil
+			}
+			return chosen(w)
+		}
 		all, rest, err := m.objects(ctx, f, statuses)
 		if err != nil {
 			return err
@@ -324,7 +339,8 @@ type CopiesCancelCommand struct {
 func (CopiesCancelCommand) Help() string {
 	return "Examples:\n\n  cloud-mirror copies cancel --host slow.example.com --dry-run\n" +
 		"  cloud-mirror copies cancel s3_us-west-2/example.com/a.zip/5c…\n\n" +
-		"Clients that wait get the source. The next request after cache.negative_ttl starts the copy again."
+		"A worker ends the copy, and clients that wait get the source. Without a worker nothing happens until one runs.\n" +
+		"The first request after cache.negative_ttl starts the copy again."
 }
 
 // Validate returns an error unless copies are chosen in one way.
@@ -347,11 +363,11 @@ func (m *mirror) cancel(ctx context.Context, w *workflow.WorkflowExecutionInfo, 
 	case !running(w):
 		return "skipped: it does not run", nil
 	case dryRun:
-		return "would be cancelled", nil
+		return "cancellation would be requested", nil
 	}
 	e := w.GetExecution()
 	if err := m.temporal.CancelWorkflow(ctx, e.GetWorkflowId(), e.GetRunId()); err != nil {
 		return "", fmt.Errorf("cancel workflow: %w", err)
 	}
-	return "cancelled", nil
+	return "cancellation requested", nil
 }

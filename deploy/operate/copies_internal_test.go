@@ -2,6 +2,7 @@ package operate
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -10,10 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/worker/codec"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
@@ -36,10 +42,10 @@ func TestQueryOfAFilter(t *testing.T) {
 		require.Equal(t, want, got)
 	}
 	for want, f := range map[string]filter{
-		"--host has a quote or a backslash":   {Host: `a" OR "b`, Limit: 1},
-		"--region has a quote or a backslash": {Region: `a'`, Limit: 1},
-		"--class has a quote or a backslash":  {Class: `a\`, Limit: 1},
-		"--limit is 0, want at least 1":       {},
+		`--host: "a\" OR \"b" is not a host, or a host with a port`: {Host: `a" OR "b`, Limit: 1},
+		"--region has a quote or a backslash":                       {Region: `a'`, Limit: 1},
+		"--class has a quote or a backslash":                        {Class: `a\`, Limit: 1},
+		"--limit is 0, want at least 1":                             {},
 	} {
 		_, err := f.query(nil, now)
 		require.EqualError(t, err, want)
@@ -116,4 +122,46 @@ func TestShowNeedsARegionForAURL(t *testing.T) {
 	require.EqualError(t, (&CopiesShowCommand{Copy: "https://example.com/"}).Validate(), "--region is missing: a URL has a copy in each region")
 	require.NoError(t, (&CopiesShowCommand{Copy: "https://example.com/", Region: "us-west-2"}).Validate())
 	require.NoError(t, (&CopiesShowCommand{Copy: "s3_us-west-2/a/b/c"}).Validate())
+}
+
+// TestHostName compares names of hosts with those of canonical URLs.
+func TestHostName(t *testing.T) {
+	for host, want := range map[string]string{
+		"Example.COM": "example.com", "example.com.": "example.com", "example.com:443": "example.com", "example.com:80": "example.com",
+		"example.com:8080": "example.com:8080", "[::0001]:443": "[::1]",
+	} {
+		got, err := hostName(host)
+		require.NoError(t, err, host)
+		require.Equal(t, want, got, host)
+	}
+	for _, host := range []string{"https://example.com", "example.com/a", "*.example.com", "a b", "user@example.com", ""} {
+		_, err := hostName(host)
+		require.Error(t, err, host)
+	}
+}
+
+// TestFailureIsDecrypted shows a failure that a worker has encrypted, with and without its key.
+func TestFailureIsDecrypted(t *testing.T) {
+	key := "k=" + base64.StdEncoding.EncodeToString(make([]byte, 32))
+	payloads, err := codec.New([]string{key}, func(error) {})
+	require.NoError(t, err)
+	other, err := codec.New(nil, func(error) {})
+	require.NoError(t, err)
+	f := payloads.FailureConverter().ErrorToFailure(temporal.NewApplicationError("the disk is on fire", "StorageFailed"))
+	require.NotContains(t, f.String(), "fire")
+	require.Equal(t, "the disk is on fire", (&mirror{payloads: payloads.DataConverter()}).failure(proto.CloneOf(f)))
+	require.Equal(t, "Encoded failure", (&mirror{payloads: other.DataConverter()}).failure(proto.CloneOf(f)), "control")
+}
+
+// TestTooSmallIsNoCopy has a run end without a copy.
+func TestTooSmallIsNoCopy(t *testing.T) {
+	m := &mirror{payloads: converter.GetDefaultDataConverter()}
+	for want, r := range map[bool]workflows.CopyObjectResult{true: {Copied: true}, false: {TooSmall: &activities.TooSmall{Size: 1}}} {
+		p, err := m.payloads.ToPayloads(r)
+		require.NoError(t, err)
+		got := m.result(func(string, string) {}, &history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+			WorkflowExecutionCompletedEventAttributes: &history.WorkflowExecutionCompletedEventAttributes{Result: p},
+		}})
+		require.Equal(t, want, got)
+	}
 }

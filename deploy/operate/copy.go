@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
@@ -43,14 +42,35 @@ func (c *CopyCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = worker.StartCopy(ctx, m.temporal, in)
-		if _, other := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && !other {
-			return fmt.Errorf("start workflow: %w", err)
+		if err := m.request(ctx, in); err != nil {
+			return err
 		}
 		ctx, cancel := context.WithTimeout(ctx, c.Wait)
 		defer cancel()
 		return m.await(ctx, os.Stdout, workflows.ID(in.Source))
 	})
+}
+
+// request starts a copy. If it is running, request asks that run for the object, of any size.
+func (m *mirror) request(ctx context.Context, in workflows.CopyObjectInput) error {
+	for {
+		err := worker.StartCopy(ctx, m.temporal, in)
+		other, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
+		if !ok {
+			if err != nil {
+				return fmt.Errorf("start workflow: %w", err)
+			}
+			return nil
+		}
+		err = m.temporal.SignalWorkflow(ctx, workflows.ID(in.Source), other.RunId, workflows.RequestSignal, workflows.Request{})
+		if _, closed := errors.AsType[*serviceerror.NotFound](err); closed {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("signal workflow: %w", err)
+		}
+		return nil
+	}
 }
 
 // newInput returns the input of a copy. It refuses what a worker would refuse.
@@ -84,18 +104,18 @@ func (m *mirror) await(ctx context.Context, w io.Writer, id string) error {
 	fmt.Fprintln(w, "workflow "+printable(id))
 	for printed := ""; ; {
 		out, err := m.temporal.DescribeWorkflowExecution(ctx, id, "")
+		if ctx.Err() != nil {
+			return fmt.Errorf("the wait ended, and the copy goes on: %w", context.Cause(ctx))
+		}
 		if err != nil {
 			return fmt.Errorf("describe workflow: %w", err)
 		}
-		info := out.GetWorkflowExecutionInfo()
-		if !running(info) {
-			if err := m.show(ctx, w, id); err != nil {
-				return err
+		if !running(out.GetWorkflowExecutionInfo()) {
+			copied, err := m.show(ctx, w, id)
+			if err == nil && !copied {
+				err = errors.New("there is no copy")
 			}
-			if info.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_COMPLETED {
-				return errors.New("there is no copy")
-			}
-			return nil
+			return err
 		}
 		for _, a := range out.GetPendingActivities() {
 			line := fmt.Sprintf("%s, attempt %d", a.GetActivityType().GetName(), a.GetAttempt())
@@ -113,7 +133,6 @@ func (m *mirror) await(ctx context.Context, w io.Writer, id string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the wait ended, and the copy goes on: %w", context.Cause(ctx))
 		case <-time.After(pollEvery):
 		}
 	}

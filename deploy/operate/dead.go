@@ -258,7 +258,11 @@ func (c *DeadRedriveCommand) redrive(ctx context.Context, w io.Writer, l *letter
 		fmt.Fprintln(w, strings.Join(slices.DeleteFunc([]string{s.ID, s.Pool, s.URL}, func(s string) bool { return s == "" }), " ")+": "+result)
 	}
 	l.all = left
-	fmt.Fprintf(w, "%d redriven, %d stay because they are no copy requests, %d failed, of %d read\n", done, stay, failed, read)
+	verb := "redriven"
+	if c.DryRun {
+		verb = "would be redriven"
+	}
+	fmt.Fprintf(w, "%d %s, %d stay because they are no copy requests, %d failed, of %d read\n", done, verb, stay, failed, read)
 	if failed > 0 || stay > 0 && len(c.ID) > 0 {
 		return fmt.Errorf("%d letters were not redriven", failed+stay)
 	}

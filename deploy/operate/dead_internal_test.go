@@ -132,7 +132,7 @@ func TestRedrive(t *testing.T) {
 		err      string
 	}{
 		"all":                {DeadRedriveCommand{All: true}, nil, []string{"put", "purge", "control"}, "3 redriven, 1 stay because they are no copy requests, 0 failed, of 4 read", ""},
-		"all, a dry run":     {DeadRedriveCommand{All: true, DryRun: true}, nil, nil, "3 redriven, 1 stay because they are no copy requests, 0 failed, of 4 read", ""},
+		"all, a dry run":     {DeadRedriveCommand{All: true, DryRun: true}, nil, nil, "3 would be redriven, 1 stay because they are no copy requests, 0 failed, of 4 read", ""},
 		"by reason":          {DeadRedriveCommand{Reason: "of put"}, nil, []string{"put"}, "1 redriven, 0 stay because they are no copy requests, 0 failed, of 4 read", ""},
 		"by the lack of one": {DeadRedriveCommand{Reason: "max_receives"}, nil, []string{"purge"}, "1 redriven, 0 stay because they are no copy requests, 0 failed, of 4 read", ""},
 		"by id":              {DeadRedriveCommand{}, []string{"purge", "put"}, []string{"purge", "put"}, "2 redriven, 0 stay because they are no copy requests, 0 failed, of 4 read", ""},

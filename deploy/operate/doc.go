@@ -15,7 +15,7 @@
 //
 // 2026-11-26: dead letters are listed by receiving and releasing them, since SQS has no call that
 // only reads. Two operators who list at the same time see a part each. Letters that a killed
-// command holds are shown again after a minute.
+// command holds are shown again after five minutes.
 //
 // 2026-11-26: a redrive sends the request anew, instead of SQS's own move. The move takes all
 // letters of the queue, junk included, and junk comes back.

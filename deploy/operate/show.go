@@ -50,14 +50,17 @@ func (c *CopiesShowCommand) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.with(ctx, func(m *mirror) error { return m.show(ctx, os.Stdout, id) })
+	return c.with(ctx, func(m *mirror) error {
+		_, err := m.show(ctx, os.Stdout, id)
+		return err
+	})
 }
 
-// show prints the latest run of a workflow id.
-func (m *mirror) show(ctx context.Context, w io.Writer, id string) error {
+// show prints the latest run of a workflow id. It returns whether that run ended with a copy.
+func (m *mirror) show(ctx context.Context, w io.Writer, id string) (copied bool, err error) {
 	out, err := m.temporal.DescribeWorkflowExecution(ctx, id, "")
 	if err != nil {
-		return fmt.Errorf("workflow %s: %w", printable(id), err)
+		return false, fmt.Errorf("workflow %s: %w", printable(id), err)
 	}
 	info := out.GetWorkflowExecutionInfo()
 	r := runOf(info, time.Now())
@@ -75,18 +78,18 @@ func (m *mirror) show(ctx context.Context, w io.Writer, id string) error {
 	row("error class", r.Class)
 	last, err := m.lastEvent(ctx, info)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if f := last.GetWorkflowExecutionFailedEventAttributes().GetFailure(); f != nil {
 		row("failure", m.failure(f))
 	}
 	row("terminated", printable(last.GetWorkflowExecutionTerminatedEventAttributes().GetReason()))
-	m.result(row, last)
+	copied = m.result(row, last)
 	for _, a := range out.GetPendingActivities() {
 		m.pending(row, a)
 	}
 	row("next", next(info))
-	return table.Flush()
+	return copied, table.Flush()
 }
 
 // lastEvent returns the event that closed a run, or nil if it runs.
@@ -108,19 +111,20 @@ func (m *mirror) lastEvent(ctx context.Context, w *workflow.WorkflowExecutionInf
 
 // failure describes a failure, decoded.
 func (m *mirror) failure(f *failure.Failure) string {
-	err := temporal.GetDefaultFailureConverter().FailureToError(f)
+	// The codec's own converter panics without the key.
+	err := temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: m.payloads}).FailureToError(f)
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return printable(app.Message())
 	}
 	return printable(err.Error())
 }
 
-// result prints the result of a completed copy.
-func (m *mirror) result(row func(name, value string), last *history.HistoryEvent) {
+// result prints the result of a completed copy, and returns whether there is a copy.
+func (m *mirror) result(row func(name, value string), last *history.HistoryEvent) bool {
 	done := last.GetWorkflowExecutionCompletedEventAttributes()
 	var r workflows.CopyObjectResult
 	if done == nil || m.payloads.FromPayloads(done.GetResult(), &r) != nil {
-		return
+		return false
 	}
 	switch {
 	case r.TooSmall != nil:
@@ -133,6 +137,7 @@ func (m *mirror) result(row func(name, value string), last *history.HistoryEvent
 	if r.TooSmall == nil && !r.Published {
 		row("cache", "could not be updated; the next request finds the copy in the bucket")
 	}
+	return r.TooSmall == nil
 }
 
 // pending prints an activity that runs or waits.

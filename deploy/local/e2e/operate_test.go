@@ -75,7 +75,8 @@ func TestOperatorRetriesWhatFailed(t *testing.T) {
 		requireCopy(t, s, west, ask(t, west, object, ""))
 	}
 	again := mustOperate(t, "copies", "retry", "--host", host)
-	require.Equal(t, 2, strings.Count(again, ": skipped: its copy exists\n"), again)
+	require.Equal(t, 2, strings.Count(again, ": skipped: its latest run is Completed\n"), again)
+	require.Contains(t, mustOperate(t, "copies", "retry", id), id+": skipped: its copy exists\n")
 	require.Equal(t, 5, s.count(http.MethodGet), "each object is copied once")
 	require.Contains(t, mustOperate(t, "copies", "show", id), "copied")
 	require.Equal(t, "present\n", mustOperate(t, "status", "--server", sys.FrontEndURLs()[0], "-r", west, once))
@@ -106,7 +107,7 @@ func TestOperatorCancelsCopies(t *testing.T) {
 	require.Contains(t, mustOperate(t, "copies", "retry", ids[1]), ids[1]+": skipped: it runs")
 	out := mustOperate(t, append([]string{"copies", "cancel"}, ids...)...)
 	require.Contains(t, out, ids[0]+": skipped: it does not run\n")
-	require.Contains(t, out, ids[1]+": cancelled\n")
+	require.Contains(t, out, ids[1]+": cancellation requested\n")
 	waitClosed(t, west, held, 1, enums.WORKFLOW_EXECUTION_STATUS_CANCELED)
 }
 
