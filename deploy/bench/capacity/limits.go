@@ -54,7 +54,7 @@ func (in inputs) limits(p Plan) string {
 	all := []limit{
 		{"a history shard (one transaction at a time)", in.perShard(),
 			"the number of shards, which is fixed for ever at the first start"},
-		{"an SQS receiver (one batch at a time)", in.perReceiver(), "`worker.receivers`, more bridges"},
+		{"an SQS receiver (ten messages at a time)", in.perReceiver(), "`worker.receivers`, more bridges"},
 		{"one source host, for each front end", float64(in.c.Frontend.ColdRatePerHost),
 			"`frontend.cold_rate_per_host`; further clients get the source"},
 		{"a PostgreSQL", min(cpu, commits),
@@ -68,7 +68,7 @@ func (in inputs) limits(p Plan) string {
 			in.m.RedisRate.Value / (in.m.RedisWrites.Value * float64(p.FrontEnds.Count)), "fewer, larger front ends; redis Cluster"},
 		{"a redis, by the memory of entries", in.entries() / in.c.Cache.TTL.Seconds(),
 			"a shorter `cache.ttl`; redis Cluster"},
-		{"an SQS queue, by messages in flight", in.a.InFlight.Value / (in.a.StartTime.Value + in.a.DeleteTime.Value) * 1000,
+		{"an SQS queue, by messages in flight", in.a.InFlight.Value / float64(in.c.Worker.Intake) * in.perBridge(),
 			"more queues"},
 	}
 	slices.SortStableFunc(all, func(a, b limit) int { return cmp.Compare(a.copies, b.copies) })

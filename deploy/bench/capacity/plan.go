@@ -43,14 +43,14 @@ type Cost struct {
 
 // Plan holds the machines, flows and costs of a load.
 type Plan struct {
-	Load                                                                   Load
-	FrontEnds, Bridges, Workers, History, Matching, Gateway, DBs, Redis    Machines
-	FromRedis                                                              float64 // share of redirects
-	KeptFor                                                                float64 // seconds until a front end drops a redirect
-	RedisCommands, Invalidations, Commits, Shards, DBDisk, Entries, Egress float64
-	Costs                                                                  []Cost
-	Saved                                                                  savings.Balance
-	TemporalCloud                                                          float64 // dollars a month, instead of Temporal's machines
+	Load                                                                             Load
+	FrontEnds, Bridges, Workers, History, Matching, Gateway, DBs, Redis              Machines
+	FromRedis                                                                        float64 // share of redirects
+	KeptFor                                                                          float64 // seconds until a front end drops a redirect
+	RedisCommands, Invalidations, Commits, Clusters, Shards, DBDisk, Entries, Egress float64
+	Costs                                                                            []Cost
+	Saved                                                                            savings.Balance
+	TemporalCloud                                                                    float64 // dollars a month, instead of Temporal's machines
 }
 
 // inputs are all constants of a plan.
@@ -163,9 +163,10 @@ func (in inputs) copies(p *Plan) {
 		bound{"network", bytes * 8 / 1e9 / in.p.Worker.Gbit, false})
 }
 
-// perReceiver returns the messages a second of one receiver, which handles one batch at a time.
+// perReceiver returns the messages a second of one receiver, which handles a batch while it receives
+// the next one.
 func (in inputs) perReceiver() float64 {
-	return receiveBatch / (in.a.ReceiveTime.Value + in.a.StartTime.Value + in.a.DeleteTime.Value) * 1000
+	return receiveBatch / max(in.a.ReceiveTime.Value, in.a.StartTime.Value+in.a.DeleteTime.Value) * 1000
 }
 
 func (in inputs) perBridge() float64 { return in.perReceiver() * float64(in.c.Worker.Receivers) }
@@ -193,8 +194,9 @@ func (in inputs) temporal(p *Plan) {
 	p.DBs = in.machines("PostgreSQL", in.p.Database, bound{"CPU", n / byCPU, false},
 		bound{"transactions", n / byCommits, false}).withStandby()
 	p.Commits = n * in.m.Commits.Value
-	p.Shards = math.Exp2(math.Ceil(math.Log2(max(in.a.LeastShards.Value, p.Commits*in.m.CommitTime.Value/1000/u))))
-	p.DBDisk = n * in.a.Retention.Value * 24 * 3600 * in.m.WorkflowBytes.Value * kib
+	p.Clusters = math.Ceil(float64(p.DBs.Count) / 2) // Half of the machines are standbys.
+	p.Shards = math.Exp2(math.Ceil(math.Log2(max(in.a.LeastShards.Value, p.Commits/p.Clusters*in.m.CommitTime.Value/1000/u))))
+	p.DBDisk = 2 * n * in.a.Retention.Value * 24 * 3600 * in.m.WorkflowBytes.Value * kib
 }
 
 // perShard returns the copies a second of one history shard, which does one transaction at a time

@@ -33,7 +33,7 @@ func TestPlan(t *testing.T) {
 		want int
 	}{
 		// 100,000 redirects cost at least 10 CPU-seconds, and the copies cost 4.
-		"bridges":  {plan.Bridges, 3},  // 1,000 messages at 800 each, and half a load
+		"bridges":  {plan.Bridges, 2},  // 1,000 messages at 1,000 each, and a spare
 		"workers":  {plan.Workers, 5},  // (8 + 0.98) s of CPU on 4 cores, half used
 		"history":  {plan.History, 10}, // 20 s of CPU
 		"matching": {plan.Matching, 3},

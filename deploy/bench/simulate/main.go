@@ -35,7 +35,7 @@ func flags(args []string) (s settings, err error) {
 	set.IntVar(&s.load.hosts, "hosts", 20, "source hosts")
 	set.DurationVar(&s.load.over, "over", burstOver, "time in which the objects are requested")
 	set.BoolVar(&s.limits, "limits", true, "apply the default limits of front ends")
-	set.IntVar(&s.shards, "shards", 0, "history shards; 0 is the planned number")
+	set.IntVar(&s.shards, "shards", 0, "history shards of each Temporal cluster; 0 is the planned number")
 	s.counts = map[string]*int{}
 	plan := planned(1, capacity.NewMeasured(), capacity.NewAssumed()) // Only for the kinds of machines.
 	for _, m := range plan.Machines() {
@@ -66,7 +66,7 @@ func run(_ context.Context, args []string) error {
 	for _, m := range plan.Machines() {
 		t.Add(report.Row{Label: fmt.Sprintf("%s (%s)", m.Kind, m.Type.Name()), Unit: count, Figure: float64(m.Count)})
 	}
-	t.Add(report.Row{Label: "history shards", Unit: count, Figure: plan.Shards})
+	t.Add(report.Row{Label: "history shards of each Temporal cluster", Unit: count, Figure: plan.Shards})
 	addBurst(t, fmt.Sprintf("%d cold objects of %d hosts, requested by %d clients in %v, seed %d",
 		s.load.objects, s.load.hosts, s.load.clients, s.load.over, s.seed), burst(deployment, s.seed, s.load))
 	t.Print(os.Stdout)

@@ -99,7 +99,7 @@ func sized(plan capacity.Plan, m capacity.Measured, a capacity.Assumed) paramete
 			database: plan.DBs.Cores() / 2, // Half are standbys.
 		},
 		bridges: plan.Bridges.Count, receivers: c.Worker.Receivers, intake: c.Worker.Intake, slots: workers * c.Worker.Concurrency,
-		connections: workers * c.Source.MaxConnsPerHost, shards: int(plan.Shards),
+		connections: workers * c.Source.MaxConnsPerHost, shards: int(plan.Shards * plan.Clusters),
 		limits: limitOptions{
 			clientRate: f * float64(s.ColdRate), clientBurst: f * float64(s.ColdBurst),
 			hostRate: f * float64(s.ColdRatePerHost), hostBurst: f * float64(s.ColdBurstPerHost),

@@ -14,7 +14,7 @@ const (
 	pointClients = 50
 	devBridges   = 3
 	// clusterShards and clusterBridges are those of the local PostgreSQL cluster.
-	clusterShards  = 512
+	clusterShards  = 16
 	clusterBridges = 2
 )
 
