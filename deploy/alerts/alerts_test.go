@@ -49,7 +49,7 @@ func TestEachAlertNamesItsEntryInTheRunbook(t *testing.T) {
 		slug := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
 		anchors = append(anchors, strings.ReplaceAll(slug, " ", "-"))
 	}
-	page, tests := string(read(t, "../README.md")), string(read(t, "rules_test.yaml"))
+	runbook, page, tests := string(read(t, "../RUNBOOK.md")), string(read(t, "../README.md")), string(read(t, "rules_test.yaml"))
 	alerts := 0
 	for _, g := range readRules(t).Groups {
 		for _, r := range g.Rules {
@@ -57,15 +57,18 @@ func TestEachAlertNamesItsEntryInTheRunbook(t *testing.T) {
 			anchor, ok := strings.CutPrefix(r.Annotations["runbook"], "deploy/RUNBOOK.md#")
 			require.True(t, ok, r.Alert)
 			require.True(t, slices.Contains(anchors, anchor), "%s: %s", r.Alert, anchor)
+			named := strings.Contains(runbook, "`"+r.Alert+"`")
+			require.True(t, named, "the runbook does not name %s", r.Alert)
 			require.Contains(t, []string{"page", "ticket"}, r.Labels["severity"], r.Alert)
 			require.NotEmpty(t, r.Annotations["summary"], r.Alert)
 			metrics := regexp.MustCompile(`cloud_mirror_\w+`).FindAllString(r.Expr, -1)
 			require.NotEmpty(t, metrics, r.Alert)
 			for _, m := range metrics {
-				require.Contains(t, page, "| `"+m+"` |", r.Alert)
+				listed := strings.Contains(page, "| `"+strings.TrimSuffix(m, "_count")+"` |")
+				require.True(t, listed, "%s: %s", r.Alert, m)
 			}
 			require.Regexp(t, `alertname: `+r.Alert+`\n +exp_alerts`, tests, "the alert has no test in which it fires")
 		}
 	}
-	require.Equal(t, 10, alerts)
+	require.Equal(t, 12, alerts)
 }

@@ -25,7 +25,7 @@ const root = "../.."
 // index holds what pages may name.
 type index struct {
 	names    map[string]map[string]bool // by package name: Function, Type, Type.Method, Type.Field
-	words    map[string]bool            // all identifiers, and strings of one word
+	words    map[string]bool            // all identifiers, strings of one word, and alerts
 	files    []string                   // all paths, folders included, relative to root
 	source   string                     // all Go source
 	settings map[string]bool            // keys
@@ -68,6 +68,11 @@ func newIndex(t *testing.T) *index {
 		x.targets[target[1]] = true
 	}
 	x.targets[".cache/bin/local"] = true
+	alerts, err := os.ReadFile(filepath.Join(root, "deploy", "alerts", "rules.yaml"))
+	require.NoError(t, err)
+	for _, alert := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(string(alerts), -1) {
+		x.words[alert[1]] = true
+	}
 	require.Greater(t, len(x.names), 10)
 	require.Greater(t, len(x.settings), 40)
 	require.True(t, x.targets["check"])

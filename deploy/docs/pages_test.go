@@ -19,7 +19,7 @@ import (
 func pages() map[string]int {
 	return map[string]int{
 		"README.md": 0, "frontend/README.md": 15, "frontend/CLIENTS.md": 0, "workflows/README.md": 15, "deploy/README.md": 0,
-		"deploy/REDIS.md": 0, "deploy/CAPACITY.md": 0,
+		"deploy/REDIS.md": 0, "deploy/CAPACITY.md": 0, "deploy/RUNBOOK.md": 0,
 		".github/CONTRIBUTING.md": 0, ".github/SECURITY.md": 0, ".github/pull_request_template.md": 0, ".github/changes/README.md": 0,
 	}
 }
@@ -65,6 +65,8 @@ func TestCheckFindsWrongNames(t *testing.T) {
 		"`fronted/`":                              "`frontend/`",
 		"`decode.go`":                             "`decide.go`",
 		"`cloud_mirror_redirect_minutes`":         "`cloud_mirror_redirect_seconds`",
+		"`cloud_mirror_a_total{result=\"x\"}`":    "`cloud_mirror_audits_total{result=\"x\"}`",
+		"`CloudMirrorRedisIsSad`":                 "`CloudMirrorRedisDoesNotAnswer`",
 		"`CLOUD_MIRROR_FRONTEND_MAX_WEIGHT`":      "`CLOUD_MIRROR_FRONTEND_MAX_WAIT`",
 		"`FRONTEND_PROT`":                         "`FRONTEND_PORT`",
 		"`make chek`":                             "`make check`",
@@ -157,7 +159,8 @@ func (x *index) knows(page, name string) bool {
 	case make != nil:
 		return x.targets[make[1]]
 	case strings.HasPrefix(name, "cloud_mirror_"):
-		return x.words[name]
+		metric, _, _ := strings.Cut(name, "{")
+		return x.words[metric]
 	case upper.MatchString(name): // an environment variable
 		literal := regexp.MustCompile(`"` + name + `["=]`)
 		return literal.MatchString(x.source) || strings.Contains(config.Table(), "`"+name+"`")
