@@ -40,17 +40,30 @@ func BypassOfPool(id string) string { return "pool:" + id }
 // BypassOfHost is the name of a bypass of a source's host and port, as in a canonical URL.
 func BypassOfHost(host string) string { return "host:" + strings.ToLower(host) }
 
-// Bypasses returns all bypasses that have not ended, by name. Junk in redis is no bypass.
-func (r *Redis) Bypasses(ctx context.Context) ([]Bypass, error) {
-	_, all, err := r.bypasses(ctx)
+// Bypasses returns all bypasses that have not ended, by name. Junk in redis is no bypass. known is
+// false if redis has no list of them, for example after a flush. A list remains when its last bypass
+// is removed.
+func (r *Redis) Bypasses(ctx context.Context) (all []Bypass, known bool, err error) {
+	value, ends, err := r.bypasses(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("get bypasses: %w", err)
+		return nil, false, fmt.Errorf("get bypasses: %w", err)
 	}
-	var sorted []Bypass
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		sorted = append(sorted, Bypass{Name: name, Until: time.UnixMilli(all[name])})
+	for _, name := range slices.Sorted(maps.Keys(ends)) {
+		all = append(all, Bypass{Name: name, Until: time.UnixMilli(ends[name])})
 	}
-	return sorted, nil
+	return all, value != "", nil
+}
+
+// RestoreBypasses writes a list of bypasses, unless redis has one.
+func (r *Redis) RestoreBypasses(ctx context.Context, all []Bypass) error {
+	ends := map[string]int64{}
+	for _, b := range all {
+		ends[b.Name] = b.Until.UnixMilli()
+	}
+	if _, err := r.exchangeBypasses(ctx, "", ends); err != nil {
+		return fmt.Errorf("restore bypasses: %w", err)
+	}
+	return nil
 }
 
 // AddBypass adds a bypass, or changes its time. Front ends know it within two seconds.
@@ -86,28 +99,35 @@ func (r *Redis) changeBypasses(ctx context.Context, change func(map[string]int64
 		if err := change(all); err != nil {
 			return nil, err
 		}
-		text, ttl := "", time.Millisecond
-		if len(all) > 0 {
-			value, err := json.Marshal(all)
-			if err != nil {
-				return nil, fmt.Errorf("encode bypasses: %w", err)
-			}
-			// The value has the ends. A full redis evicts the keys with the shortest times first.
-			text, ttl = string(value), max(MaxBypass, r.tombstone)
-		}
-		reply, err := r.run(ctx, r.scripts.exchange, bypassKey(r.prefix), old, text, ttl.Milliseconds(), maxBypassValue)
+		changed, err := r.exchangeBypasses(ctx, old, all)
 		if err != nil {
 			return nil, fmt.Errorf("change bypasses: %w", err)
 		}
-		if changed, err := reply.Int(); err != nil || changed == 1 {
-			return before, err
+		if changed {
+			return before, nil
 		}
 	}
 	return nil, errors.New("change bypasses: others change them all the time")
 }
 
+// exchangeBypasses replaces the list of bypasses if redis has the old value. An empty one is none.
+func (r *Redis) exchangeBypasses(ctx context.Context, old string, ends map[string]int64) (changed bool, err error) {
+	value, err := json.Marshal(ends)
+	if err != nil {
+		return false, err
+	}
+	// The value has the ends. A full redis evicts the keys with the shortest times first.
+	ttl := max(MaxBypass, r.tombstone)
+	reply, err := r.run(ctx, r.scripts.exchange, bypassKey(r.prefix), old, string(value), ttl.Milliseconds(), maxBypassValue)
+	if err != nil {
+		return false, err
+	}
+	n, err := reply.Int()
+	return n == 1, err
+}
+
 // bypasses returns the stored value, and the bypasses in it that have not ended, with their ends in
-// Unix milliseconds. Junk has the value of no bypass.
+// Unix milliseconds. Junk has the value of no list.
 func (r *Redis) bypasses(ctx context.Context) (value string, all map[string]int64, err error) {
 	v, err := r.value(ctx, bypassKey(r.prefix), maxBypassValue)
 	if err != nil {

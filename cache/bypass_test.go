@@ -1,7 +1,9 @@
 package cache_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +17,7 @@ import (
 // names returns the names of all bypasses.
 func names(t *testing.T, c *cache.Redis) (names []string) {
 	t.Helper()
-	all, err := c.Bypasses(t.Context())
+	all, _, err := c.Bypasses(t.Context())
 	require.NoError(t, err)
 	for _, b := range all {
 		require.WithinDuration(t, time.Now(), b.Until, cache.MaxBypass)
@@ -46,7 +48,10 @@ func TestBypassesAreAddedAndRemoved(t *testing.T) {
 	require.Greater(t, server.PTTL(t.Context(), "cm:2:bypass:{all}").Val(), cache.MaxBypass-time.Minute, "a full redis evicts short-lived keys first")
 	_, err = c.RemoveBypass(t.Context(), host)
 	require.NoError(t, err)
-	require.Zero(t, server.Exists(t.Context(), "cm:2:bypass:{all}").Val())
+	all, known, err := c.Bypasses(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, all)
+	require.True(t, known, "an empty list is not a lost one")
 }
 
 func TestABypassEndsInTime(t *testing.T) {
@@ -139,6 +144,32 @@ func TestBypassesCover(t *testing.T) {
 	for len(<-changes) > 0 {
 	}
 	require.False(t, b.Any())
+}
+
+// TestBypassesSurviveAFlush flushes redis twice: while there is a bypass, and after its removal.
+func TestBypassesSurviveAFlush(t *testing.T) {
+	c, server, _ := openOwn(t, cache.Options{})
+	changes := make(chan []string, 10)
+	b := cache.Bypasses{OnChange: func(names []string) { changes <- names }}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); b.Run(ctx, c) }()
+	t.Cleanup(func() { stop(); <-ended })
+	const host = "host:a.test"
+	require.NoError(t, c.AddBypass(t.Context(), inAnHour(host)))
+	require.Equal(t, []string{host}, <-changes)
+	require.NoError(t, server.FlushAll(t.Context()).Err())
+	require.Empty(t, names(t, c))
+	require.Eventually(t, func() bool { return slices.Equal(names(t, c), []string{host}) }, 10*time.Second, 10*time.Millisecond)
+	require.True(t, b.Covers("s3_b", "https://a.test/", time.Now()))
+
+	_, err := c.RemoveBypass(t.Context(), host)
+	require.NoError(t, err)
+	require.Empty(t, <-changes)
+	require.NoError(t, server.FlushAll(t.Context()).Err())
+	<-time.After(2500 * time.Millisecond)
+	require.Empty(t, names(t, c), "a bypass that was removed came back")
+	require.Empty(t, changes)
 }
 
 func BenchmarkAnyBypass(b *testing.B) {

@@ -15,23 +15,26 @@ const (
 )
 
 // Bypasses knows the bypasses that redis has. While redis does not answer, it knows the last ones
-// until they end. The zero value knows none. It is safe for concurrent use.
+// until they end. If redis has lost them, it writes them again. The zero value knows none. It is safe
+// for concurrent use.
 type Bypasses struct {
 	// OnChange, if set, is called with the names of all bypasses after each change. Set it before Run.
 	OnChange func(names []string)
 
 	known atomic.Pointer[map[string]time.Time] // By name; nil if there are none
-	names []string                             // Of the last read
+	last  []Bypass                             // Of the last read
 }
 
-// BypassReader reads the bypasses; see [Redis.Bypasses].
-type BypassReader interface {
-	// Bypasses returns all bypasses that have not ended, by name.
-	Bypasses(ctx context.Context) ([]Bypass, error)
+// BypassStore holds the bypasses; see [Redis].
+type BypassStore interface {
+	// Bypasses returns all bypasses that have not ended, by name. known is false if there is no list.
+	Bypasses(ctx context.Context) (all []Bypass, known bool, err error)
+	// RestoreBypasses writes a list, unless there is one.
+	RestoreBypasses(ctx context.Context, all []Bypass) error
 }
 
 // Run reads the bypasses every second until ctx ends.
-func (b *Bypasses) Run(ctx context.Context, r BypassReader) {
+func (b *Bypasses) Run(ctx context.Context, r BypassStore) {
 	ticker := time.NewTicker(bypassInterval)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -43,28 +46,38 @@ func (b *Bypasses) Run(ctx context.Context, r BypassReader) {
 	}
 }
 
-func (b *Bypasses) read(ctx context.Context, r BypassReader) {
+func (b *Bypasses) read(ctx context.Context, r BypassStore) {
 	ctx, cancel := context.WithTimeout(ctx, bypassTimeout)
 	defer cancel()
-	all, err := r.Bypasses(ctx)
+	all, known, err := r.Bypasses(ctx)
+	if !known && err == nil && len(b.last) > 0 {
+		now := time.Now()
+		all = slices.DeleteFunc(slices.Clone(b.last), func(l Bypass) bool { return !l.Until.After(now) })
+		err = r.RestoreBypasses(ctx, all)
+	}
 	if err != nil {
 		return // The cache itself reports that redis is down.
 	}
-	var names []string
-	now := map[string]time.Time{}
+	var ends *map[string]time.Time
+	if len(all) > 0 {
+		ends = &map[string]time.Time{}
+	}
 	for _, bypass := range all {
-		names = append(names, bypass.Name)
-		now[bypass.Name] = bypass.Until
+		(*ends)[bypass.Name] = bypass.Until
 	}
-	known := &now
-	if len(now) == 0 {
-		known = nil
+	b.known.Store(ends)
+	before, after := names(b.last), names(all)
+	b.last = all
+	if b.OnChange != nil && !slices.Equal(before, after) {
+		b.OnChange(after)
 	}
-	b.known.Store(known)
-	if b.OnChange != nil && !slices.Equal(names, b.names) {
-		b.OnChange(names)
+}
+
+func names(all []Bypass) (names []string) {
+	for _, b := range all {
+		names = append(names, b.Name)
 	}
-	b.names = names
+	return names
 }
 
 // Any reports whether there may be a bypass. It takes a nanosecond.

@@ -123,7 +123,10 @@ func TestEveryMethodInACluster(t *testing.T) {
 			return c.AddBypass(ctx, inAnHour(key))
 		},
 		"RemoveBypass": func(ctx context.Context, key string) error { _, err := c.RemoveBypass(ctx, key); return err },
-		"Bypasses":     func(ctx context.Context, _ string) error { _, err := c.Bypasses(ctx); return err },
+		"Bypasses":     func(ctx context.Context, _ string) error { _, _, err := c.Bypasses(ctx); return err },
+		"RestoreBypasses": func(ctx context.Context, key string) error {
+			return c.RestoreBypasses(ctx, []cache.Bypass{inAnHour(key)})
+		},
 
 		"Close":  nil, // openAt closes it.
 		"SetNow": nil, // Of tests

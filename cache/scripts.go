@@ -68,12 +68,12 @@ redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`),
 
 		// exchange: ARGV value, new value, ttl in ms, longest value. Replaces the value, which is empty
-		// if there is none or junk. An empty new value deletes it. Returns 1 if it did, 0 otherwise.
+		// if there is none or junk. Returns 1 if it did, 0 otherwise.
 		exchange: script(`
 local current, junk = read(KEYS[1], ARGV[4])
 if current ~= ARGV[1] then return 0 end
-if junk or ARGV[2] == '' then redis.call('UNLINK', KEYS[1]) end
-if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if junk then redis.call('UNLINK', KEYS[1]) end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`),
 
 		// drop: ARGV value, channel. Deletes the entry if it still has that value. Returns 1 if it

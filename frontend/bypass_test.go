@@ -16,7 +16,9 @@ import (
 // bypassList stands in for redis.
 type bypassList []cache.Bypass
 
-func (l bypassList) Bypasses(context.Context) ([]cache.Bypass, error) { return l, nil }
+func (l bypassList) Bypasses(context.Context) ([]cache.Bypass, bool, error) { return l, true, nil }
+
+func (bypassList) RestoreBypasses(context.Context, []cache.Bypass) error { return nil }
 
 // switchOff returns bypasses with these names.
 func switchOff(t *testing.T, names ...string) *cache.Bypasses {

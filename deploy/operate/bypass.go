@@ -145,7 +145,7 @@ func (BypassListCommand) Help() string { return "Example:\n\n  cloud-mirror bypa
 // Run prints the bypasses.
 func (c *BypassListCommand) Run(ctx context.Context) error {
 	return c.with(func(_ config.Config, redis *cache.Redis) error {
-		all, err := redis.Bypasses(ctx)
+		all, _, err := redis.Bypasses(ctx)
 		if err != nil {
 			return err
 		}
