@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -89,6 +90,7 @@ type Server struct {
 	guard     *conns.Guard
 	loopID    string
 	started   time.Time
+	draining  atomic.Bool
 }
 
 // New returns a front end. It does no I/O.
@@ -208,14 +210,17 @@ func (s *Server) ping(w http.ResponseWriter, _ *http.Request, _ httprouter.Param
 	}{true, time.Since(s.started).Seconds()})
 }
 
-// Ready fails while the front end is shutting down. It doesn't depend on redis, SQS or S3: the
-// front end has an answer without them.
+// Ready fails while the front end is shutting down, and from [Server.Drain] on. It doesn't depend on
+// redis, SQS or S3: the front end has an answer without them.
 func (s *Server) Ready() error {
-	if s.flights.Stopping() {
+	if s.draining.Load() || s.flights.Stopping() {
 		return errors.New("shutting down")
 	}
 	return nil
 }
+
+// Drain makes Ready fail, so that load balancers send no more clients. Those that come are served.
+func (s *Server) Drain() { s.draining.Store(true) }
 
 // ConnMemory is the memory that a connection takes, in bytes: its buffers and its goroutine, and those
 // of a request that waits.

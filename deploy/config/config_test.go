@@ -120,6 +120,7 @@ func TestErrorIsOneLineThatNamesTheKey(t *testing.T) {
 		"no room for a part":        {replace("us-west-2}", "us-west-2, max_size: 40TiB}"), "CLOUD_MIRROR_WORKER_SPOOL_LIMIT=4GiB", "worker.spool_limit: 4294967296 bytes don't hold a part of an object of max_size, 4398776320 bytes"},
 		"average rate":              {replace("source: {", "source: {min_average_rate: -1, "), "", "source.min_average_rate"},
 		"waiters of one object":     {add("frontend: {max_waiters: 5}"), "", "frontend.max_waiters_per_object: 10000 is not between 1 and 5"},
+		"a long drain":              {nil, "CLOUD_MIRROR_FRONTEND_DRAIN=1h", "frontend.drain: 1h0m0s is not between 0s and 10m0s"},
 		"no timeout of clients":     {nil, "CLOUD_MIRROR_FRONTEND_CLIENT_TIMEOUT=0s", "frontend.client_timeout: 0s is not between 1s and 1h0m0s"},
 		"negative connections":      {add("frontend: {max_conns: -1}"), "", "frontend.max_conns: -1 is not between 0 and"},
 		"fewer connections":         {nil, "CLOUD_MIRROR_FRONTEND_MAX_CONNS=20000", "frontend.max_conns: 20000 is neither 0 nor greater than frontend.max_waiters, 20000"},

@@ -62,6 +62,7 @@ func (c *Config) validateTimes() error {
 		value    time.Duration
 		min, max time.Duration
 	}{
+		{"frontend.drain", c.Frontend.Drain, 0, 10 * time.Minute},
 		{"frontend.client_timeout", c.Frontend.ClientTimeout, time.Second, time.Hour},
 		{"frontend.max_wait", c.Frontend.MaxWait, 0, c.Frontend.MaxWaitLimit},
 		{"frontend.max_wait_limit", c.Frontend.MaxWaitLimit, 0, time.Hour},

@@ -60,7 +60,12 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		log.Warn().Msg(warning)
 	}
 	defer func() { log.Info().Msg("frontend stopped") }()
-	return runAll(ctx,
+	running, cancel := drained(ctx, cfg.Frontend.Drain, func() {
+		server.Drain()
+		log.Info().Stringer("drain", cfg.Frontend.Drain).Msg("frontend is not ready any more, and stops after frontend.drain")
+	})
+	defer cancel()
+	return runAll(running,
 		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, server.Ready) },
 		func(ctx context.Context) error { return server.Run(ctx, clients) },
 		func(ctx context.Context) error { watcher.Run(ctx, s.cache); return nil },
