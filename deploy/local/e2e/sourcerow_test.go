@@ -161,6 +161,8 @@ func (row *sourceRow) run(t *testing.T, seed, region string, out *rowResult) {
 		kind := kindOf(a, region, object)
 		if i == 0 {
 			out.answer = strings.TrimSpace(kind.String() + " " + a.body.Msg)
+			first, _ := d.seen()
+			row.checkSeen(t, first, 0, 1)
 		}
 		if !assert.Equal(t, row.want.String(), kind.String(), "answer to client %d: %s", i+1, a.body.Msg) {
 			break // Further clients of a wrong answer may wait long
@@ -168,7 +170,11 @@ func (row *sourceRow) run(t *testing.T, seed, region string, out *rowResult) {
 	}
 	var requests []*http.Request
 	out.seen, requests = d.seen()
-	row.checkSeen(t, out.seen)
+	runs := 1
+	if row.want != (answerKind{}) {
+		runs = 3 // On a busy machine the back-off passes between two clients. The third run is the last.
+	}
+	row.checkSeen(t, out.seen, 1, runs)
 	checkHeaders(t, requests)
 	if t.Failed() {
 		return
@@ -180,12 +186,13 @@ func (row *sourceRow) run(t *testing.T, seed, region string, out *rowResult) {
 	}
 }
 
-func (row *sourceRow) checkSeen(t *testing.T, c counts) {
+// checkSeen compares the requests that the source saw with those of a number of runs.
+func (row *sourceRow) checkSeen(t *testing.T, c counts, least, most int) {
 	t.Helper()
 	assert.Zero(t, c.heads, "HEADs that the source saw")
 	check := func(what string, got int, want span) {
-		within := want.min <= got && got <= want.max
-		assert.True(t, within, "the source saw %d %s, want %d to %d", got, what, want.min, want.max)
+		within := least*want.min <= got && got <= most*want.max
+		assert.True(t, within, "the source saw %d %s, want %d to %d", got, what, least*want.min, most*want.max)
 	}
 	check("plain GETs", c.plain, row.seen.plain)
 	check("ranges", c.ranged, row.seen.ranged)
