@@ -58,8 +58,8 @@ test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, a
 # Most end-to-end tests wait most of their time. Two halves, with a system each, share the processors.
 .PHONY: e2e
 e2e: redis chromium clients ## Run the end-to-end tests against the whole system
-	@(cd deploy/local; go test -race -timeout 20m -run '^Test[A-N]' ./e2e) & first=$$!; \
-	(cd deploy/local; go test -race -timeout 20m -skip '^Test[A-N]' ./e2e) && failed=0 || failed=1; \
+	@(cd deploy/local; go test -race -timeout 40m -run '^Test[A-N]' ./e2e) & first=$$!; \
+	(cd deploy/local; go test -race -timeout 40m -skip '^Test[A-N]' ./e2e) && failed=0 || failed=1; \
 	wait $$first && exit $$failed
 
 .PHONY: chaos
