@@ -124,8 +124,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 
 // bypasses reports whether a request is dropped because its copies are switched off.
 func (b *Bridge) bypasses(r queue.Request, o storage.Object) bool {
-	purges := r.Action == queue.Cancel || r.Action == queue.Delete
-	return !purges && b.Bypassed != nil && b.Bypassed(r.Pool, o.URL)
+	return !r.Purges() && b.Bypassed != nil && b.Bypassed(r.Pool, o.URL)
 }
 
 // attributesUnknown reports whether Temporal does not know our search attributes. Its services read

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,4 +88,17 @@ func TestRedrivenLetterIsHandled(t *testing.T) {
 	seen := f.startReceiver(t, func(context.Context, queue.Request) error { return nil })
 	eventually(t, func() bool { return seen.count(queue.Handled) == 3 }, "the requests are handled")
 	require.Equal(t, strconv.Itoa(1), f.attribute(t, "_dead", hidden), "the junk stays")
+}
+
+// TestALateRedriveIsRefused redrives a letter that SQS may have shown to others meanwhile.
+func TestALateRedriveIsRefused(t *testing.T) {
+	f := newFixture(t)
+	f.setUp(t)
+	f.bury(t, 1, "junk")
+	all, err := f.TakeDead(t.Context(), 100)
+	require.NoError(t, err)
+	request := all[slices.IndexFunc(all, func(d queue.DeadLetter) bool { return d.Invalid == nil })]
+	late := queue.DeadLetter{ID: request.ID, Body: request.Body, Request: request.Request}
+	require.ErrorContains(t, f.Redrive(t.Context(), late), "list again")
+	require.NoError(t, f.Redrive(t.Context(), request), "control")
 }

@@ -53,8 +53,8 @@ func (r Request) low() bool {
 	return r.Priority == Low || r.Action == Audit || r.Action == Refresh
 }
 
-// purges reports whether the request ends a copy, and makes none.
-func (r Request) purges() bool { return r.Action == Cancel || r.Action == Delete }
+// Purges reports whether the request ends a copy, and makes none.
+func (r Request) Purges() bool { return r.Action == Cancel || r.Action == Delete }
 
 const (
 	// ahead is how many messages wait for room in the window while few wait in SQS. They hide the
@@ -153,7 +153,7 @@ func (in *intake) add(n int, batch []*message) {
 	in.deep = in.old(batch, time.Now())
 	for _, m := range batch {
 		switch {
-		case m.request.purges():
+		case m.request.Purges():
 			in.purges.add(m)
 		case m.request.low():
 			in.low.add(m)
