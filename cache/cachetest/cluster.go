@@ -54,7 +54,7 @@ func StartCluster(t testing.TB, masters int, replicas bool) *Cluster {
 		}, "it replicates its master")
 	}
 	for _, s := range all {
-		s.eventually(func() bool { return c.says(s, "cluster_state:ok") }, "all slots are served")
+		s.eventually(func() bool { return c.served(s) }, "all slots are served")
 	}
 	for _, s := range c.Masters[:len(c.Replicas)] {
 		s.eventually(func() bool { return s.info("replication", "state=online") }, "the replica is in sync")
@@ -93,6 +93,12 @@ func (c *Cluster) says(s *Server, text string) bool {
 	return err == nil && strings.Contains(fmt.Sprint(reply)+"\r\n", text+"\r\n")
 }
 
+// served reports whether a node knows the owner of every slot. Without full coverage, its state alone
+// does not tell.
+func (c *Cluster) served(s *Server) bool {
+	return c.says(s, "cluster_state:ok") && c.says(s, fmt.Sprint("cluster_slots_ok:", slots))
+}
+
 // AddMaster adds a master without slots. It returns when all masters know it.
 func (c *Cluster) AddMaster(t testing.TB) *Server {
 	t.Helper()
@@ -101,7 +107,7 @@ func (c *Cluster) AddMaster(t testing.TB) *Server {
 	for _, known := range append(slices.Clone(c.Masters), s) {
 		known.eventually(func() bool {
 			_, err := known.Try("CLUSTER", "COUNT-FAILURE-REPORTS", c.ids[s])
-			return err == nil && c.says(known, "cluster_state:ok")
+			return err == nil && c.served(known)
 		}, "it knows the new master")
 	}
 	c.Masters = append(c.Masters, s)
