@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
+	_ "golang.org/x/crypto/x509roots/fallback" // Mozilla's CA certificates, for a system without any
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/deploy/operate"
@@ -37,6 +38,7 @@ type cli struct {
 	WorkflowID operate.WorkflowIDCommand `cmd:"" name:"workflow-id" help:"Print the workflow id of an object's copy."`
 	Bypass     operate.BypassCommand     `cmd:"" help:"Switch copies of a host or a pool off, and on again."`
 	Dead       operate.DeadCommand       `cmd:"" help:"Messages of the dead-letter queue."`
+	Replay     operate.ReplayCommand     `cmd:"" help:"Check that this build continues the runs of a namespace, by their histories."`
 	Savings    savings.Command           `cmd:"" help:"Print what the mirror saves and costs, from metrics."`
 	Version    versionCmd                `cmd:"" help:"Print the version."`
 }

@@ -50,8 +50,18 @@ type Observer interface {
 	// counted. The source is a canonical URL without a query.
 	Copied(pool, source string, bytes int64, took time.Duration)
 	// Failed counts a copy that failed for good. A copy that was cancelled, purged or terminated
-	// did not fail.
-	Failed(pool, class string)
+	// did not fail. The status is the source's, or 0.
+	Failed(pool, class string, status int)
+	// Attempt counts an attempt of a copy that starts; again is set unless it is the first. The caller
+	// calls ended when the attempt has ended.
+	Attempt(pool string, again bool) (ended func())
+	// AttemptFailed counts an attempt that failed, also one that only waits for its turn or hands over.
+	// The status is the source's, or 0.
+	AttemptFailed(pool, class string, status int)
+	// Found counts a copy that the bucket had already.
+	Found(pool string, bytes int64)
+	// Swept counts a sweep, and the uploads that it found. A sweep that failed has an error.
+	Swept(pool string, found SweepResult, err error)
 	// TooSmall counts an object that is not copied because it is smaller than the minimum. It is no
 	// failure.
 	TooSmall(pool string)
@@ -79,8 +89,8 @@ type Source interface {
 
 // Owners lists running copies.
 type Owners interface {
-	// Running returns the hashes ([storage.Object.Hash]) of the pool's objects that a running
-	// workflow copies.
+	// Running returns the short hashes (package copyid) of the pool's objects that a running workflow
+	// copies or refreshes.
 	Running(ctx context.Context, pool string) (map[string]bool, error)
 	// Terminated reports whether the run was terminated, and is the last one of its workflow.
 	Terminated(ctx context.Context, workflow, run string) (bool, error)

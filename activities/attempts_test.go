@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -96,6 +97,12 @@ func TestWaitingUsesUpNoAttempt(t *testing.T) {
 				want = waits
 			}
 			require.Equal(t, want, a.seen.handedBack)
+			require.Len(t, a.seen.attempts, waits)
+			require.False(t, a.seen.attempts[0], "the first attempt is a retry")
+			require.True(t, a.seen.attempts[1])
+			require.Len(t, a.seen.attemptsFailed, waits)
+			require.Equal(t, a.Pool.ID()+" "+tc.class+" 0", a.seen.attemptsFailed[0])
+			require.Zero(t, a.seen.running)
 
 			a.origin.err, a.bucket.Err = nil, errors.New("down") // Positive control
 			n := a.number(t.Context())
@@ -179,6 +186,161 @@ func TestLostWorkersUseUpAttempts(t *testing.T) {
 			require.True(t, f.Exhausted)
 			require.False(t, f.Permanent)
 			require.Zero(t, a.origin.requests.Load())
+		})
+	}
+}
+
+// TestEntryTellsAttempts has a copy wait for its turn, and then fail until its series ends. After each
+// attempt, the entry has the number of failed attempts, and the time of the next one as the server
+// schedules it.
+func TestEntryTellsAttempts(t *testing.T) {
+	for name, waits := range map[string]int32{"it never waits": 0, "it waits first": 3} {
+		t.Run(name, func(t *testing.T) {
+			a := newAttempts(t)
+			n := a.number(t.Context())
+			a.origin.err = copier.ErrTurn
+			for n.attempt = 1; n.attempt <= waits; n.attempt++ {
+				_, _, delay := a.run(t)
+				e := a.entry(t)
+				require.Equal(t, cache.Pending, e.State)
+				require.Zero(t, e.Attempts, "an attempt that only waits does not count")
+				require.Equal(t, a.Now().Add(delay), e.NextRetry.UTC())
+			}
+			a.origin.err, a.bucket.Err = nil, errors.New("down")
+			policy := activities.RetryPauses(true) // workflows.FirstCopyPolicy has them
+			for failed := int32(1); failed <= activities.MaxAttempts; failed++ {
+				n.attempt = waits + failed
+				f, final, delay := a.run(t)
+				require.Equal(t, failed, f.Attempts)
+				e := a.entry(t)
+				require.Equal(t, cache.Pending, e.State)
+				if final {
+					require.EqualValues(t, activities.MaxAttempts, failed)
+					require.Equal(t, failed-1, e.Attempts, "the workflow records the failure")
+					require.Equal(t, failed, a.publish(t, f).Attempts)
+					require.True(t, a.entry(t).NextRetry.IsZero())
+					return
+				}
+				if waits == 0 {
+					require.Zero(t, delay, "the policy's pause")
+					delay = min(policy.First<<(failed-1), policy.Longest)
+				}
+				require.Equal(t, failed, e.Attempts)
+				require.Equal(t, a.Now().Add(delay), e.NextRetry.UTC())
+			}
+		})
+	}
+}
+
+// TestNextRetryIsTheDelayOfTheSource has a source request a delay. It replaces the policy's pause.
+func TestNextRetryIsTheDelayOfTheSource(t *testing.T) {
+	a := newAttempts(t)
+	a.origin.answer(http.StatusServiceUnavailable, http.Header{"Retry-After": {"7"}})
+	_, final, delay := a.run(t)
+	require.False(t, final)
+	require.Equal(t, 7*time.Second, delay)
+	require.Equal(t, a.Now().Add(delay), a.entry(t).NextRetry.UTC())
+}
+
+// shortWriter drops the last byte of a body.
+type shortWriter struct{ http.ResponseWriter }
+
+func (s shortWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+func (s shortWriter) Write(b []byte) (int, error) {
+	if string(b) == body[len(body)-1:] {
+		return len(b), nil
+	}
+	return s.ResponseWriter.Write(b)
+}
+
+// TestAttemptOfAnEndedRunKeepsTheOutcome has an operator end a copy whose attempt goes on for a while. A
+// client that waits must not restart the copy.
+func TestAttemptOfAnEndedRunKeepsTheOutcome(t *testing.T) {
+	for name, tc := range map[string]struct {
+		late  func(a *attempts)
+		class string // Of the attempt
+	}{
+		"it waits for its turn": {func(a *attempts) { a.origin.err = copier.ErrTurn }, activities.ClassTurn},
+		"it copies, and loses its source": {func(a *attempts) {
+			a.Rules.Lease, a.Now = time.Millisecond, time.Now // Each beat renews it
+			a.origin.get = func(w http.ResponseWriter, r *http.Request) {
+				drip(shortWriter{w}, r, 700*time.Millisecond)
+			}
+		}, string(origin.ClassTruncated)},
+		"it is to wait for minutes": {func(a *attempts) {
+			a.last = &activities.Progress{Done: 5, Resume: copier.State{Upload: "u", PartSize: 5 << 20}}
+			a.origin.answer(http.StatusServiceUnavailable, http.Header{"Retry-After": {"120"}})
+		}, string(origin.ClassBadHTTPStatus)},
+	} {
+		for ending, f := range map[string]*activities.Failure{
+			"control: none":         nil,
+			"failed by an operator": {Class: activities.ClassOperator, Permanent: true},
+		} {
+			t.Run(name+"/"+ending, func(t *testing.T) {
+				a := newAttempts(t)
+				tc.late(a)
+				if f != nil {
+					a.publish(t, *f)
+				}
+				failed, final, _ := a.run(t)
+				require.Equal(t, tc.class, failed.Class)
+				require.False(t, final)
+				e := a.entry(t)
+				if f == nil {
+					require.NotEqual(t, activities.ClassOperator, e.Class)
+					require.False(t, e.Final())
+					return
+				}
+				require.Equal(t, activities.ClassOperator, e.Class)
+				require.True(t, e.Final())
+			})
+		}
+	}
+}
+
+// TestFailedAttemptChangesNoNewerEntry has an attempt fail after its object was purged, or after the
+// outcome of the copy was recorded.
+func TestFailedAttemptChangesNoNewerEntry(t *testing.T) {
+	for name, tc := range map[string]struct {
+		meanwhile func(a *attempts)
+		want      cache.State
+		attempts  int32
+	}{
+		"control: nothing": {func(*attempts) {}, cache.Pending, 1},
+		"control: the lease has expired": {func(a *attempts) {
+			require.NoError(t, a.cache.Abandon(t.Context(), a.key()))
+		}, cache.Pending, 1},
+		"purged": {func(a *attempts) {
+			_, err := a.cache.Purge(t.Context(), a.key())
+			require.NoError(t, err)
+		}, cache.Absent, 0},
+		"purged and requested again": {func(a *attempts) {
+			_, err := a.cache.Purge(t.Context(), a.key())
+			require.NoError(t, err)
+			_, mine, err := a.cache.Acquire(t.Context(), a.key(), a.Rules.Pending(a.Now(), "front end", 0, -1))
+			require.NoError(t, err)
+			require.True(t, mine)
+		}, cache.Pending, 0},
+		"copied": {func(a *attempts) {
+			require.NoError(t, a.cache.Put(t.Context(), a.key(), 0, a.Rules.Present(a.Now(), cache.Copy{})))
+		}, cache.Present, 0},
+		"cancelled": {func(a *attempts) {
+			require.NoError(t, a.cache.Put(t.Context(), a.key(), 0, a.Rules.Failed(a.Now(), cache.Reason{Class: activities.ClassCancelled})))
+		}, cache.Error, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAttempts(t)
+			require.NoError(t, a.cache.Put(t.Context(), a.key(), 0, a.Rules.Pending(a.Now(), "run", 0, -1)))
+			a.origin.get = func(w http.ResponseWriter, _ *http.Request) {
+				tc.meanwhile(a)
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			_, final, _ := a.run(t)
+			require.False(t, final)
+			e := a.entry(t)
+			require.Equal(t, tc.want, e.State)
+			require.Equal(t, tc.attempts, e.Attempts)
 		})
 	}
 }

@@ -22,6 +22,8 @@ type Copy struct {
 	Resumed int64 `json:"resumed,omitempty"`
 	// Restarted is the reason why the last attempt restarted the copy; empty if it did not.
 	Restarted string `json:"restarted,omitempty"`
+	// Attempts counts the attempts of StreamCopy, without those that used up none.
+	Attempts int32 `json:"attempts,omitempty"`
 	// Unverified is set if the source's framing can't show whether it sent the whole object.
 	Unverified bool `json:"unverified,omitempty"`
 }

@@ -52,6 +52,12 @@
 //
 // # Decisions
 //
+// 2026-11-27: a failed attempt writes the number of attempts, and the time of the next one, into the
+// entry. The SDK does not tell an attempt that time, so it follows from [RetryPauses], which the retry
+// policies have too. A copy that succeeds writes as often as before. The entry of an outcome stays as it
+// is: an attempt that Temporal gave up must not hide it. The write reads the entry before, because a
+// generation tells purges apart, and not the attempts of one copy.
+//
 // 2026-11-26: UpdateCache HEADs the copy, because an operator can complete any activity by hand. A
 // missing copy fails its run, and its entry is a transient error, so that the next request makes
 // the copy. Rejected: to copy again in the same run. An operator who completed the activity would

@@ -35,9 +35,20 @@ type Failure struct {
 	// Exhausted is set if the series of attempts ends because it has used them all up. The error is
 	// non-retryable then, but a series that stored more than its predecessor is worth another.
 	Exhausted bool `json:"exhausted,omitempty"`
+	// Attempts counts the attempts of the StreamCopy that failed, including this one. It is 0 if
+	// another activity failed.
+	Attempts int32 `json:"attempts,omitempty"`
 	// Lost is set if the copy gave its holds back, and lost all bytes that the attempt had fetched.
 	Lost bool   `json:"lost,omitempty"`
 	Text string `json:"text"`
+}
+
+// Label returns the class and, if that is BadHTTPStatus, the source's status, as in BadHTTPStatus-404.
+func (f Failure) Label() string {
+	if f.Class == string(origin.ClassBadHTTPStatus) && f.Status != 0 {
+		return fmt.Sprintf("%s-%d", f.Class, f.Status)
+	}
+	return f.Class
 }
 
 // The error classes that are not an [origin.Class].
@@ -224,6 +235,7 @@ func outcome(ctx context.Context, err error) error {
 		return err
 	}
 	f := failure(err)
+	activity.GetLogger(ctx).Info("attempt failed", "class", f.Class, "error", f.Text)
 	return f.toTemporal(f.final())
 }
 

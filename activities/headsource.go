@@ -80,6 +80,7 @@ func (a *Activities) headSource(ctx context.Context, in HeadSourceInput) (HeadSo
 	if out.Replaces = stored.ETag; a.usable(stored, out.Generation) {
 		found := copyOf(stored)
 		out.Stored = &found
+		a.Observer.Found(a.Pool.ID(), found.Size)
 	}
 	return out, nil
 }

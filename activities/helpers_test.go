@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -83,6 +84,13 @@ type observerDouble struct {
 	audited      []string // The sources and results, in order
 	auditPurged  int
 	refreshed    []string // The pools and results, in order
+
+	attempts       []bool // Whether each is another attempt, in order
+	running        int
+	attemptsFailed []string // The pools, classes and statuses, in order
+	found          int64    // bytes
+	swept          activities.SweepResult
+	sweepFailed    bool
 }
 
 func (o *observerDouble) Audited(source, result string) {
@@ -121,10 +129,40 @@ func (o *observerDouble) TooSmall(string) {
 	o.tooSmall++
 }
 
-func (o *observerDouble) Failed(_, class string) {
+func (o *observerDouble) Failed(_, class string, _ int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.failed = class
+}
+
+func (o *observerDouble) Attempt(_ string, again bool) (ended func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.attempts = append(o.attempts, again)
+	o.running++
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.running--
+	}
+}
+
+func (o *observerDouble) AttemptFailed(pool, class string, status int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.attemptsFailed = append(o.attemptsFailed, fmt.Sprint(pool, " ", class, " ", status))
+}
+
+func (o *observerDouble) Found(_ string, bytes int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.found += bytes
+}
+
+func (o *observerDouble) Swept(_ string, found activities.SweepResult, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.swept, o.sweepFailed = found, err != nil
 }
 
 func (o *observerDouble) Copied(_, source string, bytes int64, _ time.Duration) {

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"time"
 )
@@ -30,6 +31,12 @@ func (p Pauses) after(n int32) time.Duration {
 		pause *= 2
 	}
 	return min(pause, p.Longest)
+}
+
+// until returns the time from the n-th attempt's failure to the next attempt. The server takes the
+// requested delay if there is one, and the policy's pause otherwise.
+func (p Pauses) until(n int32, requested time.Duration) time.Duration {
+	return cmp.Or(requested, p.after(n))
 }
 
 // turnPause returns the pause before the next attempt of a copy that waits for its turn, after a

@@ -51,7 +51,7 @@ func (a *Activities) Refresh(ctx context.Context, in RefreshInput) (RefreshResul
 			return RefreshResult{}, outcome(ctx, err)
 		}
 		out = RefreshResult{Result: RefreshFailed, Cause: failure(err).Class}
-		activity.GetLogger(ctx).Warn("copy not refreshed", "source", in.Source.URL, "cause", failure(err).Text)
+		activity.GetLogger(ctx).Warn("copy not refreshed", "source", in.Source.URL, "error", failure(err).Text)
 	}
 	a.Observer.Refreshed(in.Source.Pool(), out.Result)
 	return out, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
+	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
 )
 
 const parts = 4
@@ -262,7 +263,7 @@ func TestSweepAbortsUploadsWithoutARunningWorkflow(t *testing.T) {
 		_, err := b.bucket.CreateUpload(t.Context(), storage.ObjectSpec{Key: key})
 		require.NoError(t, err)
 	}
-	b.owners[b.object.Hash()] = true
+	b.owners[copyid.Short(b.object.Hash())] = true
 	sweep := func(older time.Duration) activities.SweepResult {
 		v, err := b.env.ExecuteActivity(b.SweepUploads, activities.SweepInput{OlderThan: older})
 		require.NoError(t, err)
@@ -274,4 +275,6 @@ func TestSweepAbortsUploadsWithoutARunningWorkflow(t *testing.T) {
 	require.Equal(t, activities.SweepResult{Young: 2, Foreign: 1}, sweep(2*time.Hour))
 	require.Equal(t, activities.SweepResult{Aborted: 1, Owned: 1, Foreign: 1}, sweep(time.Hour))
 	require.Equal(t, activities.SweepResult{Owned: 1, Foreign: 1}, sweep(0))
+	require.Equal(t, activities.SweepResult{Owned: 1, Foreign: 1}, b.seen.swept)
+	require.False(t, b.seen.sweepFailed)
 }

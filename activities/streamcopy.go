@@ -51,9 +51,9 @@ type StreamCopyResult struct {
 func (r StreamCopyResult) MarshalJSON() ([]byte, error) {
 	switch {
 	case r.Large != nil:
-		return json.Marshal(notCopied{Size: "large", Large: r.Large})
+		return json.Marshal(notCopied{Size: "large", Large: r.Large, Attempts: r.Attempts})
 	case r.TooSmall != nil:
-		return json.Marshal(notCopied{Size: "too small", TooSmall: r.TooSmall})
+		return json.Marshal(notCopied{Size: "too small", TooSmall: r.TooSmall, Attempts: r.Attempts})
 	default:
 		return json.Marshal(r.Copy)
 	}
@@ -64,11 +64,12 @@ func (r *StreamCopyResult) UnmarshalJSON(data []byte) error {
 	var n struct {
 		Large    *origin.Meta `json:"large"`
 		TooSmall *TooSmall    `json:"tooSmall"`
+		Attempts int32        `json:"attempts"`
 	}
 	if err := json.Unmarshal(data, &n); err != nil {
 		return err
 	}
-	*r = StreamCopyResult{Large: n.Large, TooSmall: n.TooSmall}
+	*r = StreamCopyResult{Large: n.Large, TooSmall: n.TooSmall, Copy: Copy{Attempts: n.Attempts}}
 	if !r.copied() {
 		return nil
 	}
@@ -83,6 +84,7 @@ type notCopied struct {
 	Size     string       `json:"size"`
 	Large    *origin.Meta `json:"large,omitempty"`
 	TooSmall *TooSmall    `json:"tooSmall,omitempty"`
+	Attempts int32        `json:"attempts,omitempty"`
 }
 
 var (
@@ -95,6 +97,7 @@ var (
 // own upload to the next attempt: the workflow runs AbortUpload when there will be none.
 func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (StreamCopyResult, error) {
 	start := a.Now()
+	defer a.Observer.Attempt(a.Pool.ID(), activity.GetInfo(ctx).Attempt > 1)()
 	t := newTransfer(ctx, a, in)
 	if t.failed(ctx) >= MaxAttempts {
 		return StreamCopyResult{}, t.fail(ctx, errLost)
@@ -103,6 +106,7 @@ func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (Stream
 	if err != nil {
 		return StreamCopyResult{}, t.fail(ctx, err)
 	}
+	out.Attempts = t.failed(ctx) + 1
 	if out.copied() && out.Way != WayFound {
 		a.Observer.Copied(in.Source.Pool(), in.Source.URL, out.Size, a.Now().Sub(start))
 	}
@@ -117,7 +121,7 @@ func (a *Activities) streamCopy(ctx context.Context, t *transfer) (StreamCopyRes
 	if err := checkDigest(t.in.SHA256); err != nil {
 		return StreamCopyResult{}, err
 	}
-	t.key = a.Space.Key(object.Hash())
+	t.key, t.object = a.Space.Key(object.Hash()), object.Key()
 	a.prepare(ctx, t, object)
 	ctx, stop := t.watch(ctx)
 	defer stop()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+
+	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
 )
 
 // SweepInput is the input of [Activities.SweepUploads].
@@ -32,6 +34,7 @@ type SweepResult struct {
 // other keys than cloud-mirror's alone.
 func (a *Activities) SweepUploads(ctx context.Context, in SweepInput) (SweepResult, error) {
 	out, err := a.sweepUploads(ctx, in)
+	a.Observer.Swept(a.Pool.ID(), out, err)
 	if err != nil {
 		return SweepResult{}, outcome(ctx, err)
 	}
@@ -60,7 +63,7 @@ func (a *Activities) sweepUploads(ctx context.Context, in SweepInput) (out Sweep
 			out.Foreign++
 		case a.Now().Sub(u.Initiated) < in.OlderThan:
 			out.Young++
-		case running[key[1]]:
+		case running[copyid.Short(key[1])]:
 			out.Owned++
 		default:
 			if failed := a.Bucket.AbortUpload(ctx, u); failed != nil {

@@ -30,7 +30,7 @@ func TestSmallObjectIsNotCopied(t *testing.T) {
 			in.MinSize = 6
 			out, err := b.copyOnce(t, in)
 			require.NoError(t, err)
-			require.Equal(t, activities.StreamCopyResult{TooSmall: &activities.TooSmall{Size: 5, MinSize: 6}}, out)
+			require.Equal(t, activities.StreamCopyResult{Copy: activities.Copy{Attempts: 1}, TooSmall: &activities.TooSmall{Size: 5, MinSize: 6}}, out)
 			require.Zero(t, b.seen.copied)
 			require.EqualValues(t, 1, b.origin.requests.Load())
 			_, ok := b.bucket.Body(b.object.Key())

@@ -35,7 +35,9 @@ type transfer struct {
 	a   *Activities
 	in  StreamCopyInput
 	key string
-	job *copier.Job
+	// object is the key of the copy, for logs. It is empty until the source was opened.
+	object string
+	job    *copier.Job
 	// replaces is the ETag of the object that the copy may overwrite.
 	replaces string
 	// sha256 is the digest that the source sent, in hex, nil if it sent none.
@@ -171,11 +173,38 @@ func (t *transfer) stalled(cause error, since time.Duration) error {
 // renew renews the lease. The copy waits if it makes no progress: a client can then raise its priority,
 // if the copy is idle. It fails only with [cache.ErrPurged]: a copy continues while redis is down.
 func (t *transfer) renew(ctx context.Context, now time.Time, waits bool) error {
+	entry := t.lease(ctx, now, waits)
+	if entry.Attempts = t.failed(ctx); t.begun() {
+		entry.Attempts++
+	}
+	return t.store(ctx, entry)
+}
+
+// renewUntil renews the lease of a copy that waits for its next attempt, which follows after delay.
+// The attempts are those that have failed.
+func (t *transfer) renewUntil(ctx context.Context, attempts int32, delay time.Duration) error {
+	now := t.a.Now()
+	entry := t.lease(ctx, now, true)
+	entry.Attempts, entry.NextRetry = attempts, now.Add(delay)
+	return t.store(ctx, entry)
+}
+
+// begun reports whether the attempt has done more than wait for its turn.
+func (t *transfer) begun() bool { return !t.snapshot().Waiting || t.job.Counters.Fetched.Load() > 0 }
+
+// lease returns the entry of the running copy.
+func (t *transfer) lease(ctx context.Context, now time.Time, waits bool) cache.Entry {
 	entry := t.a.Rules.Pending(now, owner(ctx), t.job.Counters.Stored.Load(), t.job.Counters.Size.Load())
+	entry.Run = entry.Owner
 	entry.Low = t.in.Low && waits && t.progress().Idle()
 	if sum := t.sha256.Load(); sum != nil {
 		entry.SHA256 = *sum
 	}
+	return entry
+}
+
+// store stores a pending entry. See renew about its error.
+func (t *transfer) store(ctx context.Context, entry cache.Entry) error {
 	err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry)
 	if errors.Is(err, cache.ErrPurged) {
 		return err
@@ -197,21 +226,31 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 		t.terminated(ctx)
 	}
 	f, p := failure(err), t.progress()
+	t.a.Observer.AttemptFailed(t.a.Pool.ID(), f.Class, f.Status)
 	f.Lost = f.loses(t.job.Counters.Fetched.Load(), p.Done, t.last.Done)
+	log := activity.GetLogger(ctx)
 	if f.free() {
+		log.Debug("attempt handed back", "object", t.object, "class", f.Class, "error", f.Text)
 		return t.handBack(ctx, f, p)
 	}
+	log.Info("attempt failed", "object", t.object, "class", f.Class, "status", f.Status, "error", f.Text)
 	p.Row = t.last.Row.next(f.Class, p.Done, t.a.Now())
 	f.Repeats = p.Row.Count > 1 || f.Class == ClassTooSlow
 	activity.RecordHeartbeat(ctx, p)
-	attempts := t.failed(ctx) + 1
-	final := f.final() || p.Row.over(f, t.in.First, t.a.Now())
-	f.Exhausted = !final && attempts >= MaxAttempts
-	if !final && f.RetryAfter > maxRetryAfter {
-		t.pause(ctx, f)
+	if f.Attempts = t.failed(ctx); !errors.Is(err, errLost) {
+		f.Attempts++
 	}
-	if !final && !f.Exhausted && p.Free > 0 {
-		f.RetryAfter = max(f.RetryAfter, RetryPauses(t.in.First).after(attempts))
+	final := f.final() || p.Row.over(f, t.in.First, t.a.Now())
+	f.Exhausted = !final && f.Attempts >= MaxAttempts
+	again, long := !final && !f.Exhausted, f.RetryAfter > maxRetryAfter
+	if again && p.Free > 0 {
+		f.RetryAfter = max(f.RetryAfter, RetryPauses(t.in.First).after(f.Attempts))
+	}
+	switch {
+	case long && !final:
+		t.pause(ctx, f)
+	case again:
+		t.retried(ctx, f)
 	}
 	return f.toTemporal(final || f.Exhausted, p)
 }
@@ -222,10 +261,10 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 func (t *transfer) handBack(ctx context.Context, f Failure, p Progress) error {
 	p.Free++
 	if !f.resumes() {
-		if err := t.renew(ctx, t.a.Now(), true); err != nil {
+		f.RetryAfter = turnPause(p.Free)
+		if err := t.renewUntil(ctx, t.failed(ctx), f.RetryAfter); err != nil {
 			return failure(err).toTemporal(true, p)
 		}
-		f.RetryAfter = turnPause(p.Free)
 		t.a.Observer.HandedBack(t.in.Source.Pool())
 	}
 	activity.RecordHeartbeat(ctx, p)
@@ -249,19 +288,41 @@ func (t *transfer) terminated(ctx context.Context) {
 	if err != nil || entry.State != cache.Pending || entry.Owner != run.RunID {
 		return
 	}
-	why := cache.Reason{Class: ClassTerminated, Text: "an operator terminated the workflow"}
-	if err := t.a.Cache.Put(ctx, t.key, t.in.Generation, t.a.Rules.Failed(t.a.Now(), why)); err != nil {
+	entry = t.a.Rules.Failed(t.a.Now(), cache.Reason{Class: ClassTerminated, Text: "an operator terminated the workflow"})
+	entry.Run = run.RunID
+	if err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry); err != nil {
 		log.Warn("termination not recorded", "error", err)
 		return
 	}
-	log.Info("copy ended: its workflow was terminated", "workflow", run.ID)
+	log.Info("copy ended: its workflow was terminated", "object", t.object)
+}
+
+// hasOutcome reports whether the copy has ended, or redis does not tell. This attempt is then one that
+// Temporal gave up, or an operator ended. The entry of a pause tells the next attempt.
+func (t *transfer) hasOutcome(ctx context.Context) bool {
+	entry, err := t.a.Cache.Get(ctx, t.key)
+	return err != nil || entry.State == cache.Error && entry.NextRetry.IsZero() || entry.State == cache.Present
+}
+
+// retried tells the front ends how many attempts have failed, and when the next one is.
+func (t *transfer) retried(ctx context.Context, f Failure) {
+	if t.key == "" || t.hasOutcome(ctx) {
+		return
+	}
+	_ = t.renewUntil(ctx, f.Attempts, RetryPauses(t.in.First).until(f.Attempts, f.RetryAfter)) // The next attempt notices a purge.
 }
 
 // pause tells the front ends when the next attempt is, so that no client waits for it in vain. A
 // failure to do so is no failure of the copy.
 func (t *transfer) pause(ctx context.Context, f Failure) {
+	if t.hasOutcome(ctx) {
+		return
+	}
 	entry := t.a.Rules.Transient(t.a.Now(), 1, f.reason())
-	entry.Deadline = t.a.Now().Add(f.RetryAfter)
+	entry.Deadline, entry.Attempts = t.a.Now().Add(f.RetryAfter), f.Attempts
+	if !f.Exhausted {
+		entry.NextRetry = entry.Deadline
+	}
 	if err := t.a.Cache.Put(ctx, t.key, t.in.Generation, entry); err != nil && ctx.Err() == nil {
 		activity.GetLogger(ctx).Warn("pause not recorded", "error", err)
 	}

@@ -56,6 +56,12 @@ func (a *Activities) updateCache(ctx context.Context, in UpdateCacheInput) error
 		generation = cache.AnyGeneration
 	}
 	entry := a.entry(ctx, key, in)
+	if in.Failure != nil {
+		entry.Attempts = in.Failure.Attempts
+	}
+	if entry.State == cache.Error {
+		entry.Run = owner(ctx)
+	}
 	if ctx.Err() != nil { // The workflow does not wait for a local attempt that has timed out
 		return ctx.Err()
 	}
@@ -169,15 +175,15 @@ func (a *Activities) report(ctx context.Context, o storage.Object, in UpdateCach
 	}
 	if in.TooSmall != nil {
 		a.Observer.TooSmall(o.PoolID())
-		log.Info("object too small to copy", "object", o.Key(), "bytes", in.TooSmall.Size, "minimum", in.TooSmall.MinSize)
+		log.Info("object too small to copy", "object", o.Key(), "bytes", in.TooSmall.Size, "min_bytes", in.TooSmall.MinSize)
 		return
 	}
 	if in.Failure.cancelled() {
-		log.Info("copy cancelled", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
+		log.Info("copy cancelled", "object", o.Key(), "class", in.Failure.Class, "error", in.Failure.Text)
 		return
 	}
-	log.Warn("copy failed", "object", o.Key(), "class", in.Failure.Class, "cause", in.Failure.Text)
-	a.Observer.Failed(o.PoolID(), in.Failure.Class)
+	log.Warn("copy failed", "object", o.Key(), "class", in.Failure.Class, "error", in.Failure.Text)
+	a.Observer.Failed(o.PoolID(), in.Failure.Class, in.Failure.Status)
 	if entry.Unmirrorable {
 		a.Observer.Unmirrorable(o.PoolID(), in.Failure.Class)
 	}

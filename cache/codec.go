@@ -39,6 +39,9 @@ type body struct {
 	Done         int64  `json:"done,omitempty"`
 	Total        int64  `json:"total,omitempty"`
 	Low          bool   `json:"low,omitempty"`
+	Attempts     int32  `json:"attempts,omitempty"`
+	NextRetry    int64  `json:"next,omitempty"` // Unix milliseconds; 0 for none
+	Run          string `json:"run,omitempty"`
 	Class        string `json:"class,omitempty"`
 	Status       int    `json:"status,omitempty"`
 	AboutObject  bool   `json:"aboutObject,omitempty"`
@@ -67,6 +70,9 @@ func encode(key string, e Entry) (string, error) {
 		Done:         e.Done,
 		Total:        e.Total,
 		Low:          e.Low,
+		Attempts:     e.Attempts,
+		NextRetry:    toMillis(e.NextRetry),
+		Run:          e.Run,
 		Class:        e.Class,
 		Status:       e.Status,
 		AboutObject:  e.AboutObject,
@@ -99,6 +105,9 @@ func decode(key, value string, now time.Time, rules Rules) (Entry, error) {
 		Done:         b.Done,
 		Total:        b.Total,
 		Low:          b.Low,
+		Attempts:     b.Attempts,
+		NextRetry:    fromMillis(b.NextRetry),
+		Run:          b.Run,
 		Reason:       Reason{Class: b.Class, Status: b.Status, AboutObject: b.AboutObject, Text: b.Text},
 		Permanent:    b.Permanent,
 		Unmirrorable: b.Unmirrorable,
@@ -126,8 +135,8 @@ func stateOf(name string) State {
 // sane reports whether each field is within its limits. The deadline may have passed.
 func (b body) sane() bool {
 	within := func(n, most int64) bool { return 0 <= n && n <= most }
-	return b.Deadline > 0 && within(b.Expires, maxExpires) && within(b.Size, maxSize) &&
-		within(b.Done, maxSize) && within(b.Total+1, maxSize) && IsDigest(b.SHA256) && len(b.Owner) <= maxOwner &&
+	return b.Attempts >= 0 && within(b.NextRetry, 1000*maxExpires) && b.Deadline > 0 && within(b.Expires, maxExpires) && within(b.Size, maxSize) &&
+		within(b.Done, maxSize) && within(b.Total+1, maxSize) && IsDigest(b.SHA256) && len(b.Owner) <= maxOwner && len(b.Run) <= maxOwner &&
 		(b.Status == 0 || 100 <= b.Status && b.Status <= 599)
 }
 
@@ -137,8 +146,10 @@ func (e Entry) sane() bool {
 	copied.State, copied.Deadline, copied.Expires, copied.Size, copied.SHA256 = Absent, time.Time{}, time.Time{}, 0, ""
 	pending.State, pending.Deadline, pending.SHA256 = Absent, time.Time{}, ""
 	pending.Owner, pending.Done, pending.Total, pending.Low = "", 0, 0, false
+	pending.Attempts, pending.NextRetry, pending.Run = 0, time.Time{}, ""
 	failed.State, failed.Deadline, failed.Size, failed.Reason = Absent, time.Time{}, 0, Reason{}
 	failed.Permanent, failed.Unmirrorable = false, false
+	failed.Attempts, failed.NextRetry, failed.Run = 0, time.Time{}, ""
 	switch e.State {
 	case Present:
 		return copied == Entry{} && (e.Expires.IsZero() || !e.Deadline.After(e.Expires))
@@ -168,4 +179,18 @@ func fromSeconds(s int64) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(s, 0)
+}
+
+func toMillis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
 }

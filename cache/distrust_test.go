@@ -42,6 +42,8 @@ func TestInsaneEntriesAreUndecodable(t *testing.T) {
 		"control: pending":                   {pending, "", "", true},
 		"control: error":                     {failed, "", "", true},
 		"control: unknown field":             {present, `"s":5`, `"s":5,"later":1`, true},
+		"control: pending, an attempt":       {pending, `"done":1`, `"done":1,"attempts":2,"next":NEXT`, true},
+		"control: error, attempts":           {failed, `"text":"x"`, `"text":"x","attempts":8,"next":NEXT`, true},
 		"no identity":                        {present, `"i":"ID",`, ``, false},
 		"another identity":                   {present, `ID`, `AAAAAAAA`, false},
 		"present beyond its TTL":             {present, `DEADLINE`, unixMilli(time.Hour + 2*time.Minute), false},
@@ -63,6 +65,12 @@ func TestInsaneEntriesAreUndecodable(t *testing.T) {
 		"present with an owner":              {present, `"s":5`, `"s":5,"owner":"x"`, false},
 		"present with a class":               {present, `"s":5`, `"s":5,"class":"BadHTTPStatus"`, false},
 		"pending with a status":              {pending, `"done":1`, `"done":1,"status":404`, false},
+		"negative attempts":                  {pending, `"done":1`, `"done":1,"attempts":-1`, false},
+		"attempts that overflow":             {pending, `"done":1`, `"done":1,"attempts":2147483648`, false},
+		"negative next attempt":              {pending, `"done":1`, `"done":1,"next":-1`, false},
+		"next attempt after the year 9999":   {pending, `"done":1`, `"done":1,"next":253402300800000`, false},
+		"present with an attempt":            {present, `"s":5`, `"s":5,"attempts":1`, false},
+		"present with a next attempt":        {present, `"s":5`, `"s":5,"next":NEXT`, false},
 		"long owner":                         {pending, `"me"`, `"` + strings.Repeat("x", 513) + `"`, false},
 		"negative progress":                  {pending, `"done":1`, `"done":-1`, false},
 		"total below -1":                     {pending, `"total":-1`, `"total":-2`, false},
@@ -82,7 +90,7 @@ func TestInsaneEntriesAreUndecodable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			key := cachetest.Key(t.Name())
 			value := strings.NewReplacer("ID", cache.Identity(key), "DEADLINE", unixMilli(50*time.Second),
-				"EXPIRES", fmt.Sprint(now.Add(time.Hour).Unix())).Replace(strings.Replace(tc.value, tc.old, tc.new, 1))
+				"NEXT", unixMilli(10*time.Second), "EXPIRES", fmt.Sprint(now.Add(time.Hour).Unix())).Replace(strings.Replace(tc.value, tc.old, tc.new, 1))
 			require.NoError(t, server.Set(t.Context(), key, value, 0).Err())
 			before := undecodable.Load()
 			e, err := c.Get(t.Context(), key)

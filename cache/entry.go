@@ -37,6 +37,18 @@ type Entry struct {
 	// Low is set if a pending copy ranks behind all copies that clients wait for.
 	Low bool
 
+	// Attempts counts the attempts of a pending or failed copy that have begun. Zero is unknown:
+	// front ends, and builds before 2026-11-27, write none. An attempt that only waited for its turn
+	// does not count.
+	Attempts int32
+	// NextRetry is when the copy's next attempt is scheduled, in whole milliseconds. It is zero if
+	// none is, or if the time is unknown.
+	NextRetry time.Time
+
+	// Run is the run of the workflow that ended with an error, or whose attempt renews a lease. It is
+	// empty in other entries, and in those of builds before 2026-11-27.
+	Run string
+
 	// Reason is why the copy failed.
 	Reason
 	// Permanent is set if no client should wait for the next try, which is after the deadline.

@@ -19,6 +19,7 @@ func FuzzEntry(f *testing.F) {
 	for _, e := range []Entry{
 		rules.Present(now, Copy{Size: 5, SHA256: strings.Repeat("0a", 32), Expires: now.Add(48 * time.Hour)}), rules.Pending(now, "owner", 1, -1),
 		rules.Failed(now, Reason{Class: ClassBadHTTPStatus, Status: 404, AboutObject: true, Text: "text"}), rules.TooSmall(now, 3),
+		{State: Pending, Deadline: now.Add(time.Minute), Attempts: 3, NextRetry: now.Add(time.Second)},
 	} {
 		value, err := encode(key, e)
 		if err != nil {
@@ -45,7 +46,8 @@ func FuzzEntry(f *testing.F) {
 			return
 		}
 		longest := max(rules.TTL, rules.Lease, rules.NegativeTTL, rules.UnmirrorableTTL, rules.RetryMax)
-		if len(value) > maxValue || e.Deadline.After(now.Add(longest+maxSkew)) || e.Size < 0 || e.Done < 0 || e.Total < -1 {
+		if len(value) > maxValue || e.Deadline.After(now.Add(longest+maxSkew)) || e.Size < 0 || e.Done < 0 || e.Total < -1 ||
+			e.Attempts < 0 || e.NextRetry.Year() > 9999 {
 			t.Fatalf("%q is accepted as %+v", value, e)
 		}
 		if e.State == Error && !slices.Contains(Classes(), e.Class) || e.State != Error && e.Class != "" {

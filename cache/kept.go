@@ -18,7 +18,7 @@ type keptEntry struct {
 const overhead = 136
 
 // otherOverhead is the estimated size of an entry besides that, if it is not a present one.
-const otherOverhead = 192
+const otherOverhead = 208
 
 func keep(e Entry) keptEntry {
 	k := keptEntry{deadline: e.Deadline.UnixMilli(), expires: toSeconds(e.Expires), size: e.Size, sha256: e.SHA256}

@@ -35,6 +35,7 @@ func keptEntries(now time.Time) map[string]struct {
 		"failed":             {rules.Failed(now, Reason{Class: ClassBadHTTPStatus, Status: 404, AboutObject: true, Text: strings.Repeat("x", 500)}), false},
 		"not mirrorable":     {rules.Unmirrorable(now, Reason{Class: ClassInternal, Text: "why"}), false},
 		"pending":            {rules.Pending(now, "owner", 1, 2), false},
+		"that is retried":    {Entry{State: Pending, Deadline: now.Add(time.Second), Attempts: 2, NextRetry: now}, false},
 	}
 }
 

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync/atomic"
@@ -128,6 +129,12 @@ func TestEveryMethodInACluster(t *testing.T) {
 			return c.RestoreBypasses(ctx, []cache.Bypass{inAnHour(key)})
 		},
 
+		"Pool": func(context.Context, string) error {
+			if c.Pool() == (cache.Pool{}) {
+				return errors.New("the pool has no connection")
+			}
+			return nil
+		},
 		"Close":  nil, // openAt closes it.
 		"SetNow": nil, // Of tests
 	}

@@ -47,8 +47,10 @@ type nodes struct {
 }
 
 // newNodes returns the nodes of a target. It does no I/O. Without onBreaker there are no circuit
-// breakers.
-func newNodes(t target, timeout time.Duration, onBreaker func(open bool)) *nodes {
+// breakers. Without onCommand no command is timed.
+func newNodes(
+	t target, timeout time.Duration, onBreaker func(open bool), onCommand func(string, time.Duration, error),
+) *nodes {
 	n := &nodes{known: map[string]*node{}, outages: outages{onChange: onBreaker, open: map[string]bool{}}}
 	// A dead redis must cost a fraction of a client's wait. The client's own retries would make it
 	// seconds, and every caller has a better answer than a retry.
@@ -73,7 +75,27 @@ func newNodes(t target, timeout time.Duration, onBreaker func(open bool)) *nodes
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, poolTimeout
 		n.only = &node{client: redis.NewClient(o), breaker: n.newBreaker("")}
 	}
+	if onCommand != nil {
+		n.addHook(timed{onCommand})
+	}
 	return n
+}
+
+// addHook adds a hook to each node, also to those that a cluster gets later.
+func (n *nodes) addHook(hook redis.Hook) {
+	if n.only != nil {
+		n.only.client.AddHook(hook)
+		return
+	}
+	n.cluster.OnNewNode(func(client *redis.Client) { client.AddHook(hook) })
+}
+
+// stats returns the state of the connections to all nodes.
+func (n *nodes) stats() *redis.PoolStats {
+	if n.only != nil {
+		return n.only.client.PoolStats()
+	}
+	return n.cluster.PoolStats()
 }
 
 func (n *nodes) newBreaker(addr string) *breaker {

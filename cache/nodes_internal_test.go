@@ -33,7 +33,7 @@ func TestACommandIsSentOnce(t *testing.T) {
 			return []redis.ClusterSlot{{Start: 0, End: 16383, Nodes: []redis.ClusterNode{{Addr: hung.Addr().String()}}}}, nil
 		}}
 	}
-	n := newNodes(target{cluster: options()}, 50*time.Millisecond, nil)
+	n := newNodes(target{cluster: options()}, 50*time.Millisecond, nil, nil)
 	t.Cleanup(func() { _ = n.close() })
 	require.Error(t, n.cluster.Set(t.Context(), "key", "", 0).Err())
 	require.EqualValues(t, 1, tries.Load(), "a redirected command")

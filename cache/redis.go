@@ -3,6 +3,7 @@ package cache
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -51,6 +52,10 @@ type Options struct {
 	// Undecodable is called for every entry or generation that could not be decoded. It must be
 	// set.
 	Undecodable func()
+	// OnCommand, if set, is called after each command with its name in lower case, such as evalsha. A
+	// pipeline counts as its first command. Commands that set up a connection do not count. The error
+	// is a failure of redis: not one of the replies that callers expect.
+	OnCommand func(name string, took time.Duration, err error)
 	// Unreplicated, if set, is called for a purge that no replica has acknowledged in time, although
 	// there are replicas. A failover may forget that purge.
 	Unreplicated func()
@@ -94,7 +99,7 @@ func Open(url string, o Options) (*Redis, error) {
 	case onBreaker == nil:
 		onBreaker = func(bool) {}
 	}
-	r.nodes = newNodes(t, cmp.Or(o.Timeout, defaultTimeout), onBreaker)
+	r.nodes = newNodes(t, cmp.Or(o.Timeout, defaultTimeout), onBreaker, o.OnCommand)
 	return r, nil
 }
 
@@ -169,9 +174,10 @@ func (r *Redis) drop(ctx context.Context, key, value string) (bool, error) {
 }
 
 // Put stores an entry until its deadline. It fails with [ErrPurged] if the object was purged after
-// generation. A pending or failed entry does not replace a present one, and an entry past its
-// deadline is not stored: neither is an error. Put wakes the object's waiters, except for a pending
-// entry without a new digest: all of them would only wait again.
+// generation. A pending or failed entry does not replace a present one. A pending entry does not
+// replace the error with which its run has ended, since an attempt may outlive its run. An
+// entry past its deadline is not stored. None of these is an error. Put wakes the object's waiters,
+// except for a pending entry without a new digest: all of them would only wait again.
 func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) error {
 	ttl := e.Deadline.Sub(r.now()).Milliseconds()
 	if ttl <= 0 {
@@ -181,7 +187,7 @@ func (r *Redis) Put(ctx context.Context, key string, generation int64, e Entry) 
 	if err != nil {
 		return err
 	}
-	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, news(e, value), r.channel, maxValue, r.maxGeneration())
+	cmd, err := r.run(ctx, r.scripts.put, key, generation, value, ttl, news(e, value), r.channel, maxValue, r.maxGeneration(), ended(e))
 	if err != nil {
 		return fmt.Errorf("put cache entry: %w", err)
 	}
@@ -202,6 +208,16 @@ func news(e Entry, value string) string {
 		return e.SHA256
 	}
 	return value
+}
+
+// ended returns the part of an error's value that keeps a pending entry from replacing it, or an
+// empty string.
+func ended(e Entry) string {
+	if e.State != Pending || e.Run == "" {
+		return ""
+	}
+	run, _ := json.Marshal(e.Run) //nolint:errchkjson // a string
+	return `"run":` + string(run)
 }
 
 // Row counts the failures of an object's copies.

@@ -46,14 +46,16 @@ if junk then return 1 end
 return false`),
 
 		// put: ARGV generation, value, ttl in ms, news, channel, longest value, greatest
-		// generation. It wakes waiters unless the former value contains news; every value contains
-		// an empty news. Only a present entry replaces a present entry: the bucket holds that copy,
-		// even if another copy failed. Returns 1 if stored, 0 if it kept a present entry, -1 if the
-		// object was purged since the generation.
+		// generation, end. It wakes waiters unless the former value contains news; every value
+		// contains an empty news. Only a present entry replaces a present entry: the bucket holds
+		// that copy, even if another copy failed. An error that contains end stays, unless end is empty.
+		// Returns 1 if stored, 0 if it kept the former entry, -1 if the object was purged since the
+		// generation.
 		put: script(`
 if generation(KEYS[2], ARGV[7]) > tonumber(ARGV[1]) then return -1 end
 local current, junk = read(KEYS[1], ARGV[6])
 if string.sub(ARGV[2], 1, 8) ~= 'present ' and string.sub(current, 1, 8) == 'present ' then return 0 end
+if ARGV[8] ~= '' and string.sub(current, 1, 6) == 'error ' and string.find(current, ARGV[8], 1, true) then return 0 end
 if junk then redis.call('UNLINK', KEYS[1]) end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if string.sub(ARGV[2], 1, 8) == 'present ' then redis.call('UNLINK', KEYS[3]) end

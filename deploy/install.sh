@@ -15,9 +15,10 @@ postgres) apt=postgresql dnf=postgresql-server apk=postgresql brew=postgresql ;;
 nginx) apt=nginx dnf=nginx apk=nginx brew=nginx ;;
 dpkg-deb) apt=dpkg dnf=dpkg apk=dpkg brew=dpkg ;;
 apt-get) apt=apt dnf=apt apk=apt brew= ;; # Homebrew has no apt
+systemd-analyze) apt=systemd dnf=systemd apk= brew= ;; # Alpine and Homebrew have none
 curl | wget | rclone) apt=$program dnf=$program apk=$program brew=$program ;;
 *)
-	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm|prometheus|mvn|postgres|nginx|dpkg-deb|apt-get" >&2
+	echo "usage: install.sh redis-server|chromium|curl|wget|aria2c|rclone|pip3|npm|prometheus|mvn|postgres|nginx|dpkg-deb|apt-get|systemd-analyze" >&2
 	exit 2
 	;;
 esac

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 )
 
 // answer writes the decision. If a copy's URL can't be presigned, it redirects to the source.
@@ -19,14 +20,14 @@ func (s *redirects) answer(
 	if d.To == toCopy && c.mirror != nil && c.method == http.MethodHead {
 		var err error
 		if headers, err = s.headOf(ctx, c.knownTarget, e, now, c.left(now)); err != nil {
-			s.log.Warn().Err(err).Str("pool", c.kind.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
+			requestid.Log(ctx, s.log.Warn()).Err(err).Str("pool", c.kind.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
 			s.flights.Served(c.knownTarget, e, now) // The copy may be missing.
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	} else if d.To == toCopy {
 		var err error
 		if copied, err = s.prepare(ctx, c, e.Expires, now); err != nil {
-			s.log.Error().Err(err).Str("pool", c.kind.Pool.ID()).Msg("presign failed; redirecting to the source")
+			requestid.Log(ctx, s.log.Error()).Err(err).Str("pool", c.kind.Pool.ID()).Msg("presign failed; redirecting to the source")
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	}
@@ -36,7 +37,7 @@ func (s *redirects) answer(
 	took := now.Sub(c.start)
 	s.metrics.answered(c.kind.Pool.ID(), d.Reason, took)
 	if event := s.sampled.event(); event.Enabled() {
-		event.Bytes("object", c.appendCopy(nil)).Str("pool", c.kind.Pool.ID()).Str("reason", string(d.Reason)).
+		requestid.Log(ctx, event).Bytes("object", c.appendCopy(nil)).Str("pool", c.kind.Pool.ID()).Str("reason", string(d.Reason)).
 			Int("status", d.Status).Dur("took_ms", took).Msg("redirect")
 	}
 	h := w.Header()
@@ -50,6 +51,7 @@ func (s *redirects) answer(
 	default:
 		h["Cache-Status"] = statusMiss
 	}
+	setWorkflow(h, c, d.Reason)
 	switch d.To {
 	case toCopy:
 		if headers != nil {

@@ -83,7 +83,7 @@ func TestCORS(t *testing.T) {
 		"Access-Control-Allow-Methods": "OPTIONS,GET,HEAD,POST,PUT,DELETE,TRACE,CONNECT",
 		"Access-Control-Allow-Headers": "X-Requested-With,Content-Type,Authorization,Accept,Origin,Cache-Control,Prefer,Range," +
 			"If-Match,If-Modified-Since,If-None-Match,If-Range,If-Unmodified-Since",
-		"Access-Control-Expose-Headers": "Cache-Status,Cloud-Mirror-Region,Preference-Applied,Retry-After",
+		"Access-Control-Expose-Headers": "Cache-Status,Cloud-Mirror-Region,Cloud-Mirror-Workflow-Id,Preference-Applied,Retry-After,X-Request-Id",
 	}
 	for name, tc := range map[string]struct {
 		method, target, origin string
@@ -216,6 +216,7 @@ func TestStatus(t *testing.T) {
 			}
 			a := f.ask(t, "GET", status)
 			require.Equal(t, 200, a.status)
+			tc.want["workflowId"] = workflowOf(source)
 			require.Equal(t, tc.want, a.body)
 			require.NotContains(t, a.raw, "private")
 			require.Zero(t, f.queue.requests(queue.Put))
@@ -224,7 +225,7 @@ func TestStatus(t *testing.T) {
 	t.Run("only the bucket has it", func(t *testing.T) {
 		f := newFixture(t)
 		f.store(t, "0")
-		require.Equal(t, map[string]any{"status": "present"}, f.ask(t, "GET", status).body)
+		require.Equal(t, map[string]any{"status": "present", "workflowId": workflowOf(source)}, f.ask(t, "GET", status).body)
 	})
 	t.Run("no such region", func(t *testing.T) {
 		require.Equal(t, 404, newFixture(t).ask(t, "GET", "/v1/status/s3/mars-1/x").status)

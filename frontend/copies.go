@@ -138,7 +138,7 @@ func (s *lists) warm(ctx context.Context, item listItem) listAnswer {
 		a.Error = lineError(problem(code(cache.ClassTooSmall), tooSmall(entry)))
 		return a
 	}
-	a.Status = entry.State
+	a.Status, a.Attempts, a.NextRetry = entry.State, entry.Attempts, nextRetry(entry, time.Now())
 	if entry.State == cache.Error {
 		a.Error = &requestBody{Code: code(entry.Class), Message: "The copy failed"}
 	}

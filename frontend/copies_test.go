@@ -24,9 +24,11 @@ import (
 
 // warmed is a line of the answer to a list.
 type warmed struct {
-	Line                           int
-	URL, Region, Status, StatusURL string
-	Error                          *struct{ Code, Message string }
+	Line                                       int
+	URL, Region, Status, StatusURL, WorkflowID string
+	Attempts                                   int
+	NextRetry                                  time.Time
+	Error                                      *struct{ Code, Message string }
 }
 
 // warm sends a list and returns its answers, by line of the list and region.

@@ -9,7 +9,7 @@ const allowHeaders = "X-Requested-With,Content-Type,Authorization,Accept,Origin,
 
 // exposeHeaders has our headers that browsers would otherwise hide from scripts. Scripts never see
 // those of a redirect, only those of the other answers.
-const exposeHeaders = "Cache-Status,Cloud-Mirror-Region,Preference-Applied,Retry-After"
+const exposeHeaders = "Cache-Status,Cloud-Mirror-Region,Cloud-Mirror-Workflow-Id,Preference-Applied,Retry-After,X-Request-Id"
 
 // allowOrigin lets scripts of any site read the answer, as the original did: no route depends on a
 // cookie.

@@ -30,9 +30,11 @@
 //     within a fifth of the memory in use.
 //   - A waiting client that closes or resets its connection frees its place within a second.
 //     Package conns bounds the connections, and closes those that make no progress.
+//   - Every answer except a hit has the id of its request; see package requestid.
 //   - No answer holds a host of the request. Every answer has X-Content-Type-Options: nosniff.
 //   - Purges and lists need a token with their scope: see package token. The log of a purge names
 //     it.
+//   - Every answer about an object names the workflow that copies it, except a hit.
 //   - The operators' text of a failure, and the owner of a lease, are for tokens with the scope
 //     status.
 //   - The connection of a request with a body ends after its answer.
@@ -40,6 +42,9 @@
 //   - Object bytes never pass through here. Neither logs nor error texts hold a URL's query.
 //
 // # Decisions
+//
+// 2026-11-27: hits have no Cloud-Mirror-Workflow-Id. A kept redirect would hold 100 bytes more, or hash the
+// URL for each hit, and a hit has no copy to look for. The status of the object has the id.
 //
 // 2026-11-26: redirects and lists have a minimum size, 0 by default. The mirror route has its own:
 // its clients are package managers that request thousands of small files. An object that is too

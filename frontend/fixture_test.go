@@ -50,12 +50,13 @@ func newGuard(t testing.TB, log zerolog.Logger, registry *prometheus.Registry, l
 }
 
 // queueDouble stands in for SQS and, if copy is set, for everything behind it. It opens the queries
-// of requests, and refuses a query that is not sealed.
+// of requests, and refuses a query that is not sealed. It keeps the ids of requests apart.
 type queueDouble struct {
 	sealer *seal.Sealer
 	mu     sync.Mutex
 	err    error
 	sent   []queue.Request
+	ids    []string
 	copy   func(queue.Request)
 }
 
@@ -79,6 +80,7 @@ func (q *queueDouble) Send(ctx context.Context, r queue.Request) error {
 		}
 		r.URL, r.SealedQuery, r.Hash = o.URL, "", ""
 	}
+	q.ids, r.RequestID = append(q.ids, r.RequestID), ""
 	q.sent = append(q.sent, r)
 	if q.copy != nil {
 		go q.copy(r)

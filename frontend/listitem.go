@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
@@ -79,9 +80,13 @@ type listAnswer struct {
 	Region string `json:"region,omitempty"`
 	// Status is present, pending, or error with the failure's class. It is omitted if the line is
 	// invalid, or the copy could not be requested.
-	Status    cache.State  `json:"status,omitempty"`
-	StatusURL string       `json:"statusUrl,omitempty"`
-	Error     *requestBody `json:"error,omitempty"`
+	Status    cache.State `json:"status,omitempty"`
+	StatusURL string      `json:"statusUrl,omitempty"`
+	// WorkflowID, Attempts and NextRetry are those of a status.
+	WorkflowID string       `json:"workflowId,omitempty"`
+	Attempts   int32        `json:"attempts,omitempty"`
+	NextRetry  *time.Time   `json:"nextRetry,omitempty"`
+	Error      *requestBody `json:"error,omitempty"`
 }
 
 func lineError(p *requestError) *requestBody { return &requestBody{Code: p.code, Message: p.text} }
@@ -94,7 +99,7 @@ func (i listItem) answer() listAnswer {
 	o := i.target.Object
 	return listAnswer{
 		Line: i.line, URL: o.URL, Region: o.Region,
-		StatusURL: "/v1/status/" + o.Service + "/" + o.Region + "/" + url.QueryEscape(o.URL),
+		WorkflowID: workflowID(o), StatusURL: "/v1/status/" + o.Service + "/" + o.Region + "/" + url.QueryEscape(o.URL),
 	}
 }
 

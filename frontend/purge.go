@@ -2,11 +2,13 @@ package frontend
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/julienschmidt/httprouter"
 	"github.com/rs/zerolog"
 
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 )
 
@@ -17,6 +19,7 @@ type purges struct {
 	metrics metrics
 	tokens  tokens
 	log     zerolog.Logger
+	spans   spans
 }
 
 // deferredBody is the answer to a purge that a workflow finishes.
@@ -42,10 +45,13 @@ func (s *purges) serve(w http.ResponseWriter, r *http.Request, p httprouter.Para
 		refuse(w, s.metrics, err)
 		return
 	}
+	r, span := s.spans.start(r, "/v1/purge", time.Now())
+	defer span.End()
 	var failed error
 	var deferred []string
 	for _, t := range targets {
-		log := s.log.With().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Logger()
+		log := s.log.With().Str(requestid.Field, requestid.From(r.Context())).
+			Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Str("token", name).Logger()
 		later, err := s.flights.Purge(r.Context(), t)
 		switch {
 		case err != nil:

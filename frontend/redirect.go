@@ -26,6 +26,7 @@ type redirects struct {
 	kinds    kinds
 	metrics  metrics
 	log      zerolog.Logger
+	spans    spans
 	sampled  redirectLog
 	now      func() time.Time
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 )
 
 const (
@@ -94,6 +95,7 @@ func (s *redirects) serve(
 			refuse(w, s.metrics, err)
 			return
 		case bypassed:
+			r = identify(w, r)
 			s.answer(r.Context(), w, &c, cache.Entry{}, decide(situation{Bypassed: true, Mirror: t.mirror != nil}), c.start)
 			return
 		}
@@ -110,20 +112,45 @@ func (s *redirects) serve(
 		Entry: entry, Mirror: t.mirror != nil, FirstLook: true, WaitOver: c.wait == 0, InVain: flight.InVain(entry, c.start.Add(c.total)),
 		OtherDigest: entry.HasOtherDigest(c.digest), Stopping: s.flights.Stopping(),
 	})
+	if redisErr != nil || d.Reason != reasonHit {
+		s.serveOther(w, r, &c, entry, d, redisErr)
+		return
+	}
+	if target != nil { // Only the router gave it an id.
+		w.Header().Del(requestid.Header)
+	}
 	now := c.start
+	if !remembered { // Otherwise no time has passed.
+		now = s.now()
+	}
+	s.answer(r.Context(), w, &c, entry, d, now)
+}
+
+// serveOther answers a request that is no hit: it has an id and a span.
+func (s *redirects) serveOther(
+	w http.ResponseWriter, r *http.Request, c *redirectRequest, entry cache.Entry, d decision, redisErr error,
+) {
+	r = identify(w, r)
+	r, span := s.spans.start(r, c.route(), c.start)
+	defer span.End()
 	if redisErr != nil || d.Status == 0 || d.Request {
 		awaited, err := c.target()
 		if err != nil {
 			refuse(w, s.metrics, err)
 			return
 		}
-		entry, d = s.await(r, &c, awaited, entry.State == cache.Absent)
-		remembered = false
+		entry, d = s.await(r, c, awaited, entry.State == cache.Absent)
 	}
-	if !remembered { // Otherwise no time has passed.
-		now = s.now()
+	describe(span, c, d)
+	s.answer(r.Context(), w, c, entry, d, s.now())
+}
+
+// route returns the route of the request, without its variable part.
+func (c *redirectRequest) route() string {
+	if c.mirror != nil {
+		return "/v1/mirror"
 	}
-	s.answer(r.Context(), w, &c, entry, d, now)
+	return "/v1/redirect"
 }
 
 // bypassed reports whether an operator has switched off copies of the request's object.

@@ -13,10 +13,12 @@ import (
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 	"github.com/cloud-mirror/cloud-mirror/frontend/token"
 	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 )
@@ -77,8 +79,10 @@ type Options struct {
 	LoopID string
 	// LogSample logs every nth redirect at level info. Zero logs all of them at level debug.
 	LogSample uint32
-	Log       zerolog.Logger
-	Registry  *prometheus.Registry
+	// Tracer makes the spans of redirects and purges, except of hits. Nil makes none.
+	Tracer   trace.Tracer
+	Log      zerolog.Logger
+	Registry *prometheus.Registry
 }
 
 // Server is a front end. It is safe for concurrent use.
@@ -125,6 +129,7 @@ func New(o Options) *Server {
 			known:    newKnown(o.CacheEntries, o.CacheMemory),
 			metrics:  metrics,
 			log:      o.Log,
+			spans:    spans{o.Tracer},
 			sampled:  newRedirectLog(o.Log, o.LogSample),
 			now:      time.Now,
 		},
@@ -140,7 +145,7 @@ func New(o Options) *Server {
 	s.router = s.routes(
 		&statuses{paths: paths, tokens: tokens, entries: o.Entries, flights: o.Flights, metrics: metrics},
 		newLists(paths, o, tokens, metrics),
-		&purges{paths: paths, flights: o.Flights, metrics: metrics, tokens: tokens, log: o.Log},
+		&purges{paths: paths, flights: o.Flights, metrics: metrics, tokens: tokens, log: o.Log, spans: spans{o.Tracer}},
 	)
 	return s
 }
@@ -156,17 +161,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// net/http accepts. No byte behind a body is parsed as a request.
 		w.Header().Set("Connection", "close")
 		if !takesBody(r) {
-			s.refuseBody(w, r)
+			s.refuseBody(w, identify(w, r))
 			return
 		}
 	}
 	if via := r.Header[loopHeader]; via != nil && loops(via, s.loopID) {
-		s.refuseLoop(w, r)
+		s.refuseLoop(w, identify(w, r))
 		return
 	}
 	if !s.redirects.serveKnown(w, r) {
-		s.router.ServeHTTP(w, r)
+		s.router.ServeHTTP(w, identify(w, r))
 	}
+}
+
+// identify gives the request an id, unless it has one, and the answer the id's header.
+func identify(w http.ResponseWriter, r *http.Request) *http.Request {
+	if requestid.From(r.Context()) != "" {
+		return r
+	}
+	id := requestid.Of(r.Header)
+	w.Header()[requestid.Header] = []string{id}
+	return r.WithContext(requestid.With(r.Context(), id))
 }
 
 func (s *Server) routes(statuses *statuses, lists *lists, purges *purges) http.Handler {

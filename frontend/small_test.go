@@ -49,14 +49,14 @@ func TestStatusOfASmallObject(t *testing.T) {
 		return a.body
 	}
 	until := small.Deadline.UTC().Truncate(time.Second).Format(time.RFC3339)
-	require.Equal(t, map[string]any{"status": "absent", "tooSmall": true, "size": 500.0, "until": until}, status())
+	require.Equal(t, map[string]any{"status": "absent", "tooSmall": true, "size": 500.0, "until": until, "workflowId": workflowOf(source)}, status())
 	require.Empty(t, f.queue.sent)
 	require.Equal(t, cache.Error, f.state(t), "the entry stays")
 
 	f.put(t, cachetest.Rules().TooSmall(time.Now(), 0))
 	require.Contains(t, status(), "size", "of an empty object")
 	f.store(t, "0")
-	require.Equal(t, map[string]any{"status": "present"}, status())
+	require.Equal(t, map[string]any{"status": "present", "workflowId": workflowOf(source)}, status())
 }
 
 const tooSmall = "Object is smaller than the minimum size: 999 bytes"

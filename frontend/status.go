@@ -43,6 +43,14 @@ type statusBody struct {
 	Size     *int64 `json:"size,omitempty"`
 	// Unmirrorable is set if the object's copies failed in the same way again and again.
 	Unmirrorable bool `json:"unmirrorable,omitempty"`
+	// WorkflowID names the workflow that copies the object, whether it ever ran or not.
+	WorkflowID string `json:"workflowId"`
+	// Attempts counts the attempts of a pending or failed copy that have begun. It is omitted while
+	// unknown.
+	Attempts int32 `json:"attempts,omitempty"`
+	// NextRetry is when the copy's next attempt is scheduled. It is omitted if none is, or if the
+	// time is unknown.
+	NextRetry *time.Time `json:"nextRetry,omitempty"`
 
 	// The rest is for tokens with the scope status. Cause is the operators' text of a failure, and
 	// Owner the lease holder of a pending copy.
@@ -88,6 +96,7 @@ func (s *statuses) serve(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 		return
 	}
 	body := statusOfEntry(entry)
+	body.WorkflowID, body.Attempts, body.NextRetry = workflowID(t.Object), entry.Attempts, nextRetry(entry, time.Now())
 	if operator {
 		body.Cause, body.Owner = entry.Text, entry.Owner
 	}

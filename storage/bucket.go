@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/awsbody"
 )
 
 // Sentinels of this package.
@@ -111,6 +113,7 @@ func Open(cfg aws.Config, pool Pool) *Bucket {
 		// calls, which S3-compatible servers may refuse.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		o.APIOptions = append(o.APIOptions, awsbody.HideWriterTo)
 		if !pool.SignPayload {
 			// The checksum guards the payload, and TLS guards both. A second hash for the signature
 			// would cost more than the rest of the call.

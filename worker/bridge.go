@@ -16,6 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/worker/window"
@@ -50,7 +51,8 @@ type Starter interface {
 	TerminateWorkflow(ctx context.Context, id, run, reason string, details ...any) error
 }
 
-// Bridge turns copy requests into workflows. All fields are required.
+// Bridge turns copy requests into workflows. All fields are required. The contexts of the callbacks have
+// the id of the request; see package requestid.
 type Bridge struct {
 	Temporal Starter
 	Sealer   *seal.Sealer
@@ -70,11 +72,16 @@ type Bridge struct {
 	Bypassed func(pool, url string) bool
 	// Waiting receives the error of each attempt that Temporal did not accept. The bridge then
 	// retries.
-	Waiting func(error)
+	Waiting func(context.Context, error)
 	// Stuck receives the pool and the workflow id of each run that the bridge ended because it made
 	// no progress; see [Bridge.stuck].
-	Stuck func(pool, id string)
-	Now   func() time.Time
+	Stuck func(ctx context.Context, pool, id string)
+	// Joined receives the pool and the workflow id of each running copy that a request has joined.
+	Joined func(ctx context.Context, pool, id string)
+	Now    func() time.Time
+	// Lazy leaves the first workflow task to Temporal, which knows the current version of a Worker
+	// Deployment. An eager one runs on this process's version.
+	Lazy bool
 
 	window window.Window
 }
@@ -87,6 +94,7 @@ func (b *Bridge) Window() int { return b.window.Limit() }
 // After Handle the request is in flight until [Bridge.Ended] returns, which must be called once.
 func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	b.window.Enter()
+	ctx = requestid.With(ctx, r.RequestID)
 	if _, ok := b.Pools[r.Pool]; !ok {
 		return &queue.RejectError{Reason: "data.id is not the id of a configured pool"} // It may hold anything.
 	}
@@ -114,7 +122,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 			return err
 		}
 		b.window.Refused()
-		b.Waiting(err)
+		b.Waiting(ctx, err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(backoff):
@@ -208,8 +216,12 @@ func (b *Bridge) maintain(
 
 // request starts the object's copy. If the copy is running, request signals that very run. A run
 // that is about to close then copies the object again. If the run has closed meanwhile, request
-// starts the copy.
+// starts the copy. An earlier build may have started the running copy.
 func (b *Bridge) request(ctx context.Context, r queue.Request, s activities.SealedObject) error {
+	err := b.signal(ctx, workflows.EarlierID(s), "", r, s)
+	if _, none := errors.AsType[*serviceerror.NotFound](err); !none {
+		return err
+	}
 	id := workflows.ID(s)
 	for {
 		err := b.start(ctx, r, s)
@@ -231,7 +243,7 @@ func (b *Bridge) start(ctx context.Context, r queue.Request, s activities.Sealed
 	begun := b.Now()
 	err := StartCopy(ctx, b.Temporal, workflows.CopyObjectInput{
 		Source: s, SHA256: r.SHA256, MinSize: r.MinSize, Low: r.Priority == queue.Low,
-	})
+	}, !b.Lazy)
 	if err == nil {
 		now := b.Now()
 		b.window.Started(now.Sub(begun), now)
@@ -239,7 +251,7 @@ func (b *Bridge) start(ctx context.Context, r queue.Request, s activities.Sealed
 	return err
 }
 
-// signal passes the request to a running copy. It terminates a run that is stuck, and returns
+// signal passes the request to a running copy; an empty run is the latest. It terminates a run that is stuck, and returns
 // NotFound.
 func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request, s activities.SealedObject) error {
 	request := workflows.Request{SHA256: r.SHA256, MinSize: r.MinSize, Low: r.Priority == queue.Low}
@@ -255,13 +267,14 @@ func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request, s 
 		if err := b.Temporal.TerminateWorkflow(ctx, id, run, stuckReason); err != nil {
 			return fmt.Errorf("terminate workflow %s: %w", id, err)
 		}
-		b.Stuck(s.Pool(), id)
+		b.Stuck(ctx, s.Pool(), id)
 		return serviceerror.NewNotFound("the run was stuck")
 	}
 	request.Idle = !request.Low && b.idle(out)
 	if err := b.Temporal.SignalWorkflow(ctx, id, run, workflows.RequestSignal, request); err != nil {
 		return fmt.Errorf("signal workflow %s: %w", id, err)
 	}
+	b.Joined(ctx, s.Pool(), id)
 	return nil
 }
 
@@ -281,10 +294,11 @@ func (b *Bridge) idle(out *workflowservice.DescribeWorkflowExecutionResponse) bo
 
 // purge signals the purge to the object's copy. A missing copy is not an error.
 func (b *Bridge) purge(ctx context.Context, s activities.SealedObject, generation int64) error {
-	id := workflows.ID(s)
-	err := b.Temporal.SignalWorkflow(ctx, id, "", workflows.PurgeSignal, workflows.Purge{Generation: generation})
-	if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
-		return fmt.Errorf("signal workflow %s: %w", id, err)
+	for _, id := range []string{workflows.ID(s), workflows.EarlierID(s)} {
+		err := b.Temporal.SignalWorkflow(ctx, id, "", workflows.PurgeSignal, workflows.Purge{Generation: generation})
+		if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
+			return fmt.Errorf("signal workflow %s: %w", id, err)
+		}
 	}
 	return nil
 }

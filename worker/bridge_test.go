@@ -3,7 +3,6 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -14,118 +13,65 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
-	"github.com/cloud-mirror/cloud-mirror/storage"
-	"github.com/cloud-mirror/cloud-mirror/storage/seal"
-	"github.com/cloud-mirror/cloud-mirror/worker"
-	"github.com/cloud-mirror/cloud-mirror/worker/codec"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// temporalDouble is a Temporal client with failures that a real server can't be made to produce.
-type temporalDouble struct {
-	start       func(o client.StartWorkflowOptions, input workflows.CopyObjectInput) error
-	signal      func(id, run, name string, arg any) error
-	started     []client.StartWorkflowOptions
-	pending     *workflow.PendingActivityInfo // Of the running copy
-	task        *workflow.PendingWorkflowTaskInfo
-	history     []enums.EventType
-	terminate   func(id, run string) error
-	maintained  []any // The inputs of audits, refreshes and purges
-	maintainErr error
-	stuck       int
-}
-
-func (d *temporalDouble) DescribeWorkflowExecution(
-	context.Context, string, string,
-) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	out := &workflowservice.DescribeWorkflowExecutionResponse{PendingWorkflowTask: d.task}
-	if d.pending != nil {
-		out.PendingActivities = append(out.PendingActivities, d.pending)
+// TestCopyOfAnEarlierBuild has a copy run under the id that an earlier build gave it. It gets requests
+// and purges. If it has closed, the bridge starts another one.
+func TestCopyOfAnEarlierBuild(t *testing.T) {
+	for name, tc := range map[string]struct {
+		action queue.Action
+		closed bool
+		starts int
+		want   []string // The signals to the earlier id
+	}{
+		"a request":                   {queue.Put, false, 0, []string{workflows.RequestSignal}},
+		"a request, after its end":    {queue.Put, true, 1, []string{workflows.RequestSignal}},
+		"a purge":                     {queue.Cancel, false, 0, []string{workflows.PurgeSignal}},
+		"control: a purge after that": {queue.Cancel, true, 0, []string{workflows.PurgeSignal}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			d := &temporalDouble{
+				start:  func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { return nil },
+				signal: func(string, string, string, any) error { return serviceerror.NewNotFound("no such run") },
+			}
+			d.earlier = func(id, name string, _ any) error {
+				require.True(t, strings.HasPrefix(id, "s3_us-west-2/example.com/a.zip/"), id)
+				got = append(got, name)
+				if tc.closed {
+					return serviceerror.NewNotFound("workflow execution already completed")
+				}
+				return nil
+			}
+			b, _ := newBridge(t, d)
+			require.NoError(t, b.Handle(t.Context(), request(tc.action)))
+			require.Equal(t, tc.want, got)
+			require.Len(t, d.started, tc.starts)
+		})
 	}
-	return out, nil
-}
-
-func (d *temporalDouble) ExecuteWorkflow(
-	_ context.Context, o client.StartWorkflowOptions, _ any, args ...any,
-) (client.WorkflowRun, error) {
-	d.started = append(d.started, o)
-	in, ok := args[0].(workflows.CopyObjectInput)
-	if !ok {
-		d.maintained = append(d.maintained, args[0])
-		return nil, d.maintainErr
-	}
-	return nil, d.start(o, in)
-}
-
-func (d *temporalDouble) TerminateWorkflow(_ context.Context, id, run, _ string, _ ...any) error {
-	return d.terminate(id, run)
-}
-
-func (d *temporalDouble) GetWorkflowHistory(
-	context.Context, string, string, bool, enums.HistoryEventFilterType,
-) client.HistoryEventIterator {
-	return &eventIterator{d.history}
-}
-
-// eventIterator iterates over events of these types.
-type eventIterator struct{ types []enums.EventType }
-
-func (i *eventIterator) HasNext() bool { return len(i.types) > 0 }
-
-func (i *eventIterator) Next() (*history.HistoryEvent, error) {
-	e := &history.HistoryEvent{EventType: i.types[0]}
-	i.types = i.types[1:]
-	return e, nil
-}
-
-func (d *temporalDouble) SignalWorkflow(_ context.Context, id, run, name string, arg any) error {
-	return d.signal(id, run, name, arg)
 }
 
 var bucketSpace = cache.NewSpace("cm", "s3_us-west-2", "", "bucket-w")
 
-func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
-	t.Helper()
-	sealer, err := seal.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})
-	require.NoError(t, err)
-	waited := new(int)
-	return &worker.Bridge{
-		Temporal: d, Sealer: sealer, Payloads: encrypting(t),
-		Admit: func(url string) (string, error) {
-			if strings.HasPrefix(url, "https://evil") {
-				return "", errors.New("not allowed")
-			}
-			return url, nil
-		},
-		Pools:   map[string]storage.Pool{"s3_us-west-2": {Service: "s3", Region: "us-west-2"}},
-		Spaces:  map[string]cache.Space{"s3_us-west-2": bucketSpace},
-		Waiting: func(error) { *waited++ },
-		Stuck:   func(string, string) { d.stuck++ },
-		Now:     time.Now,
-	}, waited
-}
-
-// encrypting returns the converter of a worker that encrypts.
-func encrypting(t *testing.T) converter.DataConverter {
-	t.Helper()
-	c, err := codec.New([]string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, func(error) {})
-	require.NoError(t, err)
-	return c.DataConverter()
-}
-
-func request(action queue.Action) queue.Request {
-	return queue.Request{Pool: "s3_us-west-2", URL: "https://example.com/a.zip?sig=secret", Action: action}
+// TestLazyBridgeStartsNoWorkflowEagerly: Temporal knows which build is current, and this process does not.
+func TestLazyBridgeStartsNoWorkflowEagerly(t *testing.T) {
+	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { return nil }}
+	b, _ := newBridge(t, d)
+	for _, lazy := range []bool{false, true} {
+		b.Lazy = lazy
+		require.NoError(t, b.Handle(t.Context(), request(queue.Put)))
+		require.Equal(t, !lazy, d.started[len(d.started)-1].EnableEagerStart)
+	}
+	require.Len(t, d.started, 2)
 }
 
 func TestPutStartsAWorkflowWithoutSecrets(t *testing.T) {
@@ -293,8 +239,8 @@ func TestWindowShrinksWhileTemporalAcceptsNothing(t *testing.T) {
 	})
 }
 
-// TestRequestIsRetriedUntilTemporalKnowsTheAttributes has the errors of a server whose services have
-// not yet read what setup registered a moment ago. The request is not at fault.
+// TestRequestIsRetriedUntilTemporalKnowsTheAttributes has the errors of a server
+// right after setup: its services have not read the new attributes yet. The request is not at fault.
 func TestRequestIsRetriedUntilTemporalKnowsTheAttributes(t *testing.T) {
 	failures := []string{
 		"Namespace default has no mapping defined for search attribute MirrorService", "search attribute MirrorService is not defined",
@@ -410,7 +356,7 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-// TestGenerationOfTheFutureIsRejected has a message whose copy would survive later purges.
+// TestGenerationOfTheFutureIsRejected has a message for a copy that would survive later purges.
 func TestGenerationOfTheFutureIsRejected(t *testing.T) {
 	for name, tc := range map[string]struct {
 		generation int64

@@ -16,7 +16,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestStuckRunIsReplaced requests an object whose run no worker can continue. The bridge terminates
+// TestStuckRunIsReplaced requests an object. No worker can continue its run. The bridge terminates
 // that very run, and starts another. All other runs get a signal, such as one whose workers are
 // frozen or too slow.
 func TestStuckRunIsReplaced(t *testing.T) {

@@ -19,10 +19,13 @@ type Depths struct {
 	Measure func(context.Context) (requests, dead queue.Depth, err error)
 	Metrics *Metrics
 	Log     zerolog.Logger
+	Now     func() time.Time
+
+	deadSince time.Time // Zero while there are no dead letters
 }
 
 // Run measures until ctx ends. It logs the first error after a success. Without a measurement there
-// is no metric: an old value would look like a queue that nobody serves.
+// is no metric: an old value would look like a queue without a receiver.
 func (d *Depths) Run(ctx context.Context) {
 	ticker := time.NewTicker(depthInterval)
 	defer ticker.Stop()
@@ -35,10 +38,26 @@ func (d *Depths) Run(ctx context.Context) {
 			d.Metrics.depth.Reset()
 		} else {
 			d.Metrics.depths(requests, dead)
+			d.Metrics.deadFor(d.deadAge(dead))
 		}
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
 		}
+	}
+}
+
+// deadAge returns how long there have been dead letters. SQS tells their age only to those who receive
+// them, and a receive hides them.
+func (d *Depths) deadAge(dead queue.Depth) time.Duration {
+	switch now := d.Now(); {
+	case dead.Visible+dead.Hidden == 0:
+		d.deadSince = time.Time{}
+		return 0
+	case d.deadSince.IsZero():
+		d.deadSince = now
+		return 0
+	default:
+		return now.Sub(d.deadSince)
 	}
 }

@@ -24,7 +24,7 @@ func TestDepthsWithoutAnAnswer(t *testing.T) {
 		r := prometheus.NewRegistry()
 		var log bytes.Buffer
 		var measured atomic.Int64
-		d := &Depths{Metrics: NewMetrics(r, nil, Upstreams{}), Log: zerolog.New(&log), Measure: func(context.Context) (queue.Depth, queue.Depth, error) {
+		d := &Depths{Metrics: NewMetrics(r, nil, Upstreams{}), Log: zerolog.New(&log), Now: time.Now, Measure: func(context.Context) (queue.Depth, queue.Depth, error) {
 			if n := measured.Add(1); n == 2 || n == 3 {
 				return queue.Depth{}, queue.Depth{}, errors.New("refused")
 			}
@@ -53,4 +53,26 @@ cloud_mirror_queue_messages{queue="requests",state="visible"} 1
 		}
 		require.Equal(t, 1, strings.Count(log.String(), "\n"))
 	})
+}
+
+// TestDeadAge counts from the first measurement with dead letters. An empty queue ends the count.
+func TestDeadAge(t *testing.T) {
+	var now time.Time
+	d := &Depths{Now: func() time.Time { return now }}
+	start := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	for _, step := range []struct {
+		at    time.Duration
+		depth queue.Depth
+		want  time.Duration
+	}{
+		{0, queue.Depth{}, 0},
+		{time.Minute, queue.Depth{Visible: 1}, 0},
+		{2 * time.Minute, queue.Depth{Hidden: 1}, time.Minute},
+		{3 * time.Minute, queue.Depth{Visible: 2}, 2 * time.Minute},
+		{4 * time.Minute, queue.Depth{}, 0},
+		{5 * time.Minute, queue.Depth{Visible: 1}, 0},
+	} {
+		now = start.Add(step.at)
+		require.Equal(t, step.want, d.deadAge(step.depth), step.at)
+	}
 }

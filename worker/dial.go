@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/workflow"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 
@@ -18,17 +19,23 @@ import (
 // Dial connects to Temporal, as configured by TEMPORAL_* variables or temporal.toml
 // (https://docs.temporal.io/references/client-environment-configuration). It also returns the
 // namespace. The client encrypts payloads and failures with payloads, if that encrypts. The caller
-// closes the client.
-func Dial(ctx context.Context, payloads *codec.Codec, log zerolog.Logger) (temporal client.Client, namespace string, err error) {
+// closes the client. edit changes the options, see [Tracing]. If metrics is set, the client and its workers report to it.
+func Dial(
+	ctx context.Context, payloads *codec.Codec, metrics client.MetricsHandler, log zerolog.Logger, edit ...func(*client.Options),
+) (temporal client.Client, namespace string, err error) {
 	opts, err := dialOptions()
 	if err != nil {
 		return nil, "", err
 	}
 	opts.DataConverter, opts.FailureConverter = payloads.DataConverter(), payloads.FailureConverter()
-	opts.Logger = temporalLogger(log)
+	opts.Logger, opts.MetricsHandler = temporalLogger(log), metrics
+	opts.ContextPropagators = []workflow.ContextPropagator{requestIDs{opts.DataConverter}}
 	opts.Namespace = cmp.Or(opts.Namespace, client.DefaultNamespace)
 	opts.ConnectionOptions.DialOptions = append(opts.ConnectionOptions.DialOptions,
 		grpc.WithChainUnaryInterceptor(patientHeartbeat), reconnectSoon())
+	for _, f := range edit {
+		f(&opts)
+	}
 	temporal, err = client.DialContext(ctx, opts)
 	if err != nil {
 		return nil, "", fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", opts.HostPort, err)

@@ -22,10 +22,28 @@
 //   - While the bridge runs, it publishes the backlog of each pool's task queues every 3 s. A value
 //     expires after 15 s. Temporal's own figures are up to 5 s old
 //     (matching.TaskQueueInfoByBuildIdTTL).
-//   - With [codec.Codec], no payload and no failure leaves the process unencrypted. A worker
-//     without the key fails workflow tasks, and no workflow.
+//   - The id of a request (package requestid) is in the memo of the workflow that it starts, and in all
+//     log lines of that workflow and its activities. It travels in headers, which change no command.
+//   - A workflow that belongs to a trace continues it. The headers of traces change no command.
+//   - With [codec.Codec], no payload and no failure leaves the process unencrypted, except
+//     the id of a trace. A worker without the key fails workflow tasks, and no workflow.
 //
 // # Decisions
+//
+// 2026-11-27: with TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID, runs are pinned to a worker
+// deployment version. These are the names that Temporal's Worker Controller sets.
+//   - All runs are short, so each ends on the build that began it. Rejected: the behaviour
+//     AutoUpgrade, which needs builds that replay each other's runs, as without versions.
+//   - All pools share one deployment, so that one command switches all regions. Its task queues
+//     include those without workflows: an activity of a pinned run stays on the run's build, if
+//     workers of that build poll the queue.
+//   - The bridge starts no workflow eagerly then. Server 1.29 hands an eager task to the worker of
+//     the caller, whatever build is current.
+//   - A pinned run whose build has no worker waits, and is not stuck: its build may start again. The
+//     operator moves it (deploy/UPGRADING.md).
+//
+// 2026-11-27: activities log each failed attempt in one line of level info. Attempts that only wait for
+// their turn are at level debug: a burst has thousands.
 //
 // 2026-11-26: a worker accepts worker.concurrency workflow tasks of a pool, and as many local
 // attempts (see package workflows). The SDK's default is 1,000 of each. A worker then takes a whole
@@ -92,5 +110,6 @@
 // keeps the operator service to itself, and is used only there.
 //
 // 2026-11-22: the SDK's error log of a failed attempt is demoted to debug. The workflow retries or
-// records the failure, and activities log the outcome of a copy themselves.
+// records the failure, and activities log the outcome of a copy themselves. Fields of the SDK are spelled
+// as ours.
 package worker

@@ -55,7 +55,7 @@ func dialServer(t *testing.T, s *heartbeatServer) workflowservice.WorkflowServic
 	t.Setenv("TEMPORAL_ADDRESS", l.Addr().String())
 	payloads, err := codec.New(nil, func(error) {})
 	require.NoError(t, err)
-	c, _, err := worker.Dial(t.Context(), payloads, zerolog.Nop())
+	c, _, err := worker.Dial(t.Context(), payloads, nil, zerolog.Nop())
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c.WorkflowService()

@@ -37,6 +37,8 @@ type Metrics struct {
 	audits      *prometheus.CounterVec
 	auditPurges *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
+	attempts    attemptMetrics
+	bridge      bridgeMetrics
 	factory     promauto.Factory
 }
 
@@ -73,8 +75,8 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 		}, []string{"pool", "upstream"}),
 		failed: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_failed_copies_total",
-			Help: "Copies that failed for good, by pool and error class.",
-		}, []string{"pool", "class"}),
+			Help: "Copies that failed for good, by pool, error class and class of the source's status (none if another fault ended it).",
+		}, []string{"pool", "class", "status"}),
 		gaveUp: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_unmirrorable_objects_total",
 			Help: "Objects that are not copied for cache.unmirrorable_ttl, because their copies kept failing in the same way, by pool and error class.",
@@ -123,15 +125,20 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 	}, []string{"pool"})
 	names := append([]string{noUpstream}, upstreams.Names...)
 	m.registerMaintenance(f, pools, names)
+	m.attempts = newAttemptMetrics(f, pools)
+	m.bridge = newBridgeMetrics(f)
 	for _, pool := range pools {
 		m.returned.WithLabelValues(pool)
 		m.small.WithLabelValues(pool)
+		m.seconds.WithLabelValues(pool)
 		for _, upstream := range names {
 			m.copies.WithLabelValues(pool, upstream)
 			m.bytes.WithLabelValues(pool, upstream)
 		}
 		for _, class := range cache.Classes() {
-			m.failed.WithLabelValues(pool, class)
+			for _, status := range statusesOf(class) {
+				m.failed.WithLabelValues(pool, class, status)
+			}
 		}
 		for _, class := range activities.UnmirrorableClasses() {
 			m.gaveUp.WithLabelValues(pool, class)
@@ -140,10 +147,13 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 	return m
 }
 
-// Watch exports the used slots of a pool, and the number of copies that wait for a slot. The size,
-// small or large, names the objects of these slots.
+// Watch exports the slots of a pool, how many are used, and the number of copies that wait for a slot.
+// The size, small or large, names the objects of these slots.
 func (m *Metrics) Watch(pool, size string, slots *copier.Budget) {
 	labels := prometheus.Labels{"pool": pool, "size": size}
+	m.factory.NewGauge(prometheus.GaugeOpts{
+		Name: "cloud_mirror_copy_slots", Help: "Copies that may run, by pool and size (small or large objects).", ConstLabels: labels,
+	}).Set(float64(slots.Total()))
 	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cloud_mirror_copy_slots_in_use", Help: "Copies that run, by pool and size (small or large objects).", ConstLabels: labels,
 	}, func() float64 {
@@ -158,6 +168,21 @@ func (m *Metrics) Watch(pool, size string, slots *copier.Budget) {
 	})
 }
 
+// WatchMemory exports the memory that the pools of a process share for objects of a size, small or
+// large.
+func (m *Metrics) WatchMemory(size string, memory *copier.Memory) {
+	labels := prometheus.Labels{"size": size}
+	m.factory.NewGauge(prometheus.GaugeOpts{
+		Name: "cloud_mirror_copy_memory_bytes", Help: "Memory that copies may use, by size (small or large objects).", ConstLabels: labels,
+	}).Set(float64(memory.Total()))
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cloud_mirror_copy_memory_in_use_bytes", Help: "Memory that copies use, by size (small or large objects).", ConstLabels: labels,
+	}, func() float64 {
+		used, _ := memory.Use()
+		return float64(used)
+	})
+}
+
 // HandedBack counts a copy that a worker handed back because it has to wait for its turn.
 func (m *Metrics) HandedBack(pool string) { m.returned.WithLabelValues(pool).Inc() }
 
@@ -169,14 +194,21 @@ func (m *Metrics) lastSuccessOf(dependency string) func() prometheus.Gauge {
 	return func() prometheus.Gauge { return m.lastSuccess.WithLabelValues(dependency) }
 }
 
-// Failed counts a copy that failed for good, by pool and error class.
-func (m *Metrics) Failed(pool, class string) { m.failed.WithLabelValues(pool, class).Inc() }
+// Failed counts a copy that failed for good, by pool, error class and class of the source's status.
+func (m *Metrics) Failed(pool, class string, status int) {
+	m.failed.WithLabelValues(pool, class, statusOf(class, status)).Inc()
+}
 
 // Unmirrorable counts an object that is not copied for cache.unmirrorable_ttl.
 func (m *Metrics) Unmirrorable(pool, class string) { m.gaveUp.WithLabelValues(pool, class).Inc() }
 
 // BridgePools has the counters of the bridge start at zero, for the pools with these ids.
 func (m *Metrics) BridgePools(pools []string) {
+	for _, pool := range append([]string{""}, pools...) {
+		for _, outcome := range queue.Outcomes() {
+			m.messages.WithLabelValues(pool, string(outcome))
+		}
+	}
 	for _, pool := range pools {
 		m.stuck.WithLabelValues(pool)
 	}

@@ -31,7 +31,7 @@ cloud_mirror_small_objects_total{pool="s3_us-west-2"} ` + west + "\n"
 	after, err := testutil.GatherAndCount(r, "cloud_mirror_failed_copies_total")
 	require.NoError(t, err)
 	require.Equal(t, failed, after)
-	m.Failed("s3_us-west-2", "x")
+	m.Failed("s3_us-west-2", "x", 0)
 	after, err = testutil.GatherAndCount(r, "cloud_mirror_failed_copies_total")
 	require.NoError(t, err)
 	require.Equal(t, failed+1, after, "control")

@@ -3,13 +3,13 @@ package worker
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
+	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
 )
 
 // Lister is the part of a Temporal client that lists workflows.
@@ -33,7 +33,8 @@ type Owners struct {
 
 var _ activities.Owners = Owners{}
 
-// Running returns the hashes of those objects of the pool that a running workflow copies.
+// Running returns the short hashes of those objects of the pool that a running workflow copies or
+// refreshes; see [copyid.Short].
 func (o Owners) Running(ctx context.Context, pool string) (map[string]bool, error) {
 	running := map[string]bool{}
 	r := &workflowservice.ListWorkflowExecutionsRequest{
@@ -46,8 +47,7 @@ func (o Owners) Running(ctx context.Context, pool string) (map[string]bool, erro
 			return nil, fmt.Errorf("list workflows: %w", err)
 		}
 		for _, w := range page.GetExecutions() {
-			id := w.GetExecution().GetWorkflowId()
-			running[id[strings.LastIndex(id, "/")+1:]] = true
+			running[copyid.Hash(w.GetExecution().GetWorkflowId())] = true
 		}
 		if r.NextPageToken = page.GetNextPageToken(); len(r.NextPageToken) == 0 {
 			return running, nil

@@ -25,7 +25,7 @@ type operatorDouble struct {
 	operatorservice.OperatorServiceClient
 	listErr error
 	have    map[string]enums.IndexedValueType
-	added   []string
+	added   map[string]enums.IndexedValueType
 }
 
 func (o *operatorDouble) ListSearchAttributes(
@@ -37,16 +37,14 @@ func (o *operatorDouble) ListSearchAttributes(
 func (o *operatorDouble) AddSearchAttributes(
 	_ context.Context, r *operatorservice.AddSearchAttributesRequest, _ ...grpc.CallOption,
 ) (*operatorservice.AddSearchAttributesResponse, error) {
-	for name := range r.GetSearchAttributes() {
-		o.added = append(o.added, name)
-	}
+	o.added = r.GetSearchAttributes()
 	return nil, nil
 }
 
 func TestSetupAttributes(t *testing.T) {
 	all := map[string]enums.IndexedValueType{}
-	for _, name := range workflows.AttributeNames() {
-		all[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+	for _, key := range workflows.AttributeKeys() {
+		all[key.GetName()] = key.GetValueType()
 	}
 	for name, tc := range map[string]struct {
 		listErr    error
@@ -56,10 +54,10 @@ func TestSetupAttributes(t *testing.T) {
 		line       string
 		fails      bool
 	}{
-		"registers missing attributes":      {nil, nil, false, 4, "Temporal search attributes: registered ", false},
+		"registers missing attributes":      {nil, nil, false, 7, "Temporal search attributes: registered ", false},
 		"dry run":                           {nil, nil, true, 0, "Temporal search attributes: would register ", false},
 		"the provider's own, all exist":     {serviceerror.NewPermissionDenied("no", ""), all, false, 0, "Temporal search attributes: exist", false},
-		"the provider's own, missing":       {serviceerror.NewUnimplemented("no"), nil, false, 4, "", false},
+		"the provider's own, missing":       {serviceerror.NewUnimplemented("no"), nil, false, 7, "", false},
 		"an unavailable server is an error": {errors.New("unavailable"), all, false, 0, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +69,9 @@ func TestSetupAttributes(t *testing.T) {
 			lines, err := worker.SetupAttributes(t.Context(), c, "default", tc.dryRun)
 			require.Equal(t, tc.fails, err != nil, "%v", err)
 			require.Len(t, operator.added, tc.added)
+			for name, is := range operator.added {
+				require.Equal(t, all[name], is, name)
+			}
 			if tc.line != "" {
 				require.Contains(t, lines[0], tc.line)
 			}
@@ -80,15 +81,17 @@ func TestSetupAttributes(t *testing.T) {
 
 // Temporal answers AlreadyExists if another type is registered: the attribute would stay unusable.
 func TestSetupAttributesReportsAnotherType(t *testing.T) {
-	for _, dryRun := range []bool{true, false} {
-		name := workflows.AttributeNames()[0]
-		operator := &operatorDouble{have: map[string]enums.IndexedValueType{name: enums.INDEXED_VALUE_TYPE_INT}}
+	for _, key := range workflows.AttributeKeys() {
+		name := key.GetName()
+		operator := &operatorDouble{have: map[string]enums.IndexedValueType{name: enums.INDEXED_VALUE_TYPE_BOOL}}
 		c := &mocks.Client{}
 		c.On("OperatorService").Return(operator)
-		_, err := worker.SetupAttributes(t.Context(), c, "default", dryRun)
-		require.ErrorContains(t, err, "search attribute "+name+" is registered as Int instead of Keyword: "+
-			"remove it with `temporal operator search-attribute remove --name "+name+"`")
-		require.Empty(t, operator.added)
+		for _, dryRun := range []bool{true, false} {
+			_, err := worker.SetupAttributes(t.Context(), c, "default", dryRun)
+			require.ErrorContains(t, err, "search attribute "+name+" is registered as Bool instead of "+key.GetValueType().String()+
+				": remove it with `temporal operator search-attribute remove --name "+name+"`")
+			require.Empty(t, operator.added)
+		}
 	}
 }
 

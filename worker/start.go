@@ -10,8 +10,9 @@ import (
 )
 
 // StartCopy starts the workflow of an object's copy. If the copy is running, the error is a
-// [*serviceerror.WorkflowExecutionAlreadyStarted].
-func StartCopy(ctx context.Context, temporal Starter, in workflows.CopyObjectInput) error {
+// [*serviceerror.WorkflowExecutionAlreadyStarted]. With eager set, a worker of this process may run the
+// first workflow task at once. The memo has the request's id of ctx.
+func StartCopy(ctx context.Context, temporal Starter, in workflows.CopyObjectInput, eager bool) error {
 	s := in.Source
 	_, err := temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       workflows.ID(s),
@@ -22,9 +23,11 @@ func StartCopy(ctx context.Context, temporal Starter, in workflows.CopyObjectInp
 		// Otherwise the client hides the conflict.
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 
-		EnableEagerStart:      true,
+		EnableEagerStart:      eager,
 		TypedSearchAttributes: workflows.Attributes(s),
 		StaticSummary:         workflows.Summary(s),
+		StaticDetails:         workflows.Details(s),
+		Memo:                  memo(ctx),
 		Priority:              workflows.Priority(false, workflows.Host(s)), // Only activities rank low
 	}, workflows.CopyObject, in)
 	return err

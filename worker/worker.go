@@ -6,18 +6,19 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
@@ -69,6 +70,10 @@ type Options struct {
 	// receive, has failed for three times as long.
 	CheckEvery time.Duration
 	Metrics    *Metrics
+	// Version is the build's version. It is part of the identity that Temporal shows; see [identity].
+	Version string
+	// Deployment is the version of a Worker Deployment; see [DeploymentVersion]. The zero value is none.
+	Deployment worker.WorkerDeploymentVersion
 }
 
 // Worker runs the activities and the bridge of one process.
@@ -131,7 +136,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w (%s)", ErrAttributes, strings.Join(missing, ", "))
+		return fmt.Errorf("%w (%s)", ErrAttributes, describeAttributes(missing))
 	}
 	fatal := make(chan error, 3*len(w.opts.Activities)) // One for each Temporal worker, so that none blocks.
 	stop, err := startWorkers(w.client, w.opts, fatal)
@@ -147,8 +152,13 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.opts.Backlogs.Waiting = receiver.Waiting
 		running.Go(func() { receiver.Run(ctx) })
 		running.Go(func() { w.opts.Backlogs.Run(ctx) })
-		depths := &Depths{Measure: w.opts.Queue.Depths, Metrics: w.opts.Metrics, Log: w.opts.Log}
+		depths := &Depths{Measure: w.opts.Queue.Depths, Metrics: w.opts.Metrics, Log: w.opts.Log, Now: time.Now}
 		running.Go(func() { depths.Run(ctx) })
+		open := &OpenCopies{
+			Temporal: w.client.WorkflowService(), Namespace: w.opts.Namespace, Pools: w.opts.Backlogs.Pools,
+			Metrics: w.opts.Metrics, Log: w.opts.Log,
+		}
+		running.Go(func() { open.Run(ctx) })
 	}
 	running.Go(func() { w.check(ctx) })
 	w.ready.Store(true)
@@ -179,6 +189,7 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 	for pool, a := range o.Activities {
 		onFatal := func(err error) { fatal <- fmt.Errorf("worker of pool %s: %w", pool, err) }
 		options := worker.Options{
+			Identity:                           identity(pool, o.Version),
 			MaxConcurrentActivityExecutionSize: copier.TasksPerSlot * o.Concurrency,
 			MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
@@ -188,15 +199,13 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 			WorkerStopTimeout:                  stopTimeout,
 			DeadlockDetectionTimeout:           deadlockTimeout,
 			OnFatalError:                       onFatal,
+			DeploymentOptions:                  deploymentOptions(o.Deployment), // Of all task queues
+			Interceptors:                       []interceptor.WorkerInterceptor{&identifiedLogs{}},
 		}
 		options.MaxConcurrentWorkflowTaskExecutionSize = workflowTasks(o.Concurrency)
 		options.MaxConcurrentLocalActivityExecutionSize = workflowTasks(o.Concurrency)
 		small := worker.New(c, workflows.TaskQueue(pool), options)
-		small.RegisterWorkflow(workflows.CopyObject)
-		small.RegisterWorkflow(workflows.SweepUploads)
-		small.RegisterWorkflow(workflows.AuditCopy)
-		small.RegisterWorkflow(workflows.RefreshCopy)
-		small.RegisterWorkflow(workflows.PurgeCopy)
+		RegisterWorkflows(small)
 		options.MaxConcurrentActivityExecutionSize, options.DisableWorkflowWorker = copier.TasksPerSlot*o.LargeSlots, true
 		large := worker.New(c, workflows.LargeTaskQueue(pool), options)
 		options.MaxConcurrentActivityExecutionSize = maintenanceTasks
@@ -241,6 +250,7 @@ func (w *Worker) newReceiver() *queue.Receiver {
 		},
 		Ended:    o.Bridge.Ended,
 		Received: w.receives.tried,
+		Oldest:   o.Metrics.received,
 		Held:     func(n int) { o.Metrics.held.Set(float64(n)) },
 		Report: func(outcome queue.Outcome, r queue.Request, err error) {
 			pool := ""
@@ -252,7 +262,7 @@ func (w *Worker) newReceiver() *queue.Receiver {
 			}
 			// A stopping process returns its messages to the queue: that is not worth a log line.
 			if err != nil && !errors.Is(err, context.Canceled) {
-				o.Log.Warn().Err(err).Str("pool", pool).Str("outcome", string(outcome)).Msg("copy request error")
+				requestid.Log(requestid.With(context.Background(), r.RequestID), o.Log.Warn()).Err(err).Str("pool", pool).Str("outcome", string(outcome)).Msg("copy request error")
 			}
 		},
 	}

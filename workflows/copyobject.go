@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -39,7 +38,7 @@ type CopyObjectResult struct {
 // type. It handles [RequestSignal] and [PurgeSignal]. A run that can no longer fulfil a request
 // copies the object again.
 func CopyObject(ctx workflow.Context, in CopyObjectInput) (CopyObjectResult, error) {
-	return (&copyObject{in: in}).run(ctx)
+	return (&copyObject{in: in, last: outcome{bytes: -1}}).run(ctx)
 }
 
 // maxTries is the limit of tries at a copy whose source changes between HEAD and GET. Only workers
@@ -68,7 +67,8 @@ type copyObject struct {
 	purged    int64 // The generation of the last purge that was signalled
 	headed    bool  // HeadSource has returned, so that generation is known
 	overtaken bool  // The object was purged after HeadSource returned
-	classed   bool  // The run has an error class as its search attribute
+	attempts  int32 // Attempts at the copy in this round
+	last      outcome
 	// cancelCopy cancels the running copy, once HeadSource has returned. reschedule cancels the
 	// running activity. Either is nil if there is nothing to cancel.
 	cancelCopy, reschedule workflow.CancelFunc
@@ -77,6 +77,7 @@ type copyObject struct {
 // run copies the object, and repeats that while requests arrive that the last copy does not fulfil.
 // In a run that an operator cancelled, the next round only records the failure again.
 func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
+	c.own(ctx)
 	c.receive(ctx)
 	for rounds := 1; ; rounds++ {
 		result, err := c.round(ctx)
@@ -84,7 +85,7 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 			return result, err
 		}
 		if rounds >= maxRounds && ctx.Err() == nil {
-			c.classify(ctx, "") // The next run inherits the search attributes
+			c.forget(ctx)
 			return result, workflow.NewContinueAsNewError(ctx, CopyObject, c.in)
 		}
 	}
@@ -94,6 +95,8 @@ func (c *copyObject) run(ctx workflow.Context) (CopyObjectResult, error) {
 func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 	c.drain(ctx)
 	c.requested, c.generation, c.parts, c.headed, c.overtaken, c.copyID = false, 0, false, false, false, ""
+	c.attempts = 0
+	c.show(ctx, "Looking for the object in the bucket.")
 	result, err := c.copy(ctx)
 	for tries := 1; changed(err) && tries < maxTries; tries++ {
 		c.abortUpload(ctx)
@@ -109,10 +112,11 @@ func (c *copyObject) round(ctx workflow.Context) (CopyObjectResult, error) {
 		return CopyObjectResult{}, c.fail(ctx, err)
 	}
 	if result.TooSmall != nil {
-		c.classify(ctx, activities.ClassTooSmall)
+		c.describe(ctx, failedWith(activities.Failure{Class: activities.ClassTooSmall}))
 	} else {
-		c.classify(ctx, "")
+		c.describe(ctx, outcome{bytes: result.Copy.Size})
 	}
+	c.showCopied(ctx, result)
 	return result, nil
 }
 
@@ -181,14 +185,17 @@ func (c *copyObject) copy(ctx workflow.Context) (CopyObjectResult, error) {
 func (c *copyObject) streamCopy(
 	ctx workflow.Context, in activities.StreamCopyInput,
 ) (out activities.StreamCopyResult, err error) {
+	c.show(ctx, "Copying. The heartbeat of the pending activity has the bytes, the rate and the time left.")
 	if in.First {
 		err := c.execute(ctx, firstCopyOptions("GET "+c.label()), c.activities.StreamCopy, c.asRequested(&in), &out)
+		c.count(out.Attempts, err)
 		if err != nil || out.Large == nil {
 			return out, err
 		}
+		c.attempts-- // It only found that the object is large
 		in.First, in.Meta, out.Large = false, *out.Large, nil
 	}
-	opts := streamCopyOptions(size(in.Meta.Size) + " to " + c.in.Source.Pool())
+	opts := streamCopyOptions(bytes(in.Meta.Size) + " to " + c.in.Source.Pool())
 	if in.Meta.Size < 0 || in.Meta.Size > copier.Small {
 		c.parts = true
 		opts.TaskQueue = LargeTaskQueue(c.in.Source.Pool())
@@ -204,6 +211,7 @@ func (c *copyObject) rerun(
 ) (copied activities.Copy, err error) {
 	for done := int64(0); ; {
 		err = c.execute(ctx, opts, c.activities.StreamCopy, c.asRequested(&in), &copied)
+		c.count(copied.Attempts, err)
 		p, ok := progressOf(err)
 		if !ok || p.Resume.Upload == "" || p.Done <= done {
 			return copied, err
@@ -213,6 +221,15 @@ func (c *copyObject) rerun(
 			return copied, err
 		}
 	}
+}
+
+// count adds the attempts of a StreamCopy, as its result or its failure tells them. It counts one if
+// neither does.
+func (c *copyObject) count(attempts int32, err error) {
+	if f, ok := failureOf(err); ok {
+		attempts = f.Attempts
+	}
+	c.attempts += max(attempts, 1)
 }
 
 // execute runs an activity of the copy at the workflow's current priority. If a client raised the
@@ -291,28 +308,17 @@ func (c *copyObject) fail(ctx workflow.Context, cause error) error {
 	case !ok:
 		f = unreported(cause)
 	}
+	c.show(ctx, failureDetails(f, workflow.GetInfo(ctx).WorkflowExecution.ID))
 	c.record(ctx, f)
+	if temporal.IsCanceledError(cause) && (c.requested || c.version(ctx) < outcomes) {
+		return cause
+	}
+	c.describe(ctx, failedWith(f))
 	if temporal.IsCanceledError(cause) {
 		return cause
 	}
-	c.classify(ctx, f.Class)
 	return temporal.NewApplicationErrorWithOptions(f.Text, f.Class,
 		temporal.ApplicationErrorOptions{NonRetryable: true, Cause: cause, Details: []any{f}})
-}
-
-// classify sets the error class as a search attribute, or removes the class of an earlier round.
-func (c *copyObject) classify(ctx workflow.Context, class string) {
-	update := ErrorClassAttribute().ValueSet(class)
-	if class == "" {
-		if !c.classed {
-			return
-		}
-		update = ErrorClassAttribute().ValueUnset()
-	}
-	c.classed = class != ""
-	if err := workflow.UpsertTypedSearchAttributes(ctx, update); err != nil {
-		workflow.GetLogger(ctx).Warn("search attribute not set", "error", err)
-	}
 }
 
 // record records the failure, unless the object was purged and requested since.
@@ -330,15 +336,3 @@ func (c *copyObject) record(ctx workflow.Context, f activities.Failure) {
 
 // label returns the source's URL, short enough for the summary of an activity.
 func (c *copyObject) label() string { return readable(c.in.Source.URL, 150) }
-
-// size returns a size in words, for the summary of an activity.
-func size(bytes int64) string {
-	switch {
-	case bytes < 0:
-		return "unknown size"
-	case bytes == 1:
-		return "1 byte"
-	default:
-		return fmt.Sprintf("%d bytes", bytes)
-	}
-}

@@ -7,7 +7,7 @@ import (
 )
 
 func TestSizeInWords(t *testing.T) {
-	for bytes, want := range map[int64]string{-1: "unknown size", 0: "0 bytes", 1: "1 byte", 2: "2 bytes"} {
-		require.Equal(t, want, size(bytes))
+	for size, want := range map[int64]string{-1: "an unknown size", 0: "0 B", 1: "1 B", 3 << 20: "3.0 MiB"} {
+		require.Equal(t, want, bytes(size))
 	}
 }

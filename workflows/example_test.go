@@ -15,5 +15,5 @@ func ExampleID() {
 	}
 	object := storage.Object{Service: "s3", Region: "us-west-2", URL: "https://example.com/builds/42/target.zip?sig=secret"}
 	fmt.Println(workflows.ID(sealer.Seal(object)))
-	// Output: s3_us-west-2/example.com/builds/42/target.zip/273e621973b9fbcadc8c2768cc3abf49055c285f0d0bcb819bcd7d3a77bc3210
+	// Output: s3_us-west-2/example.com/builds/42/target.zip/273e621973b9fbca
 }

@@ -27,6 +27,8 @@ type edit struct {
 	noPause, noAttributes, noSignal bool
 	// version, if set, is the version of each change, in place of the check.
 	version *workflow.Version
+	// upserted, if set, gets the updates of search attributes. It changes nothing.
+	upserted func([]temporal.SearchAttributeUpdate)
 }
 
 // edited applies an edit to the workflows.
@@ -95,6 +97,9 @@ func (e *editedOutbound) UpsertTypedSearchAttributes(ctx workflow.Context, attri
 	if e.noAttributes {
 		return nil
 	}
+	if e.upserted != nil {
+		e.upserted(attributes)
+	}
 	return e.Next.UpsertTypedSearchAttributes(ctx, attributes...)
 }
 
@@ -141,7 +146,8 @@ var oldest = []string{"completed.json", "failed.json"} //nolint:gochecknoglobals
 func TestGateCatchesIncompatibleEdits(t *testing.T) {
 	three := drop("AbortUpload")
 	three.ignored, three.noPause = "purge", true
-	copies := without(shapes(steps), "swept", "audited", "refreshed", "finishedpurge")
+	copies := without(shapes(newest), "swept", "audited", "refreshed", "finishedpurge")
+	described := without(copies, "completed", "lookagain", "looklost", "lowered", "publishagain", "publishlost")
 	for name, tc := range map[string]struct {
 		edit    edit
 		noticed []string // By these histories of the newest version, and by no other
@@ -154,9 +160,12 @@ func TestGateCatchesIncompatibleEdits(t *testing.T) {
 		"purges ignored":               {edit{ignored: "purge"}, []string{"again", "purged"}, true},
 		"requests ignored":             {edit{ignored: "request"}, []string{"again", "lowered", "raised"}, true},
 		"signal to the copy dropped":   {edit{noSignal: true}, []string{"finishedpurge"}, true},
-		"version check dropped":        {edit{version: new(workflow.Version(1))}, nil, false},
-		"local attempts dropped":       {edit{version: new(workflow.DefaultVersion)}, copies, true},
-		"error class dropped":          {edit{noAttributes: true}, []string{"failed", "missing", "operator", "small"}, false},
+		"version check dropped":        {edit{version: new(workflow.Version(2))}, nil, false},
+		"outcomes dropped": {
+			edit{version: new(workflow.Version(1))}, without(described, "existing", "failed", "missing", "operator", "small"), false,
+		},
+		"local attempts dropped":    {edit{version: new(workflow.DefaultVersion)}, copies, true},
+		"search attributes dropped": {edit{noAttributes: true}, described, false},
 		"failures not recorded": {edit{activity: func(ctx workflow.Context, name string, args []any, next func(string) workflow.Future) workflow.Future {
 			if in, ok := args[0].(activities.UpdateCacheInput); ok && in.Failure != nil && in.TooSmall == nil {
 				return done(ctx)
@@ -181,8 +190,8 @@ func TestGateCatchesIncompatibleEdits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var noticed []string
-			for _, shape := range shapes(steps) {
-				if err := replayEdited(t, steps+"/"+shape+".json", tc.edit); err != nil {
+			for _, shape := range shapes(newest) {
+				if err := replayEdited(t, newest+"/"+shape+".json", tc.edit); err != nil {
 					noticed = append(noticed, shape)
 				}
 			}

@@ -1,25 +1,20 @@
 package workflows
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
 )
 
-// maxID is the longest workflow id, in bytes. Temporal allows 1,000, but the Web UI and terminals
-// show less.
-const maxID = 255
+// maxHost is the longest host of a search attribute, in bytes.
+const maxHost = 255
 
-// ID returns the workflow id of an object's copy: pool/host/tail of the path/hash. It is readable,
-// because the Web UI's lists show it first. The hash makes it injective. It is printable ASCII for
-// every URL, because the SDK sends it as a gRPC header: any other byte would block the workflow for
-// ever.
-func ID(s activities.SealedObject) string {
-	host, path := split(s.URL)
-	prefix, suffix := s.Pool()+"/"+readable(host, 100)+"/", "/"+s.Hash
-	return prefix + readable(path, maxID-len(prefix)-len(suffix)) + suffix
-}
+// ID returns the workflow id of an object's copy; see package copyid.
+func ID(s activities.SealedObject) string { return copyid.New(s.Pool(), s.URL, s.Hash) }
+
+// EarlierID returns the workflow id that builds before 2026-11-27 gave the object's copy.
+func EarlierID(s activities.SealedObject) string { return copyid.Earlier(s.Pool(), s.URL, s.Hash) }
 
 // TaskQueue returns the task queue of a pool's copies. Workers in the pool's region poll it.
 func TaskQueue(pool string) string { return "copy-" + pool }
@@ -42,30 +37,7 @@ func Summary(s activities.SealedObject) string {
 func Host(s activities.SealedObject) string {
 	_, rest, _ := strings.Cut(s.URL, "://")
 	host, _, _ := strings.Cut(rest, "/")
-	return readable(host, maxID)
+	return readable(host, maxHost)
 }
 
-func split(raw string) (host, path string) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "", ""
-	}
-	return u.Host, strings.Trim(u.EscapedPath(), "/")
-}
-
-// readable returns the last size bytes of s, where a file's name is. It replaces everything but
-// printable ASCII.
-func readable(s string, size int) string {
-	if size <= 0 {
-		return ""
-	}
-	if len(s) > size {
-		s = s[len(s)-size:]
-	}
-	return strings.Map(func(r rune) rune {
-		if r <= ' ' || r > '~' {
-			return '_'
-		}
-		return r
-	}, s)
-}
+func readable(s string, size int) string { return copyid.Readable(s, size) }

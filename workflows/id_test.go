@@ -10,6 +10,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
+	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
 )
 
 func source(t *testing.T, region, url string) activities.SealedObject {
@@ -21,12 +22,12 @@ func source(t *testing.T, region, url string) activities.SealedObject {
 
 func TestIDIsReadable(t *testing.T) {
 	s := source(t, "us-west-2", "https://example.com/builds/42/target.zip?sig=secret")
-	require.Equal(t, "s3_us-west-2/example.com/builds/42/target.zip/"+s.Hash, workflows.ID(s))
+	require.Equal(t, "s3_us-west-2/example.com/builds/42/target.zip/"+s.Hash[:16], workflows.ID(s))
 	require.Equal(t, "copy-s3_us-west-2", workflows.TaskQueue(s.Pool()))
 	require.Equal(t, "s3 us-west-2: https://example.com/builds/42/target.zip", workflows.Summary(s))
 	require.Equal(t, "example.com", workflows.Host(s))
 	s = source(t, "us-west-2", "https://m.example.com/v1/redirect/s3/r/https%3A%2F%2Fh%2Fp%3FX-Amz-Signature%3Dsecret")
-	require.Equal(t, "s3_us-west-2/m.example.com/v1/redirect/s3/r/https%3A%2F%2Fh%2Fp/"+s.Hash, workflows.ID(s))
+	require.Equal(t, "s3_us-west-2/m.example.com/v1/redirect/s3/r/https%3A%2F%2Fh%2Fp/"+s.Hash[:16], workflows.ID(s))
 }
 
 func TestIDIsInjectiveSafeAndWithoutSecrets(t *testing.T) {
@@ -49,6 +50,15 @@ func TestIDIsInjectiveSafeAndWithoutSecrets(t *testing.T) {
 				}
 			}
 			id := workflows.ID(s)
+			require.LessOrEqual(t, len(id), copyid.Max)
+			require.True(t, copyid.Of(id, s.Pool(), s.URL, s.Hash))
+			earlier := workflows.EarlierID(s)
+			require.LessOrEqual(t, len(earlier), 255)
+			require.True(t, strings.HasSuffix(earlier, "/"+s.Hash))
+			require.True(t, copyid.Of(earlier, s.Pool(), s.URL, s.Hash))
+			require.Equal(t, s.Hash[:16], copyid.Hash(id))
+			require.Equal(t, s.Hash[:16], copyid.Hash(earlier))
+			require.False(t, copyid.Of(id, "s3_eu-west-1", s.URL, s.Hash))
 			require.Empty(t, seen[id], "%s and %s have the same id", url, seen[id])
 			seen[id] = url
 		}

@@ -11,8 +11,20 @@ import (
 )
 
 // localFirst names the change since which a brief activity starts with a local attempt. Runs of
-// earlier builds have ordinary activities only.
+// earlier builds have ordinary activities only. The same marker tells later changes, so that a run
+// records no other one.
 const localFirst = "local-first"
+
+// The versions of localFirst, after workflow.DefaultVersion.
+const (
+	localAttempts = 1
+	outcomes      = 2 // The end of each round is in search attributes
+)
+
+// version returns the version of localFirst that the run has.
+func (c *copyObject) version(ctx workflow.Context) workflow.Version {
+	return workflow.GetVersion(ctx, localFirst, workflow.DefaultVersion, outcomes)
+}
 
 // maxReason is the longest failure in a summary, in bytes. Temporal allows 400 bytes for a summary
 // (limit.userMetadataSummarySize), and a URL takes 150.
@@ -63,7 +75,7 @@ func after(err error, summary string) string {
 // repeated, or ctx is cancelled. The attempt itself is never cancelled. Temporal would not wait for
 // its end, and it could renew the lease of a run that has ended.
 func (c *copyObject) local(ctx workflow.Context, summary string, activity, input, out any) (final bool, err error) {
-	if workflow.GetVersion(ctx, localFirst, workflow.DefaultVersion, 1) == workflow.DefaultVersion || ctx.Err() != nil {
+	if c.version(ctx) < localAttempts || ctx.Err() != nil {
 		return false, nil
 	}
 	attempt, cancel := workflow.NewDisconnectedContext(workflow.WithLocalActivityOptions(ctx, localOptions(summary)))

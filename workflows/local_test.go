@@ -105,7 +105,7 @@ func TestLowPriorityIsNeverLocal(t *testing.T) {
 // TestRunOfAnEarlierBuildHasNoLocalAttempts continues a run without the version.
 func TestRunOfAnEarlierBuildHasNoLocalAttempts(t *testing.T) {
 	r, list := attempts(t, never)
-	r.OnGetVersion("local-first", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)
+	r.OnGetVersion("local-first", workflow.DefaultVersion, workflow.Version(2)).Return(workflow.DefaultVersion)
 	r.ExecuteWorkflow(workflows.CopyObject, input())
 	require.True(t, r.result(t).Published)
 	require.Equal(t, []string{"HeadSource", "UpdateCache"}, *list)

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,22 +25,26 @@ func shapes(version string) []string {
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
 		"swept",
 	}
-	if version == signals || version == maintenance || version == trust || version == steps {
-		all = append(all, "again", "raised")
-	}
-	if version == maintenance || version == trust || version == steps {
-		all = append(all, "audited", "refreshed")
-	}
-	if version == trust || version == steps {
-		all = append(all, "finishedpurge", "lowered", "missing", "operator", "paused", "server", "small", "timedout")
-	}
-	if version == steps {
-		all = append(all, "lookagain", "looklost", "publishagain", "publishlost")
+	for _, later := range []struct {
+		version string
+		shapes  []string
+	}{
+		{signals, []string{"again", "raised"}},
+		{maintenance, []string{"audited", "refreshed"}},
+		{trust, []string{"finishedpurge", "lowered", "missing", "operator", "paused", "server", "small", "timedout"}},
+		{steps, []string{"lookagain", "looklost", "publishagain", "publishlost"}},
+	} {
+		if slices.Index(versions(), version) >= slices.Index(versions(), later.version) {
+			all = append(all, later.shapes...)
+		}
 	}
 	return all
 }
 
-// steps is the version with local first attempts. It has a history of every shape.
+// newest is the version with outcomes in search attributes. It has a history of every shape.
+const newest = "2026-11-27-attributes"
+
+// steps is the version with local first attempts.
 const steps = "2026-11-26-steps"
 
 // trust is the version that publishes only copies in the bucket.
@@ -57,7 +62,7 @@ const small = "2026-11-26-small"
 // versions returns the folders of recorded histories. In the first, HeadSource describes the
 // source.
 func versions() []string {
-	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance, trust, steps}
+	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance, trust, steps, newest}
 }
 
 // histories returns the files of all recorded histories, relative to testdata. They come from a

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
@@ -23,10 +26,11 @@ type timeline struct {
 	heads, copies int
 	generation    int64 // Of the object in the cache
 	stored        bool
-	large         bool   // A HeadSource of an earlier build described a large object
-	failures      int    // The number of StreamCopy calls that fail, before others succeed
-	class         string // The error class among the search attributes
-	size          int64  // Of the object, if it is compared with minimums; see sized
+	large         bool // A HeadSource of an earlier build described a large object
+	failures      int  // The number of StreamCopy calls that fail, before others succeed
+	upserts       [][]temporal.SearchAttributeUpdate
+	stream        func() (activities.StreamCopyResult, error) // Answers instead of the timeline's StreamCopy
+	size          int64                                       // Of the object, if it is compared with minimums; see sized
 	minSizes      []int64
 }
 
@@ -47,6 +51,9 @@ func newTimeline(t *testing.T) *timeline {
 		}).After(time.Minute)
 	l.OnActivity("StreamCopy", mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.StreamCopyInput) (activities.StreamCopyResult, error) {
+			if l.stream != nil {
+				return l.stream()
+			}
 			if l.copies++; l.copies <= l.failures {
 				return activities.StreamCopyResult{}, failed("BadHTTPStatus", 404, true)
 			}
@@ -66,10 +73,25 @@ func newTimeline(t *testing.T) *timeline {
 			l.stored = in.Copy != nil
 			return nil
 		}).After(time.Minute)
-	l.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
-		l.class, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(workflows.ErrorClassAttribute())
-	})
+	l.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&edited{edit: edit{
+		upserted: func(updates []temporal.SearchAttributeUpdate) { l.upserts = append(l.upserts, updates) },
+	}}}})
 	return l
+}
+
+// attributes returns the search attributes that the run has set.
+func (l *timeline) attributes() map[string]any {
+	all := map[string]any{}
+	for key, value := range temporal.NewSearchAttributes(slices.Concat(l.upserts...)...).GetUntypedValues() {
+		all[key.GetName()] = value
+	}
+	return all
+}
+
+// class returns the error class among the search attributes, or an empty string.
+func (l *timeline) class() string {
+	class, _ := l.attributes()["MirrorErrorClass"].(string)
+	return class
 }
 
 // at runs f at a time since the start. HeadSource ends after 1 minute, StreamCopy after 2 and
@@ -230,10 +252,10 @@ func TestRequestAfterAFailure(t *testing.T) {
 		require.Equal(t, copies, l.copies, minutes)
 		if copies == 1 {
 			l.requireFailed(t, "BadHTTPStatus")
-			require.Equal(t, "BadHTTPStatus", l.class)
+			require.Equal(t, "BadHTTPStatus-404", l.class())
 		} else {
 			require.True(t, l.result(t).Published)
-			require.Empty(t, l.class)
+			require.Empty(t, l.class())
 		}
 	}
 }
@@ -255,7 +277,7 @@ func TestFailureOfAPurgedCopy(t *testing.T) {
 			l.ExecuteWorkflow(workflows.CopyObject, input())
 			require.True(t, l.result(t).Published)
 			require.Equal(t, 2, l.heads)
-			require.Empty(t, l.class)
+			require.Empty(t, l.class())
 			for _, u := range l.updates {
 				if u.Failure != nil && u.Failure.Class != activities.ClassPurged {
 					require.True(t, u.Known)
@@ -287,7 +309,7 @@ func TestNextRunHasNoErrorClass(t *testing.T) {
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, l.GetWorkflowError(), &next)
 	require.Equal(t, 20, l.copies)
-	require.Empty(t, l.class)
+	require.Empty(t, l.class())
 }
 
 // TestCancelledRunStartsNoNextRun cancels the last round of a run. A next run would not be

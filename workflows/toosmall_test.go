@@ -58,7 +58,7 @@ func TestSmallObjectCompletes(t *testing.T) {
 	update := activities.TooSmallUpdate(small)
 	update.Source, update.Generation, update.Known = input().Source, 3, true
 	require.Equal(t, []activities.UpdateCacheInput{update}, l.updates)
-	require.Equal(t, activities.ClassTooSmall, l.class)
+	require.Equal(t, activities.ClassTooSmall, l.class())
 }
 
 // TestRequestsOfASmallObject has an object of 500 bytes. HeadSource ends after 1 minute, StreamCopy
@@ -129,10 +129,10 @@ func TestRequestsOfASmallObject(t *testing.T) {
 			require.Equal(t, tc.minSizes, l.minSizes)
 			require.Equal(t, tc.outcomes, l.outcomes())
 			if tc.outcomes[len(tc.outcomes)-1] == "small" {
-				require.Equal(t, activities.ClassTooSmall, l.class)
+				require.Equal(t, activities.ClassTooSmall, l.class())
 				require.NotNil(t, out.TooSmall)
 			} else {
-				require.Empty(t, l.class)
+				require.Empty(t, l.class())
 				require.Nil(t, out.TooSmall)
 			}
 		})
@@ -216,7 +216,7 @@ func TestManyRoundsKeepTheMinimum(t *testing.T) {
 	var in workflows.CopyObjectInput
 	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &in))
 	require.EqualValues(t, 900, in.MinSize)
-	require.Empty(t, l.class, "the next run inherits the search attributes")
+	require.Empty(t, l.class(), "the next run inherits the search attributes")
 }
 
 // TestMessagesWithoutAMinimum decodes inputs and signals of builds before 2026-11-26.

@@ -394,6 +394,14 @@ func (b *Budget) keepsOut(host string) bool {
 	})
 }
 
+// Total returns the limit, or 0 if there is none.
+func (b *Budget) Total() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.total
+}
+
 // Use returns how much of the budget is held, and how many claims wait.
 func (b *Budget) Use() (held, waiting int64) {
 	if b == nil {

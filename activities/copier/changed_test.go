@@ -234,7 +234,9 @@ func TestKilledCopyFetchesOnlyPartsInFlightAgain(t *testing.T) {
 	r.requireExact(t)
 	require.Equal(t, copier.WayRanges, out.Way)
 	require.EqualValues(t, stored*partSize, out.Resumed)
-	require.EqualValues(t, (count-stored)*partSize, r.source.sentBytes())
+	// A request of the killed copy may reach the source late. Its client is gone, so that it gets less
+	// than a buffer.
+	require.InDelta(t, (count-stored)*partSize, r.source.sentBytes(), 1<<16)
 }
 
 // TestEarlierBuildsDoNotSeeARestartedUpload decodes a state as a build before 2026-11-25 does, which

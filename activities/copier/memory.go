@@ -67,6 +67,9 @@ func (m *Memory) buffer(n int64) []byte {
 // Use returns how many bytes are held, and how many copies wait for some.
 func (m *Memory) Use() (held, waiting int64) { return m.shared.Use() }
 
+// Total returns the limit in bytes.
+func (m *Memory) Total() int64 { return m.budget }
+
 // pass waits behind the copies of a host that wait for memory already.
 func (m *Memory) pass(ctx context.Context, c Claim) error {
 	if _, err := m.shared.Take(ctx, c, 0); err != nil {

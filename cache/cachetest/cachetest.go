@@ -41,8 +41,8 @@ type Cache interface {
 	Generation(ctx context.Context, key string) (int64, error)
 
 	// Put stores the entry until its deadline. It fails with [cache.ErrPurged] if the object was
-	// purged after generation. An entry that is not present does not replace a present one, which
-	// is no error.
+	// purged after generation. An entry that is not present does not replace a present one, and a
+	// pending entry does not replace the error of its run. Neither is an error.
 	Put(ctx context.Context, key string, generation int64, e cache.Entry) error
 
 	// Purge deletes the entry and the count of failures. It returns the new generation, which is
@@ -89,6 +89,7 @@ func Run(t *testing.T, c Cache) {
 		"abandon deletes only pending entries":          abandonPending,
 		"pending and error do not replace present":      presentKept,
 		"pending replaces error":                        retry,
+		"no renewal replaces the error of its own run":  endedRun,
 		"one of many callers swaps an entry":            oneSwap,
 		"a purge deletes the entry":                     purge,
 		"a copy from before a purge can't be published": staleGeneration,

@@ -23,6 +23,9 @@ func roundTrip(t *testing.T, c Cache, key string) {
 	now := time.Now().Truncate(time.Millisecond)
 	for _, e := range []cache.Entry{
 		Rules().Pending(now, "me", 1, 2),
+		{State: cache.Pending, Deadline: now.Add(time.Minute), Owner: "me", Attempts: 2, NextRetry: now.Add(time.Second)},
+		{State: cache.Error, Deadline: now.Add(time.Minute), Reason: cache.Reason{Class: "CacheFailed"}, Attempts: 8, NextRetry: now.Add(time.Minute)},
+		{State: cache.Error, Deadline: now.Add(time.Minute), Reason: cache.Reason{Class: "OperatorFailed"}, Run: "a"},
 		{State: cache.Pending, Deadline: now.Add(time.Minute), Low: true, SHA256: strings.Repeat("0a", 32)},
 		Rules().Failed(now, cache.Reason{Class: "BadHTTPStatus", Status: 404, AboutObject: true, Text: "private"}),
 		Rules().Unmirrorable(now, cache.Reason{Class: "SourceTruncated", Text: "private"}),
@@ -54,6 +57,23 @@ func retry(t *testing.T, c Cache, key string) {
 	require.Equal(t, cache.Error, get(t, c, key).State)
 	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
 	require.Equal(t, cache.Pending, get(t, c, key).State)
+}
+
+// endedRun has an attempt renew its lease after its run has ended. Another run takes the lease.
+func endedRun(t *testing.T, c Cache, key string) {
+	ended := Rules().Failed(time.Now(), cache.Reason{Class: "x", Text: `"run":"b"`})
+	ended.Run = "a"
+	require.NoError(t, c.Put(t.Context(), key, 0, ended))
+	renewed := Rules().Pending(time.Now(), "a", 0, -1)
+	renewed.Run = "a"
+	require.NoError(t, c.Put(t.Context(), key, 0, renewed))
+	require.Equal(t, cache.Error, get(t, c, key).State)
+	renewed.Run = "b"
+	require.NoError(t, c.Put(t.Context(), key, 0, renewed))
+	require.Equal(t, cache.Pending, get(t, c, key).State)
+	require.NoError(t, c.Put(t.Context(), key, 0, ended))
+	require.NoError(t, c.Put(t.Context(), key, 0, Rules().Pending(time.Now(), "a", 0, -1)))
+	require.Equal(t, cache.Pending, get(t, c, key).State, "another round of the run begins")
 }
 
 func dropUnchanged(t *testing.T, c Cache, key string) {

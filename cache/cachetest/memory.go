@@ -187,6 +187,8 @@ func (m *Memory) Put(ctx context.Context, key string, generation int64, e cache.
 		return cache.ErrPurged
 	case e.State != cache.Present && m.read(key).State == cache.Present:
 		return nil
+	case e.State == cache.Pending && e.Run != "" && m.read(key).State == cache.Error && m.read(key).Run == e.Run:
+		return nil
 	}
 	before := m.read(key)
 	m.entries[key] = e

@@ -49,7 +49,7 @@ func TestEachAlertNamesItsEntryInTheRunbook(t *testing.T) {
 		slug := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
 		anchors = append(anchors, strings.ReplaceAll(slug, " ", "-"))
 	}
-	runbook, page, tests := string(read(t, "../RUNBOOK.md")), string(read(t, "../README.md")), string(read(t, "rules_test.yaml"))
+	runbook, page, tests := string(read(t, "../RUNBOOK.md")), string(read(t, "../METRICS.md")), string(read(t, "rules_test.yaml"))
 	alerts := 0
 	for _, g := range readRules(t).Groups {
 		for _, r := range g.Rules {

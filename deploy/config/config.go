@@ -21,6 +21,7 @@ type Config struct {
 	SQS      SQS      `yaml:"sqs" envPrefix:"SQS_"`
 	S3       S3       `yaml:"s3" envPrefix:"S3_"`
 	Worker   Worker   `yaml:"worker" envPrefix:"WORKER_"`
+	Admin    Admin    `yaml:"admin" envPrefix:"ADMIN_"`
 	Prices   Prices   `yaml:"prices" envPrefix:"PRICES_"`
 	Pools    []Pool   `yaml:"pools"`
 }
@@ -116,7 +117,7 @@ type SQS struct {
 	Queue             string        `yaml:"queue" env:"QUEUE" doc:"name of the queue; the dead-letter queue is this name followed by _dead"`
 	Region            string        `yaml:"region" env:"REGION" doc:"region of the queue; if empty, that of the AWS default chain"`
 	Endpoint          string        `yaml:"endpoint" env:"ENDPOINT" doc:"base URL of a server that is not AWS"`
-	VisibilityTimeout time.Duration `yaml:"visibility_timeout" env:"VISIBILITY_TIMEOUT" doc:"how long a received message stays hidden; a crashed bridge's messages reappear after this"`
+	VisibilityTimeout time.Duration `yaml:"visibility_timeout" env:"VISIBILITY_TIMEOUT" doc:"how long a message waits that a bridge could not handle, for example because Temporal was down"`
 	Timeout           time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"how long SQS may take to answer a call. A receive has 20s more, in which it waits for messages"`
 	MaxReceives       int           `yaml:"max_receives" env:"MAX_RECEIVES" doc:"receives after which a message becomes a dead letter"`
 }
@@ -135,7 +136,7 @@ type S3 struct {
 
 // Worker configures the copies and the bridge.
 type Worker struct {
-	AdminListen     string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz and /metrics"`
+	AdminListen     string        `yaml:"admin_listen" env:"ADMIN_LISTEN" doc:"address for /healthz, /readyz, /metrics and the [page for people](OPERATORS.md#the-page-for-people)"`
 	Copy            bool          `yaml:"copy" env:"COPY" doc:"make copies (the Temporal worker)"`
 	Pools           []string      `yaml:"pools" env:"POOLS" envSeparator:" " doc:"pools that this worker copies into, e.g. s3_us-west-2; all if empty. Run a worker in each region"`
 	Concurrency     int           `yaml:"concurrency" env:"CONCURRENCY" doc:"copies of small objects that run at the same time, per pool; those of large objects come in addition"`
@@ -146,7 +147,7 @@ type Worker struct {
 	SpoolLimit      Size          `yaml:"spool_limit" env:"SPOOL_LIMIT" doc:"disk space in spool_dir for these parts; further parts wait. It must hold the largest part, of max_size / 10,000 and at most 5GiB"`
 	Bridge          bool          `yaml:"bridge" env:"BRIDGE" doc:"start workflows for the queue's messages (the SQS bridge)"`
 	Receivers       int           `yaml:"receivers" env:"RECEIVERS" doc:"receives that the bridge makes at the same time, of up to 10 messages each; it starts 10 workflows at the same time for each of them"`
-	Intake          int           `yaml:"intake" env:"INTAKE" doc:"received messages that the bridge holds in memory until it starts their workflows, from 10 to 100000. Their source hosts take turns, purges come first, and lists of copies last. Messages beyond it wait in SQS, in the order of SQS. A killed bridge delays those that it holds by sqs.visibility_timeout"`
+	Intake          int           `yaml:"intake" env:"INTAKE" doc:"received messages that the bridge holds in memory until it starts their workflows, from 10 to 100000. Their source hosts take turns, purges come first, and lists of copies last. Messages beyond it wait in SQS, in the order of SQS. A killed bridge delays those that it holds by 10 s"`
 	PayloadKeys     []string      `yaml:"payload_keys" env:"PAYLOAD_KEYS" envSeparator:" " secret:"true" doc:"keys, as id=key or key, that encrypt what Temporal stores of workflows. The first key encrypts, each key decrypts; none as the first entry encrypts nothing; empty is off. Generate a key with openssl rand -base64 32"`
 	CodecListen     string        `yaml:"codec_listen" env:"CODEC_LISTEN" doc:"address of the codec server, by which Temporal's Web UI and CLI decrypt payloads; empty is none. It has no TLS"`
 	CodecTokensFile string        `yaml:"codec_tokens_file" env:"CODEC_TOKENS_FILE" doc:"file of the tokens for the codec server, with the scope codec; **required** with codec_listen"`

@@ -25,6 +25,7 @@ func example(t *testing.T) string {
 	require.NoError(t, tmpl.Execute(&b, map[string]any{
 		"FrontEndListen": ":1", "FrontEndAdminListen": ":2", "WorkerAdminListen": ":3", "TokensFile": "/tokens", "QueryKey": "a2V5",
 		"RedisURL": "redis://localhost", "SQSEndpoint": "http://localhost:4", "OriginURL": "http://localhost:7", "Region": "us-west-2", "BucketBase": "mirror",
+		"TemporalUI": "http://localhost:8", "FrontEndURL": "http://localhost:9", "Metrics": []string{"http://localhost:2/metrics"},
 		"Pools": []map[string]string{
 			{"Region": "us-west-2", "Endpoint": "http://localhost:5"}, {"Region": "us-east-1", "Endpoint": "http://localhost:6"},
 		},
@@ -39,6 +40,7 @@ func TestExampleIsAConfiguration(t *testing.T) {
 	require.Equal(t, "/tokens", c.Frontend.TokensFile)
 	require.Len(t, c.Pools, 2)
 	require.Equal(t, "mirror-us-east-1", c.Pools[1].Bucket)
+	require.Equal(t, []string{"http://localhost:2/metrics"}, c.Admin.Metrics)
 	require.Len(t, c.Mirror.Upstreams, 1)
 	require.Equal(t, "local", c.Mirror.Upstreams[0].Name)
 }

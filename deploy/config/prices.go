@@ -21,7 +21,7 @@ type Prices struct {
 
 	CopyPuts    float64 `yaml:"copy_puts" json:"copyPuts" env:"COPY_PUTS" doc:"PUT requests of one copy, besides one for each s3.part_size of it. A copy in parts takes three more"`
 	CopyGets    float64 `yaml:"copy_gets" json:"copyGets" env:"COPY_GETS" doc:"GET requests of one copy. A copy in parts takes one more"`
-	CopyActions float64 `yaml:"copy_actions" json:"copyActions" env:"COPY_ACTIONS" doc:"Temporal actions of one copy. A copy in parts takes one more; heartbeats come in addition, at most one a second"`
+	CopyActions float64 `yaml:"copy_actions" json:"copyActions" env:"COPY_ACTIONS" doc:"Temporal actions of one copy. A copy in parts takes two more, and one that was retried takes one; heartbeats come in addition, at most one a second"`
 }
 
 // defaultPrices returns list prices of us-east-1 without any free tier or discount. They are from

@@ -33,7 +33,7 @@ const maxObject = storage.MaxParts * storage.MaxPartSize
 func (c *Config) validate() error {
 	for _, check := range []func() error{
 		c.validateLog, c.validateTimes, c.validateNumbers, c.validateAtLimit, c.validateSource, c.validateMirror,
-		c.validateServers, c.validatePools, c.validateWorker, c.validateRegion, c.validatePrices,
+		c.validateServers, c.validatePools, c.validateWorker, c.validateAdmin, c.validateRegion, c.validatePrices,
 	} {
 		if err := check(); err != nil {
 			return err

@@ -90,13 +90,13 @@ func mutants() []mutant {
 		{
 			name: "a message is deleted before its workflow starts",
 			file: "frontend/queue/receiver.go",
-			old:  "	err := r.Handle(ctx, m.request)\n", new: "	_ = r.delete(ctx, m)\n	err := r.Handle(ctx, m.request)\n",
+			old:  "	err := r.Handle(traced(ctx, m.trace), m.request)\n", new: "	_ = r.delete(ctx, m)\n	err := r.Handle(traced(ctx, m.trace), m.request)\n",
 			pkg: "./frontend/queue", by: "TestFailedMessagesAreRedeliveredThenDeadLettered",
 		},
 		{
 			name: "the bridge accepts what Temporal refused",
 			file: "worker/bridge.go",
-			old:  "		b.Waiting(err)\n", new: "		b.Waiting(err)\n		return nil\n",
+			old:  "		b.Waiting(ctx, err)\n", new: "		b.Waiting(ctx, err)\n		return nil\n",
 			pkg: "./worker", by: "TestRequestIsRetriedWhileTemporalIsUnavailable",
 		},
 		{
@@ -159,7 +159,7 @@ func mutants() []mutant {
 		{
 			name: "the workflow records no class",
 			file: "workflows/copyobject.go",
-			old:  "	c.classify(ctx, f.Class)\n", new: "",
+			old:  "	c.describe(ctx, failedWith(f))\n", new: "",
 			pkg: "./workflows", by: "TestRecordedHistoriesReplay",
 		},
 		{

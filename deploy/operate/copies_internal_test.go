@@ -36,19 +36,39 @@ func TestQueryOfAFilter(t *testing.T) {
 			filter{Service: "s3", Region: "us-west-2", Host: "example.com:8080", Class: "SourceStalled", Since: &hour, Limit: 1},
 			[]string{"Failed", "TimedOut"},
 		},
+		`WorkflowType="CopyObject" AND MirrorErrorClass STARTS_WITH "BadHTTPStatus"`: {filter{Class: "BadHTTPStatus", Limit: 1}, nil},
+		`WorkflowType="CopyObject" AND MirrorErrorClass="BadHTTPStatus-503"`:         {filter{Class: "BadHTTPStatus-503", Limit: 1}, nil},
 	} {
 		got, err := tc.f.query(tc.statuses, now)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
 	for want, f := range map[string]filter{
-		`--host: "a\" OR \"b" is not a host, or a host with a port`: {Host: `a" OR "b`, Limit: 1},
-		"--region has a quote or a backslash":                       {Region: `a'`, Limit: 1},
-		"--class has a quote or a backslash":                        {Class: `a\`, Limit: 1},
-		"--limit is 0, want at least 1":                             {},
+		`--host: "a\" OR \"b" is not a host, or a host with a port`:                                    {Host: `a" OR "b`, Limit: 1},
+		"--region has a quote or a backslash":                                                          {Region: `a'`, Limit: 1},
+		"--limit is 0, want at least 1":                                                                {},
+		`--class is "503", want an error class, e.g. SourceStalled or BadHTTPStatus-503`:               {Class: "503", Limit: 1},
+		`--class is "BadHTTPStatus-50", want an error class, e.g. SourceStalled or BadHTTPStatus-503`:  {Class: "BadHTTPStatus-50", Limit: 1},
+		`--class is "SourceStalled-503", want an error class, e.g. SourceStalled or BadHTTPStatus-503`: {Class: "SourceStalled-503", Limit: 1},
 	} {
 		_, err := f.query(nil, now)
 		require.EqualError(t, err, want)
+	}
+}
+
+// TestMatchesOfAFilter compares the latest run of an object with what a filter asks for.
+func TestMatchesOfAFilter(t *testing.T) {
+	failed := info(t, "a", "BadHTTPStatus-503", enums.WORKFLOW_EXECUTION_STATUS_FAILED)
+	for want, all := range map[bool][]struct {
+		class    string
+		statuses []string
+	}{
+		true:  {{"", nil}, {"BadHTTPStatus", nil}, {"BadHTTPStatus-503", []string{"TimedOut", "Failed"}}},
+		false: {{"", []string{"Running"}}, {"BadHTTPStatus-404", nil}, {"SourceStalled", []string{"Failed"}}},
+	} {
+		for _, tc := range all {
+			require.Equal(t, want, (&filter{Class: tc.class}).matches(failed, tc.statuses), tc)
+		}
 	}
 }
 
@@ -88,32 +108,35 @@ func TestListOfCopies(t *testing.T) {
 	}
 	now := all[0].GetStartTime().AsTime().Add(time.Minute)
 	var out bytes.Buffer
-	require.NoError(t, (&CopiesListCommand{}).write(&out, all, true, now))
+	require.NoError(t, (&CopiesListCommand{}).write(&out, all, now))
 	lines := strings.Split(out.String(), "\n")
 	require.Equal(t, []string{"2026-11-26T12:00:00Z", "Failed", "SourceStalled", "1.5s", "s3_us-west-2/a/b"}, strings.Fields(lines[1]))
-	require.Equal(t, []string{"2026-11-26T12:00:00Z", "Running", "1m0s", "s3_us-west-2/a/\uFFFD[2J"}, strings.Fields(lines[2]))
-	require.Equal(t, "There are more: raise --limit.", lines[3])
+	require.Equal(t, []string{"2026-11-26T12:00:00Z", "Running", "-", "1m0s", "s3_us-west-2/a/\uFFFD[2J"}, strings.Fields(lines[2]))
+	require.Len(t, lines, 4)
 	out.Reset()
-	require.NoError(t, (&CopiesListCommand{JSON: true}).write(&out, all, false, now))
+	require.NoError(t, (&CopiesListCommand{JSON: true}).write(&out, all, now))
 	require.JSONEq(t, `{"workflowId":"s3_us-west-2/a/b","runId":"run","status":"Failed","errorClass":"SourceStalled",`+
 		`"startTime":"2026-11-26T12:00:00Z","took":"1.5s"}`, strings.Split(out.String(), "\n")[0])
 	out.Reset()
-	require.NoError(t, (&CopiesListCommand{}).write(&out, nil, false, now))
+	require.NoError(t, (&CopiesListCommand{}).write(&out, nil, now))
 	require.Equal(t, "no copies\n", out.String())
+	out.Reset()
+	summarize(&out, append(all, all[0]), true)
+	require.Equal(t, "3 copies: 1 Running, 2 SourceStalled\nThere are more: raise --limit.\n", out.String())
 }
 
 func TestWorkflowIDOfAURL(t *testing.T) {
 	f := objectFlags{Service: "s3", Region: "us-west-2"}
-	a, err := f.workflowID("https://EXAMPLE.com:443/a.zip?token=" + secret)
+	a, err := f.source("https://EXAMPLE.com:443/a.zip?token=" + secret)
 	require.NoError(t, err)
-	b, err := f.workflowID("https://example.com/a.zip?token=" + secret)
+	b, err := f.source("https://example.com/a.zip?token=" + secret)
 	require.NoError(t, err)
-	require.Equal(t, b, a, "the id is that of the canonical URL")
-	require.Regexp(t, `^s3_us-west-2/example\.com/a\.zip/[0-9a-f]{64}$`, a)
-	other, err := f.workflowID("https://example.com/a.zip?token=other")
+	require.Equal(t, b, a, "the canonical URL counts")
+	require.Regexp(t, `^s3_us-west-2/example\.com/a\.zip/[0-9a-f]{16}$`, workflows.ID(a))
+	other, err := f.source("https://example.com/a.zip?token=other")
 	require.NoError(t, err)
 	require.NotEqual(t, a, other)
-	_, err = f.workflowID("ftp://example.com/" + secret)
+	_, err = f.source("ftp://example.com/" + secret)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), secret)
 }

@@ -54,7 +54,7 @@ func (c *CopyCommand) Run(ctx context.Context) error {
 // request starts a copy. If it is running, request asks that run for the object, of any size.
 func (m *mirror) request(ctx context.Context, in workflows.CopyObjectInput) error {
 	for {
-		err := worker.StartCopy(ctx, m.temporal, in)
+		err := worker.StartCopy(ctx, m.temporal, in, false)
 		other, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
 		if !ok {
 			if err != nil {
@@ -83,7 +83,7 @@ func (m *mirror) newInput(ctx context.Context, service, region, url string) (in 
 	if err != nil {
 		return in, fmt.Errorf("AWS configuration: %w", err)
 	}
-	ends, err := transfer.Open(m.cfg, aws)
+	ends, err := transfer.Open(m.cfg, aws, transfer.Options{})
 	if err != nil {
 		return in, err
 	}
@@ -120,8 +120,8 @@ func (m *mirror) await(ctx context.Context, w io.Writer, id string) error {
 		for _, a := range out.GetPendingActivities() {
 			line := fmt.Sprintf("%s, attempt %d", a.GetActivityType().GetName(), a.GetAttempt())
 			var p activities.Progress
-			if d := a.GetHeartbeatDetails(); d != nil && m.payloads.FromPayloads(d, &p) == nil && p.Total > 0 {
-				line += fmt.Sprintf(": %d of %d bytes, %d %%", p.Done, p.Total, 100*p.Done/p.Total)
+			if d := a.GetHeartbeatDetails(); d != nil && m.payloads.FromPayloads(d, &p) == nil && p.Now != "" {
+				line += ": " + printable(p.Now)
 			}
 			if f := a.GetLastFailure(); f != nil {
 				line += ", after: " + m.failure(f)

@@ -10,8 +10,22 @@
 //   - Text from messages can't control the terminal: it is quoted, or its control characters are
 //     replaced.
 //   - A dead letter leaves its queue only after its request is in the other queue.
+//   - A replay reads only. It succeeds only if it read and replayed every listed history that Temporal
+//     still had, and at least one.
 //
 // # Decisions
+//
+// 2026-11-27: a replay compares a history up to its last completed workflow task. No worker has decided
+// on later events, and the SDK's replayer mistakes its decisions about them for a difference. On
+// a difference, it replays the tasks one by one, so that it names the first one that differs.
+//
+// 2026-11-27: a replay skips runs of task queues whose names do not start as ours do. They belong
+// to other applications. A run in our queues with a type that this build lacks is a difference:
+// no worker of this build would continue it.
+//
+// 2026-11-27: a replay includes runs that a bridge terminated as stuck. Rejected: to skip them by the
+// reason of their termination. An operator's query leaves them out, and says so in the record of a
+// release.
 //
 // 2026-11-26: dead letters are listed by receiving and releasing them, since SQS has no call that
 // only reads. Two operators who list at the same time see a part each. Letters that a killed

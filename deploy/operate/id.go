@@ -16,15 +16,15 @@ type objectFlags struct {
 	Region  string `required:"" short:"r" help:"Region of the pool, e.g. us-west-2."`
 }
 
-// workflowID returns the id of the workflow that copies the object of a URL, as clients write it.
-func (f *objectFlags) workflowID(url string) (string, error) {
+// source returns the object of a URL, as clients write it. The workflow's id holds nothing of a sealed
+// query, so that source needs no key.
+func (f *objectFlags) source(url string) (activities.SealedObject, error) {
 	canonical, err := origin.Canonical(url)
 	if err != nil {
-		return "", err
+		return activities.SealedObject{}, err
 	}
 	o := storage.Object{Service: f.Service, Region: f.Region, URL: canonical}
-	// The id holds nothing of a sealed query, so that it needs no key.
-	return workflows.ID(activities.SealedObject{Service: o.Service, Region: o.Region, URL: o.Shown(), Hash: o.Hash()}), nil
+	return activities.SealedObject{Service: o.Service, Region: o.Region, URL: o.Shown(), Hash: o.Hash()}, nil
 }
 
 // WorkflowIDCommand prints the workflow id of an object's copy.
@@ -40,11 +40,11 @@ func (WorkflowIDCommand) Help() string {
 
 // Run prints the id.
 func (c *WorkflowIDCommand) Run() error {
-	id, err := c.workflowID(c.Object)
+	source, err := c.source(c.Object)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Println(id)
+	_, err = fmt.Println(workflows.ID(source))
 	return err
 }
 

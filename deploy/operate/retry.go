@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -12,7 +13,40 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/worker"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
+	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
 )
+
+// CopiesRetryCommand copies objects again.
+type CopiesRetryCommand struct {
+	configFlag
+	filter
+	ID     []string `arg:"" optional:"" help:"Workflow ids. Without any, the flags choose copies."`
+	Status []string `enum:"Failed,Canceled,Terminated,TimedOut" default:"Failed" help:"Only runs with this status (repeatable): ${enum}."`
+	All    bool     `help:"Retry all copies that failed, if no other flag chooses."`
+	DryRun bool     `help:"Change nothing; print what would be done."`
+}
+
+// Help returns examples.
+func (CopiesRetryCommand) Help() string {
+	return "Examples:\n\n  cloud-mirror copies retry --class SourceUnreachable --since 1h --dry-run\n" +
+		"  cloud-mirror copies retry s3_us-west-2/example.com/a.zip/5c…\n\n" +
+		"Each object is copied once, with the input of its latest run. An object that is being copied, or\n" +
+		"whose copy exists, is skipped."
+}
+
+// Validate returns an error unless copies are chosen in one way.
+func (c *CopiesRetryCommand) Validate() error {
+	return chosenOnce(c.ID, c.filter, c.All)
+}
+
+// Run retries the copies and prints a line for each object.
+func (c *CopiesRetryCommand) Run(ctx context.Context) error {
+	return c.with(ctx, func(m *mirror) error {
+		return m.each(ctx, os.Stdout, c.ID, c.filter, c.Status, func(w *workflow.WorkflowExecutionInfo) (string, error) {
+			return m.retry(ctx, w, c.DryRun)
+		})
+	})
+}
 
 // retry copies the object of a run again. A run of its own is safer than a reset: if a client's
 // request has started one meanwhile, Temporal refuses it instead of ending that one.
@@ -33,7 +67,7 @@ func (m *mirror) retry(ctx context.Context, w *workflow.WorkflowExecutionInfo, d
 	case dryRun:
 		return "would be retried", nil
 	}
-	err = worker.StartCopy(ctx, m.temporal, in)
+	err = worker.StartCopy(ctx, m.temporal, in, false)
 	if _, other := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); other {
 		return "skipped: it runs", nil
 	}
@@ -57,7 +91,7 @@ func (m *mirror) input(ctx context.Context, w *workflow.WorkflowExecutionInfo) (
 	if err := m.payloads.FromPayloads(first.GetWorkflowExecutionStartedEventAttributes().GetInput(), &in); err != nil {
 		return in, fmt.Errorf("the run's input can't be decoded: %w", err)
 	}
-	if id := workflows.ID(in.Source); id != e.GetWorkflowId() {
+	if s := in.Source; !copyid.Of(e.GetWorkflowId(), s.Pool(), s.URL, s.Hash) {
 		return in, errors.New("the run's input is that of another object")
 	}
 	in.Low = false // An operator waits.

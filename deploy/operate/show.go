@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/failure/v1"
 	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/temporal"
 
@@ -43,16 +44,22 @@ func (c *CopiesShowCommand) Validate() error {
 
 // Run prints the copy.
 func (c *CopiesShowCommand) Run(ctx context.Context) error {
-	id := c.Copy
-	if isURL(id) {
-		var err error
-		if id, err = (&objectFlags{Service: c.Service, Region: c.Region}).workflowID(id); err != nil {
+	ids := []string{c.Copy}
+	if isURL(c.Copy) {
+		source, err := (&objectFlags{Service: c.Service, Region: c.Region}).source(c.Copy)
+		if err != nil {
 			return err
 		}
+		ids = []string{workflows.ID(source), workflows.EarlierID(source)}
 	}
-	return c.with(ctx, func(m *mirror) error {
-		_, err := m.show(ctx, os.Stdout, id)
-		return err
+	return c.with(ctx, func(m *mirror) (err error) {
+		for _, id := range ids {
+			_, err = m.show(ctx, os.Stdout, id)
+			if _, none := errors.AsType[*serviceerror.NotFound](err); !none {
+				return err
+			}
+		}
+		return fmt.Errorf("no copy of this object was requested within the retention of the namespace: %w", err)
 	})
 }
 
@@ -76,11 +83,14 @@ func (m *mirror) show(ctx context.Context, w io.Writer, id string) (copied bool,
 	row("started", r.Start.UTC().Format(time.RFC3339))
 	row("took", r.Took)
 	row("error class", r.Class)
+	row("attempts", figure(r.Attempts))
+	row("bytes", figure(r.Bytes))
 	last, err := m.lastEvent(ctx, info)
 	if err != nil {
 		return false, err
 	}
 	if f := last.GetWorkflowExecutionFailedEventAttributes().GetFailure(); f != nil {
+		row("failed step", failedStep(f))
 		row("failure", m.failure(f))
 	}
 	row("terminated", printable(last.GetWorkflowExecutionTerminatedEventAttributes().GetReason()))
@@ -90,6 +100,24 @@ func (m *mirror) show(ctx context.Context, w io.Writer, id string) (copied bool,
 	}
 	row("next", next(info))
 	return copied, table.Flush()
+}
+
+// figure returns a number in digits, or an empty string if it is unknown.
+func figure[T int | int64](n T) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// failedStep returns the activity that failed a run, or an empty string.
+func failedStep(f *failure.Failure) string {
+	for ; f != nil; f = f.GetCause() {
+		if a := f.GetActivityFailureInfo(); a != nil {
+			return printable(a.GetActivityType().GetName())
+		}
+	}
+	return ""
 }
 
 // lastEvent returns the event that closed a run, or nil if it runs.
@@ -169,6 +197,6 @@ func next(w *workflow.WorkflowExecutionInfo) string {
 	case enums.WORKFLOW_EXECUTION_STATUS_COMPLETED:
 		return ""
 	default:
-		return "cloud-mirror copies retry '" + id + "'"
+		return "once the cause is mended: cloud-mirror copies retry '" + id + "'"
 	}
 }

@@ -26,7 +26,8 @@ type mirror struct {
 	cfg       config.Config
 	temporal  client.Client
 	namespace string
-	payloads  converter.DataConverter
+	codec     *codec.Codec
+	payloads  converter.DataConverter // Of codec
 	cache     *cache.Redis
 }
 
@@ -43,8 +44,8 @@ func (c *configFlag) connect(ctx context.Context) (*mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("worker.payload_keys: %w", err)
 	}
-	m := &mirror{cfg: cfg, payloads: payloads.DataConverter()}
-	if m.temporal, m.namespace, err = worker.Dial(ctx, payloads, log); err != nil {
+	m := &mirror{cfg: cfg, codec: payloads, payloads: payloads.DataConverter()}
+	if m.temporal, m.namespace, err = worker.Dial(ctx, payloads, nil, log); err != nil {
 		return nil, err
 	}
 	if m.cache, err = cache.Open(cfg.Redis.URL, cfg.CacheOptions()); err != nil {

@@ -19,8 +19,8 @@ const adminConns = 64
 
 // runAdmin serves /healthz, /readyz and /metrics on l until ctx ends. Its listener is separate from
 // that of clients, and workers have one too. ready returns the reason why the process can't work
-// now, or nil.
-func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry, ready func() error) error {
+// now, or nil. people serves all other paths. Nil serves none.
+func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry, ready func() error, people http.Handler) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -31,9 +31,12 @@ func runAdmin(ctx context.Context, l net.Listener, registry *prometheus.Registry
 		fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	if people != nil {
+		mux.Handle("/", people)
+	}
 	srv := &http.Server{
 		Handler:        adminHeaders(mux),
-		ReadTimeout:    5 * time.Second, // Of a body too: net/http reads it, although no route takes one.
+		ReadTimeout:    5 * time.Second, // Of a body too: net/http reads it, and one route takes one.
 		WriteTimeout:   30 * time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,

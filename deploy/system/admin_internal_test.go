@@ -32,7 +32,7 @@ func TestAdmin(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- runAdmin(ctx, l, registry, ready) }()
+	go func() { served <- runAdmin(ctx, l, registry, ready, nil) }()
 	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
 	for _, tc := range []struct {
@@ -80,7 +80,7 @@ func TestAdminWithIdleConnections(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- runAdmin(ctx, l, newRegistry(), func() error { return nil }) }()
+	go func() { served <- runAdmin(ctx, l, newRegistry(), func() error { return nil }, nil) }()
 	t.Cleanup(func() { stop(); require.NoError(t, <-served) })
 
 	ask := func(request string) (answers *bufio.Reader) {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/calls"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/tracing"
 	"github.com/cloud-mirror/cloud-mirror/frontend"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/token"
@@ -19,11 +21,17 @@ import (
 
 // RunFrontend serves redirects until ctx ends.
 func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, version string) error {
-	s, err := open(ctx, cfg, cfg.Redis.Timeout, log)
+	traces, err := tracing.Open(ctx, "cloud-mirror-frontend", version, log)
+	if err != nil {
+		return err
+	}
+	defer traces.Close(ctx)
+	s, err := open(ctx, cfg, cfg.Redis.Timeout, calls.FrontEnd(cache.Commands()), traces, log)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	registerBuild(s.registry, version)
 	gc := newFrontendGC(cfg)
 	logPolicy(cfg, log)
 	near, watcher := s.nearCache(), s.watcher()
@@ -36,7 +44,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 		return err
 	}
 	o.Entries, o.Admit, o.Bypasses = near, s.admit, s.bypasses()
-	o.Log, o.Registry = log, s.registry
+	o.Log, o.Registry, o.Tracer = log, s.registry, traces.Tracer()
 	if o.Tokens, err = s.tokens(); err != nil {
 		return err
 	}
@@ -66,7 +74,7 @@ func RunFrontend(ctx context.Context, cfg config.Config, log zerolog.Logger, ver
 	})
 	defer cancel()
 	return runAll(running,
-		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, server.Ready) },
+		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, server.Ready, nil) },
 		func(ctx context.Context) error { return server.Run(ctx, clients) },
 		func(ctx context.Context) error { watcher.Run(ctx, s.cache); return nil },
 		func(ctx context.Context) error { near.Run(ctx); return nil },

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"runtime"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -13,6 +15,37 @@ func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
+}
+
+// registerBuild registers a gauge that tells the build of the process.
+func registerBuild(r *prometheus.Registry, version string) {
+	promauto.With(r).NewGauge(prometheus.GaugeOpts{
+		Name:        "cloud_mirror_build_info",
+		Help:        "1, by version of cloud-mirror and of Go.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	}).Set(1)
+}
+
+// registerRedisPool registers the state of the connections to redis.
+func registerRedisPool(r *prometheus.Registry, pool func() cache.Pool) {
+	for state, of := range map[string]func(cache.Pool) int64{
+		"idle": func(p cache.Pool) int64 { return p.Idle }, "used": func(p cache.Pool) int64 { return p.Open - p.Idle },
+	} {
+		promauto.With(r).NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cloud_mirror_redis_pool_connections", Help: "Connections to redis, by state (idle, used), without those that track changes.",
+			ConstLabels: prometheus.Labels{"state": state},
+		}, func() float64 { return float64(of(pool())) })
+	}
+	for result, of := range map[string]func(cache.Pool) uint64{
+		"hit": func(p cache.Pool) uint64 { return p.Hits }, "miss": func(p cache.Pool) uint64 { return p.Misses },
+		"timeout": func(p cache.Pool) uint64 { return p.Timeouts },
+	} {
+		promauto.With(r).NewCounterFunc(prometheus.CounterOpts{
+			Name:        "cloud_mirror_redis_pool_requests_total",
+			Help:        "Requests for a connection to redis, by result: hit (an idle one), miss (none was idle), timeout (waited in vain).",
+			ConstLabels: prometheus.Labels{"result": result},
+		}, func() float64 { return float64(of(pool())) })
+	}
 }
 
 // undecodable registers a counter and returns the function that increments it.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/calls"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/tracing"
 	"github.com/cloud-mirror/cloud-mirror/deploy/system/transfer"
 	"github.com/cloud-mirror/cloud-mirror/frontend/flight"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
@@ -36,20 +38,26 @@ type parts struct {
 	cache    *cache.Redis
 	queue    *queue.Queue
 	breakers *flight.Breakers
+	calls    *calls.Calls
 }
 
 // open opens the parts of cfg. It does no I/O except for the AWS SDK's search for its
 // configuration. redisTimeout bounds each step of a call to redis and adds a circuit breaker. 0 is
-// the cache's default timeout, without a breaker.
+// the cache's default timeout, without a breaker. The operations are those that the process counts.
 //
 // open also makes log the logger of the redis library, for the whole process.
-func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, log zerolog.Logger) (*parts, error) {
+func open(
+	ctx context.Context, cfg config.Config, redisTimeout time.Duration, operations calls.Operations, traces *tracing.Tracing,
+	log zerolog.Logger,
+) (*parts, error) {
 	redis.SetLogger(redisLogger{log})
 	aws, err := cfg.AWS(ctx, log)
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
 	s := &parts{cfg: cfg, log: log, registry: newRegistry()}
+	s.calls = calls.New(s.registry, operations)
+	aws.APIOptions = append(aws.APIOptions, s.calls.AWS(), traces.AWS())
 	s.breakers = flight.NewBreakers(s.registry, log)
 	services, err := worker.Addresses()
 	if err != nil {
@@ -62,17 +70,24 @@ func open(ctx context.Context, cfg config.Config, redisTimeout time.Duration, lo
 	if sqs != "" {
 		services = append(services, sqs)
 	}
-	if s.Ends, err = transfer.Open(cfg, aws, services...); err != nil {
+	if receiver := traces.Address(); receiver != "" {
+		services = append(services, receiver)
+	}
+	if s.Ends, err = transfer.Open(cfg, aws, transfer.Options{
+		Services: services, OnRequest: s.calls.OnRequest, OnFetched: s.calls.OnFetched, Trace: traces.Source,
+	}); err != nil {
 		return nil, err
 	}
 	o := cfg.CacheOptions()
 	o.Timeout, o.Undecodable, o.Unreplicated = redisTimeout, undecodable(s.registry), unreplicated(s.registry)
+	o.OnCommand = s.calls.OnCommand
 	if redisTimeout > 0 {
 		o.OnBreaker = s.breakers.Changed("redis")
 	}
 	if s.cache, err = cache.Open(cfg.Redis.URL, o); err != nil {
 		return nil, fmt.Errorf("redis.url: %w", err)
 	}
+	registerRedisPool(s.registry, s.cache.Pool)
 	s.queue = queue.Open(aws, cfg.SQS.Region, cfg.SQS.Endpoint, cfg.SQS.Queue, cfg.SQS.Timeout)
 	return s, nil
 }

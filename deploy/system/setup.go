@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
 	"github.com/cloud-mirror/cloud-mirror/deploy/setup"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/tracing"
 	"github.com/cloud-mirror/cloud-mirror/worker"
 	"github.com/cloud-mirror/cloud-mirror/worker/schedules"
 )
@@ -17,7 +18,7 @@ import (
 // writes a line to w for each thing that it did. With dryRun it changes nothing and writes the
 // lines that it would.
 func RunSetup(ctx context.Context, cfg config.Config, log zerolog.Logger, w io.Writer, dryRun bool) error {
-	s, err := open(ctx, cfg, 0, log)
+	s, err := open(ctx, cfg, 0, nil, &tracing.Tracing{}, log)
 	if err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func (s *parts) setupTemporal(ctx context.Context, dryRun bool) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	temporal, namespace, err := worker.Dial(ctx, payloads, s.log)
+	temporal, namespace, err := worker.Dial(ctx, payloads, nil, s.log)
 	if err != nil {
 		return nil, err
 	}

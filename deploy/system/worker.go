@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -12,8 +13,13 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/activities/copier"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/deploy/config"
+	"github.com/cloud-mirror/cloud-mirror/deploy/page"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/calls"
+	"github.com/cloud-mirror/cloud-mirror/deploy/system/tracing"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 	"github.com/cloud-mirror/cloud-mirror/frontend/upstream"
 	"github.com/cloud-mirror/cloud-mirror/storage"
+	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
 	"github.com/cloud-mirror/cloud-mirror/worker"
 	"github.com/cloud-mirror/cloud-mirror/worker/codec"
@@ -21,11 +27,21 @@ import (
 
 // RunWorker makes copies and starts workflows, each if cfg says so, until ctx ends.
 func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, version string) error {
-	s, err := open(ctx, cfg, 0, log)
+	deployment, err := worker.DeploymentVersion(os.Getenv)
+	if err != nil {
+		return err
+	}
+	traces, err := tracing.Open(ctx, "cloud-mirror-worker", version, log)
+	if err != nil {
+		return err
+	}
+	defer traces.Close(ctx)
+	s, err := open(ctx, cfg, 0, calls.Worker(cache.Commands(), origin.Operations()), traces, log)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	registerBuild(s.registry, version)
 	sealer, err := newSealer(cfg)
 	if err != nil {
 		return err
@@ -34,7 +50,15 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 	if err != nil {
 		return err
 	}
-	temporal, namespace, err := worker.Dial(ctx, payloads, log)
+	handler, err := worker.TemporalMetrics(s.registry)
+	if err != nil {
+		return err
+	}
+	traced, err := worker.Tracing(traces.Tracer())
+	if err != nil {
+		return err
+	}
+	temporal, namespace, err := worker.Dial(ctx, payloads, handler, log, traced)
 	if err != nil {
 		return err
 	}
@@ -72,10 +96,17 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 		VisibilityTimeout: cfg.SQS.VisibilityTimeout,
 		CheckEvery:        cfg.Worker.CheckEvery,
 		Metrics:           metrics,
+		Version:           version,
+		Deployment:        deployment,
 	}
 	for pool, a := range o.Activities {
 		metrics.Watch(pool, "small", a.Copier.Slots)
 		metrics.Watch(pool, "large", a.Copier.LargeSlots)
+	}
+	for _, a := range o.Activities { // All pools share the memory.
+		metrics.WatchMemory("small", a.Copier.SmallMemory)
+		metrics.WatchMemory("large", a.Copier.Memory)
+		break
 	}
 	if err := copier.RemoveSpooled(cfg.Worker.SpoolDir); err != nil {
 		log.Warn().Err(err).Msg("spool files of an earlier worker remain")
@@ -92,26 +123,41 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 			return nil
 		}
 		o.Bridge = s.bridge(temporal, sealer, payloads, watcher)
+		o.Bridge.Lazy = deployment.BuildID != ""
 		o.Bridge.Bypassed = func(pool, url string) bool { return bypasses.Covers(pool, url, time.Now()) }
 		metrics.BridgePools(s.ids())
-		o.Bridge.Stuck = func(pool, id string) {
+		o.Bridge.Stuck = func(ctx context.Context, pool, id string) {
 			metrics.Stuck(pool)
-			log.Error().Str("pool", pool).Str("workflow", id).Msg("run terminated: no worker could continue it; another run makes the copy")
+			requestid.Log(ctx, log.Error()).Str("pool", pool).Str("workflow_id", id).Msg("run terminated: no worker could continue it; another run makes the copy")
 		}
 		o.Backlogs = &worker.Backlogs{
 			Temporal: temporal.WorkflowService(), Namespace: namespace, Pools: s.ids(), Publish: s.cache.PutBacklog,
 			Metrics: metrics, Log: log,
 		}
 	}
-	log.Info().Str("version", version).Int("pid", os.Getpid()).Stringer("admin", admin.Addr()).Msg("worker starts")
+	log.Info().Str("version", version).Str("deployment", deployment.DeploymentName).Str("build", deployment.BuildID).
+		Int("pid", os.Getpid()).Stringer("admin", admin.Addr()).Msg("worker starts")
 	running := worker.New(temporal, o)
+	people := s.page(temporal, namespace, version)
 	defer func() { log.Info().Msg("worker stopped") }()
 	return runAll(ctx,
-		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, running.Ready) },
+		func(ctx context.Context) error { return runAdmin(ctx, admin, s.registry, running.Ready, people) },
 		running.Run,
 		decoder.run,
 		watch,
 	)
+}
+
+// page returns the page for people.
+func (s *parts) page(temporal page.Temporal, namespace, version string) http.Handler {
+	o := page.Options{
+		Temporal: temporal, Namespace: namespace, Cache: s.cache, Depths: s.queue.Depths, Own: s.registry,
+		Admin: s.cfg.Admin, Prices: s.cfg.Prices, S3: s.cfg.S3, Version: version, Now: time.Now,
+	}
+	for i, p := range s.Pools {
+		o.Pools = append(o.Pools, page.Pool{Pool: p, Space: s.cfg.Space(p), Bucket: s.Buckets[i]})
+	}
+	return page.New(o)
 }
 
 // copied returns the ids of the pools that this worker copies into.
@@ -148,7 +194,12 @@ func (s *parts) bridge(
 		Temporal: temporal, Sealer: sealer, Payloads: payloads.DataConverter(), Admit: s.Origin.Admit, Pools: map[string]storage.Pool{},
 		Spaces: map[string]cache.Space{}, Entries: s.cache, Changes: watcher, Now: time.Now,
 	}
-	b.Waiting = func(err error) { s.log.Warn().Err(err).Msg("Temporal did not accept a copy request; retrying") }
+	b.Waiting = func(ctx context.Context, err error) {
+		requestid.Log(ctx, s.log.Warn()).Err(err).Msg("Temporal did not accept a copy request; retrying")
+	}
+	b.Joined = func(ctx context.Context, pool, id string) {
+		requestid.Log(ctx, s.log.Info()).Str("pool", pool).Str("workflow_id", id).Msg("copy request joined a running copy")
+	}
 	for _, p := range s.Pools {
 		b.Pools[p.ID()], b.Spaces[p.ID()] = p, s.cfg.Space(p)
 	}

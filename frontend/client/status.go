@@ -24,14 +24,36 @@ type Status struct {
 	Until      time.Time `json:"until,omitzero"` // When the error, or TooSmall, expires
 	// Unmirrorable is set if the object's copies failed in the same way again and again.
 	Unmirrorable bool `json:"unmirrorable,omitempty"`
+	// WorkflowID names the workflow that copies the object. It is empty if the front end is of a
+	// build before 2026-11-27.
+	WorkflowID string `json:"workflowId,omitempty"`
+	// Attempts counts the attempts that have begun; 0 is unknown. NextRetry is when the next one is
+	// scheduled.
+	Attempts  int       `json:"attempts,omitempty"`
+	NextRetry time.Time `json:"nextRetry,omitzero"`
 	// Cause is the operators' text of a failure, and Owner the lease holder of a pending copy. Only a
 	// token with the scope status shows them.
 	Cause string `json:"cause,omitempty"`
 	Owner string `json:"owner,omitempty"`
 }
 
-// String describes the state in one line.
+// String describes the state, and names the workflow in a second line.
 func (s Status) String() string {
+	text := s.state()
+	if s.Attempts > 0 {
+		text += fmt.Sprintf(", attempt %d", s.Attempts)
+	}
+	if !s.NextRetry.IsZero() {
+		text += ", next attempt at " + s.NextRetry.UTC().Format(time.RFC3339)
+	}
+	if s.WorkflowID != "" {
+		text += "\nworkflow: " + s.WorkflowID
+	}
+	return text
+}
+
+// state describes the state without its attempts.
+func (s Status) state() string {
 	until := ""
 	if !s.Until.IsZero() {
 		until = ", until " + s.Until.UTC().Format(time.RFC3339)

@@ -17,8 +17,10 @@ func TestStatusCommand(t *testing.T) {
 		`{"status":"pending","done":5242880}`:                       "pending: 5242880 bytes",
 		`{"status":"pending","done":5242880,"total":23068672}`:      "pending: 5242880 of 23068672 bytes, 22 %",
 		`{"status":"error","error":"SourceStalled","retried":true}`: "error: SourceStalled, tried again by the next request",
-		`{"status":"error","error":"BadHTTPStatus","httpStatus":404,"retried":false,"until":"2026-11-25T12:00:30Z"}`: "error: BadHTTPStatus (HTTP status 404), until 2026-11-25T12:00:30Z",
-		`{"status":"absent","tooSmall":true,"size":2048,"until":"2026-11-26T12:00:00Z"}`:                             "absent: the object is smaller than the minimum size of requests (2048 bytes), until 2026-11-26T12:00:00Z",
+		`{"status":"error","error":"BadHTTPStatus","httpStatus":404,"retried":false,"until":"2026-11-25T12:00:30Z"}`:                   "error: BadHTTPStatus (HTTP status 404), until 2026-11-25T12:00:30Z",
+		`{"status":"pending","done":0,"workflowId":"s3_us-west-2/example.com/a/1f","attempts":2,"nextRetry":"2026-11-27T12:00:04.5Z"}`: "pending, attempt 2, next attempt at 2026-11-27T12:00:04Z\nworkflow: s3_us-west-2/example.com/a/1f",
+		`{"status":"error","error":"SourceStalled","workflowId":"s3_us-west-2/example.com/a/1f","attempts":8}`:                         "error: SourceStalled, attempt 8\nworkflow: s3_us-west-2/example.com/a/1f",
+		`{"status":"absent","tooSmall":true,"size":2048,"until":"2026-11-26T12:00:00Z"}`:                                               "absent: the object is smaller than the minimum size of requests (2048 bytes), until 2026-11-26T12:00:00Z",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") != "Bearer right" {

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 )
 
@@ -102,10 +105,19 @@ func (g *Group) send(ctx context.Context, t *Target, d demand) error {
 		Pool: t.Pool.ID(), URL: t.Object.URL, Action: queue.Put, SHA256: d.digest, MinSize: t.MinSize, Priority: d.priority,
 	})
 	if err != nil {
-		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("copy request not sent")
+		g.about(ctx, t, g.log.Warn()).Err(err).Msg("copy request not sent")
 		return fmt.Errorf("%w: %w", ErrNotRequested, err)
 	}
+	g.about(ctx, t, g.log.Info()).Bool("low", d.priority == queue.Low).Msg("copy requested")
 	return nil
+}
+
+// about adds the copy and the request to a log line.
+func (g *Group) about(ctx context.Context, t *Target, e *zerolog.Event) *zerolog.Event {
+	if !e.Enabled() {
+		return e
+	}
+	return requestid.Log(ctx, e).Str("pool", t.Pool.ID()).Str("object", t.Object.Key())
 }
 
 // raise requests a waiting low-priority copy again, now for a client, and returns whether it did.
@@ -122,14 +134,14 @@ func (g *Group) raise(ctx context.Context, t *Target, low cache.Entry, d demand)
 		_, err = g.cache.Swap(ctx, t.Key, raised, low) // A later try raises it.
 	}
 	if err != nil {
-		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("priority of a copy not raised")
+		g.about(ctx, t, g.log.Warn()).Err(err).Msg("priority of a copy not raised")
 	}
 	return false
 }
 
 func (g *Group) release(ctx context.Context, t *Target, lease cache.Entry) {
 	if err := g.cache.Release(ctx, t.Key, lease); err != nil {
-		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("lease not released; it will expire")
+		g.about(ctx, t, g.log.Warn()).Err(err).Msg("lease not released; it will expire")
 	}
 }
 
@@ -142,7 +154,7 @@ func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.En
 	stored, err := t.Pool.Bucket.Head(ctx, t.Object.Key())
 	if err != nil {
 		if !errors.Is(err, storage.ErrNotFound) {
-			g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("bucket HEAD failed")
+			g.about(ctx, t, g.log.Warn()).Err(err).Msg("bucket HEAD failed")
 		}
 		return cache.Entry{}, err
 	}
@@ -155,5 +167,6 @@ func (g *Group) Backfill(ctx context.Context, t *Target, redisUp bool) (cache.En
 		return cache.Entry{}, storage.ErrNotFound
 	}
 	g.metrics.backfills.WithLabelValues(t.Pool.ID()).Inc()
+	g.metrics.found.WithLabelValues(t.Pool.ID()).Add(float64(stored.Size))
 	return entry, nil
 }

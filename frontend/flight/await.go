@@ -57,7 +57,7 @@ func InVain(e cache.Entry, until time.Time) bool {
 // a running copy has another digest, the wait ends with that entry.
 func (g *Group) Await(ctx context.Context, t *Target, digest string, w Wait) Outcome {
 	out := Outcome{Entry: cache.Entry{State: cache.Pending}}
-	f, refused := g.join(t, digest, w)
+	f, refused := g.join(ctx, t, digest, w)
 	if refused != nil {
 		out.Refused = refused
 		return out

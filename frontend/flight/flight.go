@@ -8,7 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 )
 
 // firstPoll and maxPoll space the HEADs of the bucket while redis can't wake a flight.
@@ -61,7 +64,7 @@ type flight struct {
 // join adds a client to its object's flight, and starts the flight if there is none. It returns a
 // [LimitError] if too many clients wait, or if the client can't pay for a new flight's copy
 // request. Otherwise the caller calls leave once.
-func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
+func (g *Group) join(ctx context.Context, t *Target, digest string, w Wait) (*flight, *LimitError) {
 	client := w.Client
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -80,7 +83,7 @@ func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
 	if f == nil {
 		// The flight has a context of its own: the first client's leaving must not disturb the
 		// others.
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(traced(ctx))
 		f = &flight{
 			group: g, target: t, want: demand{digest: digest}, cancel: cancel, starter: client,
 			requested: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}),
@@ -95,6 +98,15 @@ func (g *Group) join(t *Target, digest string, w Wait) (*flight, *LimitError) {
 		count(&f.joined, client, 1)
 	}
 	return f, nil
+}
+
+// traced returns a context with the id and the trace of the request, and nothing else of ctx.
+func traced(ctx context.Context) context.Context {
+	own := requestid.With(context.Background(), requestid.From(ctx))
+	if parent := trace.SpanContextFromContext(ctx); parent.IsValid() {
+		own = trace.ContextWithSpanContext(own, parent)
+	}
+	return own
 }
 
 // full returns the limit of waiting clients that the client would exceed. f is nil if the flight

@@ -23,7 +23,7 @@ func TestRefusalEstimatesTheWait(t *testing.T) {
 		count(&g.waiting, f.starter, 1)
 	}
 	refused := func() *LimitError {
-		_, refused := g.join(target, "", Wait{Client: address(2)})
+		_, refused := g.join(t.Context(), target, "", Wait{Client: address(2)})
 		return refused
 	}
 	enter()

@@ -103,6 +103,6 @@ func (g *Group) maintain(ctx context.Context, t *maintenance, next task) {
 	}
 	err = g.queue.Send(ctx, queue.Request{Pool: pool, URL: target.Object.URL, Action: next.action})
 	if err != nil {
-		g.log.Warn().Err(err).Str("pool", pool).Str("action", string(next.action)).Msg("copy not maintained: request not sent")
+		g.about(ctx, target, g.log.Warn()).Err(err).Str("action", string(next.action)).Msg("copy not maintained: request not sent")
 	}
 }

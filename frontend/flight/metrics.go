@@ -8,6 +8,7 @@ import (
 // metrics has no label that holds a client's input: pools are the configured ones.
 type metrics struct {
 	backfills *prometheus.CounterVec // by pool
+	found     *prometheus.CounterVec // by pool
 	missing   *prometheus.CounterVec // by pool
 	purges    *prometheus.CounterVec // by pool
 	deferred  *prometheus.CounterVec // by pool
@@ -22,6 +23,10 @@ func newMetrics(r *prometheus.Registry, pools []*Pool) metrics {
 		backfills: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_backfills_total",
 			Help: "Copies found in the bucket that redis had lost, by pool.",
+		}, []string{"pool"}),
+		found: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloud_mirror_found_bytes_total",
+			Help: "Sizes of copies that were requested and that the bucket had already, by pool.",
 		}, []string{"pool"}),
 		missing: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloud_mirror_missing_copies_total",
@@ -42,6 +47,7 @@ func newMetrics(r *prometheus.Registry, pools []*Pool) metrics {
 	}
 	for _, p := range pools {
 		m.backfills.WithLabelValues(p.ID())
+		m.found.WithLabelValues(p.ID())
 		m.missing.WithLabelValues(p.ID())
 		m.purges.WithLabelValues(p.ID())
 		m.deferred.WithLabelValues(p.ID())

@@ -36,7 +36,7 @@ func (g *Group) Purge(ctx context.Context, t *Target) (deferred bool, err error)
 		return false, errors.Join(failed, fmt.Errorf("end the running copy: %w", err))
 	}
 	if failed != nil {
-		g.log.Warn().Err(failed).Str("pool", r.Pool).Str("object", t.Object.Key()).Msg("a workflow finishes a purge that failed")
+		g.about(ctx, t, g.log.Warn()).Err(failed).Msg("a workflow finishes a purge that failed")
 		g.metrics.deferred.WithLabelValues(r.Pool).Inc()
 		return true, nil
 	}

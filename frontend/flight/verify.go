@@ -60,7 +60,7 @@ func (g *Group) verify(ctx context.Context, v *verifier, lead Lead) {
 			g.metrics.missing.WithLabelValues(t.Pool.ID()).Inc()
 		}
 	case err != nil:
-		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("copy not verified: bucket HEAD failed")
+		g.about(ctx, t, g.log.Warn()).Err(err).Msg("copy not verified: bucket HEAD failed")
 	case expiresBefore(stored, before):
 		g.shorten(ctx, t, before, stored)
 	}
@@ -81,7 +81,7 @@ func (g *Group) shorten(ctx context.Context, t *Target, before cache.Entry, stor
 		return
 	}
 	if err := g.cache.Put(ctx, t.Key, stored.Generation, entry); err != nil && !errors.Is(err, cache.ErrPurged) {
-		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("entry not shortened")
+		g.about(ctx, t, g.log.Warn()).Err(err).Msg("entry not shortened")
 	}
 }
 
@@ -91,10 +91,10 @@ func (g *Group) shorten(ctx context.Context, t *Target, before cache.Entry, stor
 func (g *Group) drop(ctx context.Context, t *Target, before cache.Entry, msg string) bool {
 	dropped, err := g.cache.Drop(ctx, t.Key, before)
 	if err != nil {
-		g.log.Warn().Err(err).Str("pool", t.Pool.ID()).Msg("entry of an unusable copy not removed")
+		g.about(ctx, t, g.log.Warn()).Err(err).Msg("entry of an unusable copy not removed")
 	}
 	if dropped {
-		g.log.Warn().Str("pool", t.Pool.ID()).Str("object", t.Object.Key()).Msg(msg)
+		g.about(ctx, t, g.log.Warn()).Msg(msg)
 	}
 	return dropped
 }

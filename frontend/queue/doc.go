@@ -4,7 +4,8 @@
 // # Guarantees
 //
 //   - A message is deleted only after its handler has returned without an error. A message that a
-//     receiver loses is redelivered after the visibility timeout.
+//     receiver loses is redelivered after 10 s, and one that it could not handle after the visibility
+//     timeout.
 //   - A message that is not a copy request goes to the dead-letter queue at once, with the reason
 //     in its attributes. It delays no other message.
 //   - A reason, an error and a report repeat nothing of such a message.
@@ -14,7 +15,7 @@
 //     The received messages are bounded by number and by bytes.
 //   - SQS hides a received message from other receivers until it is handled. A stopping receiver
 //     gives back the messages that it has not handled: SQS shows them at once. Those of a killed one
-//     become visible after the visibility timeout, and so do those with which SQS answers a receive
+//     become visible after 10 s at most, and so do those with which SQS answers a receive
 //     that the stop has interrupted.
 //   - Every message fits into the dead-letter queue. A body above 64 KiB is cut, and characters
 //     that SQS refuses are replaced. The attributes then hold the original's length and SHA-256.
@@ -25,6 +26,12 @@
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
 //
 // # Decisions
+//
+// 2026-11-27: the trace of a request is in attributes of its message, by their names in W3C's Trace
+// Context. A dead letter loses them: its trace has ended long before it is redriven.
+//
+// 2026-11-27: the id of a request is a field of the message, which keeps its version. An earlier bridge
+// ignores an unknown field. Rejected: an attribute, which a dead letter loses.
 //
 // 2026-11-26: while few messages wait in SQS, a receiver takes only as many as its window has room
 // for, and three more. Another process, whose window is larger, gets the rest. Otherwise bursts of 500

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // maxIntake is the size of waiting messages above which a receiver receives no more, in bytes. Each
@@ -24,13 +25,15 @@ type message struct {
 	request Request
 	invalid error // Of the body
 	host    string
-	sent    time.Time // Zero is unknown
-	until   time.Time // When SQS shows it to other receivers; guarded by intake.mu
+	trace   trace.SpanContext // The zero value is none
+	sent    time.Time         // Zero is unknown
+	until   time.Time         // When SQS shows it to other receivers; guarded by intake.mu
 }
 
 func newMessage(m types.Message, until time.Time) *message {
 	r, err := Decode(aws.ToString(m.Body))
-	out := &message{Message: m, request: r, invalid: err, host: r.host(), until: until}
+	out := &message{Message: m, request: r, invalid: err, host: r.host(), trace: extract(m), until: until}
+	out.MessageAttributes = nil // Their size is not bounded.
 	if ms, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
 		out.sent = time.UnixMilli(ms)
 	}

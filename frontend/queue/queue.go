@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/cloud-mirror/cloud-mirror/storage/awsbody"
 )
 
 // deadSuffix turns a queue's name into the name of its dead-letter queue.
@@ -46,6 +48,7 @@ func newClient(cfg aws.Config, region, endpoint string) *sqs.Client {
 		if endpoint != "" {
 			o.BaseEndpoint = aws.String(endpoint)
 		}
+		o.APIOptions = append(o.APIOptions, awsbody.HideWriterTo)
 	})
 }
 
@@ -58,15 +61,17 @@ func failFast(o *sqs.Options) {
 	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = 2, sendBackoff })
 }
 
-// Send enqueues a request. It makes two attempts at most, since a client is waiting, and two
-// more without a group if the server refuses groups. The error of a missing queue names
-// `cloud-mirror setup`.
+// Send enqueues a request, with the trace of ctx in its attributes. It makes two attempts at most,
+// since a client is waiting, and two more without a group if the server refuses groups. The error of
+// a missing queue names `cloud-mirror setup`.
 func (q *Queue) Send(ctx context.Context, r Request) error {
 	body, err := Encode(r)
 	if err != nil {
 		return err
 	}
-	return q.send(ctx, q.name, &sqs.SendMessageInput{MessageBody: &body, MessageGroupId: aws.String(group(r))})
+	return q.send(ctx, q.name, &sqs.SendMessageInput{
+		MessageBody: &body, MessageGroupId: aws.String(group(r)), MessageAttributes: inject(ctx),
+	})
 }
 
 func (q *Queue) send(ctx context.Context, name string, m *sqs.SendMessageInput) error {

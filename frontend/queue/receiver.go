@@ -37,6 +37,9 @@ const (
 	Dead    Outcome = "dead"    // moved to the dead-letter queue
 )
 
+// Outcomes returns all outcomes of a message.
+func Outcomes() []Outcome { return []Outcome{Handled, Failed, Dead} }
+
 // errLate is the error of a message that SQS has shown to other receivers before its turn.
 var errLate = errors.New("not handled before its visibility timeout, which could not be extended")
 
@@ -46,8 +49,8 @@ type RejectError struct{ Reason string }
 
 func (e *RejectError) Error() string { return "rejected: " + e.Reason }
 
-// Receiver receives requests and passes them to Handle. All fields are required, except Window and
-// Ended.
+// Receiver receives requests and passes them to Handle. All fields are required, except Window, Ended
+// and Oldest.
 type Receiver struct {
 	Queue *Queue
 	// Receivers is the number of receives that run at the same time. The receiver handles ten
@@ -55,10 +58,10 @@ type Receiver struct {
 	Receivers int
 	// Intake is the limit of received messages that wait for Handle, at least 10.
 	Intake int
-	// VisibilityTimeout is how long a received message stays hidden from other receivers, in whole
-	// seconds. The receiver extends it until Handle returns.
+	// VisibilityTimeout is how long SQS hides a message that Handle could not handle, in whole seconds. A
+	// message that the receiver holds is hidden for 10 s at most, and again before that time ends.
 	VisibilityTimeout time.Duration
-	// Handle processes a request. It must be safe for concurrent use. On an error the message stays
+	// Handle processes a request. Its context has the trace of the message, if there is one. It must be safe for concurrent use. On an error the message stays
 	// in the queue and is redelivered, unless the error is a [*RejectError].
 	Handle func(context.Context, Request) error
 	// Window returns how many requests may be in flight now, at least 1. Twice as many may be if
@@ -72,6 +75,9 @@ type Receiver struct {
 	// receive is a success. A cancelled receive is not reported. It must be safe for concurrent
 	// use.
 	Received func(start time.Time, err error)
+	// Oldest receives after each receive how long its oldest message had been in the queue, and 0
+	// without a message. It must be safe for concurrent use.
+	Oldest func(age time.Duration)
 	// Held receives the number of messages that the receiver holds, after each change. It must not
 	// block.
 	Held func(int)
@@ -115,7 +121,7 @@ func (r *Receiver) receiveAll(ctx context.Context, in *intake) {
 	for n := in.reserve(); n > 0; n = in.reserve() {
 		start := time.Now()
 		messages, err := r.receive(ctx, n)
-		until := time.Now().Add(r.VisibilityTimeout)
+		until := time.Now().Add(r.hold())
 		var batch []*message
 		for _, m := range messages {
 			batch = append(batch, newMessage(m, until))
@@ -125,11 +131,24 @@ func (r *Receiver) receiveAll(ctx context.Context, in *intake) {
 			return
 		}
 		r.Received(start, err)
+		if err == nil && r.Oldest != nil {
+			r.Oldest(oldest(batch, time.Now()))
+		}
 		if err != nil {
 			r.Report("", Request{}, err)
 			sleep(ctx, time.Second)
 		}
 	}
+}
+
+// oldest returns how long the oldest of the messages had been in the queue.
+func oldest(batch []*message, now time.Time) (age time.Duration) {
+	for _, m := range batch {
+		if !m.sent.IsZero() {
+			age = max(age, now.Sub(m.sent))
+		}
+	}
+	return age
 }
 
 // receive waits for at most n messages. Its deadline ends a receive that SQS accepts and never
@@ -144,9 +163,10 @@ func (r *Receiver) receive(ctx context.Context, n int) ([]types.Message, error) 
 	out, err := r.Queue.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:                    &url,
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
+		MessageAttributeNames:       traceAttributes(),
 		MaxNumberOfMessages:         int32(n), //nolint:gosec // batchSize at most
 		WaitTimeSeconds:             int32(r.Queue.longPoll.Seconds()),
-		VisibilityTimeout:           int32(r.VisibilityTimeout.Seconds()),
+		VisibilityTimeout:           int32(r.hold().Seconds()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("receive from queue %s: %w", r.Queue.name, err)
@@ -166,7 +186,11 @@ func (r *Receiver) handleAll(ctx context.Context, in *intake) {
 		}
 		land := sync.OnceFunc(func() { in.land(m) })
 		slow := time.AfterFunc(maxHandling, land)
-		if done := r.process(ctx, m); done || ctx.Err() == nil {
+		done := r.process(ctx, m)
+		if !done && ctx.Err() == nil && r.VisibilityTimeout > r.hold() {
+			r.changeVisibility(ctx, in, []*message{m}, r.VisibilityTimeout)
+		}
+		if done || ctx.Err() == nil {
 			in.drop(m)
 		}
 		slow.Stop()
@@ -186,7 +210,7 @@ func (r *Receiver) process(ctx context.Context, m *message) (done bool) {
 	if m.invalid != nil {
 		return r.deadLetter(ctx, m, m.invalid.Error())
 	}
-	err := r.Handle(ctx, m.request)
+	err := r.Handle(traced(ctx, m.trace), m.request)
 	if reject, ok := errors.AsType[*RejectError](err); ok {
 		return r.deadLetter(ctx, m, reject.Reason)
 	}

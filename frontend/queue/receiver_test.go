@@ -2,6 +2,9 @@ package queue_test
 
 import (
 	"context"
+	"errors"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,9 +13,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
@@ -276,5 +281,67 @@ func TestServerThatRefusesGroups(t *testing.T) {
 			require.Equal(t, want.err, q.Send(t.Context(), put()) != nil, refusal)
 		}
 		require.Equal(t, want.sends, s.count("SendMessage"), refusal)
+	}
+}
+
+// TestHeldMessageIsHiddenForSeconds has a timeout of a minute, which only a message that failed gets. A
+// killed process delays the others by seconds.
+func TestHeldMessageIsHiddenForSeconds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		timeout     time.Duration
+		held, after int32 // In seconds; 0 is no call
+	}{
+		"a minute": {time.Minute, 10, 60},
+		"4 s":      {4 * time.Second, 4, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.setUp(t)
+			calls := f.record(t)
+			f.sendMany(t, "example.com", 1)
+			var seen reports
+			run(t, &queue.Receiver{
+				Queue: f.Queue, Receivers: 1, Intake: 100, VisibilityTimeout: tc.timeout, Report: seen.add, Received: func(time.Time, error) {}, Held: func(int) {},
+				Handle: func(context.Context, queue.Request) error { return errors.New("down") },
+			})
+			var held, after int32
+			eventually(t, func() bool {
+				for _, in := range calls() {
+					switch in := in.(type) {
+					case *sqs.ReceiveMessageInput:
+						held = in.VisibilityTimeout
+					case *sqs.ChangeMessageVisibilityBatchInput:
+						after = in.Entries[0].VisibilityTimeout
+					}
+				}
+				return seen.count(queue.Failed) == 1 && after == tc.after
+			}, "the message fails")
+			require.Equal(t, tc.held, held)
+		})
+	}
+}
+
+// record has the fixture's queue record the inputs of its calls of SQS.
+func (f *fixture) record(t *testing.T) (calls func() []any) {
+	t.Helper()
+	var mu sync.Mutex
+	var all []any
+	cfg, err := awsconfig.LoadDefaultConfig(t.Context())
+	require.NoError(t, err)
+	cfg.APIOptions = append(cfg.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("record", func(
+			ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+		) (middleware.InitializeOutput, middleware.Metadata, error) {
+			mu.Lock()
+			all = append(all, in.Parameters)
+			mu.Unlock()
+			return next.HandleInitialize(ctx, in)
+		}), middleware.Before)
+	})
+	f.Queue = queue.Open(cfg, "us-west-2", os.Getenv("CM_TEST_SQS_ENDPOINT"), f.name, 10*time.Second)
+	return func() []any {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(all)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 )
 
 // Versions of the message envelope. Version 1 is the original cloud-mirror's.
@@ -60,6 +62,9 @@ type Request struct {
 	MinSize int64 `json:"minSize,omitempty"`
 	// Priority is a put's priority; empty is the priority of copies that clients wait for.
 	Priority Priority `json:"priority,omitempty"`
+	// RequestID is the id of the client's request, of package requestid; empty if there is none. It
+	// is only for logs.
+	RequestID string `json:"requestID,omitempty"`
 }
 
 // Priority is the urgency of a copy.
@@ -121,6 +126,8 @@ func Decode(body string) (Request, error) {
 		return Request{}, errors.New("data.minSize is negative")
 	case e.Data.Priority != "" && e.Data.Priority != Low:
 		return Request{}, fmt.Errorf("data.priority is not %q", Low)
+	case e.Data.RequestID != "" && !requestid.Valid(e.Data.RequestID):
+		return Request{}, fmt.Errorf("data.requestID has more than %d characters, or one that is not printable ASCII", requestid.MaxLength)
 	}
 	if e.Version == version { // These would be unknown extra fields.
 		e.Data.SealedQuery, e.Data.Hash = "", ""

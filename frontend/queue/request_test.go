@@ -57,6 +57,17 @@ func TestEncodeIncludesThePriority(t *testing.T) {
 	require.Equal(t, sent, got)
 }
 
+// TestEncodeIncludesTheRequestID keeps the version: an earlier bridge ignores the field.
+func TestEncodeIncludesTheRequestID(t *testing.T) {
+	sent := queue.Request{Pool: "s3_us-west-2", URL: "u", Action: queue.Put, RequestID: "r 1"}
+	body, err := queue.Encode(sent)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"version":1,"data":{"id":"s3_us-west-2","url":"u","action":"put","requestID":"r 1"}}`, body)
+	got, err := queue.Decode(body)
+	require.NoError(t, err)
+	require.Equal(t, sent, got)
+}
+
 // TestMaintenanceMessages pins the messages that keep copies true and present.
 func TestMaintenanceMessages(t *testing.T) {
 	for action, name := range map[queue.Action]string{queue.Audit: "audit", queue.Refresh: "refresh", queue.Delete: "delete"} {
@@ -75,6 +86,10 @@ func TestDecode(t *testing.T) {
 		return `{"version":1,"data":{"id":"a_b","url":"u","action":"put","sha256":` + sha256 + `}}`
 	}
 	sealed := func(fields string) string { return `{"version":2,"data":{"id":"a_b","action":"put",` + fields + `}}` }
+	named := func(id string) string {
+		return `{"version":1,"data":{"id":"a_b","url":"u","action":"put","requestID":"` + id + `"}}`
+	}
+	const badName = "data.requestID has more than 128 characters, or one that is not printable ASCII"
 	digest := strings.Repeat("0a", 32)
 	for body, want := range map[string]string{
 		`{"version":1,"data":{"id":"a_b","url":"u","action":"put"}}`:                 "",
@@ -88,16 +103,19 @@ func TestDecode(t *testing.T) {
 		put(`"secret"`):                          "data.sha256 is not a SHA-256 in hex",
 		put(`1`):                                 `field "data.sha256" has the wrong type`,
 		`{"version":1,"data":{"id":"a","url":"u","action":"put","priority":"high"}}`: `data.priority is not "low"`,
-		`secret`:                              "not JSON",
-		``:                                    "not JSON",
-		`{"version":1}{"version":1}`:          "not JSON",
-		`null`:                                "version is 0, want 1 or 2",
-		`{}`:                                  "version is 0, want 1 or 2",
-		`{"version":2}`:                       "data is missing",
-		`{"version":3}`:                       "version is 3, want 1 or 2",
-		sealed(`"url":"u"`):                   "data.sealedQuery is missing",
-		sealed(`"url":"u","sealedQuery":1`):   `field "data.sealedQuery" has the wrong type`,
-		sealed(`"url":"u","sealedQuery":"x"`): "data.hash is not a SHA-256 in hex",
+		named(strings.Repeat("x", 128)):                                              "",
+		named(strings.Repeat("x", 129)):                                              badName,
+		named(`secret\n`):                                                            badName,
+		`secret`:                                                                     "not JSON",
+		``:                                                                           "not JSON",
+		`{"version":1}{"version":1}`:                                                 "not JSON",
+		`null`:                                                                       "version is 0, want 1 or 2",
+		`{}`:                                                                         "version is 0, want 1 or 2",
+		`{"version":2}`:                                                              "data is missing",
+		`{"version":3}`:                                                              "version is 3, want 1 or 2",
+		sealed(`"url":"u"`):                                                          "data.sealedQuery is missing",
+		sealed(`"url":"u","sealedQuery":1`):                                          `field "data.sealedQuery" has the wrong type`,
+		sealed(`"url":"u","sealedQuery":"x"`):                                        "data.hash is not a SHA-256 in hex",
 		sealed(`"url":"u","sealedQuery":"x","hash":"secret"`):                "data.hash is not a SHA-256 in hex",
 		sealed(`"url":"u?secret","sealedQuery":"x","hash":"` + digest + `"`): "data.url has a query besides data.sealedQuery",
 		sealed(`"url":"u","sealedQuery":"x","hash":"` + digest + `"`):        "",

@@ -16,18 +16,25 @@ import (
 // visibilityCalls is the limit of calls of changeVisibility at the same time.
 const visibilityCalls = 8
 
+// maxHold limits the time for which SQS hides a held message. A process that is killed delays its
+// messages by it, while their clients wait.
+const maxHold = 10 * time.Second
+
+// hold returns the time for which SQS hides a held message.
+func (r *Receiver) hold() time.Duration { return min(r.VisibilityTimeout, maxHold) }
+
 // keepHidden extends the visibility timeouts of held messages until ctx is done. It leaves three
 // tries for each of them.
 func (r *Receiver) keepHidden(ctx context.Context, in *intake) {
-	ticker := time.NewTicker(r.VisibilityTimeout / 4)
+	ticker := time.NewTicker(r.hold() / 4)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			due := in.shownBefore(now.Add(r.VisibilityTimeout * 3 / 4))
-			r.changeVisibility(ctx, in, due, r.VisibilityTimeout)
+			due := in.shownBefore(now.Add(r.hold() * 3 / 4))
+			r.changeVisibility(ctx, in, due, r.hold())
 		}
 	}
 }

@@ -2,6 +2,7 @@ package origin
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -77,7 +78,26 @@ type Config struct {
 	// TLS handshake, and the wait for the head of the response. It is 10 s by default. Waiting for
 	// one of MaxConnsPerHost does not count.
 	Timeout time.Duration
+	// OnRequest, if set, is called after each request, and so for each hop of a redirect. The operation is
+	// one of [Operations]. The time ends when the head of the response is read, and excludes the wait
+	// for one of MaxConnsPerHost. Without a response, the status is 0 and the error is set.
+	OnRequest func(operation string, took time.Duration, status int, err error)
+	// OnFetched, if set, is called with the number of bytes of each read of a body.
+	OnFetched func(bytes int)
+	// Trace, if set, is called as OnRequest is, with the context of the request, its host, and the time of
+	// its start.
+	Trace func(ctx context.Context, operation, host string, start time.Time, status int)
 }
+
+// The operations of Config.OnRequest.
+const (
+	OperationGet   = "GET"
+	OperationHead  = "HEAD"
+	OperationRange = "range"
+)
+
+// Operations returns all operations of Config.OnRequest.
+func Operations() []string { return []string{OperationGet, OperationHead, OperationRange} }
 
 // Client sends requests to sources. It is safe for concurrent use, and keeps connections: make one,
 // use it everywhere.
@@ -93,6 +113,9 @@ type Client struct {
 	loopID        string
 	conns         *conns
 	transport     http.RoundTripper
+	onRequest     func(operation string, took time.Duration, status int, err error)
+	onFetched     func(bytes int)
+	trace         func(ctx context.Context, operation, host string, start time.Time, status int)
 }
 
 // New returns a Client with the given policy. It refuses a policy without an allowed source, an
@@ -129,7 +152,19 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.OnRequest == nil {
+		cfg.OnRequest = func(string, time.Duration, int, error) {}
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = func(context.Context, string, string, time.Time, int) {}
+	}
+	if cfg.OnFetched == nil {
+		cfg.OnFetched = func(int) {}
+	}
 	return &Client{
+		onRequest:     cfg.OnRequest,
+		onFetched:     cfg.OnFetched,
+		trace:         cfg.Trace,
 		self:          own,
 		services:      servers,
 		loopID:        cfg.LoopID,

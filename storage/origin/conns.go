@@ -236,10 +236,19 @@ func (s *slot) served() {
 	}
 }
 
-// slotBody releases its slot when it is closed.
+// slotBody releases its slot when it is closed. It reports each read.
 type slotBody struct {
 	io.ReadCloser
-	slot *slot
+	slot      *slot
+	onFetched func(bytes int)
+}
+
+func (b slotBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 {
+		b.onFetched(n)
+	}
+	return n, err
 }
 
 func (b slotBody) Close() error {

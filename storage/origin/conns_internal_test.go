@@ -302,7 +302,7 @@ func TestBodyReleasesItsSlotOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := newConns(1)
 		all := calls(t, c, 3)
-		body := slotBody{io.NopCloser(strings.NewReader("")), all[0].slot}
+		body := slotBody{ReadCloser: io.NopCloser(strings.NewReader("")), slot: all[0].slot}
 		for range 3 {
 			require.NoError(t, body.Close())
 		}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // Hop is one request of a redirect chain: the requested host, with its port unless that is the
@@ -85,8 +86,10 @@ func (c *Client) send(
 	if err != nil {
 		return nil, err
 	}
+	start := time.Now()
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
+		c.report(req, start, 0, err)
 		defer slot.release()
 		err = sendError(ctx, req.URL.Host, err, answered.Load(), c.timeout)
 		if failure, ok := errors.AsType[*Error](err); ok && header != nil && failure.Class == ClassUnreachable {
@@ -94,8 +97,25 @@ func (c *Client) send(
 		}
 		return nil, err
 	}
-	resp.Body = slotBody{resp.Body, slot}
+	c.report(req, start, resp.StatusCode, nil)
+	resp.Body = slotBody{ReadCloser: resp.Body, slot: slot, onFetched: c.onFetched}
 	return resp, nil
+}
+
+// report reports a request. A request that its caller cancelled has no other error.
+func (c *Client) report(req *http.Request, start time.Time, status int, err error) {
+	operation := OperationGet
+	switch {
+	case req.Method == http.MethodHead:
+		operation = OperationHead
+	case req.Header.Get("Range") != "":
+		operation = OperationRange
+	}
+	if err != nil && errors.Is(req.Context().Err(), context.Canceled) {
+		err = req.Context().Err()
+	}
+	c.onRequest(operation, time.Since(start), status, err)
+	c.trace(req.Context(), operation, req.URL.Host, start, status)
 }
 
 // slot waits for the right to send a request, unless the hop before had the same host.

@@ -64,12 +64,16 @@ func (v *Verifier) Write(p []byte) (int, error) {
 }
 
 // Check compares the bytes written so far with every digest. It returns nil, or an *Error of
-// ClassCorrupt that names the first algorithm that does not match. Writing may continue after it.
+// ClassCorrupt that names the first digest that does not match, and that of the bytes. Writing may continue after it.
 func (v *Verifier) Check() error {
 	for _, d := range v.want {
 		h, ok := v.hashes[d.Algorithm]
 		if !ok || !bytes.Equal(h.Sum(nil), d.Value) {
-			return &Error{Class: ClassCorrupt, Text: fmt.Sprintf("the bytes do not match their %s digest", d.Algorithm)}
+			text := fmt.Sprintf("the bytes do not match their %s digest %x", d.Algorithm, d.Value)
+			if ok {
+				text += fmt.Sprintf(", but have %x", h.Sum(nil))
+			}
+			return &Error{Class: ClassCorrupt, Text: text}
 		}
 	}
 	return nil

@@ -8,11 +8,24 @@
 //
 // # Decisions
 //
+// 2026-11-27: measured once all of a burst is queued, another host's object took 2.1 times its idle
+// latency behind 998 objects in the first run (`make bench ARGS="-rounds 1 -crowd 200"`). The figures below
+// include the time in which the front end still reads the requests of the burst.
+//
+// 2026-11-27: rejected: five starts give the usual time instead of nine. Three runs of each, in turns:
+// another host's object took 2.3, 2.0 and 2.7 times its idle latency, and 2.2, 2.9 and 4.9 times with
+// nine (ten runs with nine: 2.2 to 7.8). But the window of a bridge on a machine that became busy later
+// stayed at one: behind 1,000 messages, a client of another host had no copy after 28 s.
+//
 // 2026-11-26: the window follows the time that Temporal takes to accept a workflow. The time of a whole
 // copy depends on its source.
 // Behind 1,000 queued objects of one host, an object of another took 95 to 450 times its idle latency
 // without a window, and 3.1 to 5.1 times with it (make bench, on a machine of two cores that Temporal
 // fills).
+//
+// 2026-11-27: on two cores, a window of one for each of three bridges is no fairer: another host's object
+// took 4.3 times its idle latency, and 3.7 in the run before with this window. The rate fell from 28.6 to
+// 23.7 copies a second. Three copies fill two cores, so the rest is a queue for processors.
 //
 // 2026-11-26: medians of many and of a few starts are compared, because single times differ in an idle
 // Temporal too. With medians of five alone, the smallest of thousands was far below the usual one. In

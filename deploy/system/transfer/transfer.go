@@ -1,7 +1,9 @@
 package transfer
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -20,11 +22,22 @@ type Ends struct {
 	cfg config.Config
 }
 
-// Open opens the sources and the buckets. No source may be one of the services, each a host:port,
-// nor a server of the configuration. Open does no I/O.
-func Open(cfg config.Config, aws aws.Config, services ...string) (*Ends, error) {
+// Options are what the configuration does not say. The zero value has none.
+type Options struct {
+	// Services are servers that no source may be, each a host:port, besides those of the configuration.
+	Services []string
+	// OnRequest and OnFetched observe the requests to sources: see [origin.Config].
+	OnRequest func(operation string, took time.Duration, status int, err error)
+	OnFetched func(bytes int)
+	// Trace makes the spans of the requests to sources: see [origin.Config].
+	Trace func(ctx context.Context, operation, host string, start time.Time, status int)
+}
+
+// Open opens the sources and the buckets. It does no I/O.
+func Open(cfg config.Config, aws aws.Config, with Options) (*Ends, error) {
 	o := cfg.Origin()
-	o.Services = append(o.Services, services...)
+	o.Services = append(o.Services, with.Services...)
+	o.OnRequest, o.OnFetched, o.Trace = with.OnRequest, with.OnFetched, with.Trace
 	source, err := origin.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)

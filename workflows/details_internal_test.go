@@ -1,0 +1,26 @@
+package workflows
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloud-mirror/cloud-mirror/activities"
+)
+
+func TestDetails(t *testing.T) {
+	s := activities.SealedObject{Service: "s3", Region: "us-west-2", URL: "https://example.com:8443/a`b.zip", Hash: "00"}
+	require.Equal(t, "A copy of `https://example.com:8443/a%60b.zip` from `example.com:8443`, for clients in `us-west-2`. "+
+		"It goes to the bucket of pool `s3_us-west-2`.", Details(s))
+	s.URL += strings.Repeat("x", 100_000)
+	require.Less(t, len(Details(s)), 20_000, "Temporal's limit")
+}
+
+func TestFailureDetails(t *testing.T) {
+	text := failureDetails(activities.Failure{Class: "BadHTTPStatus", Status: 503, Text: "GET https://example.com/: status 503"}, "s3_w/h/it's/00")
+	require.Contains(t, text, "**BadHTTPStatus, status 503**: `GET https://example.com/: status 503`\n\nThe source has a fault")
+	require.Contains(t, text, "\ncloud-mirror copies show 's3_w/h/it'\\''s/00'\ncloud-mirror copies retry 's3_w/h/it'\\''s/00'\n")
+	long := failureDetails(activities.Failure{Class: "InternalError", Text: strings.Repeat("x", 5000)}, strings.Repeat("x", 96))
+	require.Less(t, len(long), 20_000)
+}
