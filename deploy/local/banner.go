@@ -10,9 +10,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
-// printBanner prints the address of every part and the first commands to try.
-func printBanner(w io.Writer, s *stack.Stack) {
-	fmt.Fprint(w, "\ncloud-mirror is running.\n\n")
+// printBanner prints the version, the address of every part and the first commands to try.
+func printBanner(w io.Writer, s *stack.Stack, version string) {
+	fmt.Fprintf(w, "\n%s is running.\n\n", version)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(what, part, where string, note ...any) {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", what, where, process(s, part), fmt.Sprint(note...))
@@ -24,7 +24,7 @@ func printBanner(w io.Writer, s *stack.Stack) {
 	}
 	for _, region := range stack.Regions() {
 		name := stack.WorkerName(region)
-		row(name, name, s.AdminURL(name), "/healthz /readyz /metrics")
+		row(name, name, s.AdminURL(name), "the page for people; /healthz /readyz /metrics")
 	}
 	row("Temporal", "temporal", s.TemporalAddress(), temporalNote(s))
 	if ui := s.TemporalUIURL(); ui != "" {

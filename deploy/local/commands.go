@@ -46,6 +46,19 @@ func (c temporalCommand) Run(env environment) error {
 	return foreground(env.ctx, cmd)
 }
 
+type helmCommand struct {
+	Args []string `arg:"" optional:"" passthrough:"" help:"Arguments of Helm."`
+}
+
+// Run is the subcommand helm.
+func (c helmCommand) Run(env environment) error {
+	program, err := tools.Tools{Root: env.root, Log: os.Stderr, Terminal: env.terminal}.Pinned(env.ctx, tools.Helm())
+	if err != nil {
+		return err
+	}
+	return foreground(env.ctx, exec.CommandContext(context.WithoutCancel(env.ctx), program, afterDashes(c.Args)...))
+}
+
 type cleanCommand struct{}
 
 // Run is the subcommand clean.

@@ -19,6 +19,7 @@ type commands struct {
 	Run      runCommand      `cmd:"" help:"Run everything until Ctrl-C. Environment variables set the ports and the state folder: FRONTEND_PORT, ADMIN_PORT, TEMPORAL_PORT, TEMPORAL_UI_PORT, S3_PORT, SQS_PORT, REDIS_PORT, ORIGIN_PORT, FRONTENDS, STATE_DIR. TEMPORAL_ADDRESS or a profile of temporal.toml names an existing Temporal."`
 	Temporal temporalCommand `cmd:"" help:"Run the Temporal CLI against the local server: temporal -- workflow list"`
 	Cluster  clusterCommand  `cmd:"" help:"Run Temporal's services on PostgreSQL until Ctrl-C, for run and for benchmarks."`
+	Helm     helmCommand     `cmd:"" help:"Run Helm, for the chart in deploy/charts: helm -- lint deploy/charts/cloud-mirror"`
 	Clean    cleanCommand    `cmd:"" help:"Remove the state folder."`
 	Exec     execCommand     `cmd:"" help:"Run a command in the root of the repository, beside fresh services: exec -- go test ./..."`
 }

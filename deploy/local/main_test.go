@@ -81,6 +81,19 @@ func TestFailedStart(t *testing.T) {
 	}
 }
 
+func TestVersionOfTheBanner(t *testing.T) {
+	program := t.TempDir() + "/cloud-mirror"
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n[ \"$*\" = version ] && echo cloud-mirror v1.2.3-4-gabcdef\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := productVersion(t.Context(), program); err != nil || got != "cloud-mirror v1.2.3-4-gabcdef" {
+		t.Errorf("productVersion is %q, %v", got, err)
+	}
+	if got, err := productVersion(t.Context(), "/bin/false"); err == nil || !strings.Contains(err.Error(), "/bin/false version") {
+		t.Errorf("productVersion of a failing program is %q, %v", got, err)
+	}
+}
+
 // TestExec runs a command beside real services. It requires the command's exit status, and the
 // addresses of the services in its environment.
 func TestExec(t *testing.T) {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -36,7 +38,11 @@ func (c runCommand) Run(env environment) error {
 	if err != nil {
 		return err
 	}
-	printBanner(os.Stdout, s)
+	version, err := productVersion(ctx, s.Binary())
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	printBanner(os.Stdout, s, version)
 	<-ctx.Done()
 
 	// A second signal kills the processes.
@@ -52,6 +58,15 @@ func (c runCommand) Run(env environment) error {
 		s.KillAll()
 		return errors.New("killed")
 	}
+}
+
+// productVersion returns the output of `cloud-mirror version`, for example "cloud-mirror v1.2.0".
+func productVersion(ctx context.Context, binary string) (string, error) {
+	out, err := exec.CommandContext(ctx, binary, "version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s version: %w", binary, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // settings are the user's settings of cloud-mirror, except those that the stack sets.

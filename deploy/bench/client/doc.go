@@ -1,4 +1,5 @@
-// Package client requests redirects of a front end, as the clients of all benchmarks do.
+// Package client requests redirects of a front end, as the clients of all benchmarks do, and reads what
+// processes measure of themselves.
 //
 // # Guarantees
 //

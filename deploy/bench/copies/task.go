@@ -85,5 +85,5 @@ func (t task) open(ctx context.Context) (*transfer.Ends, error) {
 	if err != nil {
 		return nil, err
 	}
-	return transfer.Open(cfg, aws)
+	return transfer.Open(cfg, aws, transfer.Options{})
 }

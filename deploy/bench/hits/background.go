@@ -8,7 +8,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/load"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
 )
 
 const (
@@ -98,7 +100,7 @@ func copyObjects(ctx context.Context, s *system) (work, error) {
 // waitForCopies returns when all clients wait.
 func waitForCopies(ctx context.Context, s *system) (work, error) {
 	w, err := s.startCrowd(ctx, crowdWaiters, func(ctx context.Context, _ map[string]int) (bool, error) {
-		n, err := s.waiting(ctx)
+		n, err := client.Waiting(ctx, s.stack.AdminURL(stack.FrontEndName(0)))
 		if err == nil && n < s.waiters {
 			err = fmt.Errorf("only %d clients wait at the end", n)
 		}
@@ -108,7 +110,7 @@ func waitForCopies(ctx context.Context, s *system) (work, error) {
 		return nil, err
 	}
 	for deadline := time.Now().Add(arrival); ; load.Wait(ctx, 100*time.Millisecond) {
-		n, err := s.waiting(ctx)
+		n, err := client.Waiting(ctx, s.stack.AdminURL(stack.FrontEndName(0)))
 		if err == nil && n >= s.waiters {
 			return w, nil
 		}

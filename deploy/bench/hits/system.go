@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -125,27 +122,4 @@ func (s *system) niceOthers() error {
 		}
 	}
 	return nil
-}
-
-// waiting returns how many clients wait at the front end.
-func (s *system) waiting(ctx context.Context) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.stack.AdminURL(stack.FrontEndName(0))+"/metrics", nil)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	m := regexp.MustCompile(`(?m)^cloud_mirror_waiting_clients (\S+)$`).FindSubmatch(text)
-	if m == nil {
-		return 0, errors.New("the front end has no metric cloud_mirror_waiting_clients")
-	}
-	n, err := strconv.ParseFloat(string(m[1]), 64)
-	return int(n), err
 }

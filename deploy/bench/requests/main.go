@@ -32,7 +32,7 @@ func flags(args []string) (s settings, err error) {
 	set.IntVar(&s.rounds, "rounds", 3, "bursts of empty workflows and of first requests, in turns")
 	set.IntVar(&s.crowd, "crowd", 500, "first requests of a burst")
 	set.IntVar(&s.clients, "clients", 50, "clients in a burst")
-	set.IntVar(&s.queued, "queued", 1000, "objects of one host that are requested at the same time")
+	set.IntVar(&s.queued, "queued", 1000, "objects of one host that are requested at the same time, before another host's")
 	_ = set.Parse(args) // ExitOnError
 	if min(s.firsts, s.hits, s.rounds, s.crowd, s.clients, s.queued) < 1 {
 		return s, errors.New("each number must be at least 1")

@@ -22,9 +22,10 @@ type figures struct {
 	// bursts are in the order of the rounds.
 	empties, copies []burst
 	spread          burst // over all regions
-	// neighbour is of requests for another host's objects, while many of one host wait. The runs
-	// are Temporal's part of them, and of the first requests.
+	// neighbour is of requests for another host's objects, while many of one host wait: left when the
+	// first is sent. The runs are Temporal's part of them, and of the first requests.
 	neighbour, neighbourRuns, idleRuns []float64
+	left                               int
 }
 
 // burst is the result of many calls by several clients at the same time.

@@ -63,7 +63,7 @@ func (b *bencher) table() *report.Table {
 		t.Add(row)
 	}
 
-	t.Title(fmt.Sprintf("Another host's object, while %d of one host wait", b.queued))
+	t.Title(fmt.Sprintf("Another host's object, while %d of one host wait", b.left))
 	t.Add(report.Row{
 		Label: fmt.Sprintf("first request, median of %d", len(b.neighbour)), Unit: report.Milliseconds, Figure: report.Median(b.neighbour),
 	})

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -127,23 +124,9 @@ func (s *system) send(ctx context.Context, n int) error {
 
 // tasks returns the tasks of the pool that wait in Temporal, as a bridge has measured them last.
 func (s *system) tasks(ctx context.Context) (float64, error) {
-	url := s.stack.AdminURL(stack.WorkerName(client.Region)) + "/metrics"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, err
+	n, ok, err := client.Gauge(ctx, s.stack.AdminURL(stack.WorkerName(client.Region)), "cloud_mirror_backlog_tasks", storage.PoolID("s3", client.Region))
+	if err == nil && !ok {
+		n = math.NaN()
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	m := regexp.MustCompile(`cloud_mirror_backlog_tasks\{[^}]*` + storage.PoolID("s3", client.Region) + `[^}]*\} (\S+)`).FindSubmatch(text)
-	if m == nil {
-		return math.NaN(), nil
-	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	return n, err
 }

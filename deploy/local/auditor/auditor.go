@@ -123,17 +123,8 @@ func (a *Auditor) gather(ctx context.Context, s Scope) (*Evidence, error) {
 	if e.Runs, err = a.runs(ctx, s, e); err != nil {
 		return nil, err
 	}
+	about := e.nameRuns()
 	e.addPurges()
-	about := map[string]bool{}
-	for hash := range e.Sources {
-		about[hash] = true
-	}
-	for _, m := range e.Accepted {
-		about[m.Hash] = true
-	}
-	for _, r := range e.Runs {
-		about[r.Hash] = true
-	}
 	for _, m := range a.stack.Messages(mainQueue) {
 		e.Queued = append(e.Queued, parseMessage(m.Body))
 	}

@@ -92,8 +92,35 @@ func hashOfKey(key string) string {
 	return ""
 }
 
-// objectOf returns the pool and the hash in a workflow's id, such as audit/POOL/HOST/PATH/HASH or
-// purge/GENERATION/POOL/HOST/PATH/HASH.
+// idDigits is how many hex digits of the hash are in a workflow's id.
+const idDigits = 16
+
+// nameRuns completes the hashes of runs, and returns the hashes of all audited objects. An answer
+// may be about an object of a source that is not audited, so it only completes hashes.
+func (e *Evidence) nameRuns() map[string]bool {
+	about, whole := map[string]bool{}, map[string]string{}
+	complete := func(hash string) { whole[hash[:min(idDigits, len(hash))]] = hash }
+	for _, a := range e.Answers {
+		complete(a.Hash)
+	}
+	for hash := range e.Sources {
+		about[hash] = true
+		complete(hash)
+	}
+	for _, m := range e.Accepted {
+		about[m.Hash] = true
+		complete(m.Hash)
+	}
+	for i, r := range e.Runs {
+		if hash, ok := whole[r.Hash]; ok {
+			about[hash], e.Runs[i].Hash = true, hash
+		}
+	}
+	return about
+}
+
+// objectOf returns the pool and the start of the hash in a workflow's id, such as
+// audit/POOL/HOST/PATH/HASH or purge/GENERATION/POOL/HOST/PATH/HASH.
 func objectOf(id string) (pool, hash string) {
 	parts := strings.Split(id, "/")
 	for _, p := range parts[:min(3, len(parts))] {
@@ -101,7 +128,8 @@ func objectOf(id string) (pool, hash string) {
 			pool = p
 		}
 	}
-	if last := parts[len(parts)-1]; isHash(last) {
+	last := parts[len(parts)-1]
+	if sum, err := hex.DecodeString(last); err == nil && len(sum) == idDigits/2 {
 		hash = last
 	}
 	return pool, hash

@@ -108,10 +108,18 @@ func TestNames(t *testing.T) {
 	hash, other := HashOf(address), strings.Repeat("0", 64)
 	require.Equal(t, hash, hashOfKey("source.test/"+hash+"/"+other))
 	require.Empty(t, hashOfKey("foreign/object.bin"))
-	for _, id := range []string{pool + "/source.test/" + other + "/" + hash, "audit/" + pool + "/source.test/f/" + hash, "purge/17/" + pool + "/source.test/f/" + hash} {
+	short := hash[:idDigits]
+	for _, id := range []string{pool + "/source.test/" + other + "/" + short, "audit/" + pool + "/source.test/f/" + short, "purge/17/" + pool + "/source.test/f/" + short} {
 		p, h := objectOf(id)
-		require.Equal(t, [2]string{pool, hash}, [2]string{p, h}, id)
+		require.Equal(t, [2]string{pool, short}, [2]string{p, h}, id)
 	}
+	elsewhere := HashOf("https://other.test/of a source that is not audited")
+	e := Evidence{
+		Accepted: []Message{{Hash: hash}}, Answers: []Answer{{Hash: other}, {Hash: elsewhere}},
+		Runs: []Run{{Hash: short}, {Hash: other[:idDigits]}, {Hash: "unknown"}},
+	}
+	require.Equal(t, map[string]bool{hash: true, other: true}, e.nameRuns())
+	require.Equal(t, []Run{{Hash: hash}, {Hash: other}, {Hash: "unknown"}}, e.Runs)
 }
 
 func TestCanaryCounts(t *testing.T) {

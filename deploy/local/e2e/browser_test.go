@@ -7,13 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/chromium"
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/supervise"
 )
 
@@ -109,16 +109,12 @@ func startBrowser(t *testing.T) *browser {
 	return b
 }
 
-// browserPath returns the path of a Chromium. The Makefile has the same names.
+// browserPath returns the path of a Chromium.
 func browserPath(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	require.Fail(t, "this test needs a real browser: run `make chromium`")
-	return ""
+	path, err := chromium.Path()
+	require.NoError(t, err, "this test needs a real browser")
+	return path
 }
 
 // ServeHTTP serves the page, the next fetch, and receives results.

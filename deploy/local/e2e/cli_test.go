@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/stack"
+	"github.com/cloud-mirror/cloud-mirror/deploy/local/tools"
 )
 
 // cli runs the real binary as an operator would.
@@ -51,7 +52,11 @@ func TestClientCommands(t *testing.T) {
 
 	out, _, err = cli(t, "version")
 	require.NoError(t, err)
-	require.True(t, strings.HasPrefix(out, "cloud-mirror "), out)
+	root, err := stack.FindRoot(".")
+	require.NoError(t, err)
+	// The checkout can become dirty during the tests.
+	clean := func(version string) string { return strings.TrimSuffix(strings.TrimSpace(version), "-dirty") }
+	require.Equal(t, "cloud-mirror "+clean(tools.Version(t.Context(), root)), clean(out))
 }
 
 func TestSecondSetupChangesNothing(t *testing.T) {

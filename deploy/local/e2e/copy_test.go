@@ -11,6 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/sdk/v1"
+	"go.temporal.io/api/workflow/v1"
 
 	"github.com/cloud-mirror/cloud-mirror/deploy/local/tools"
 )
@@ -44,8 +46,9 @@ func TestFirstRequestMissesAndSecondHits(t *testing.T) {
 	require.Equal(t, []string{"HeadSource", "StreamCopy", "UpdateCache"}, scheduled(t, w))
 	for name, want := range map[string]string{
 		"MirrorService": `"s3"`, "MirrorRegion": `"us-west-2"`, "MirrorHost": `"` + strings.TrimPrefix(s.URL, "http://") + `"`,
+		"MirrorBytes": "", "MirrorAttempts": "",
 	} {
-		require.Equal(t, want, string(w.GetSearchAttributes().GetIndexedFields()[name].GetData()))
+		require.Equal(t, want, searchAttribute(w, name), name)
 	}
 
 	// Each region has its own copy.
@@ -55,7 +58,11 @@ func TestFirstRequestMissesAndSecondHits(t *testing.T) {
 
 func TestObjectOfManyParts(t *testing.T) {
 	s := newSource(t, 3*32<<20+12345, nil)
-	requireCopy(t, s, central, ask(t, central, s.object(), ""))
+	object := s.object()
+	requireCopy(t, s, central, ask(t, central, object, ""))
+	w := waitClosed(t, central, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+	require.Equal(t, fmt.Sprint(len(s.body)), searchAttribute(w, "MirrorBytes"))
+	require.Equal(t, `"1"`, searchAttribute(w, "MirrorAttempts"))
 }
 
 func TestManyClientsMakeOneCopy(t *testing.T) {
@@ -127,10 +134,31 @@ func TestMissingSource(t *testing.T) {
 	require.Equal(t, 1, s.count(http.MethodGet), "requests to a source that answers 404")
 	require.Zero(t, s.count(http.MethodHead))
 	require.Equal(t, []string{"HeadSource", "StreamCopy", "UpdateCache"}, scheduled(t, w))
-	eventually(t, func() bool {
-		data := workflows(t, west, object, 1)[0].GetSearchAttributes().GetIndexedFields()["MirrorErrorClass"].GetData()
-		return string(data) == `"BadHTTPStatus"`
-	}, "the search attribute has the error class")
+	for name, want := range map[string]string{
+		"MirrorErrorClass": `"BadHTTPStatus-404"`, "MirrorHTTPStatus": "404", "MirrorAttempts": `"1"`, "MirrorBytes": "",
+	} {
+		eventually(t, func() bool { return searchAttribute(workflows(t, west, object, 1)[0], name) == want }, name)
+	}
+	details := currentDetails(t, w)
+	require.Contains(t, details, "**BadHTTPStatus, status 404**")
+	require.Contains(t, details, "cloud-mirror copies retry '"+w.GetExecution().GetWorkflowId()+"'")
+	require.NotContains(t, details, secret)
+}
+
+// searchAttribute returns the JSON of a search attribute, or an empty string.
+func searchAttribute(w *workflow.WorkflowExecutionInfo, name string) string {
+	return string(w.GetSearchAttributes().GetIndexedFields()[name].GetData())
+}
+
+// currentDetails returns the details that a worker shows of a run in the Web UI.
+func currentDetails(t *testing.T, w *workflow.WorkflowExecutionInfo) string {
+	t.Helper()
+	e := w.GetExecution()
+	value, err := sys.temporal.QueryWorkflow(t.Context(), e.GetWorkflowId(), e.GetRunId(), "__temporal_workflow_metadata")
+	require.NoError(t, err)
+	var m sdk.WorkflowMetadata
+	require.NoError(t, value.Get(&m))
+	return m.GetCurrentDetails()
 }
 
 func TestDisallowedHop(t *testing.T) {

@@ -40,7 +40,8 @@
 // differ by version, and Go's HTTP client uses no proxy on loopback.
 //
 // 2026-11-25: a page in Chromium gets its fetches from the test by HTTP, and sends their results
-// back. A driver such as chromedp would be one more dependency, for one function.
+// back. A driver such as chromedp would be one more dependency, for one function. (Since 2026-11-27,
+// package chromium has that driver, for forms and pictures.)
 //
 // 2026-11-25: the doubles of TestSources have their ports before the first row runs. A port that
 // served two doubles gave one row the cached answer of another. Workers also remember for minutes

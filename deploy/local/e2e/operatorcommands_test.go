@@ -75,7 +75,7 @@ func cliRows() map[string]struct {
 
 // TestCommandsOfTheTemporalCLI runs each row of the operators' table. In the end each object has its copy.
 func TestCommandsOfTheTemporalCLI(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "OPERATORS.md"))
 	require.NoError(t, err)
 	rows := cliRows()
 	listed := map[string]string{}

@@ -26,7 +26,7 @@ func TestREADMETryIt(t *testing.T) {
 		{"^Hello from the origin. If you read"},
 		{"^Hello from the origin. Files", "Cache-Status: cloud-mirror; fwd=bypass\r\n", "\nHello from the origin. If you read"},
 		{"Cache-Status: cloud-mirror; fwd=miss\r\n(.*\n)*.*Cache-Status: cloud-mirror; hit\r\n"},
-		{`^{"status":"present"}`, `"region":"eu-central-1","status":"p`},
+		{`^{"status":"present",`, `"region":"eu-central-1","status":"p`},
 	}
 	blocks := regexp.MustCompile("(?s)```sh\n([^`]*?/v1/[^`]*?)```").FindAllStringSubmatch(string(page), -1)
 	require.Len(t, blocks, len(wants))

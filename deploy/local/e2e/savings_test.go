@@ -121,7 +121,7 @@ func TestCostOfACopy(t *testing.T) {
 	front := startProcess(t, "billed-frontend", sys.Binary(), strings.Fields("frontend --config "+config))
 	for name, tc := range map[string]struct{ size, puts, gets, actions int }{
 		"small":          {100_000, 1, 3, 4},
-		"of three parts": {20 * mib, 4 + 3, 4, 5},
+		"of three parts": {20 * mib, 4 + 3, 4, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t, tc.size, nil)

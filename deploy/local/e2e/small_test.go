@@ -69,8 +69,7 @@ func TestSmallObject(t *testing.T) {
 	require.InDelta(t, counted+1, metric(t, counter, worker), 0)
 	require.InDelta(t, failed, failedCopies(t, reachable), 0)
 	eventually(t, func() bool {
-		data := workflows(t, west, object, 1)[0].GetSearchAttributes().GetIndexedFields()["MirrorErrorClass"].GetData()
-		return string(data) == `"SourceTooSmall"`
+		return searchAttribute(workflows(t, west, object, 1)[0], "MirrorErrorClass") == `"SourceTooSmall"`
 	}, "the search attribute has the class")
 
 	// The copy that a request without a minimum makes is used for all.

@@ -178,7 +178,10 @@ func TestZombieAbortsNothing(t *testing.T) {
 func (k *killable) results(t *testing.T) (refused, lost int) {
 	t.Helper()
 	for _, line := range k.logged(t) {
-		var entry struct{ Message, WorkerType, Error string }
+		var entry struct {
+			Message, Error string
+			WorkerType     string `json:"worker_type"`
+		}
 		if json.Unmarshal(line, &entry) != nil || entry.WorkerType != "ActivityWorker" ||
 			entry.Message != "Task processing failed with error" {
 			continue

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"text/template"
 
@@ -23,6 +24,8 @@ type configValues struct {
 	OriginURL                                              string // of the upstream local
 	Region                                                 string // of the queue
 	BucketBase                                             string
+	TemporalUI, FrontEndURL                                string // of the page for people
+	Metrics                                                []string
 	Pools                                                  []poolValues
 }
 
@@ -37,6 +40,13 @@ func newConfigValues(p *plan, tokensFile, queryKey string) configValues {
 		WorkerAdminListen: address(p.workerAdmins[0]),
 		TokensFile:        tokensFile, QueryKey: queryKey,
 		RedisURL: productRedisURL(address(p.redis)), SQSEndpoint: httpURL(p.sqs), OriginURL: upstreamURL(p.origin), Region: Regions()[0], BucketBase: Bucket,
+	}
+	v.FrontEndURL = httpURL(p.frontEnds[0])
+	if p.temporalUI != 0 {
+		v.TemporalUI = httpURL(p.temporalUI)
+	}
+	for _, admin := range slices.Concat(p.frontEndAdmins, p.workerAdmins) {
+		v.Metrics = append(v.Metrics, httpURL(admin)+"/metrics")
 	}
 	for i, region := range Regions() {
 		v.Pools = append(v.Pools, poolValues{Region: region, Endpoint: httpURL(p.s3[i])})

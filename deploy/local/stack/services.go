@@ -16,7 +16,8 @@ import (
 // shard 20 times a second, and every step of a workflow waits for the next poll. The matching
 // settings enable priority and fairness of task queues, and give a task queue one partition
 // instead of four. On a busy machine a task and a poller in two partitions miss each other. The
-// task then waits up to a minute for the next poll.
+// task then waits up to a minute for the next poll. The server notices within seconds, instead of
+// minutes, that a worker deployment version is drained.
 func dynamicConfig() []string {
 	return []string{
 		"history.transferProcessorMaxPollRPS=2000",
@@ -28,6 +29,8 @@ func dynamicConfig() []string {
 		"matching.enableFairness=true",
 		"matching.numTaskqueueReadPartitions=1",
 		"matching.numTaskqueueWritePartitions=1",
+		`matching.wv.VersionDrainageStatusVisibilityGracePeriod="2s"`,
+		`matching.wv.VersionDrainageStatusRefreshInterval="2s"`,
 	}
 }
 

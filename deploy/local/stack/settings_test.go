@@ -245,6 +245,10 @@ s3:
   bucket_base: cloud-mirror-local
 worker:
   admin_listen: 127.0.0.1:5
+admin:
+  temporal_ui: http://127.0.0.1:10
+  frontend_url: http://127.0.0.1:1
+  metrics: ["http://127.0.0.1:2/metrics", "http://127.0.0.1:5/metrics"]
 pools:
 - service: s3
   region: us-west-2
@@ -261,7 +265,7 @@ pools:
 `
 
 func TestConfigFile(t *testing.T) {
-	p := &plan{frontEnds: []int{1}, frontEndAdmins: []int{2}, redis: 3, sqs: 4, workerAdmins: []int{5}, s3: []int{6, 7, 8}, origin: 9}
+	p := &plan{frontEnds: []int{1}, frontEndAdmins: []int{2}, redis: 3, sqs: 4, workerAdmins: []int{5}, s3: []int{6, 7, 8}, origin: 9, temporalUI: 10}
 	path := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
 	if err := newConfigValues(p, "/state/tokens", "a2V5").write(path); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ func programs() map[string]string {
 	return map[string]string{
 		"redis-server": "redis-server", "chromium": "chromium", "curl": "curl", "wget": "wget", "aria2c": "aria2",
 		"rclone": "rclone", "pip3": "python3-pip", "npm": "npm", "mvn": "maven", "dpkg-deb": "dpkg",
-		"prometheus": "prometheus", "nginx": "nginx", "postgres": "postgresql",
+		"prometheus": "prometheus", "nginx": "nginx", "postgres": "postgresql", "systemd-analyze": "systemd",
 	}
 }
 
@@ -62,7 +62,7 @@ func (m machine) run(t *testing.T, name string, args ...string) (installed []str
 }
 
 func TestMakeInstallsMissingProgramsOnly(t *testing.T) {
-	targets := []string{"redis", "chromium", "clients", "cluster-servers"}
+	targets := []string{"redis", "chromium", "clients", "cluster-servers", "systemd"}
 	t.Run("all exist", func(t *testing.T) {
 		m := newMachine(t, "0")
 		installed, output, err := m.run(t, "make", targets...)

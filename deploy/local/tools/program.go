@@ -51,3 +51,11 @@ func TemporalSQLTool() Program {
 		BuildTime: "about a minute, after temporal-server",
 	}
 }
+
+// Helm renders and lints the chart of deploy/charts, for tests.
+func Helm() Program {
+	return Program{
+		Name: "helm", Package: "helm.sh/helm/v4/cmd/helm", Version: "v4.3.1",
+		BuildTime: "about 4 minutes",
+	}
+}

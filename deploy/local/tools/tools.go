@@ -121,10 +121,11 @@ func (t Tools) install(ctx context.Context, p Program, below, target string) err
 	return os.Rename(filepath.Join(dir, path.Base(p.Package)), target)
 }
 
-// CloudMirror builds the product and returns its path. Go's build cache makes that quick if nothing
-// has changed.
+// CloudMirror builds the product with its version and returns its path. Go's build cache makes that
+// quick if nothing has changed.
 func (t Tools) CloudMirror(ctx context.Context, race bool) (string, error) {
-	path, args := filepath.Join(t.bin(), productName), []string{"build"}
+	path := filepath.Join(t.bin(), productName)
+	args := []string{"build", "-ldflags", "-X main.version=" + Version(ctx, t.Root)}
 	if race {
 		path += "-race"
 		args = append(args, "-race")
