@@ -6,8 +6,9 @@ SHELL := bash
 
 # deploy/local, the whole system on one machine, is a separate module: the product's go.mod stays small.
 LOCAL := .cache/bin/local
+CHART := deploy/charts/cloud-mirror
 TOOLS := $(CURDIR)/deploy/tools/go.mod
-MODULES := . deploy/local deploy/bench
+MODULES := . deploy/local deploy/bench deploy/release deploy/infra deploy/charts deploy/dashboards
 REDOCLY := @redocly/cli@2.55.0
 NPM_CLIENTS := pnpm@10.34.9 playwright-core@1.56.1
 
@@ -31,6 +32,13 @@ temporal: $(LOCAL) ## Run the temporal CLI against it: make temporal ARGS="workf
 cluster: cluster-servers $(LOCAL) ## Run Temporal's services on PostgreSQL until Ctrl-C, for make run and make bench
 	@exec $(LOCAL) cluster
 
+.PHONY: chart
+chart: $(LOCAL) ## Lint the Helm chart, and render it with each file of deploy/charts/examples
+	@for values in deploy/charts/examples/*.yaml; do \
+		$(LOCAL) helm -- lint --strict --quiet $(CHART) -f $$values 2> >(grep -v 'symbolic link' >&2); \
+		objects=$$($(LOCAL) helm -- template cloud-mirror $(CHART) -f $$values 2> >(grep -v 'symbolic link' >&2)); \
+		echo "$$values: $$(grep -c '^kind:' <<<"$$objects") objects"; done
+
 .PHONY: clean
 clean: $(LOCAL) ## Remove the state of make run
 	@$(LOCAL) clean
@@ -39,8 +47,31 @@ clean: $(LOCAL) ## Remove the state of make run
 build: ## Build the product to .cache/bin/cloud-mirror
 	@go build -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo unknown)" -o .cache/bin/cloud-mirror .
 
-# A package whose tests read CM_TEST_* needs servers, and so does one that uses deploy/local/stack or starts a redis.
-SERVERS := CM_TEST_|deploy/local/stack"|cachetest\.Start
+.PHONY: replay
+replay: build ## Replay the histories of a Temporal namespace with this build: make replay ARGS="-h"
+	@.cache/bin/cloud-mirror replay $(ARGS)
+
+# The toolchain of go.mod also compresses the image, so that all machines make the same bytes.
+RELEASE := .cache/bin/release
+.PHONY: $(RELEASE)
+$(RELEASE):
+	@toolchain=$$(sed -n 's/^toolchain //p' go.mod); cd deploy/release && GOTOOLCHAIN=$$toolchain go build -o ../../$(RELEASE) .
+
+.PHONY: image
+image: $(RELEASE) ## Build the container image to .cache/image, without a container engine
+	@$(RELEASE) image
+
+.PHONY: push-image
+push-image: $(RELEASE) ## Build the image and push it: make push-image REPO=registry.example.com/cloud-mirror
+	@$(RELEASE) push --repo=$(REPO)
+
+.PHONY: release
+release: $(RELEASE) ## Build archives, image, chart and checksums to .cache/release
+	@$(RELEASE) release
+
+# A package whose tests read CM_TEST_* needs servers, and so does one that uses deploy/local/stack or starts a redis. One
+# that uses deploy/local/tools builds programs. deploy/infra needs systemd.
+SERVERS := CM_TEST_|deploy/local/(stack|tools)"|cachetest\.Start|"systemd-analyze",
 
 .PHONY: unit
 unit: ## Run the tests of all packages that need no server, in seconds (the inner loop)
@@ -48,11 +79,15 @@ unit: ## Run the tests of all packages that need no server, in seconds (the inne
 		while read -r dir; do grep -qsE '$(SERVERS)' "$$dir"/*_test.go || echo "$$dir"; done | xargs -r go test); done
 
 .PHONY: test
-test: redis chromium clients $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
+test: redis chromium clients systemd $(LOCAL) ## Run every test, unit and integration, against real servers, with -race
 	@$(LOCAL) exec -- go test -race -p 4 -timeout 20m ./...
 	@cd deploy/local && go test -race -timeout 20m $$(go list ./... | grep -v /e2e)
 	@$(MAKE) --no-print-directory e2e
 	@cd deploy/bench && go test -race -timeout 20m ./...
+	@cd deploy/release && go test -race -timeout 20m ./...
+	@cd deploy/infra && go test -race -timeout 5m ./...
+	@cd deploy/charts && go test -race -timeout 20m ./...
+	@cd deploy/dashboards && go test -race -timeout 20m ./...
 	@$(MAKE) --no-print-directory chaos
 
 # Most end-to-end tests wait most of their time. Two halves, with a system each, share the processors.
@@ -66,6 +101,14 @@ e2e: redis chromium clients ## Run the end-to-end tests against the whole system
 chaos: redis ## Inject faults among many clients, and audit the system: make chaos SEED=7 FOR=10m
 	@cd deploy/local && go build -o ../../.cache/bin/chaos ./chaos
 	@.cache/bin/chaos -for $(or $(FOR),2m) $(if $(SEED),-seed $(SEED))
+
+.PHONY: screenshots
+screenshots: redis chromium clients ## Take the pictures of the operators' page, in deploy/pictures
+	@cd deploy/local && CM_TEST_PICTURES=$(CURDIR)/deploy/pictures go test -count=1 -timeout 20m ./e2e -run 'TestPictures|TestDashboard'
+
+.PHONY: dashboard
+dashboard: ## Write deploy/dashboards/cloud-mirror.json
+	@cd deploy/dashboards && go run .
 
 .PHONY: record-histories
 record-histories: redis $(LOCAL) ## Record a history of each shape of a workflow: make record-histories VERSION=2006-01-02-word
@@ -185,8 +228,12 @@ redis: # Tests need a real redis
 cluster-servers:
 	@for program in postgres nginx; do ./deploy/install.sh $$program; done
 
+.PHONY: systemd
+systemd: # A test has systemd grade the units
+	@command -v systemd-analyze >/dev/null || ./deploy/install.sh systemd-analyze
+
 .PHONY: chromium
-chromium: # A test needs a real browser, by one of the names in deploy/local/e2e/browser_test.go
+chromium: # A test needs a real browser, by one of the names in deploy/local/chromium/chromium.go
 	@command -v chromium chromium-browser google-chrome >/dev/null || ./deploy/install.sh chromium
 
 .PHONY: clients

@@ -6,7 +6,7 @@
 //   - A Go name, file, package, test, setting, variable, metric, make target or link that a page
 //     names exists.
 //   - A configuration on a page loads.
-//   - The operators' page lists every metric and every error class.
+//   - The operators' page lists every error class. The page of metrics lists every metric, and no other.
 //   - Every body in the API reference is a named schema with the same fields as its Go type.
 //
 // # Decisions

@@ -19,7 +19,8 @@ import (
 func pages() map[string]int {
 	return map[string]int{
 		"README.md": 0, "frontend/README.md": 15, "frontend/CLIENTS.md": 0, "workflows/README.md": 15, "deploy/README.md": 0,
-		"deploy/REDIS.md": 0, "deploy/CAPACITY.md": 0, "deploy/RUNBOOK.md": 0,
+		"deploy/REDIS.md": 0, "deploy/CAPACITY.md": 0, "deploy/RUNBOOK.md": 0, "deploy/AWS.md": 0, "deploy/UPGRADING.md": 0,
+		"deploy/METRICS.md": 0, "deploy/OPERATORS.md": 0,
 		".github/CONTRIBUTING.md": 0, ".github/SECURITY.md": 0, ".github/pull_request_template.md": 0, ".github/changes/README.md": 0,
 	}
 }
@@ -28,7 +29,7 @@ func pages() map[string]int {
 // renamed.
 func foreign() []string {
 	return []string{
-		"temporal.toml", "workflow.GetVersion", "TEMPORAL_API_KEY", config.Default().Source.UserAgent,
+		"temporal.toml", "workflow.GetVersion", "http/protobuf", "TEMPORAL_API_KEY", config.Default().Source.UserAgent,
 		"worker.query_keys", "source.allowed_patterns", "frontend.purge_token",
 	}
 }
@@ -255,17 +256,49 @@ func TestConfigurationsLoad(t *testing.T) {
 	require.Positive(t, blocks)
 }
 
+// TestOperatorsPageShowsEveryPicture compares the pictures with the page in both directions.
+func TestOperatorsPageShowsEveryPicture(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "deploy", "pictures", "*.png"))
+	require.NoError(t, err)
+	var have, shown []string
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Less(t, info.Size(), int64(150_000), file)
+		have = append(have, "pictures/"+filepath.Base(file))
+	}
+	for _, m := range regexp.MustCompile(`!\[[^\]]+\]\(([^)]+)\)`).FindAllStringSubmatch(readPage(t, "deploy/OPERATORS.md"), -1) {
+		shown = append(shown, m[1])
+	}
+	slices.Sort(shown)
+	require.NotEmpty(t, have)
+	require.Equal(t, have, shown)
+}
+
 func TestREADMEIsShort(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(readPage(t, "README.md"), "\n"), 200)
 }
 
-func TestOperatorsPageListsMetricsAndErrorClasses(t *testing.T) {
-	x, page := newIndex(t), readPage(t, "deploy/README.md")
-	metrics := regexp.MustCompile(`Name:\s+"(cloud_mirror_\w+)"`).FindAllStringSubmatch(x.source, -1)
-	require.Greater(t, len(metrics), 10)
+// TestMetricsPageListsAllMetrics compares the table with the code in both directions. An end-to-end
+// test compares the types and labels.
+func TestMetricsPageListsAllMetrics(t *testing.T) {
+	unique := func(expression, text string) (names []string) {
+		for _, m := range regexp.MustCompile(expression).FindAllStringSubmatch(text, -1) {
+			names = append(names, m[1])
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
+	}
+	code := unique(`Name:\s+"(cloud_mirror_\w+)"`, newIndex(t).source)
+	require.Greater(t, len(code), 10)
+	require.Equal(t, code, unique("(?m)^\\| `(cloud_mirror_\\w+)` \\|", readPage(t, "deploy/METRICS.md")))
+}
+
+func TestOperatorsPageListsErrorClasses(t *testing.T) {
+	x, page := newIndex(t), readPage(t, "deploy/OPERATORS.md")
 	classes := regexp.MustCompile(`(?m)^\s+Class\w+(?:\s+Class)?\s+= "(\w+)"`).FindAllStringSubmatch(x.source, -1)
 	require.Greater(t, len(classes), 15)
-	for _, m := range slices.Concat(metrics, classes) {
+	for _, m := range classes {
 		require.Contains(t, page, "`"+m[1]+"`")
 	}
 }
