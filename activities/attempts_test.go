@@ -191,7 +191,7 @@ func TestLostWorkersUseUpAttempts(t *testing.T) {
 }
 
 // TestEntryTellsAttempts has a copy wait for its turn, and then fail until its series ends. After each
-// attempt, the entry has the number of failed attempts, and the time of the next one as the server
+// attempt, the entry has the number of failed attempts, and the time of the next attempt as the server
 // schedules it.
 func TestEntryTellsAttempts(t *testing.T) {
 	for name, waits := range map[string]int32{"it never waits": 0, "it waits first": 3} {

@@ -92,7 +92,7 @@ var (
 	_ json.Unmarshaler = (*StreamCopyResult)(nil)
 )
 
-// StreamCopy copies the source's bytes into the bucket. It stores exactly the object that one GET of
+// StreamCopy copies the source's bytes into the bucket. It stores exactly the object that a single GET of
 // the source returns, or nothing. It resumes an earlier attempt's upload. If it fails, it leaves its
 // own upload to the next attempt: the workflow runs AbortUpload when there will be none.
 func (a *Activities) StreamCopy(ctx context.Context, in StreamCopyInput) (StreamCopyResult, error) {

@@ -304,7 +304,7 @@ func (t *transfer) hasOutcome(ctx context.Context) bool {
 	return err != nil || entry.State == cache.Error && entry.NextRetry.IsZero() || entry.State == cache.Present
 }
 
-// retried tells the front ends how many attempts have failed, and when the next one is.
+// retried tells the front ends how many attempts have failed, and when the next attempt is.
 func (t *transfer) retried(ctx context.Context, f Failure) {
 	if t.key == "" || t.hasOutcome(ctx) {
 		return

@@ -84,7 +84,7 @@ func TestUpdateCachePublishesOnlyWhatTheBucketHas(t *testing.T) {
 }
 
 // TestUpdateCacheWaitsForTheBucket has the bucket fail the HEAD of the copy. The attempt changes no
-// entry, and the next one publishes the copy.
+// entry, and the next attempt publishes the copy.
 func TestUpdateCacheWaitsForTheBucket(t *testing.T) {
 	b := newFixture(t)
 	c := b.stored(t)
@@ -102,7 +102,7 @@ func TestUpdateCacheWaitsForTheBucket(t *testing.T) {
 	require.Equal(t, cache.Present, b.entry(t).State)
 }
 
-// TestUpdateCacheKeepsANewerObject publishes a copy that another one replaced after a purge. The
+// TestUpdateCacheKeepsANewerObject publishes a copy that another copy replaced after a purge. The
 // newer object stays, and so does its entry.
 func TestUpdateCacheKeepsANewerObject(t *testing.T) {
 	b := newFixture(t)

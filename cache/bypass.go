@@ -88,7 +88,7 @@ func (r *Redis) RemoveBypass(ctx context.Context, name string) (removed bool, er
 }
 
 // changeBypasses applies a change, and returns the bypasses before it. It repeats a change that
-// another one overtook.
+// another change overtook.
 func (r *Redis) changeBypasses(ctx context.Context, change func(map[string]int64) error) (before map[string]int64, err error) {
 	for range bypassTries {
 		old, all, err := r.bypasses(ctx)

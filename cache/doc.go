@@ -41,9 +41,10 @@
 //
 // # Decisions
 //
-// 2026-11-27: a pending or failed entry has the number of attempts, and the time of the next one. They are
-// plain fields of the JSON: an earlier build ignores them, and an entry without them is valid. Rejected: a
-// key of their own, which costs a command per renewal and needs a generation of its own.
+// 2026-11-27: a pending or failed entry has the number of attempts, and the time of the next
+// attempt. They are plain fields of the JSON: an earlier build ignores them, and an entry without
+// them is valid. Rejected: a key of their own, which costs a command per renewal and needs a
+// generation of its own.
 //
 // 2026-11-26: all bypasses are one value that a script exchanges, so that two operators lose no change
 // and a read is bounded. Rejected: a key for each, which redis can list only by a scan; and a setting,

@@ -12,7 +12,7 @@ import (
 
 const (
 	// sentinelDials is how many timeouts a dial to a master may take with sentinels: it asks a
-	// sentinel first, and others if that one hangs.
+	// sentinel first, and others if that sentinel hangs.
 	sentinelDials = 4
 	// maxRedirects bounds the redirects of one call in a cluster.
 	maxRedirects = 3

@@ -36,7 +36,7 @@ func (a *answers) own() (n int) {
 	return n
 }
 
-// prepare returns the answer to the request, the last one if it is still good. A presigned URL is
+// prepare returns the answer to the request, the last answer if it is still good. A presigned URL is
 // reused for half its lifetime, so every client gets at least the other half to start its download.
 func (s *redirects) prepare(ctx context.Context, r *redirectRequest, expires, now time.Time) (*copyAnswer, error) {
 	last := &r.answers.get

@@ -136,8 +136,8 @@ func (b *Bridge) bypasses(r queue.Request, o storage.Object) bool {
 }
 
 // attributesUnknown reports whether Temporal does not know our search attributes. Its services read
-// new ones after seconds, and a worker runs only if they are registered; see [Worker.Run]. A message
-// can't cause that.
+// new attributes after seconds, and a worker runs only if they are registered; see [Worker.Run]. A
+// message can't cause that.
 func attributesUnknown(err *serviceerror.InvalidArgument) bool {
 	text := err.Error()
 	return strings.Contains(text, "no mapping defined for search attribute") ||
@@ -251,8 +251,8 @@ func (b *Bridge) start(ctx context.Context, r queue.Request, s activities.Sealed
 	return err
 }
 
-// signal passes the request to a running copy; an empty run is the latest. It terminates a run that is stuck, and returns
-// NotFound.
+// signal passes the request to a running copy; an empty run is the latest. It terminates a run that
+// is stuck, and returns NotFound.
 func (b *Bridge) signal(ctx context.Context, id, run string, r queue.Request, s activities.SealedObject) error {
 	request := workflows.Request{SHA256: r.SHA256, MinSize: r.MinSize, Low: r.Priority == queue.Low}
 	out, err := b.Temporal.DescribeWorkflowExecution(ctx, id, run)

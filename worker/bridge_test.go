@@ -25,7 +25,7 @@ import (
 )
 
 // TestCopyOfAnEarlierBuild has a copy run under the id that an earlier build gave it. It gets requests
-// and purges. If it has closed, the bridge starts another one.
+// and purges. If it has closed, the bridge starts another run.
 func TestCopyOfAnEarlierBuild(t *testing.T) {
 	for name, tc := range map[string]struct {
 		action queue.Action
@@ -62,7 +62,8 @@ func TestCopyOfAnEarlierBuild(t *testing.T) {
 
 var bucketSpace = cache.NewSpace("cm", "s3_us-west-2", "", "bucket-w")
 
-// TestLazyBridgeStartsNoWorkflowEagerly: Temporal knows which build is current, and this process does not.
+// TestLazyBridgeStartsNoWorkflowEagerly: Temporal knows which build is current, and this process
+// does not.
 func TestLazyBridgeStartsNoWorkflowEagerly(t *testing.T) {
 	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { return nil }}
 	b, _ := newBridge(t, d)

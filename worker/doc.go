@@ -69,7 +69,7 @@
 // twice its size. A full intake overrules the window. Then Temporal's fairness orders what it gets.
 //
 // 2026-11-26: a workflow task waits 2 s for the worker that has the workflow in memory, instead of 5 s.
-// After a crash of that worker, another one takes the task so much sooner. It replays some ten events.
+// After a crash of that worker, another worker takes the task so much sooner. It replays some ten events.
 //
 // 2026-11-26: the bridge finds stuck runs by their pending workflow task: a worker failed it, and
 // it is at its fourth attempt 10 s later. If no worker answered the first attempt, it is the eighth

@@ -33,9 +33,10 @@
 //
 // # Decisions
 //
-// 2026-11-27: the outcome of a round is in search attributes, by one update at its end. A small object
-// that was found, or copied at the first attempt, gets none: the update is a fifth action on Temporal
-// Cloud beside four, and raises the size from which a copy pays by a fifth (TestDefaultMinimumBreaksEven).
+// 2026-11-27: the outcome of a round is in search attributes, by one update at its end. A small
+// object that was found, or copied at the first attempt, gets none: the update is a fifth action on
+// Temporal Cloud beside four, and raises the size from which a copy pays by a fifth
+// (TestDefaultMinimumBreaksEven).
 //
 // 2026-11-27: MirrorErrorClass has the status behind BadHTTPStatus. The class alone is the contract of
 // HTTP answers, and a list of 404 and 503 under one class told operators nothing.
@@ -80,20 +81,20 @@
 //     for a copy (as above). They save none, so more of them across bridges would not pay. Eager
 //     activities stay on: they hand StreamCopy to the worker that ended HeadSource.
 //
-// 2026-11-26: the death of a worker is noticed within 6 s by a copy with the first request, and within
-// 12 s by a copy in parts, instead of 15 s. A heartbeat timeout also runs while Temporal is away, and
-// ends all copies when Temporal returns. Twelve seconds outlive an outage of eight to ten. A small
-// object is soon fetched again, so it needs no such reserve. A killed worker's copy in parts was resumed
-// after 12.4 s, and a client had its small object after 9.2 s. Rejected: 9 s for both. Every longer
-// outage of Temporal, or failover of a history shard, would end all copies, and streams would
-// restart. A worker that dies in a workflow task is noticed after 5 s ([TaskTimeout]) instead of 10 s. The copy still heartbeats once a second, so Temporal
-// has no more work.
+// 2026-11-26: the death of a worker is noticed within 6 s by a copy with the first request, and
+// within 12 s by a copy in parts, instead of 15 s. A heartbeat timeout also runs while Temporal is
+// away, and ends all copies when Temporal returns. Twelve seconds outlive an outage of eight to
+// ten. A small object is soon fetched again, so it needs no such reserve. A killed worker's copy in
+// parts was resumed after 12.4 s, and a client had its small object after 9.2 s. Rejected: 9 s for
+// both. Every longer outage of Temporal, or failover of a history shard, would end all copies, and
+// streams would restart. A worker that dies in a workflow task is noticed after 5 s ([TaskTimeout])
+// instead of 10 s. The copy still heartbeats once a second, so Temporal has no more work.
 //
 // 2026-11-26: a sweep ends after two hours ([SweepTimeout]). A run that does not replay would block the
 // schedule for ever, since a schedule starts no run while one is open.
 //
 // 2026-11-26: each purge that PurgeCopy finishes is a workflow, named by its generation. With one
-// workflow for an object, a later purge would attach to an earlier one, which leaves the copies
+// workflow for an object, a later purge would attach to an earlier purge, which leaves the copies
 // that are newer than itself. A purge without a generation, because redis was down, replaces the
 // open run of such a purge: that run may have made its generation before a copy that the new purge
 // is for.

@@ -18,8 +18,8 @@ type PurgeCopyInput struct {
 }
 
 // PurgeID returns the workflow id of a purge. Each purge of an object is a workflow, because a
-// later one also deletes copies that the earlier one leaves. A purge without a generation shares
-// its id with the others of the outage, and replaces their open run.
+// later purge also deletes copies that the earlier purge leaves. A purge without a generation
+// shares its id with the others of the outage, and replaces their open run.
 func PurgeID(s activities.SealedObject, generation int64) string {
 	return "purge/" + strconv.FormatInt(generation, 10) + "/" + ID(s)
 }

@@ -116,7 +116,7 @@ func refusals(t *testing.T) map[string]answer {
 	return all
 }
 
-// TestRefusedRangesLeaveAPlainGET stores exactly the object that one plain GET returns, described by
+// TestRefusedRangesLeaveAPlainGET stores exactly the object that a single plain GET returns, described by
 // the headers of that response.
 func TestRefusedRangesLeaveAPlainGET(t *testing.T) {
 	t.Parallel()

@@ -8,8 +8,9 @@ import (
 const (
 	// paceInterval is how often a copy judges its width.
 	paceInterval = 40 * time.Millisecond
-	// A window of at least steadyIntervals and steadyBytes, in all of which the same parts are read, shows
-	// the rate of a source. Its halves may differ by a quarter: a faster second half is TCP's slow start.
+	// A window of at least steadyIntervals and steadyBytes, in all of which the same parts are
+	// read, shows the rate of a source. Its halves may differ by a quarter: a faster second half is
+	// TCP's slow start.
 	steadyIntervals, steadyBytes = 4, mib
 	// A window of at least probeIntervals, in all of which only the first part is read, shows the rate of
 	// one connection, if all connections would have received probeBytes.
@@ -26,8 +27,8 @@ const (
 	// leastRate is the least rate, in bytes a second, of a source that is probed. Below it, single
 	// connections hang for so long that a probe shows nothing.
 	leastRate = mib
-	// aloneShare is the part of the source's rate that one connection must reach to be enough. Several
-	// must reach goodShare, and be at most half of all.
+	// aloneShare is the part of the source's rate that a single connection must reach to be enough.
+	// Several must reach goodShare, and be at most half of all.
 	aloneShare, goodShare = 0.75, 0.95
 	// narrowFor is how long a copy stays narrow before it tries all connections again.
 	narrowFor = 10 * time.Second

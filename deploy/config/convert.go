@@ -110,7 +110,7 @@ func (c *Config) listeners() iter.Seq2[string, uint16] {
 			if err != nil || port == 0 {
 				continue
 			}
-			if !yield(host, uint16(port)) { //nolint:gosec // a port
+			if !yield(host, uint16(port)) { //nolint:gosec // A port
 				return
 			}
 		}
@@ -239,7 +239,7 @@ func (c *Config) AWS(ctx context.Context, log zerolog.Logger) (aws.Config, error
 // load to report.
 func (c *Config) Locator(report func(error)) (*region.Locator, error) {
 	if c.Region.IPRanges == "" {
-		return nil, nil //nolint:nilnil // the setting is optional
+		return nil, nil //nolint:nilnil // The setting is optional
 	}
 	o := region.Options{
 		IPRanges: c.Region.IPRanges, Reload: c.Region.Reload, Report: report, TrustedHops: c.Region.TrustedHops,

@@ -17,7 +17,7 @@ const (
 func (c *Config) Logger(w io.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(c.Log.Level)
 	if err != nil {
-		level = zerolog.InfoLevel // unreachable: Load validates the level
+		level = zerolog.InfoLevel // Unreachable: Load validates the level
 	}
 	if c.Log.Format == "console" {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: consoleTime}

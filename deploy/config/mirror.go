@@ -45,7 +45,7 @@ func (c *Config) Upstreams() []upstream.Options {
 func (c *Config) UpstreamRoots() []string {
 	set, err := upstream.New(c.Upstreams())
 	if err != nil {
-		return nil // validate reports it.
+		return nil // Validate reports it.
 	}
 	return set.Roots()
 }

@@ -11,9 +11,9 @@ import (
 
 // setting is one leaf of [Config].
 type setting struct {
-	key, variable string // variable is empty if only the file can set it
+	key, variable string // Variable is empty if only the file can set it
 	doc           string
-	value         reflect.Value // the default
+	value         reflect.Value // The default
 }
 
 // settings returns all settings in the order of their declaration.

@@ -17,7 +17,7 @@ const (
 func build() (dashboard.Dashboard, error) { //nolint:staticcheck // Grafana before 12 imports only this form
 	refresh := dashboard.VariableRefreshOnTimeRangeChanged
 	pools := "label_values(cloud_mirror_redirect_seconds_count, pool)"
-	b := dashboard.NewDashboardBuilder("cloud-mirror"). //nolint:staticcheck // as above
+	b := dashboard.NewDashboardBuilder("cloud-mirror"). //nolint:staticcheck // As above
 								Uid("cloud-mirror").
 								Description("Redirects, copies, queues and dependencies of a deployment of cloud-mirror.").
 								Tags([]string{"cloud-mirror", "generated"}).

@@ -24,13 +24,13 @@ const root = "../.."
 
 // index holds what pages may name.
 type index struct {
-	names    map[string]map[string]bool // by package name: Function, Type, Type.Method, Type.Field
-	words    map[string]bool            // all identifiers, strings of one word, and alerts
-	files    []string                   // all paths, folders included, relative to root
-	source   string                     // all Go source
-	settings map[string]bool            // keys
-	sections map[string]bool            // first segments of keys
-	targets  map[string]bool            // of the Makefile
+	names    map[string]map[string]bool // By package name: Function, Type, Type.Method, Type.Field
+	words    map[string]bool            // All identifiers, strings of one word, and alerts
+	files    []string                   // All paths, folders included, relative to root
+	source   string                     // All Go source
+	settings map[string]bool            // Keys
+	sections map[string]bool            // First segments of keys
+	targets  map[string]bool            // Of the Makefile
 }
 
 // newIndex parses the whole repository.

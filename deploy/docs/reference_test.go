@@ -53,7 +53,7 @@ func TestReferenceDescribesEveryField(t *testing.T) {
 // TestReferenceHasTheFieldsOfTheCode compares each body's Go type with the schemas by their sets of
 // keys, in both directions.
 func TestReferenceHasTheFieldsOfTheCode(t *testing.T) {
-	schemas := map[string]string{} // keys to name
+	schemas := map[string]string{} // Keys to name
 	for name, s := range readReference(t).Components.Schemas {
 		if name == "APIReference" { // The document itself has no Go type.
 			continue

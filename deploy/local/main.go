@@ -26,9 +26,9 @@ type commands struct {
 
 // environment is the input of every command.
 type environment struct {
-	ctx      context.Context // done at the first SIGINT, SIGTERM or SIGHUP
-	root     string          // of the repository
-	terminal bool            // standard error is a terminal
+	ctx      context.Context // Done at the first SIGINT, SIGTERM or SIGHUP
+	root     string          // Of the repository
+	terminal bool            // Standard error is a terminal
 }
 
 func main() {
@@ -50,7 +50,7 @@ func execute(parsed *kong.Context) error {
 		return err
 	}
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
+	if !signal.Ignored(syscall.SIGHUP) { // Nohup ignores it
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)

@@ -36,7 +36,7 @@ func main() {
 	if err := run(ctx, *only, *jobs); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(1) //nolint:gocritic // Stop was called
 	}
 }
 

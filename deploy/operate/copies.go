@@ -34,7 +34,7 @@ func chosenOnce(ids []string, f filter, all bool) error {
 }
 
 // each calls act with the latest run of each chosen object, and prints its result. It tries all. Without
-// ids, the filter chooses objects, and act gets those whose latest run has one of the statuses.
+// ids, the filter chooses objects, and act gets the objects with a latest run in one of the statuses.
 func (m *mirror) each(
 	ctx context.Context, out io.Writer, ids []string, f filter, statuses []string, act func(*workflow.WorkflowExecutionInfo) (string, error),
 ) error {

@@ -56,7 +56,7 @@ func TestQueryOfAFilter(t *testing.T) {
 	}
 }
 
-// TestMatchesOfAFilter compares the latest run of an object with what a filter asks for.
+// TestMatchesOfAFilter compares the latest run of an object with a filter.
 func TestMatchesOfAFilter(t *testing.T) {
 	failed := info(t, "a", "BadHTTPStatus-503", enums.WORKFLOW_EXECUTION_STATUS_FAILED)
 	for want, all := range map[bool][]struct {

@@ -73,7 +73,7 @@ func (m *mirror) request(ctx context.Context, in workflows.CopyObjectInput) erro
 	}
 }
 
-// newInput returns the input of a copy. It refuses what a worker would refuse.
+// newInput returns the input of a copy. It has the checks of a worker.
 func (m *mirror) newInput(ctx context.Context, service, region, url string) (in workflows.CopyObjectInput, err error) {
 	pool, err := m.pool(service, region)
 	if err != nil {

@@ -104,13 +104,13 @@ func (c *DeadListCommand) write(w io.Writer, all []queue.DeadLetter) error {
 	return table.Flush()
 }
 
-// shown is what is printed of a letter. An empty Pool means that it is no request.
+// shown is the printed form of a letter. An empty Pool means that it is no request.
 type shown struct {
 	ID     string `json:"id"`
 	Sent   string `json:"sent"`
 	Pool   string `json:"pool,omitempty"`
 	Action string `json:"action,omitempty"`
-	URL    string `json:"url,omitempty"` // without a query
+	URL    string `json:"url,omitempty"` // Without a query
 	Reason string `json:"reason"`
 }
 

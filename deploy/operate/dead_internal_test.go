@@ -126,9 +126,9 @@ func TestShownDeadLetter(t *testing.T) {
 func TestRedrive(t *testing.T) {
 	for name, tc := range map[string]struct {
 		c        DeadRedriveCommand
-		ids      []string // names, besides those of c
+		ids      []string // Names, besides those of c
 		redriven []string
-		want     string // the last line
+		want     string // The last line
 		err      string
 	}{
 		"all":                {DeadRedriveCommand{All: true}, nil, []string{"put", "purge", "control"}, "3 redriven, 1 stay because they are no copy requests, 0 failed, of 4 read", ""},

@@ -17,7 +17,7 @@
 //
 // 2026-11-27: a replay compares a history up to its last completed workflow task. No worker has decided
 // on later events, and the SDK's replayer mistakes its decisions about them for a difference. On
-// a difference, it replays the tasks one by one, so that it names the first one that differs.
+// a difference, it replays the tasks one by one, so that it names the first task that differs.
 //
 // 2026-11-27: a replay skips runs of task queues whose names do not start as ours do. They belong
 // to other applications. A run in our queues with a type that this build lacks is a difference:

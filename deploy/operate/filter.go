@@ -34,7 +34,7 @@ type filter struct {
 	Limit   int             `default:"1000" help:"Objects at most, the newest first."`
 }
 
-// statusSuffix is what may follow the class BadHTTPStatus.
+// statusSuffix may follow the class BadHTTPStatus.
 var statusSuffix = regexp.MustCompile(`^-[1-5]\d\d$`)
 
 // validate returns an error for a limit or a class that matches nothing.
@@ -127,7 +127,7 @@ func (m *mirror) runs(ctx context.Context, query string) iter.Seq2[*workflow.Wor
 	}
 }
 
-// objects returns the latest run of each object whose latest run matches, up to the limit. more is set
+// objects returns the latest run of each object if that run matches, up to the limit. more is set
 // if there are more objects.
 func (m *mirror) objects(ctx context.Context, f filter, statuses []string) (all []*workflow.WorkflowExecutionInfo, more bool, err error) {
 	all, more, err = m.matching(ctx, f, statuses)

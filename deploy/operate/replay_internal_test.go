@@ -192,7 +192,7 @@ func TestReplayKeepsItsLimits(t *testing.T) {
 	require.Equal(t, 5, total)
 }
 
-// TestReplayReadsEncryptedHistories replays a history whose payloads are encrypted, with and without
+// TestReplayReadsEncryptedHistories replays a history with encrypted payloads, with and without
 // the key.
 func TestReplayReadsEncryptedHistories(t *testing.T) {
 	key := "k=" + base64.StdEncoding.EncodeToString(make([]byte, 32))
@@ -215,7 +215,7 @@ func clone(events []*history.HistoryEvent) []*history.HistoryEvent {
 	return proto.CloneOf(&history.History{Events: events}).GetEvents()
 }
 
-// encrypt encrypts what the workflow reads of an event.
+// encrypt encrypts the payloads that the workflow reads of an event.
 func encrypt(t *testing.T, c *codec.Codec, e *history.HistoryEvent) {
 	t.Helper()
 	var of []*common.Payloads

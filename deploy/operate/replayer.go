@@ -45,8 +45,8 @@ func (r *replayer) difference(execution *common.WorkflowExecution, events []*his
 // decisions that follow it.
 type task struct{ completed, end int }
 
-// tasks returns the completed workflow tasks of a run. No worker has decided on what happened after the
-// last one, so that there is nothing to compare it with.
+// tasks returns the completed workflow tasks of a run. No worker has decided on later events, so a
+// replay has nothing to compare them with.
 func tasks(events []*history.HistoryEvent) (all []task) {
 	for n, e := range events {
 		if e.GetEventType() != enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {

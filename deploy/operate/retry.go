@@ -49,7 +49,7 @@ func (c *CopiesRetryCommand) Run(ctx context.Context) error {
 }
 
 // retry copies the object of a run again. A run of its own is safer than a reset: if a client's
-// request has started one meanwhile, Temporal refuses it instead of ending that one.
+// request has started a run meanwhile, Temporal refuses the retry instead of ending that run.
 func (m *mirror) retry(ctx context.Context, w *workflow.WorkflowExecutionInfo, dryRun bool) (string, error) {
 	if running(w) {
 		return "skipped: it runs", nil

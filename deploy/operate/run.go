@@ -12,7 +12,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// run is what is printed of a run.
+// run is the printed form of a run.
 type run struct {
 	ID     string `json:"workflowId"`
 	Run    string `json:"runId"`

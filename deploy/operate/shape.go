@@ -71,7 +71,7 @@ func localStep(m *history.MarkerRecordedEventAttributes, payloads converter.Data
 	return step
 }
 
-// endOf returns the status of the run whose events these are.
+// endOf returns the status of the run that has these events.
 func endOf(events []*history.HistoryEvent) string {
 	ends := map[enums.EventType]enums.WorkflowExecutionStatus{
 		enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:        enums.WORKFLOW_EXECUTION_STATUS_COMPLETED,

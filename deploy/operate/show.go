@@ -123,7 +123,7 @@ func failedStep(f *failure.Failure) string {
 // lastEvent returns the event that closed a run, or nil if it runs.
 func (m *mirror) lastEvent(ctx context.Context, w *workflow.WorkflowExecutionInfo) (*history.HistoryEvent, error) {
 	if running(w) {
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil //nolint:nilnil // Documented
 	}
 	e := w.GetExecution()
 	events := m.temporal.GetWorkflowHistory(ctx, e.GetWorkflowId(), e.GetRunId(), false, enums.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)

@@ -30,7 +30,7 @@ func main() {
 	if err := parsed.Run(environment{ctx: ctx}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(1) //nolint:gocritic // Stop was called
 	}
 }
 

@@ -26,7 +26,7 @@ func TestRepliesOfAWSLeaveTheBreakersClosed(t *testing.T) {
 		"429":      {429, "0"},
 		"500":      {500, "0"},
 		"503":      {503, "0"},
-		"no reply": {0, "1"}, // control
+		"no reply": {0, "1"}, // Control
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -40,8 +40,8 @@ type deployment struct {
 	bucket string // Where copies are
 
 	mu     sync.Mutex
-	stored map[string]int64     // the generations of copies, by S3 key
-	heads  map[string]time.Time // the last HEAD of a copy, by S3 key
+	stored map[string]int64     // The generations of copies, by S3 key
+	heads  map[string]time.Time // The last HEAD of a copy, by S3 key
 	copies int
 }
 

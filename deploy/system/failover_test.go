@@ -15,7 +15,7 @@ import (
 )
 
 // TestRedisFailsOver kills a master of redis under load: clients of known objects, and clients of
-// new ones. Every client is redirected, no copy and no purge is lost, and known objects are
+// new objects. Every client is redirected, no copy and no purge is lost, and known objects are
 // redirected without a HEAD of the bucket within two seconds of the promotion.
 func TestRedisFailsOver(t *testing.T) {
 	type redis struct {

@@ -27,7 +27,7 @@ func TestIPRangesAtTheStart(t *testing.T) {
 	good := `{"prefixes": [{"ip_prefix": "10.0.0.0/8", "region": "us-west-2"}], "ipv6_prefixes": []}`
 	for name, tc := range map[string]struct {
 		source string
-		want   string // in the error; empty if the front end starts
+		want   string // In the error; empty if the front end starts
 	}{
 		"no list":                  {"", ""},
 		"file":                     {write("good.json", good), ""},

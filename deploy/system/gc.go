@@ -29,7 +29,7 @@ const (
 // room for garbage, and the process would collect all the time. Each change stops the process for
 // some microseconds, so small changes wait.
 type frontendGC struct {
-	limitOf    func(conns int) int64 // in bytes
+	limitOf    func(conns int) int64 // In bytes
 	setPercent func(int) int
 	setLimit   func(int64) int64
 	percent    int

@@ -35,7 +35,7 @@ func load(t *testing.T, environ ...string) config.Config {
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_CONFIG_FILE": os.DevNull,
 		"AWS_EC2_METADATA_DISABLED": "true",
-		"GOGC":                      "100", // keep the test's own GC policy
+		"GOGC":                      "100", // Keep the test's own GC policy
 	} {
 		t.Setenv(name, value)
 	}
@@ -51,13 +51,13 @@ const startLimit = 30 * time.Second
 
 // frontEnd is a front end that runs, and its log.
 type frontEnd struct {
-	started       chan struct{} // closed after listen and admin are set
+	started       chan struct{} // Closed after listen and admin are set
 	ended         chan error
 	listen, admin string
 
 	mu  sync.Mutex
-	log []string // messages
-	raw []string // lines
+	log []string // Messages
+	raw []string // Lines
 }
 
 // run runs a front end until ctx ends.

@@ -27,8 +27,8 @@ type Status struct {
 	// WorkflowID names the workflow that copies the object. It is empty if the front end is of a
 	// build before 2026-11-27.
 	WorkflowID string `json:"workflowId,omitempty"`
-	// Attempts counts the attempts that have begun; 0 is unknown. NextRetry is when the next one is
-	// scheduled.
+	// Attempts counts the attempts that have begun; 0 is unknown. NextRetry is when the next
+	// attempt is scheduled.
 	Attempts  int       `json:"attempts,omitempty"`
 	NextRetry time.Time `json:"nextRetry,omitzero"`
 	// Cause is the operators' text of a failure, and Owner the lease holder of a pending copy. Only a

@@ -44,7 +44,7 @@ type Wait struct {
 // next try is in vain.
 const leastCopy = time.Second
 
-// InVain reports whether a wait until a given time can't bring a copy: the last one failed, and the
+// InVain reports whether a wait until a given time can't bring a copy: the last copy failed, and the
 // next try is too late.
 func InVain(e cache.Entry, until time.Time) bool {
 	return e.State == cache.Error && e.Deadline.Add(leastCopy).After(until)

@@ -150,7 +150,7 @@ func (f *flight) leave(client netip.Addr, waited time.Duration) {
 	}
 }
 
-// remove unlists the flight, unless a newer one has taken its place. Group.mu is held.
+// remove unlists the flight, unless a newer flight has taken its place. Group.mu is held.
 func (f *flight) remove() {
 	if f.group.flights[f.target.id()] == f {
 		delete(f.group.flights, f.target.id())

@@ -89,7 +89,7 @@ type intake struct {
 	waiting, size int               // Of the messages in purges, clients and low
 	reserved      int               // Messages that running receives may return
 	deep          bool              // The last receive returned an old message
-	taken         time.Time         // When next returned a message while another one waited, or zero
+	taken         time.Time         // When next returned a message while another message waited, or zero
 	pace          time.Duration     // The mean time between two such messages
 	inFlight      int               // Messages from next to land
 	hosts         map[string]int    // Of the messages in flight

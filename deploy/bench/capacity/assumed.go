@@ -1,7 +1,7 @@
 package capacity
 
 // A Load is the rate of requests.
-type Load struct{ Redirects, Copies float64 } // a second
+type Load struct{ Redirects, Copies float64 } // A second
 
 // Loads returns the loads of the page. The last load is the goal.
 func Loads() []Load {

@@ -42,7 +42,7 @@ func (in inputs) carries() string {
 // limit is a bound of one part.
 type limit struct {
 	part   string
-	copies float64 // a second, at which it is full
+	copies float64 // A second, at which it is full
 	remedy string
 }
 

@@ -12,8 +12,8 @@ import (
 const (
 	kib   = 1 << 10
 	gib   = 1 << 30
-	month = 30 * 24 * 3600 // seconds
-	hours = 30 * 24        // of a month
+	month = 30 * 24 * 3600 // Seconds
+	hours = 30 * 24        // Of a month
 	// receiveBatch is the most messages of one receive.
 	receiveBatch = 10.0
 	// requestsPerCopy is a send, a delete, and a share of a receive.
@@ -45,12 +45,12 @@ type Cost struct {
 type Plan struct {
 	Load                                                                             Load
 	FrontEnds, Bridges, Workers, History, Matching, Gateway, DBs, Redis              Machines
-	FromRedis                                                                        float64 // share of redirects
-	KeptFor                                                                          float64 // seconds until a front end drops a redirect
+	FromRedis                                                                        float64 // Share of redirects
+	KeptFor                                                                          float64 // Seconds until a front end drops a redirect
 	RedisCommands, Invalidations, Commits, Clusters, Shards, DBDisk, Entries, Egress float64
 	Costs                                                                            []Cost
 	Saved                                                                            savings.Balance
-	TemporalCloud                                                                    float64 // dollars a month, instead of Temporal's machines
+	TemporalCloud                                                                    float64 // Dollars a month, instead of Temporal's machines
 }
 
 // inputs are all constants of a plan.
@@ -117,14 +117,14 @@ func (m Machines) withStandby() Machines {
 	return m
 }
 
-// perCore returns the redirects a second that one core of a front end serves, from memory and from
+// perCore returns the redirects a second that a core of a front end serves, from memory and from
 // redis.
 func (in inputs) perCore() (memory, redis float64) {
 	memory = in.m.Hits.Value / in.m.Cores.Value
 	return memory, memory * in.m.RedisRatio.Value / in.m.MemoryRatio.Value
 }
 
-// frontEnds counts front ends. Each one reads a redirect from redis once. So the share of redirects
+// frontEnds counts front ends. Each reads a redirect from redis once. So the share of redirects
 // from redis grows with their number, and the number is a fixed point.
 func (in inputs) frontEnds(p *Plan) {
 	memory, redis := in.perCore()
@@ -163,8 +163,8 @@ func (in inputs) copies(p *Plan) {
 		bound{"network", bytes * 8 / 1e9 / in.p.Worker.Gbit, false})
 }
 
-// perReceiver returns the messages a second of one receiver, which handles a batch while it receives
-// the next one.
+// perReceiver returns the messages a second of one receiver, which handles a batch while it
+// receives the next batch.
 func (in inputs) perReceiver() float64 {
 	return receiveBatch / max(in.a.ReceiveTime.Value, in.a.StartTime.Value+in.a.DeleteTime.Value) * 1000
 }
@@ -213,7 +213,7 @@ func (in inputs) redis(p *Plan) {
 		bound{"commands", (p.RedisCommands + p.Invalidations) / in.m.RedisRate.Value, true}).withStandby()
 }
 
-// entries returns the entries that one redis holds.
+// entries returns the entries that a redis holds.
 func (in inputs) entries() float64 {
 	return in.p.Redis.GiB * gib * in.a.RedisMemory.Value / in.m.EntryBytes.Value
 }

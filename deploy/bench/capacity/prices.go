@@ -7,8 +7,8 @@ type Machine struct {
 	Family string
 	Cores  int
 	GiB    float64
-	Gbit   float64 // the baseline of its network, each way
-	Dollar float64 // an hour
+	Gbit   float64 // The baseline of its network, each way
+	Dollar float64 // An hour
 }
 
 // Name returns the type's name, such as c7i.xlarge.
@@ -31,8 +31,8 @@ type Prices struct {
 
 	// Requests1M are the prices of a million requests to SQS, up to each number in a month.
 	Requests1M []Tier
-	DiskGB     float64 // a GB of gp3 for a month
-	BalancerGB float64 // a GB that a network load balancer processes: one NLCU-hour
+	DiskGB     float64 // A GB of gp3 for a month
+	BalancerGB float64 // A GB that a network load balancer processes: one NLCU-hour
 }
 
 // Tier is a price up to a number of requests in a month.

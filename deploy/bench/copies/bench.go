@@ -26,7 +26,7 @@ const onlySlow = "kill"
 // bench is a run of the benchmark.
 type bench struct {
 	task
-	rclone  string // its path, empty if it is not installed
+	rclone  string // Its path, empty if it is not installed
 	dir     string
 	bucket  *storage.Bucket
 	sources *sourceProcess
@@ -79,10 +79,10 @@ type object struct {
 	size      int64
 	runs      int
 	slow      bool
-	kind      string // the first segment of its path, see [sources.handler]
-	way       string // the expected way of the copy
-	ownOnly   bool   // measure neither rclone nor the limit
-	andSecond bool   // also measure the second copy of a process
+	kind      string // The first segment of its path, see [sources.handler]
+	way       string // The expected way of the copy
+	ownOnly   bool   // Measure neither rclone nor the limit
+	andSecond bool   // Also measure the second copy of a process
 }
 
 func (o object) String() string {
@@ -104,7 +104,7 @@ func objects() []object {
 		{size: gib, runs: 3, kind: "bytes", way: copier.WayRanges},
 		{size: mib, runs: 5, kind: "bytes", way: copier.WayRequest, slow: true},
 		{size: 64 * mib, runs: 3, kind: "bytes", way: copier.WayRanges, slow: true},
-		{size: gib, runs: 1, kind: "bytes", way: copier.WayRanges, slow: true}, // takes rclone 43 s
+		{size: gib, runs: 1, kind: "bytes", way: copier.WayRanges, slow: true}, // Takes rclone 43 s
 	}
 }
 

@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	connRate  = 25e6                  // bytes a second on each connection of the slow source
-	slowRate  = 20e6                  // bytes a second of a slow object, all connections together
-	capChunk  = 64 << 10              // bytes of one write
-	capCredit = 20 * time.Millisecond // the longest delay of a timer that is made up for
+	connRate  = 25e6                  // Bytes a second on each connection of the slow source
+	slowRate  = 20e6                  // Bytes a second of a slow object, all connections together
+	capChunk  = 64 << 10              // Bytes of one write
+	capCredit = 20 * time.Millisecond // The longest delay of a timer that is made up for
 )
 
 // capped accepts connections that send no faster than connRate.
@@ -33,9 +33,9 @@ type slowWriter struct {
 
 // pace is a rate.
 type pace struct {
-	rate float64 // bytes a second
+	rate float64 // Bytes a second
 	mu   sync.Mutex
-	due  time.Time // of the next chunk
+	due  time.Time // Of the next chunk
 }
 
 // wait reserves n bytes, and waits until they are due.
@@ -67,7 +67,7 @@ func (w slowWriter) Write(p []byte) (sent int, err error) {
 // cappedConn sends in chunks, and sleeps until each is due.
 type cappedConn struct {
 	net.Conn
-	due time.Time // of the next chunk
+	due time.Time // Of the next chunk
 }
 
 func (c *cappedConn) Write(p []byte) (sent int, err error) {

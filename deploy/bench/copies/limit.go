@@ -45,7 +45,7 @@ func getToNowhere(ctx context.Context, c job) error {
 		return err
 	}
 	defer resp.Body.Close()
-	nowhere := struct{ io.Writer }{io.Discard} // hides io.Discard's ReadFrom, which reads 8 KiB at a time
+	nowhere := struct{ io.Writer }{io.Discard} // Hides io.Discard's ReadFrom, which reads 8 KiB at a time
 	n, err := io.CopyBuffer(nowhere, resp.Body, make([]byte, limitBuffer))
 	if err == nil && n != c.Size {
 		err = fmt.Errorf("received %d bytes instead of %d", n, c.Size)

@@ -11,17 +11,17 @@ import (
 const (
 	wallOfRclone     = 0.8
 	wallOfRcloneSlow = 0.4
-	wallOfRcloneSoon = 0.75 // of one request to the slow source
+	wallOfRcloneSoon = 0.75 // Of one request to the slow source
 	rateOfSingle     = 0.8
 	rateOfSlow       = 0.9
-	partsAgain       = 2 // after a kill -9, from a slow source
+	partsAgain       = 2 // After a kill -9, from a slow source
 	// sentMore allows for the first request for a large object, which is closed unread. The kernels
 	// of both sides hold about 4 MiB of it, on loopback.
 	sentMore      = 1.1
 	wallOfLimit   = 1.25
 	cpuOfRclone   = 0.25
-	memoryOfGiB   = 100 * mib // bytes, of one copy of 1 GiB
-	memoryOfCrowd = 512 * mib // bytes
+	memoryOfGiB   = 100 * mib // Bytes, of one copy of 1 GiB
+	memoryOfCrowd = 512 * mib // Bytes
 )
 
 // targets are upper bounds, 0 is none.
@@ -90,7 +90,7 @@ type sentMost []sentRow
 
 type sentRow struct {
 	way          string
-	ours, rclone float64 // divided by the size of the object
+	ours, rclone float64 // Divided by the size of the object
 }
 
 func (m *sentMost) add(o object, s samples) {

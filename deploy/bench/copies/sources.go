@@ -63,11 +63,11 @@ func (s *sourceProcess) count(ctx context.Context, name string) (int64, error) {
 // serveSources is the main function of the sources' process.
 func serveSources(plainAddress, slowAddress string) error {
 	s := &sources{}
-	plain, err := net.Listen("tcp", plainAddress) //nolint:noctx // it does not block
+	plain, err := net.Listen("tcp", plainAddress) //nolint:noctx // It does not block
 	if err != nil {
 		return err
 	}
-	slow, err := net.Listen("tcp", slowAddress) //nolint:noctx // it does not block
+	slow, err := net.Listen("tcp", slowAddress) //nolint:noctx // It does not block
 	if err != nil {
 		return errors.Join(err, plain.Close())
 	}

@@ -15,7 +15,7 @@ import (
 
 const (
 	bucketName = "bench-copy"
-	poolParts  = 128 // pools[].max_parts
+	poolParts  = 128 // Pools[].max_parts
 )
 
 // task is the work of a measured process.
@@ -31,7 +31,7 @@ type task struct {
 	// exists. Without a path no state is kept.
 	State   string
 	Profile string
-	only    string // of the whole benchmark
+	only    string // Of the whole benchmark
 }
 
 // job is the copy of one object.
@@ -43,8 +43,8 @@ type job struct {
 // outcome is the report of a measured process.
 type outcome struct {
 	Way      string
-	Resumed  int64         // bytes
-	Get, Put time.Duration // of the limit
+	Resumed  int64         // Bytes
+	Get, Put time.Duration // Of the limit
 	// Wall and CPU cover the copies without the start of the process and without [task.Before].
 	Wall, CPU time.Duration
 }

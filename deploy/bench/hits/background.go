@@ -21,7 +21,7 @@ const (
 
 // background is a kind of work beside hits.
 type background struct {
-	name  string // for -only
+	name  string // For -only
 	title string
 	// failure is set if redis fails: then the slowest hit has a bound of its own.
 	failure bool

@@ -25,26 +25,26 @@ const (
 )
 
 const (
-	copying      = 50 // clients of new objects, each one object at a time
+	copying      = 50 // Clients of new objects, each one object at a time
 	copyPatience = time.Minute
-	copied       = "copied" // in the tally
+	copied       = "copied" // In the tally
 
 	hangingPath = "/hanging/"
 	// waitedObjects is how many objects the clients wait for.
 	waitedObjects = 100
 	// waiterAddresses is how many clients they are: one can have a fifth of frontend.max_waiters.
 	waiterAddresses = 10
-	arriving        = 64 // at the same time
+	arriving        = 64 // At the same time
 
 	purgeEvery = 10 * time.Millisecond
-	purging    = 64 // purges at the same time
+	purging    = 64 // Purges at the same time
 )
 
 // crowdTask is the work of the crowd's process.
 type crowdTask struct {
 	Kind     string
-	FrontEnd string // host and port
-	Source   string // base URL
+	FrontEnd string // Host and port
+	Source   string // Base URL
 	Waiters  int
 	Nice     int
 }

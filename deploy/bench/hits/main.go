@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string) error {
 	if err := process.Need("redis-server"); err != nil {
 		return err
 	}
-	if err := process.AllowFiles(uint64(s.waiters)*5/4 + 1000); err != nil { //nolint:gosec // it is positive
+	if err := process.AllowFiles(uint64(s.waiters)*5/4 + 1000); err != nil { //nolint:gosec // It is positive
 		return err
 	}
 	results, err := s.measure(ctx)
@@ -53,10 +53,10 @@ func run(ctx context.Context, args []string) error {
 // settings are the flags, for experiments.
 type settings struct {
 	binary        string
-	quiet, beside time.Duration // of the phases of each row
-	every         time.Duration // between two hits
-	copies        int           // cold objects that are copied
-	waiters       int           // clients that wait
+	quiet, beside time.Duration // Of the phases of each row
+	every         time.Duration // Between two hits
+	copies        int           // Cold objects that are copied
+	waiters       int           // Clients that wait
 	only          []background
 }
 
@@ -117,7 +117,7 @@ func (s settings) one(ctx context.Context, b background) (r result, err error) {
 		}
 	}
 	r.background = b
-	if _, err := sys.phase(ctx, warmUp); err != nil { // opens connections
+	if _, err := sys.phase(ctx, warmUp); err != nil { // Opens connections
 		return r, err
 	}
 	if r.quiet, err = sys.phase(ctx, s.quiet); err != nil {

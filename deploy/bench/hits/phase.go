@@ -25,11 +25,11 @@ const (
 
 // phaseTask is the work of the client's process: a phase.
 type phaseTask struct {
-	FrontEnd string // host and port
-	Source   string // base URL
+	FrontEnd string // Host and port
+	Source   string // Base URL
 	Every    time.Duration
 	Length   time.Duration
-	First    int // first object that no earlier phase has requested
+	First    int // First object that no earlier phase has requested
 	// Processes has the front end.
 	Processes process.Group
 }
@@ -43,7 +43,7 @@ func (t phaseTask) newHits() int { return t.hits()/fromRedis + 1 }
 type phase struct {
 	Hits   load.Samples
 	Length time.Duration
-	Idle   float64 // part of all processors
+	Idle   float64 // Part of all processors
 	// FrontEnd is the CPU time of the front end, in processors.
 	FrontEnd float64
 }

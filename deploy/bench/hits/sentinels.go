@@ -104,7 +104,7 @@ func (s *sentinels) until(ctx context.Context, what string, holds func(*redis.Cl
 	deadline := time.Now().Add(promotion)
 	for _, address := range s.addresses {
 		c := redis.NewClient(&redis.Options{Addr: address})
-		defer c.Close() //nolint:errcheck // nothing to do about it
+		defer c.Close() //nolint:errcheck // Nothing to do about it
 		for !holds(c) {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -118,14 +118,14 @@ func (s *sentinels) until(ctx context.Context, what string, holds func(*redis.Cl
 	return nil
 }
 
-// failOver kills the master, and returns when the sentinels name another one.
+// failOver kills the master, and returns when the sentinels name another master.
 func (s *sentinels) failOver(ctx context.Context) (what string, err error) {
 	start := time.Now()
 	if err := syscall.Kill(s.master.PID(), syscall.SIGKILL); err != nil {
 		return "", fmt.Errorf("kill the master: %w", err)
 	}
 	c := redis.NewSentinelClient(&redis.Options{Addr: s.addresses[0]})
-	defer c.Close() //nolint:errcheck // nothing to do about it
+	defer c.Close() //nolint:errcheck // Nothing to do about it
 	for {
 		at, err := c.GetMasterAddrByName(ctx, masterName).Result()
 		if err == nil && net.JoinHostPort(at[0], at[1]) != s.master.Address {

@@ -30,9 +30,9 @@ type system struct {
 	stack   *stack.Stack
 	redis   *sentinels // nil if the stack's own redis is used
 	sources *httptest.Server
-	ended   chan struct{} // ends the requests that hang
-	others  int           // nice value of other processes
-	nextHit int           // first object that no phase has requested
+	ended   chan struct{} // Ends the requests that hang
+	others  int           // Nice value of other processes
+	nextHit int           // First object that no phase has requested
 }
 
 func startSystem(ctx context.Context, s settings, withSentinels bool) (sys *system, err error) {

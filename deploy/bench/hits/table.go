@@ -13,9 +13,9 @@ import (
 
 // The bounds of hits, in milliseconds.
 const (
-	boundRatio   = 2 // times the quiet p99
+	boundRatio   = 2 // Times the quiet p99
 	boundExtra   = 5.0
-	failureBound = 2000.0 // of the slowest hit, while redis fails
+	failureBound = 2000.0 // Of the slowest hit, while redis fails
 )
 
 // result compares the hits beside other work with those of the quiet phase before it.

@@ -16,7 +16,7 @@ type Recorder struct {
 	failures Tally
 
 	mu   sync.Mutex
-	took []float64 // of successful requests, in milliseconds
+	took []float64 // Of successful requests, in milliseconds
 }
 
 // Samples returns all samples. Call it after the requests.
@@ -40,7 +40,7 @@ func (r *Recorder) Request(c *http.Client, req *http.Request, due time.Time, pat
 		r.Fail("too late to send")
 		return
 	}
-	resp, err := c.Do(req) //nolint:gosec // the benchmark names the URL
+	resp, err := c.Do(req) //nolint:gosec // The benchmark names the URL
 	if err != nil {
 		r.Fail(IfTimeout(err, "time-out", "connection error"))
 		return

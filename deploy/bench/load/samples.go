@@ -10,7 +10,7 @@ import (
 
 // Samples are the latencies of one client's requests.
 type Samples struct {
-	Took   []float64 // of successful requests, in milliseconds
+	Took   []float64 // Of successful requests, in milliseconds
 	Failed map[string]int
 }
 

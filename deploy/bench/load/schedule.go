@@ -10,8 +10,8 @@ import (
 // Schedule makes calls at fixed times.
 type Schedule struct {
 	Every   time.Duration
-	Number  int // of calls; 0 is no limit
-	Workers int // calls at the same time
+	Number  int // Of calls; 0 is no limit
+	Workers int // Calls at the same time
 }
 
 // Run calls f with the number of each call and its scheduled time. A call that finds all workers

@@ -89,7 +89,7 @@ func ServeBackground(ctx context.Context, control string, t *Tally, work func(co
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	return process.UntilOrphaned(
-		func() error { return http.ListenAndServe(control, t) }, //nolint:gosec // only the parent connects
+		func() error { return http.ListenAndServe(control, t) }, //nolint:gosec // Only the parent connects
 		func() error {
 			if err := work(ctx); err != nil {
 				return err

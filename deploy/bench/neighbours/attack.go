@@ -12,7 +12,7 @@ import (
 
 // attack is the misbehaviour of one client or one dependency.
 type attack struct {
-	name  string // for -only
+	name  string // For -only
 	title string
 	// run is the client's work, until ctx ends. Nil is a full redis.
 	run func(context.Context, *attacker) error

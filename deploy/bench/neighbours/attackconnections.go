@@ -62,7 +62,7 @@ func unsent(ctx context.Context, a *attacker) error {
 		}
 		a.Count(status)
 		if err == nil {
-			load.Wait(ctx, bodyHeld) // as long as without an answer
+			load.Wait(ctx, bodyHeld) // As long as without an answer
 		}
 		return err
 	})
@@ -91,7 +91,7 @@ func idle(ctx context.Context, a *attacker) error {
 		load.Drain(resp)
 		_ = resp.Body.Close()
 		a.Count(resp.Status)
-		_, err = r.ReadByte() // until the front end closes the connection
+		_, err = r.ReadByte() // Until the front end closes the connection
 		if ctx.Err() == nil {
 			a.Count("closed")
 		}

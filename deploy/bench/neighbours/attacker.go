@@ -18,8 +18,8 @@ const attackerAddress = "127.0.0.66"
 // attackTask is the work of the attacker's process.
 type attackTask struct {
 	Attack   string
-	FrontEnd string // host and port
-	Source   string // base URL of the attacker's own source
+	FrontEnd string // Host and port
+	Source   string // Base URL of the attacker's own source
 	Hit      string // URL of an object with a copy
 }
 

@@ -17,13 +17,13 @@ import (
 
 const (
 	linesPerSecond = 400
-	lineLength     = 60 << 10 // bytes
+	lineLength     = 60 << 10 // Bytes
 
 	listURLs    = 3000
 	listRegions = 3000
 	listClients = 2
-	listRead    = 10 * time.Second // how long a client waits for an answer and reads it
-	listPause   = time.Second      // before the next list
+	listRead    = 10 * time.Second // How long a client waits for an answer and reads it
+	listPause   = time.Second      // Before the next list
 
 	crawlingObjects = 150
 

@@ -35,7 +35,7 @@ const (
 
 // phaseTask is the work of the clients' process: a phase.
 type phaseTask struct {
-	FrontEnd             string // host and port
+	FrontEnd             string // Host and port
 	Sources              sources
 	HitsEvery, ColdEvery time.Duration
 	Length               time.Duration

@@ -50,9 +50,9 @@ func run(ctx context.Context, args []string) error {
 // settings are the flags, for experiments.
 type settings struct {
 	binary               string
-	quiet, lead, beside  time.Duration // of the phases of each attack
+	quiet, lead, beside  time.Duration // Of the phases of each attack
 	hitsEvery, coldEvery time.Duration
-	files                int // descriptors of the front end
+	files                int // Descriptors of the front end
 	attacks              []attack
 }
 
@@ -106,7 +106,7 @@ func (s settings) one(ctx context.Context, a attack) (r result, err error) {
 	}
 	defer func() { err = errors.Join(err, sys.close()) }()
 	r.attack = a
-	if _, err := sys.phase(ctx, warmUp); err != nil { // opens connections
+	if _, err := sys.phase(ctx, warmUp); err != nil { // Opens connections
 		return r, err
 	}
 	if r.quiet, err = sys.phase(ctx, s.quiet); err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	crawlSize  = 8 << 20 // bytes
-	crawlRate  = 1200    // bytes a second on each connection
+	crawlSize  = 8 << 20 // Bytes
+	crawlRate  = 1200    // Bytes a second on each connection
 	crawlEvery = 100 * time.Millisecond
 )
 
@@ -38,7 +38,7 @@ func startSources(ctx context.Context) (*sourceProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(attackerAddress, "0")) //nolint:noctx // it does not block
+	l, err := net.Listen("tcp", net.JoinHostPort(attackerAddress, "0")) //nolint:noctx // It does not block
 	if err != nil {
 		return nil, fmt.Errorf("this system has no address %s: %w", attackerAddress, err)
 	}
@@ -59,11 +59,11 @@ func serveSources(clients, attackers string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /small/", load.ServeSmall)
 	mux.HandleFunc("GET /crawl/", serveCrawling)
-	first, err := net.Listen("tcp", clients) //nolint:noctx // it does not block
+	first, err := net.Listen("tcp", clients) //nolint:noctx // It does not block
 	if err != nil {
 		return err
 	}
-	second, err := net.Listen("tcp", attackers) //nolint:noctx // it does not block
+	second, err := net.Listen("tcp", attackers) //nolint:noctx // It does not block
 	if err != nil {
 		return errors.Join(err, first.Close())
 	}

@@ -76,7 +76,7 @@ func (s *system) wrapper() (string, error) {
 	path := filepath.Join(s.dir, "cloud-mirror")
 	text := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = frontend ]; then ulimit -n %d; fi\nexec '%s' \"$@\"\n",
 		s.files, strings.ReplaceAll(s.binary, "'", `'\''`))
-	return path, os.WriteFile(path, []byte(text), 0o700) //nolint:gosec // a program
+	return path, os.WriteFile(path, []byte(text), 0o700) //nolint:gosec // A program
 }
 
 func (s *system) close() error {

@@ -16,15 +16,15 @@ import (
 // more.
 const (
 	boundRatio = 2
-	coldExtra  = 1000.0 // milliseconds
+	coldExtra  = 1000.0 // Milliseconds
 )
 
 // result compares the clients beside an attack with the quiet phase before it.
 type result struct {
 	attack                    attack
 	quiet, beside             phase
-	quietMemory, besideMemory int64  // peaks of the front end, in bytes
-	effort                    string // of the attacker
+	quietMemory, besideMemory int64  // Peaks of the front end, in bytes
+	effort                    string // Of the attacker
 }
 
 // comparison is a client's samples beside an attack, and those of the quiet phases.

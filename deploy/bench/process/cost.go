@@ -23,13 +23,13 @@ type Reading struct {
 	at        time.Time
 	group     Group
 	used      map[string]time.Duration
-	idle, all time.Duration // of all processors
+	idle, all time.Duration // Of all processors
 }
 
 // Cost is the use of a group in a time. It omits processes that did not run all the time.
 type Cost struct {
 	Wall time.Duration
-	CPU  map[string]time.Duration // of each process
+	CPU  map[string]time.Duration // Of each process
 	// Resident is the resident memory of each process at the end, in bytes.
 	Resident map[string]int64
 	// Idle is the idle part of all processors, from 0 to 1.
@@ -79,7 +79,7 @@ func Used(pid int) (time.Duration, error) {
 	}
 	// The name of the program can hold spaces and parentheses.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	const user, system = 11, 12 // after the name: fields 14 and 15 of the file
+	const user, system = 11, 12 // After the name: fields 14 and 15 of the file
 	if len(fields) <= system {
 		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}

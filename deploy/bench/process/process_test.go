@@ -66,7 +66,7 @@ func TestServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() // keeps the connection open until then
+	defer resp.Body.Close() // Keeps the connection open until then
 	if n, err := s.Resident(); n < 1<<20 || err != nil {
 		t.Errorf("resident memory is %d bytes (%v)", n, err)
 	}
@@ -76,7 +76,7 @@ func TestServer(t *testing.T) {
 	if n, err := process.Peak(1 << 30); err == nil {
 		t.Errorf("the peak of a process that does not exist is %d bytes", n)
 	}
-	if n, err := s.Sockets(); n < 2 || err != nil { // the listener's and the connection's
+	if n, err := s.Sockets(); n < 2 || err != nil { // The listener's and the connection's
 		t.Errorf("%d sockets (%v)", n, err)
 	}
 	for range 2 {

@@ -42,7 +42,7 @@ func RunSelf(ctx context.Context, subcommand string, task, result any) error {
 }
 
 func (p Program) command(ctx context.Context) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, p.Path, p.Args...) //nolint:gosec // a program that the benchmark names
+	cmd := exec.CommandContext(ctx, p.Path, p.Args...) //nolint:gosec // A program that the benchmark names
 	cmd.Env = p.Env
 	return cmd
 }

@@ -23,8 +23,8 @@ type Server struct {
 
 	cmd   *exec.Cmd
 	stdin io.Closer
-	ended chan struct{} // closed after err is set
-	err   error         // of cmd.Wait
+	ended chan struct{} // Closed after err is set
+	err   error         // Of cmd.Wait
 }
 
 // Start runs p and returns when it accepts TCP connections at address, which takes at most 20 s.
@@ -73,7 +73,7 @@ func (s *Server) waitReady(ctx context.Context) error {
 		case <-time.After(dialEvery):
 			continue
 		}
-		if ctx.Err() != nil { // first: the context also kills the process
+		if ctx.Err() != nil { // First: the context also kills the process
 			return fmt.Errorf("it accepts no connections at %s: %w", s.Address, ctx.Err())
 		}
 		return errors.Join(errors.New("it ended before it accepted connections"), s.err)
@@ -103,7 +103,7 @@ func UntilOrphaned(serve ...func() error) error {
 
 // FreeAddress returns an address on the loopback interface that is free at the moment.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not block
 	if err != nil {
 		return "", err
 	}

@@ -44,6 +44,6 @@ func serveBare(address, location, contentType, body string) error {
 		w.WriteHeader(http.StatusFound)
 	})
 	return process.UntilOrphaned(func() error {
-		return http.ListenAndServe(address, r) //nolint:gosec // only wrk connects
+		return http.ListenAndServe(address, r) //nolint:gosec // Only wrk connects
 	})
 }

@@ -21,9 +21,9 @@ func main() { process.Main("bench-redirect", run) }
 type settings struct {
 	binary      string
 	rounds      int
-	length      time.Duration // of one measurement of one server
+	length      time.Duration // Of one measurement of one server
 	connections int
-	entries     int // to measure the memory of
+	entries     int // To measure the memory of
 }
 
 func flags(args []string) (s settings, err error) {

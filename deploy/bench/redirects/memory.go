@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	bytesPerEntry = 250 // target: an entry in redis, for a URL of 100 bytes
+	bytesPerEntry = 250 // Target: an entry in redis, for a URL of 100 bytes
 	// bytesPerRedirect is the target of a redirect in memory: 1.2 GiB for a million.
 	bytesPerRedirect = 1288
-	sessionToken     = 1024 // bytes; those of AWS have about as many
-	warmUp           = 1000 // requests before the first look at a front end's memory
+	sessionToken     = 1024 // Bytes; those of AWS have about as many
+	warmUp           = 1000 // Requests before the first look at a front end's memory
 	parallel         = 32
 )
 

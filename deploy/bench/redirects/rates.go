@@ -22,17 +22,17 @@ const many = 1000
 // load is a server with its load.
 type load struct {
 	address string
-	path    string // empty for the redirect of the first object
-	script  string // empty for one object
+	path    string // Empty for the redirect of the first object
+	script  string // Empty for one object
 	samples []sample
 }
 
 // loads are the loads of the table. Those of the bare router are the baselines.
 type loads struct {
 	bare, bareMany, barePass *load
-	memory, mirror           *load // compared with bare
-	redisMany                *load // compared with bareMany
-	pass                     *load // compared with barePass
+	memory, mirror           *load // Compared with bare
+	redisMany                *load // Compared with bareMany
+	pass                     *load // Compared with barePass
 }
 
 // rates measures hits.
@@ -89,7 +89,7 @@ func (f *fixture) takeTurns(ctx context.Context, loads ...*load) error {
 			if err != nil {
 				return err
 			}
-			if round > 0 { // the first round warms up
+			if round > 0 { // The first round warms up
 				l.samples = append(l.samples, s)
 			}
 		}

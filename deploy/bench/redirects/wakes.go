@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	wakeP99      = 20.0 // target: milliseconds from the write to the client
-	crowd        = 1000 // waiting clients
-	crowdObjects = 100  // that they wait for
+	wakeP99      = 20.0 // Target: milliseconds from the write to the client
+	crowd        = 1000 // Waiting clients
+	crowdObjects = 100  // That they wait for
 )
 
 // wakes measures how soon waiting clients receive their redirect, from the moment before the entry
@@ -83,7 +83,7 @@ func (f *fixture) waitForCrowd(ctx context.Context, s *process.Server) error {
 			return err
 		}
 		if entries >= crowdObjects && connections >= crowd {
-			<-time.After(500 * time.Millisecond) // until the last of them wait
+			<-time.After(500 * time.Millisecond) // Until the last of them wait
 			return nil
 		}
 		if time.Now().After(deadline) {

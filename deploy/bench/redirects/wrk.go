@@ -16,8 +16,8 @@ import (
 
 // sample is the result of one run of wrk.
 type sample struct {
-	rate float64 // requests a second
-	p99  float64 // of a response, in milliseconds
+	rate float64 // Requests a second
+	p99  float64 // Of a response, in milliseconds
 }
 
 // wrk loads a server, with requests for one path, or with those of a script.

@@ -32,10 +32,10 @@ type Row struct {
 
 // Ratio compares a figure with that of a baseline. The zero value is no comparison.
 type Ratio struct {
-	Baseline float64 // the figure of the baseline
-	Note     string  // stands in for that figure
+	Baseline float64 // The figure of the baseline
+	Note     string  // Stands in for that figure
 	Ratio    float64
-	Target   Target // of the ratio
+	Target   Target // Of the ratio
 }
 
 // Against divides a figure by that of a baseline. A baseline of 0 was not measured.
@@ -140,7 +140,7 @@ func columnWidths(lines [][]string) []int {
 	return widths
 }
 
-// join pads the cells of a line: the first and the last one flush left, the others flush right.
+// join pads the cells of a line: the first and the last cell flush left, the others flush right.
 func (t *Table) join(line []string, widths []int) string {
 	var b strings.Builder
 	for i, cell := range line {

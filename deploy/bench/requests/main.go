@@ -14,12 +14,12 @@ import (
 // settings are the flags, for experiments.
 type settings struct {
 	binary  string
-	firsts  int // first requests, one after the other
-	hits    int // next requests
-	rounds  int // of a burst of empty workflows and a burst of first requests
-	crowd   int // objects of a burst
-	clients int // that request them, each one object at a time
-	queued  int // objects of one host that wait, while another host's are requested
+	firsts  int // First requests, one after the other
+	hits    int // Next requests
+	rounds  int // Of a burst of empty workflows and a burst of first requests
+	crowd   int // Objects of a burst
+	clients int // That request them, each one object at a time
+	queued  int // Objects of one host that wait, while another host's are requested
 }
 
 func main() { process.Main("bench", run) }

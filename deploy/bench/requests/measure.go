@@ -17,11 +17,11 @@ type call func(context.Context) error
 
 // figures are the results of a run. Durations are in milliseconds.
 type figures struct {
-	first, hit []float64 // of calls one after the other
-	emptyOne   []float64 // of empty workflows, in turns with first
+	first, hit []float64 // Of calls one after the other
+	emptyOne   []float64 // Of empty workflows, in turns with first
 	// bursts are in the order of the rounds.
 	empties, copies []burst
-	spread          burst // over all regions
+	spread          burst // Over all regions
 	// neighbour is of requests for another host's objects, while many of one host wait: left when the
 	// first is sent. The runs are Temporal's part of them, and of the first requests.
 	neighbour, neighbourRuns, idleRuns []float64
@@ -30,9 +30,9 @@ type figures struct {
 
 // burst is the result of many calls by several clients at the same time.
 type burst struct {
-	rate float64       // calls a second
-	took []float64     // of each call
-	cpu  map[group]cpu // by the processes, for each call
+	rate float64       // Calls a second
+	took []float64     // Of each call
+	cpu  map[group]cpu // By the processes, for each call
 }
 
 func (b *bencher) measure(ctx context.Context) error {

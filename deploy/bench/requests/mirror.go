@@ -13,7 +13,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/deploy/bench/client"
 )
 
-const objectSize = 1 << 10 // bytes
+const objectSize = 1 << 10 // Bytes
 
 // maxWait is long enough for a burst on a busy machine.
 const maxWait = "2m"
@@ -31,7 +31,7 @@ func newMirror(frontEnd string, clients int) *mirror {
 // source is a host with objects. It serves the same bytes under every path.
 type source struct {
 	*httptest.Server
-	objects atomic.Int64 // requested so far
+	objects atomic.Int64 // Requested so far
 	reads   atomic.Int64 // GETs
 }
 

@@ -8,13 +8,13 @@ import (
 
 // Targets.
 const (
-	firstTime     = 60.0 // milliseconds
-	hitTime       = 2.0  // milliseconds
-	burstRate     = 60.0 // a second
-	burstRatio    = 0.85 // of the rate of empty workflows
-	burstTail     = 2.0  // p99, in medians
-	temporalCPU   = 20.0 // milliseconds for each copy
-	neighbourTime = 3.0  // of the time of a first request
+	firstTime     = 60.0 // Milliseconds
+	hitTime       = 2.0  // Milliseconds
+	burstRate     = 60.0 // A second
+	burstRatio    = 0.85 // Of the rate of empty workflows
+	burstTail     = 2.0  // P99, in medians
+	temporalCPU   = 20.0 // Milliseconds for each copy
+	neighbourTime = 3.0  // Of the time of a first request
 )
 
 func (b *bencher) table() *report.Table {

@@ -50,7 +50,7 @@ func (r *result) addBacklog(ctx context.Context, s settings, n int) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, sys.close()) }()
-	if _, err := sys.copies(ctx, 2*coldClients); err != nil { // opens connections
+	if _, err := sys.copies(ctx, 2*coldClients); err != nil { // Opens connections
 		return err
 	}
 	if err := sys.frozen(func() error { return sys.send(ctx, n) }); err != nil {

@@ -19,7 +19,7 @@ const warmers = 32
 
 // clientsTask is the work of the clients' process: a warm-up, hits, or both.
 type clientsTask struct {
-	FrontEnd string // host and port
+	FrontEnd string // Host and port
 	// Warm is how many objects are requested once, as fast as possible.
 	Warm int
 	// Objects is how many objects are requested then, over so many Connections.

@@ -19,7 +19,7 @@ const dialling = 64
 
 // connection is a keep-alive connection to a front end.
 type connection struct {
-	mu sync.Mutex // held during a request
+	mu sync.Mutex // Held during a request
 	net.Conn
 	answers *bufio.Reader
 }

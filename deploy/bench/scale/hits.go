@@ -66,7 +66,7 @@ func hits(ctx context.Context, s settings, sizes []int) (r result, err error) {
 func connections(ctx context.Context, s settings, sizes []int) (r result, err error) {
 	most := sizes[len(sizes)-1]
 	// A front end keeps an eighth of its descriptors free.
-	if err := process.AllowFiles(uint64(most)*5/4 + 1000); err != nil { //nolint:gosec // it is positive
+	if err := process.AllowFiles(uint64(most)*5/4 + 1000); err != nil { //nolint:gosec // It is positive
 		return r, err
 	}
 	fixture, err := rig.New(ctx, s.binary)

@@ -26,18 +26,18 @@ func main() { process.MainFor("bench-scale", limit, run) }
 // settings are the flags, for experiments.
 type settings struct {
 	binary string
-	rounds int           // of hits, of which the median counts
-	length time.Duration // of one measurement of hits
-	every  time.Duration // between two hits
-	copies int           // that a measurement of workflows makes
-	open   int           // open runs
-	window time.Duration // in which cold requests beside a backlog start
+	rounds int           // Of hits, of which the median counts
+	length time.Duration // Of one measurement of hits
+	every  time.Duration // Between two hits
+	copies int           // That a measurement of workflows makes
+	open   int           // Open runs
+	window time.Duration // In which cold requests beside a backlog start
 	only   []section
 }
 
 // section measures one kind of growth.
 type section struct {
-	name  string // for -only
+	name  string // For -only
 	title string
 	sizes []int
 	run   func(context.Context, settings, []int) (result, error)

@@ -37,13 +37,13 @@ func processes() []string {
 }
 
 const (
-	from        = "127.0.0.2" // the clients' address
-	kept        = 64          // idle connections of the clients
+	from        = "127.0.0.2" // The clients' address
+	kept        = 64          // Idle connections of the clients
 	maxWait     = 28 * time.Second
 	patience    = maxWait + 2*time.Second
 	settling    = time.Minute
 	settleEvery = 2 * time.Second
-	settled     = .5 // processors, above which Temporal is not idle
+	settled     = .5 // Processors, above which Temporal is not idle
 )
 
 // system is the local stack with a source. SQS runs inside this process.
@@ -53,8 +53,8 @@ type system struct {
 	client *http.Client
 	// source serves small objects. slow holds each request first.
 	source, slow *httptest.Server
-	cold         atomic.Int64 // objects that were requested
-	copied       atomic.Int64 // requests that the slow source has answered
+	cold         atomic.Int64 // Objects that were requested
+	copied       atomic.Int64 // Requests that the slow source has answered
 }
 
 // startSystem starts a system without limits of new copies per client and host.
@@ -86,7 +86,7 @@ func (s *system) close() (err error) {
 		err = s.stack.Close()
 	}
 	s.source.Close()
-	s.slow.CloseClientConnections() // it holds requests
+	s.slow.CloseClientConnections() // It holds requests
 	s.slow.Close()
 	return errors.Join(err, os.RemoveAll(s.dir))
 }

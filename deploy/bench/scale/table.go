@@ -20,9 +20,9 @@ const unitGrowth = 2
 type growth int
 
 const (
-	free    growth = iota // without a bound
-	perUnit               // a cost of one hit or one copy, at most unitGrowth
-	linear                // no faster than the size
+	free    growth = iota // Without a bound
+	perUnit               // A cost of one hit or one copy, at most unitGrowth
+	linear                // No faster than the size
 )
 
 // column is one size of a section.

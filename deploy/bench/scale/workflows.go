@@ -25,7 +25,7 @@ func workflows(ctx context.Context, s settings, sizes []int) (r result, err erro
 		return r, err
 	}
 	defer fill.close()
-	if _, err := sys.copies(ctx, 2*coldClients); err != nil { // opens connections
+	if _, err := sys.copies(ctx, 2*coldClients); err != nil { // Opens connections
 		return r, err
 	}
 	r.columns = columnsOf(sizes)
@@ -56,7 +56,7 @@ func workflows(ctx context.Context, s settings, sizes []int) (r result, err erro
 // copies makes n copies.
 func (s *system) copies(ctx context.Context, n int) (load.Samples, error) {
 	var r load.Recorder
-	_ = load.AtOnce(n, coldClients, func(int) error { s.request(ctx, &r, time.Now()); return nil }) // it returns nil
+	_ = load.AtOnce(n, coldClients, func(int) error { s.request(ctx, &r, time.Now()); return nil }) // It returns nil
 	samples := r.Samples()
 	if samples.Failures() > 0 {
 		return samples, fmt.Errorf("cold requests failed: %s", load.DescribeCounts(samples.Failed))

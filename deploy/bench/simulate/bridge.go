@@ -12,8 +12,8 @@ const ahead = 3
 
 // bridge is the process of a bridge. Its window is the product's own.
 type bridge struct {
-	idle     int // receives that do not run
-	reserved int // messages that running receives may return
+	idle     int // Receives that do not run
+	reserved int // Messages that running receives may return
 	waiting  queue[*object]
 	inFlight int
 	window   window.Window

@@ -10,7 +10,7 @@ import (
 // they were scheduled, so that the seed alone decides a run.
 type engine struct {
 	now    time.Duration
-	events []event // a binary heap
+	events []event // A binary heap
 	order  uint64
 	random *rand.Rand
 }
@@ -22,7 +22,7 @@ type event struct {
 }
 
 func newEngine(seed uint64) *engine {
-	return &engine{random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // no secrets
+	return &engine{random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // No secrets
 }
 
 func (a event) before(b event) bool { return a.at < b.at || a.at == b.at && a.order < b.order }
@@ -75,7 +75,7 @@ func (e *engine) next() event {
 // span is the distribution of a time.
 type span struct {
 	mean  time.Duration
-	sigma float64 // of the logarithm; negative for an exponential distribution
+	sigma float64 // Of the logarithm; negative for an exponential distribution
 }
 
 func exponential(mean time.Duration) span { return span{mean, -1} }
@@ -84,7 +84,7 @@ func fixed(mean time.Duration) span       { return span{mean, 0} }
 // logNormal returns the log-normal distribution with this mean and p99. A p99 of more than 14 times
 // the mean is cut, since no such distribution exceeds 14.97.
 func logNormal(mean, p99 time.Duration) span {
-	const z = 2.3263478740408408 // the p99 of the normal distribution
+	const z = 2.3263478740408408 // The p99 of the normal distribution
 	ratio := min(max(1, float64(p99)/float64(mean)), 14)
 	return span{mean, z - math.Sqrt(z*z-2*math.Log(ratio))}
 }

@@ -89,7 +89,7 @@ func TestWaitsAgreeWithErlangC(t *testing.T) {
 func TestWaitsAgreeWithPollaczekAndKhinchine(t *testing.T) {
 	service, load := time.Second, .7
 	for name, s := range map[string]span{"fixed": fixed(service), "log-normal": logNormal(service, 3*service)} {
-		variance := math.Exp(s.sigma*s.sigma) - 1 // of the service, in units of the mean
+		variance := math.Exp(s.sigma*s.sigma) - 1 // Of the service, in units of the mean
 		want := load / (1 - load) * (1 + variance) / 2
 		got := meanWait(1, customers, time.Duration(float64(service)/load), s)
 		if math.Abs(got/want-1) > .06 {

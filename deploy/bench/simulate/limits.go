@@ -6,12 +6,12 @@ import "time"
 type outcome int
 
 const (
-	copied       outcome = iota // redirected to the copy
-	limitClient                 // redirected to the source at once, by frontend.cold_rate
-	limitBacklog                // the same, by frontend.max_backlog or frontend.max_backlog_age
-	limitHost                   // the same, by frontend.cold_rate_per_host
-	limitWaiters                // the same, by frontend.max_waiters
-	waitOver                    // redirected to the source after frontend.max_wait
+	copied       outcome = iota // Redirected to the copy
+	limitClient                 // Redirected to the source at once, by frontend.cold_rate
+	limitBacklog                // The same, by frontend.max_backlog or frontend.max_backlog_age
+	limitHost                   // The same, by frontend.cold_rate_per_host
+	limitWaiters                // The same, by frontend.max_waiters
+	waitOver                    // Redirected to the source after frontend.max_wait
 	outcomes     = iota
 )
 
@@ -31,9 +31,9 @@ type limits struct {
 	*engine
 	clients, hosts []bucket // nil is no limit
 	backlog        func() (copies int, age time.Duration)
-	waiters        int // now
+	waiters        int // Now
 	o              limitOptions
-	closed         bool // the gate
+	closed         bool // The gate
 }
 
 // limitOptions are settings of one front end, times the number of front ends. Zero is no limit.

@@ -17,10 +17,10 @@ import (
 // settings are the flags.
 type settings struct {
 	seed   uint64
-	copies float64 // a second, for which machines are planned
+	copies float64 // A second, for which machines are planned
 	limits bool
 	load   load
-	counts map[string]*int // of machines, by kind; 0 is the planned number
+	counts map[string]*int // Of machines, by kind; 0 is the planned number
 	shards int             // 0 is the planned number
 }
 

@@ -5,8 +5,8 @@ import "time"
 // messages are those in SQS and in the memory of bridges. Bridges take many into memory and start them
 // in turns of their hosts.
 type messages struct {
-	of           []queue[*object] // by host
-	turns        queue[int]       // of hosts with a message
+	of           []queue[*object] // By host
+	turns        queue[int]       // Of hosts with a message
 	length, most int
 }
 

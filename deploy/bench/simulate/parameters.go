@@ -9,13 +9,13 @@ import (
 
 // parameters describe a deployment.
 type parameters struct {
-	shared      int // cores that all parts share; 0 if each part has its own
+	shared      int // Cores that all parts share; 0 if each part has its own
 	cores       cores
 	bridges     int
-	receivers   int // of SQS, in each bridge
-	intake      int // messages in the memory of each bridge
-	slots       int // copies at the same time, in all workers
-	connections int // to one source host, of all workers
+	receivers   int // Of SQS, in each bridge
+	intake      int // Messages in the memory of each bridge
+	slots       int // Copies at the same time, in all workers
+	connections int // To one source host, of all workers
 	shards      int
 	limits      limitOptions
 	maxWait     time.Duration
@@ -30,7 +30,7 @@ type cores struct {
 // times are CPU times of a copy, times of one round for the parts of Temporal, and latencies.
 type times struct {
 	frontEnd, bridge, worker, storage, history, matching, gateway, database span
-	rest                                                                    span // of the measured machine: the load, and all that has no row of its own
+	rest                                                                    span // Of the measured machine: the load, and all that has no row of its own
 	commit                                                                  span
 	lookup, send, receive, remove, source, put, publish                     span
 }
@@ -88,9 +88,9 @@ func sized(plan capacity.Plan, m capacity.Measured, a capacity.Assumed) paramete
 	t.send = logNormal(10*time.Millisecond, 60*time.Millisecond)    // SQS
 	t.receive = logNormal(milliseconds(a.ReceiveTime.Value), 60*time.Millisecond)
 	t.remove = logNormal(milliseconds(a.DeleteTime.Value), 60*time.Millisecond)
-	t.source = logNormal(150*time.Millisecond, time.Second)          // another region or the Internet
+	t.source = logNormal(150*time.Millisecond, time.Second)          // Another region or the Internet
 	t.put = logNormal(50*time.Millisecond, 300*time.Millisecond)     // S3
-	t.publish = logNormal(20*time.Millisecond, 100*time.Millisecond) // a HEAD, redis, the wake-up
+	t.publish = logNormal(20*time.Millisecond, 100*time.Millisecond) // A HEAD, redis, the wake-up
 	s := c.Frontend
 	return parameters{
 		cores: cores{

@@ -9,9 +9,9 @@ import (
 type result struct {
 	arrived int
 	ends    [outcomes]int
-	waits   []time.Duration // of the clients that no limit refused, as they end
-	copies  []time.Duration // the time of each, in order
-	closed  int             // workflows
+	waits   []time.Duration // Of the clients that no limit refused, as they end
+	copies  []time.Duration // The time of each, in order
+	closed  int             // Workflows
 }
 
 // refused returns the number of requests that a limit refused.

@@ -7,10 +7,10 @@ import "time"
 type slots struct {
 	*engine
 	total, busy  int
-	perHost      int   // the connections to one host
-	held         []int // by host
+	perHost      int   // The connections to one host
+	held         []int // By host
 	waiting      []queue[waiter]
-	length, most int // of all queues together
+	length, most int // Of all queues together
 }
 
 type waiter struct {

@@ -21,7 +21,7 @@ func inOrder(steps []step, done func()) {
 type queue[T any] struct {
 	items []T
 	first int
-	most  int // the greatest length so far
+	most  int // The greatest length so far
 }
 
 func (q *queue[T]) len() int { return len(q.items) - q.first }
@@ -46,7 +46,7 @@ type station struct {
 	*engine
 	servers, busy int
 	waiting       queue[func()]
-	used          time.Duration // by all servers together
+	used          time.Duration // By all servers together
 }
 
 func newStation(e *engine, servers int) *station { return &station{engine: e, servers: servers} }

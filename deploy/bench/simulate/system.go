@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	batch = 10 // messages of one receive
+	batch = 10 // Messages of one receive
 	// rounds are those of a copy through Temporal: the start, a workflow task with HeadSource, the
 	// start and the end of StreamCopy, and the start and the end of a workflow task with UpdateCache.
 	// StreamCopy runs after beforeCopy of them, and UpdateCache wakes the client after beforeWake.
@@ -25,13 +25,13 @@ type system struct {
 	p                                                                       parameters
 	frontEnd, bridge, worker, storage, history, matching, gateway, database *station
 	shards                                                                  []*station
-	rounds                                                                  []step         // by shard
-	deadlines                                                               queue[*object] // of waiting clients
+	rounds                                                                  []step         // By shard
+	deadlines                                                               queue[*object] // Of waiting clients
 	slots                                                                   *slots
 	limits                                                                  *limits
 	messages                                                                *messages
 	bridges                                                                 []*bridge
-	turn                                                                    int // of the bridges
+	turn                                                                    int // Of the bridges
 	result
 }
 
@@ -41,9 +41,9 @@ type object struct {
 	since       time.Duration
 	answered    bool
 	done        func()
-	deleted     bool // its message
+	deleted     bool // Its message
 	published   bool
-	land        func() // ends its flight in the bridge's window
+	land        func() // Ends its flight in the bridge's window
 }
 
 func newSystem(p parameters, seed uint64, clients, hosts int) *system {

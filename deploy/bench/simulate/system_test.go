@@ -129,7 +129,7 @@ func TestLoneObjectDoesNotWait(t *testing.T) {
 	const before = beforeWake
 	for i, part := range []struct {
 		time *span
-		n    int // how often a copy needs the part before its client has the answer
+		n    int // How often a copy needs the part before its client has the answer
 	}{
 		{&c.frontEnd, 1}, {&c.bridge, 1}, {&c.worker, 1}, {&c.storage, 1}, {&c.lookup, 1}, {&c.send, 1}, {&c.receive, 1},
 		{&c.source, 1}, {&c.put, 1}, {&c.publish, 1}, {&c.remove, 0},

@@ -71,9 +71,9 @@ func longest(all []*station) int {
 
 // scenario is a burst of 100,000 cold objects on the machines of a plan.
 type scenario struct {
-	copies float64 // a second, for which the machines are planned
+	copies float64 // A second, for which the machines are planned
 	hosts  int
-	limits bool // the default limits
+	limits bool // The default limits
 }
 
 // scenarios are those of deploy/CAPACITY.md.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// copyWorkflow is the type of the workflow that makes a copy, and purgeWorkflow of the one that
-	// finishes a purge.
+	// copyWorkflow is the type of the workflow that makes a copy, and purgeWorkflow that of the
+	// workflow that finishes a purge.
 	copyWorkflow  = "CopyObject"
 	purgeWorkflow = "PurgeCopy"
 	// overtaken is in the failure of a run whose object was purged.

@@ -35,6 +35,6 @@ func main() {
 	if err := run(ctx, *seed, *length, *race, steps); err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(1) //nolint:gocritic // Stop was called
 	}
 }

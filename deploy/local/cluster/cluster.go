@@ -38,12 +38,12 @@ type Options struct {
 type Cluster struct {
 	opts     Options
 	database database
-	ports    []int // unused ones
+	ports    []int // Unused ones
 	release  func()
-	frontEnd int // port of Temporal's frontend
-	proxy    int // port of nginx, or 0
+	frontEnd int // Port of Temporal's frontend
+	proxy    int // Port of nginx, or 0
 
-	parts []*supervise.Process // started first, closed last
+	parts []*supervise.Process // Started first, closed last
 
 	logMu  sync.Mutex
 	closed sync.Once

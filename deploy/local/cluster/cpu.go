@@ -15,7 +15,7 @@ const clockTick = 10 * time.Millisecond
 // Fields of /proc/PID/stat behind the name of the program (proc(5)).
 const (
 	statParent   = 1
-	statUserTime = 11 // followed by those of the system, and of the children that have ended, user and system
+	statUserTime = 11 // Followed by those of the system, and of the children that have ended, user and system
 	statTimes    = 4
 )
 

@@ -30,7 +30,7 @@ const (
 
 // database is a PostgreSQL server.
 type database struct {
-	bin      string          // folder of its programs
+	bin      string          // Folder of its programs
 	user     *supervise.User // nil is that of this process
 	dir      string
 	port     int
@@ -108,7 +108,7 @@ func (d database) data() string { return filepath.Join(d.dir, "data") }
 // databaseOwner returns the user postgres if this process is root, and nil otherwise.
 func databaseOwner() (*supervise.User, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil //nolint:nilnil // Documented
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {

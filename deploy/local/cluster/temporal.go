@@ -33,7 +33,7 @@ const (
 	// grace is how long a service has to hand over its shards, or its requests.
 	grace     = 30 * time.Second
 	askAgain  = 200 * time.Millisecond
-	configKey = "cluster" // the name of the configuration's file
+	configKey = "cluster" // The name of the configuration's file
 )
 
 // Names of Temporal's services.
@@ -50,7 +50,7 @@ type service struct {
 	name, kind string
 	// health is the name of its gRPC health check. The worker serves no gRPC.
 	health           string
-	grpc, membership int // ports
+	grpc, membership int // Ports
 }
 
 func services() []service {

@@ -40,7 +40,7 @@ type fetchTask struct {
 type fetched struct {
 	Error   string // Of a rejected fetch; the other fields are then zero
 	Status  int
-	Type    string            // cors, or opaque if the script can read nothing
+	Type    string            // "cors", or "opaque" if the script can read nothing
 	URL     string            // After redirects
 	Headers map[string]string // By their names in lower case
 	body    []byte
@@ -82,7 +82,7 @@ func startBrowser(t *testing.T) *browser {
 	b.page = httptest.NewServer(b)
 	t.Cleanup(b.page.Close)
 	// TempDir would fail the test if a dying process still writes while it removes the folder.
-	dir, err := os.MkdirTemp("", "chromium-") //nolint:usetesting // see above
+	dir, err := os.MkdirTemp("", "chromium-") //nolint:usetesting // See above
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		eventually(t, func() bool { return os.RemoveAll(dir) == nil }, "the profile is removed")

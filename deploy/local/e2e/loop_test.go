@@ -26,7 +26,7 @@ func TestSourceThatLeadsBack(t *testing.T) {
 	for name, tc := range map[string]struct {
 		frontEnd string
 		class    string
-		status   int // of the next answer
+		status   int // Of the next answer
 	}{
 		"to a front end that is known":   {sys.FrontEndURLs()[0], "InvalidUrl", http.StatusForbidden},
 		"to a front end that is unknown": {"http://" + unnamed.listen, "BadHTTPStatus", http.StatusFound},

@@ -29,7 +29,7 @@ func attemptsOf(t *testing.T, object string) (s copyStatus) {
 }
 
 // TestRetriedCopyIsFoundFromItsAnswer has a source fail twice. The status tells how many attempts there
-// were, and when the next one is. The header of the answer names a workflow that Temporal knows.
+// were, and when the next attempt is. The header of the answer names a workflow that Temporal knows.
 func TestRetriedCopyIsFoundFromItsAnswer(t *testing.T) {
 	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
 		if n <= 2 {

@@ -41,7 +41,7 @@ func TestHandler(t *testing.T) {
 	if len(tag) < 10 || tag[0] != '"' {
 		t.Fatalf("ETag is %q, want a strong ETag", tag)
 	}
-	if err := origin.Samples(dir); err != nil { // a second run
+	if err := origin.Samples(dir); err != nil { // A second run
 		t.Fatal(err)
 	}
 	tests := []struct {

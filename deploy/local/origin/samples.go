@@ -18,7 +18,7 @@ func Samples(dir string) error {
 		return fmt.Errorf("create the origin's folder: %w", err)
 	}
 	sample := make([]byte, sampleSize)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(sample) // never fails
+	_, _ = rand.NewChaCha8([32]byte{}).Read(sample) // Never fails
 	for name, content := range map[string][]byte{
 		"hello.txt":       []byte("Hello from the origin. If you read this through cloud-mirror, it is a copy.\n"),
 		"sample.bin":      sample,

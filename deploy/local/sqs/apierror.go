@@ -13,7 +13,7 @@ var (
 
 // apiError is an error response: an error type of the service's model, and a message.
 type apiError struct {
-	code    string // without the namespace, for example QueueDoesNotExist
+	code    string // Without the namespace, for example QueueDoesNotExist
 	message string
 	status  int // 400 if zero
 }

@@ -5,7 +5,7 @@ import "time"
 // visibilityChange sets a message's visibility timeout, counted from now.
 type visibilityChange struct {
 	receiptInput
-	VisibilityTimeout *int // in seconds
+	VisibilityTimeout *int // In seconds
 }
 
 type visibilityInput struct {

@@ -55,7 +55,7 @@ func (s *Server) redrive(dead *queue, in startMoveInput) moveTask {
 	})
 	for _, m := range waiting {
 		if m.VisibleAt.After(now) {
-			continue // in flight or delayed
+			continue // In flight or delayed
 		}
 		to := s.queueByARN(m.Source)
 		if in.DestinationArn != "" {

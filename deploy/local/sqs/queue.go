@@ -16,28 +16,28 @@ type message struct {
 	TraceHeader   string                    `json:",omitempty"`
 	Group         string                    `json:",omitempty"`
 	Sent          time.Time
-	VisibleAt     time.Time // the earliest time to receive it
+	VisibleAt     time.Time // The earliest time to receive it
 	FirstReceived time.Time `json:",omitzero"`
 	Receives      int       `json:",omitempty"`
-	Receipt       string    `json:",omitempty"` // the newest receipt handle, empty before the first receive
+	Receipt       string    `json:",omitempty"` // The newest receipt handle, empty before the first receive
 	Source        string    `json:",omitempty"` // ARN of the queue that dead-lettered it
 	Sequence      uint64
 
-	index int // in the heap
+	index int // In the heap
 }
 
 // queue is one standard queue. The caller of a method holds the server's mutex.
 type queue struct {
 	name     string
 	settings settings
-	redrive  *redrivePolicy // decoded from settings
+	redrive  *redrivePolicy // Decoded from settings
 	tags     map[string]string
 	created  time.Time
 	modified time.Time
 
 	order   byVisibility
 	byID    map[string]*message
-	changed chan struct{} // closed, and replaced, when a message may have become receivable
+	changed chan struct{} // Closed, and replaced, when a message may have become receivable
 }
 
 func newQueue(name string, now time.Time) *queue {

@@ -107,7 +107,7 @@ func (s *Server) deleteQueue(_ string, in queueInput) (any, error) {
 	}
 	delete(s.queues, q.name)
 	s.dirty = true
-	q.notify() // long polls answer that the queue does not exist
+	q.notify() // Long polls answer that the queue does not exist
 	return emptyOutput{}, nil
 }
 
@@ -151,7 +151,7 @@ func (s *Server) setQueueAttributes(_ string, in setQueueAttributesInput) (any, 
 	}
 	for name, value := range in.Attributes {
 		if value == "" {
-			continue // removes the attribute
+			continue // Removes the attribute
 		}
 		if err := s.checkAttribute(name, value); err != nil {
 			return nil, err

@@ -15,7 +15,7 @@ type receiveInput struct {
 	WaitTimeSeconds             *int
 	MessageAttributeNames       []string
 	MessageSystemAttributeNames []string
-	AttributeNames              []string // the older name of MessageSystemAttributeNames
+	AttributeNames              []string // The older name of MessageSystemAttributeNames
 }
 
 type receivedMessage struct {
@@ -104,7 +104,7 @@ func (s *Server) deadLetter(from *queue, m *message) {
 	s.dirty = true
 	dead := s.queueByARN(from.redrive.Target)
 	if dead == nil {
-		return // the queue was deleted: the real service drops the message too
+		return // The queue was deleted: the real service drops the message too
 	}
 	m.Source = s.arn(from.name)
 	s.requeue(dead, m)

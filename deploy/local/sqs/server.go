@@ -29,7 +29,7 @@ const (
 
 // Options configures a [Server]. The zero value is an in-memory server in us-east-1.
 type Options struct {
-	Region string // in queue ARNs; us-east-1 if empty
+	Region string // In queue ARNs; us-east-1 if empty
 	// Path names the state file. Two servers must not share it. An empty Path keeps no state.
 	Path string
 	// Clock decides visibility, delays, retention and long polls. Nil is the wall clock.
@@ -52,14 +52,14 @@ type Server struct {
 	onSend  func(queue, body string)
 	actions map[string]action
 
-	closing   chan struct{} // closed by Close: ends long polls and saveLoop
+	closing   chan struct{} // Closed by Close: ends long polls and saveLoop
 	closeOnce sync.Once
 	loop      sync.WaitGroup
 
 	mu        sync.Mutex
 	queues    map[string]*queue
 	moveTasks []moveTask
-	sequence  uint64 // of the last message sent: orders messages of one instant
+	sequence  uint64 // Of the last message sent: orders messages of one instant
 	dirty     bool
 	journal   journal
 }

@@ -174,7 +174,7 @@ func TestLongPoll(t *testing.T) {
 			f := newFixture(t, "")
 			url, _ := f.queueWithDeadLetters(5)
 			f.send(url, "in flight")
-			f.receiveOne(url) // hidden for 10 s
+			f.receiveOne(url) // Hidden for 10 s
 			got := make(chan []types.Message, 1)
 			go func() { got <- f.receive(url, 20) }()
 			must(t, f.clock.BlockUntilContext(f.ctx, 1))

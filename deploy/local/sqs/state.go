@@ -77,7 +77,7 @@ func (s *Server) save() error {
 	}
 	if err != nil {
 		s.mu.Lock()
-		s.dirty = true // retry at the next save
+		s.dirty = true // Retry at the next save
 		s.mu.Unlock()
 		return fmt.Errorf("sqs: write %s: %w", s.path, err)
 	}
@@ -98,7 +98,7 @@ func (s *Server) copyState() state {
 		maps.Copy(qs.Settings, q.settings)
 		maps.Copy(qs.Tags, q.tags)
 		for _, m := range q.order {
-			qs.Messages = append(qs.Messages, *m) // the maps of a sent message never change
+			qs.Messages = append(qs.Messages, *m) // The maps of a sent message never change
 		}
 		st.Queues = append(st.Queues, qs)
 	}
@@ -130,7 +130,7 @@ func (s *Server) load() error {
 	// Parse the policies only now: each of them names another queue.
 	for _, q := range s.queues {
 		if q.redrive, err = s.parseRedrive(q.settings["RedrivePolicy"]); err != nil {
-			q.redrive = nil // the dead-letter queue was deleted
+			q.redrive = nil // The dead-letter queue was deleted
 		}
 	}
 	for _, l := range sent {

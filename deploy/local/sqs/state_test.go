@@ -20,7 +20,7 @@ func TestStateOutlivesTheServer(t *testing.T) {
 	url, dead := f.queueWithDeadLetters(3)
 	f.send(url, "first")
 	f.send(url, "second")
-	m := f.receive(url, 0)[0] // both are hidden now
+	m := f.receive(url, 0)[0] // Both are hidden now
 	_, err := f.DeleteMessage(f.ctx, &client.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
 	must(t, err)
 	policy := f.attribute(url, "RedrivePolicy")
@@ -36,7 +36,7 @@ func TestStateOutlivesTheServer(t *testing.T) {
 		t.Errorf("RedrivePolicy is %q, want %q", got, policy)
 	}
 	f.expectEmpty(dead)
-	f.clock.Advance(time.Hour) // the clock has restarted, and the hidden message becomes visible
+	f.clock.Advance(time.Hour) // The clock has restarted, and the hidden message becomes visible
 	if m := f.receiveOne(url); *m.Body != "second" || m.Attributes["ApproximateReceiveCount"] != "2" {
 		t.Errorf("message after the restart is %q, received %s times", *m.Body, m.Attributes["ApproximateReceiveCount"])
 	}

@@ -21,10 +21,10 @@ type configValues struct {
 	FrontEndListen, FrontEndAdminListen, WorkerAdminListen string
 	TokensFile, QueryKey                                   string
 	RedisURL, SQSEndpoint                                  string
-	OriginURL                                              string // of the upstream local
-	Region                                                 string // of the queue
+	OriginURL                                              string // Of the upstream local
+	Region                                                 string // Of the queue
 	BucketBase                                             string
-	TemporalUI, FrontEndURL                                string // of the page for people
+	TemporalUI, FrontEndURL                                string // Of the page for people
 	Metrics                                                []string
 	Pools                                                  []poolValues
 }

@@ -42,7 +42,7 @@ const shutdownGrace = 2 * time.Second
 type embedded struct {
 	name  string
 	begin func() (end func() error, err error)
-	fail  func(error) // receives the error of end
+	fail  func(error) // Receives the error of end
 
 	mu  sync.Mutex
 	end func() error // nil while it does not run
@@ -115,7 +115,7 @@ func serveHTTP(port int, h http.Handler) (end func() error, err error) {
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
-			_ = server.Close() // a large download is still running
+			_ = server.Close() // A large download is still running
 		}
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			return err

@@ -15,11 +15,11 @@ import (
 )
 
 // TestExistingTemporal lets a stack use the development server of another stack, by a variable and
-// by a profile. The second stack starts none, and leaves the first one's running.
+// by a profile. The second stack starts none, and leaves that of the first stack running.
 func TestExistingTemporal(t *testing.T) {
 	o := options(t)
 	o.ServicesOnly = true
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // the first run builds programs
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // The first run builds programs
 	defer cancel()
 	first, err := stack.Start(ctx, o)
 	if err != nil {

@@ -58,9 +58,9 @@ func DefaultPorts() Ports {
 type portSetting struct {
 	variable string
 	port     *int
-	product  bool // the services don't need it
-	temporal bool // an existing Temporal doesn't need it
-	span     int  // the number of consecutive ports that it claims
+	product  bool // The services don't need it
+	temporal bool // An existing Temporal doesn't need it
+	span     int  // The number of consecutive ports that it claims
 }
 
 // settings are in the order in which they are read and claimed, and in which errors name them.

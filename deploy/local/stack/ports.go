@@ -24,8 +24,8 @@ type plan struct {
 	frontEnds, frontEndAdmins, workerAdmins, s3 []int
 	temporal, temporalUI, temporalHTTP, metrics int
 	sqs, redis, origin, minio                   int
-	guard                                       net.Listener // holds the block of free ports, if there is one
-	next                                        int          // unused port of the block
+	guard                                       net.Listener // Holds the block of free ports, if there is one
+	next                                        int          // Unused port of the block
 	claimed                                     map[int]string
 }
 

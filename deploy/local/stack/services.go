@@ -74,7 +74,7 @@ func (s *Stack) newRedis() (part, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
 		s.redisKind = "embedded (miniredis: keeps no data between runs, sends no invalidations)"
-		return newMiniredis(s.plan.redis, s.report), nil //nolint:nilerr // miniredis replaces a missing redis-server
+		return newMiniredis(s.plan.redis, s.report), nil //nolint:nilerr // Miniredis replaces a missing redis-server
 	}
 	dir := s.state.join("redis")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -17,7 +17,7 @@ func TestFromEnv(t *testing.T) {
 	tests := []struct {
 		name string
 		env  map[string]string
-		want string // in the error; empty for none
+		want string // In the error; empty for none
 	}{
 		{"nothing set", nil, ""},
 		{"FRONTENDS is not a number", map[string]string{"FRONTENDS": "x"}, "FRONTENDS=x is not a whole number from 1 to 64; for example FRONTENDS=1"},
@@ -88,7 +88,7 @@ func TestAllocate(t *testing.T) {
 		name      string
 		options   Options
 		frontEnds []int
-		admins    []int // of front ends, then of workers
+		admins    []int // Of front ends, then of workers
 		want      string
 	}{
 		{"one front end", Options{Ports: at(b), FrontEnds: 1}, []int{b}, []int{b + 1, b + 2, b + 3, b + 5}, ""},

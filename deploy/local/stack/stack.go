@@ -23,17 +23,17 @@ type Stack struct {
 	opts      Options
 	state     stateDir
 	plan      *plan
-	binary    string // cloud-mirror
+	binary    string // Cloud-mirror
 	redisKind string
-	routes    map[string]string          // addresses of Options.Route by service
-	queue     atomic.Pointer[sqs.Server] // the newest
+	routes    map[string]string          // Addresses of Options.Route by service
+	queue     atomic.Pointer[sqs.Server] // The newest
 
-	services []part // started first, stopped last
+	services []part // Started first, stopped last
 	product  []part
 
 	logMu  sync.Mutex
 	closed sync.Once
-	err    error // of Close
+	err    error // Of Close
 }
 
 // Start starts all parts. The context bounds the start only. The first start builds third-party

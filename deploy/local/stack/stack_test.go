@@ -72,7 +72,7 @@ func TestStack(t *testing.T) {
 	t.Setenv("TEMPORAL_TLS", "true")
 	o := options(t)
 	o.Env = []string{"CLOUD_MIRROR_LOG_LEVEL=debug"}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // the first run builds programs
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // The first run builds programs
 	defer cancel()
 	s, err := stack.Start(ctx, o)
 	if err != nil {
@@ -216,7 +216,7 @@ func testStop(ctx context.Context, t *testing.T, s *stack.Stack, name string) {
 func TestServicesOnly(t *testing.T) {
 	o := options(t)
 	o.ServicesOnly = true
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // the first run builds programs
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // The first run builds programs
 	defer cancel()
 	s, err := stack.Start(ctx, o)
 	if err != nil {
@@ -320,6 +320,6 @@ func TestEmbeddedRedis(t *testing.T) {
 	if got := say("EXISTS k"); got != ":1\r\n" {
 		t.Fatalf("EXISTS answers %q", got)
 	}
-	for say("EXISTS k") != ":0\r\n" { // the deadline of conn bounds this loop
+	for say("EXISTS k") != ":0\r\n" { // The deadline of conn bounds this loop
 	}
 }

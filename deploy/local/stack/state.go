@@ -93,7 +93,7 @@ func (d stateDir) queryKey() (string, error) {
 		return "", fmt.Errorf("read the query key: %w", err)
 	}
 	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
+	_, _ = rand.Read(key) // Never fails
 	text := base64.StdEncoding.EncodeToString(key)
 	if err := renameio.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("keep the query key: %w", err)

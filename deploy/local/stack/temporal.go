@@ -57,7 +57,7 @@ func temporalEnv(address, namespace string) []string {
 func TemporalFromEnv(environ []string) (*Temporal, error) {
 	env := variables(environ)
 	if address, set := env.LookupEnv("TEMPORAL_ADDRESS"); set && strings.TrimSpace(address) == "" {
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil //nolint:nilnil // Documented
 	}
 	profile, err := loadProfile(env)
 	if err != nil || profile == nil {
@@ -103,7 +103,7 @@ func loadProfile(env variables) (*envconfig.ClientConfigProfile, error) {
 		return nil, fmt.Errorf("configuration of Temporal: %w", err)
 	}
 	if both.Address == "" && reflect.ValueOf(file).IsZero() {
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil //nolint:nilnil // Documented
 	}
 	return &both, nil
 }

@@ -26,7 +26,7 @@ address = "temporal.example.com:7233"
 `
 
 func TestTemporalFromEnv(t *testing.T) {
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // no temporal.toml of the user
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // No temporal.toml of the user
 	file := filepath.Join(t.TempDir(), "temporal.toml")
 	if err := os.WriteFile(file, []byte(profiles), 0o600); err != nil {
 		t.Fatal(err)
@@ -39,9 +39,9 @@ func TestTemporalFromEnv(t *testing.T) {
 	tests := []struct {
 		name               string
 		env                []string
-		address, namespace string // empty for none
+		address, namespace string // Empty for none
 		passes             []string
-		want               string // in the error
+		want               string // In the error
 	}{
 		{"nothing set", nil, "", "", nil, ""},
 		{"a namespace alone", []string{"TEMPORAL_NAMESPACE=x"}, "", "", nil, ""},

@@ -37,19 +37,19 @@ type Options struct {
 type Process struct {
 	spec Spec
 	opts Options
-	done chan struct{} // closed when supervise returns
+	done chan struct{} // Closed when supervise returns
 
 	mu          sync.Mutex
-	wanted      bool // the process should run
-	starting    bool // not ready since Start: an exit is a failure
+	wanted      bool // The process should run
+	starting    bool // Not ready since Start: an exit is a failure
 	closed      bool
 	ready       bool
 	running     *exec.Cmd // nil while no process runs
-	incarnation int       // counts the processes, to tell each from the next
-	lastExit    string    // exit status of the last process
-	failure     error     // why Start failed
-	probeErr    error     // the last result of Spec.Ready
-	logStart    int64     // offset in the log at which the newest process started
+	incarnation int       // Counts the processes, to tell each from the next
+	lastExit    string    // Exit status of the last process
+	failure     error     // Why Start failed
+	probeErr    error     // The last result of Spec.Ready
+	logStart    int64     // Offset in the log at which the newest process started
 	changed     chan struct{}
 }
 
@@ -132,7 +132,7 @@ func (p *Process) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), p.spec.Grace)
 	defer cancel()
 	if p.awaitExit(ctx) != nil {
-		_ = p.Kill() // fails only if the process has exited
+		_ = p.Kill() // Fails only if the process has exited
 	}
 }
 
@@ -190,12 +190,12 @@ func (p *Process) runOnce() string {
 	if err != nil {
 		return err.Error()
 	}
-	cmd := p.running // only this goroutine changes it
+	cmd := p.running // Only this goroutine changes it
 	if restarted {
 		p.opts.OnRestart(p.spec.Name, lastExit, cmd.Process.Pid)
 	}
 	_ = cmd.Wait()                                      // ProcessState has the result
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the rest of its group
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // The rest of its group
 	return cmd.ProcessState.String()
 }
 

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 // serve listens on the socket that the test chose, and never returns. The test takes the socket as
 // the sign that the process is ready.
 func serve() {
-	_ = os.Remove(os.Getenv("SOCKET")) // left by a killed process
+	_ = os.Remove(os.Getenv("SOCKET")) // Left by a killed process
 	l, err := net.Listen("unix", os.Getenv("SOCKET"))
 	if err != nil {
 		fmt.Println(err)
@@ -102,7 +102,7 @@ func newProcess(t *testing.T, role string) (*supervise.Process, <-chan restart, 
 // to 104 bytes.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "sv") //nolint:usetesting // the path of t.TempDir holds the test's name
+	dir, err := os.MkdirTemp("", "sv") //nolint:usetesting // The path of t.TempDir holds the test's name
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 func Run(ctx context.Context, spec Spec) error {
 	result := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // as in supervise
+		runtime.LockOSThread() // As in supervise
 		defer runtime.UnlockOSThread()
 		result <- run(ctx, spec)
 	}()

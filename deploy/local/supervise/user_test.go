@@ -29,7 +29,7 @@ func TestUser(t *testing.T) {
 	if out, _ := os.ReadFile(log); string(out) != "4321\n4322\n" {
 		t.Errorf("the process runs as %q", out)
 	}
-	spec.User = nil // the control
+	spec.User = nil // The control
 	if err := supervise.Run(t.Context(), spec); err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,9 @@ package tools
 // Program is a third-party program in one version.
 type Program struct {
 	Name      string
-	Package   string // its main package
-	Version   string // in the Go module proxy
-	BuildTime string // of a build on a small machine, as text
+	Package   string // Its main package
+	Version   string // In the Go module proxy
+	BuildTime string // Of a build on a small machine, as text
 }
 
 // temporal is the Temporal CLI, which includes the development server. Version 1.5.1 is the newest

@@ -31,9 +31,9 @@ type progress struct {
 
 	mu        sync.Mutex
 	partial   []byte
-	lastLines []string // the last tailLines lines of output, newest last
+	lastLines []string // The last tailLines lines of output, newest last
 	packages  int
-	shown     bool // the user has seen the title
+	shown     bool // The user has seen the title
 }
 
 // newProgress starts a display. Unless it is announced, a build without packages to compile shows
@@ -54,7 +54,7 @@ func (t Tools) newProgress(title string, announced bool) *progress {
 		p.show()
 	}
 	if p.bar != nil {
-		return p // the spinner turns by itself
+		return p // The spinner turns by itself
 	}
 	p.loop.Go(p.reportLoop)
 	return p
@@ -109,7 +109,7 @@ func (p *progress) addLine(line string) {
 	p.lastLines = append(p.lastLines, line)
 	p.lastLines = p.lastLines[max(0, len(p.lastLines)-tailLines):]
 	if strings.Contains(line, " ") && !strings.HasPrefix(line, "go: downloading ") {
-		return // a message, not a package
+		return // A message, not a package
 	}
 	p.packages++
 	p.show()

@@ -18,7 +18,7 @@ import (
 const (
 	lockRetry      = 200 * time.Millisecond
 	versionTimeout = 5 * time.Second
-	outputDelay    = 5 * time.Second // for a killed build's children to close the output
+	outputDelay    = 5 * time.Second // For a killed build's children to close the output
 	productName    = "cloud-mirror"
 )
 
@@ -87,7 +87,7 @@ func (t Tools) Pinned(ctx context.Context, p Program) (string, error) {
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
 		return "", fmt.Errorf("wait for another build of %s: %w", p.Name, err)
 	}
-	defer func() { _ = lock.Close() }() // the exit of this process releases it at the latest
+	defer func() { _ = lock.Close() }() // The exit of this process releases it at the latest
 	if executable(path) {
 		return path, nil
 	}

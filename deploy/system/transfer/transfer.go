@@ -16,8 +16,8 @@ import (
 // Ends are both ends of every copy. They are safe for concurrent use.
 type Ends struct {
 	Origin  *origin.Client
-	Pools   []storage.Pool    // in the order of the configuration
-	Buckets []*storage.Bucket // in the order of Pools
+	Pools   []storage.Pool    // In the order of the configuration
+	Buckets []*storage.Bucket // In the order of Pools
 
 	cfg config.Config
 }
