@@ -114,6 +114,12 @@ func TestNetworkPolicies(t *testing.T) {
 		require.Equal(t, want.temporal, allows(policy, 7233), part)
 		require.True(t, allows(policy, 53) && allows(policy, 26379) && allows(policy, 8443) && allows(policy, 4317), part)
 		require.False(t, allows(policy, 5432), part)
+		require.Equal(t, part == "worker", allows(policy, 8081), "%s reads the metrics of front ends", part)
+		if part == "frontend" {
+			worker := map[string]string{"app.kubernetes.io/component": "worker", "app.kubernetes.io/instance": "cm", "app.kubernetes.io/name": "mirror"}
+			require.Len(t, policy.Spec.Ingress[0].From, 2)
+			require.Equal(t, worker, policy.Spec.Ingress[0].From[1].PodSelector.MatchLabels)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ func TestRefusals(t *testing.T) {
 		behind = `config: {region: {trusted_hops: 1}}`
 	)
 	for name, tc := range map[string]struct {
-		wrong, right string // values
+		wrong, right string // Values
 		message      string
 	}{
 		"no pools": {

@@ -56,7 +56,7 @@ func render(t *testing.T, file string, args ...string) release {
 		var of metav1.TypeMeta
 		require.NoError(t, yaml.Unmarshal([]byte(document), &of), document)
 		if of.Kind == "" {
-			continue // comments
+			continue // Comments
 		}
 		object, err := decode(of, document)
 		require.NoError(t, err, document)
@@ -103,7 +103,7 @@ func isHook(o metav1.Object) bool { return o.GetAnnotations()["helm.sh/hook"] !=
 
 // pod is the template of a Deployment's or a Job's pods.
 type pod struct {
-	name string // of the Deployment or the Job
+	name string // Of the Deployment or the Job
 	hook bool
 	part string
 	corev1.PodTemplateSpec
