@@ -8,6 +8,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/savings"
 )
 
 // unknown stands for a figure that the page does not know.
@@ -38,21 +40,9 @@ func functions() template.FuncMap {
 			return fmt.Sprintf("%.1f %%", math.Floor(*rate*1000)/10)
 		},
 		"plural": func(n int, noun string) string { return english.Plural(n, noun, "") },
-		"money":  money,
+		"money":  savings.Money,
 		"clock":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"ago":    func(now, then time.Time) string { return humanize.RelTime(then, now, "ago", "from now") },
 		"age":    func(d time.Duration) string { return d.Round(time.Second).String() },
-	}
-}
-
-// money writes an amount with two decimals. A small amount differs from none.
-func money(f float64) string {
-	switch {
-	case f > 0 && f < 0.01:
-		return "<0.01"
-	case f < 0 && f > -0.01:
-		return ">-0.01"
-	default:
-		return humanize.FormatFloat("#,###.##", f)
 	}
 }

@@ -45,12 +45,12 @@ func TestBalance(t *testing.T) {
 	}
 }
 
-func TestAmount(t *testing.T) {
+func TestMoney(t *testing.T) {
 	lost := newTariff(prices, config.S3{PartSize: gb}, PathNAT).balance(Amounts{CopiedBytes: gb, Copies: 1})
 	for want, f := range map[string]float64{
-		"-5.00": lost.SavedNAT, "0.00": lost.SavedRegion, "<0.01": 0.004, ">-0.01": -0.004, "-0.01": -0.01, "1234.57": 1234.567,
+		"-5.00": lost.SavedNAT, "0.00": lost.SavedRegion, "<0.01": 0.004, "-0.00": -0.004, "-0.01": -0.01, "1234.57": 1234.567,
 	} {
-		require.Equal(t, want, amount(f))
+		require.Equal(t, want, Money(f))
 	}
 }
 

@@ -25,9 +25,9 @@ func (r *Report) write(w io.Writer) error {
 	line(heads, "redirected", "copied", "redirects", "saved:", "saved:", "spent:", "spent:", "spent:", "balance", "min_size")
 	line(Row{}, "GB", "GB", "per copy", "NAT", "region", "requests", "storage", "Temporal", r.Currency+"/month", "from")
 	for _, row := range append(r.Rows, r.Total) {
-		line(row, amount(row.RedirectedBytes/gb), amount(row.CopiedBytes/gb), ratio(row.RedirectsPerCopy),
-			amount(row.SavedNAT), amount(row.SavedRegion), amount(row.Requests), amount(row.Storage), amount(row.Temporal),
-			amount(row.Monthly), breakEven(row))
+		line(row, Money(row.RedirectedBytes/gb), Money(row.CopiedBytes/gb), ratio(row.RedirectsPerCopy),
+			Money(row.SavedNAT), Money(row.SavedRegion), Money(row.Requests), Money(row.Storage), Money(row.Temporal),
+			Money(row.Monthly), breakEven(row))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -55,15 +55,14 @@ func width(r *Report, column func(Row) string) int {
 	return widest
 }
 
-// amount writes a number with two decimals. A small amount differs from none.
-func amount(f float64) string {
+// Money writes an amount with two decimals. A small amount differs from none, and a small loss has its
+// sign.
+func Money(f float64) string {
 	switch {
 	case f == 0: // Or -0, such as the product of a loss and no price.
 		return "0.00"
 	case f > 0 && f < 0.01:
 		return "<0.01"
-	case f < 0 && f > -0.01:
-		return ">-0.01"
 	default:
 		return fmt.Sprintf("%.2f", f)
 	}
