@@ -39,6 +39,7 @@ func TestHeadSourceFindsAnExistingCopy(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, len(body), out.Stored.Size)
 	require.NotEmpty(t, out.Stored.CRC64NVME)
+	require.EqualValues(t, len(body), b.seen.found)
 
 	// A purged copy does not count, and may be replaced.
 	generation, err := b.cache.Purge(t.Context(), b.key())
@@ -46,6 +47,7 @@ func TestHeadSourceFindsAnExistingCopy(t *testing.T) {
 	out, err = b.headSource(t)
 	require.NoError(t, err)
 	require.Nil(t, out.Stored)
+	require.EqualValues(t, len(body), b.seen.found, "a purged copy counts as found")
 	require.Equal(t, b.replaces(t), out.Replaces)
 	require.NotEmpty(t, out.Replaces)
 	require.Equal(t, generation, out.Generation)

@@ -239,6 +239,27 @@ func TestLateMessageIsLeftToSQS(t *testing.T) {
 	require.Equal(t, 10, s.count("DeleteMessage"))
 }
 
+// TestAgeOfReceivedMessages queues two messages before a receiver starts, which waits for more of them
+// afterwards.
+func TestAgeOfReceivedMessages(t *testing.T) {
+	f := newFixture(t)
+	f.setUp(t)
+	ages := make(chan time.Duration, 100)
+	sent := time.Now()
+	f.sendMany(t, "a.example", 2)
+	eventually(t, func() bool { return time.Since(sent) > 100*time.Millisecond }, "the messages wait")
+	run(t, &queue.Receiver{
+		Queue: f.Queue, Receivers: 1, Intake: 100, VisibilityTimeout: time.Minute,
+		Handle: func(context.Context, queue.Request) error { return nil },
+		Report: func(queue.Outcome, queue.Request, error) {}, Received: func(time.Time, error) {}, Held: func(int) {},
+		Oldest: func(age time.Duration) { ages <- age },
+	})
+	first := <-ages
+	require.Greater(t, first, 90*time.Millisecond) // SQS counts whole milliseconds
+	require.Less(t, first, time.Since(sent)+2*time.Millisecond)
+	require.Zero(t, <-ages, "an empty queue")
+}
+
 // TestGroupsOfMessages reads the MessageGroupId that a sender sets.
 func TestGroupsOfMessages(t *testing.T) {
 	f := newFixture(t)
