@@ -3,6 +3,11 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -167,6 +172,52 @@ func TestWaitingMessagesStayHidden(t *testing.T) {
 	require.Zero(t, seen.count(queue.Failed))
 	f.sendMany(t, "example.com", 100)
 	eventually(t, func() bool { return other.count(queue.Handled) > 0 }, "control: the other receiver works")
+}
+
+// TestHungCallLosesNoMessage has SQS leave the first extension of ten messages unanswered. The timeout of
+// calls is longer than the time for which SQS hides a message. Another receiver gets none.
+func TestHungCallLosesNoMessage(t *testing.T) {
+	const n = 20
+	f := newFixture(t)
+	f.setUp(t)
+	f.sendMany(t, "example.com", n)
+	server, err := url.Parse(os.Getenv("CM_TEST_SQS_ENDPOINT"))
+	require.NoError(t, err)
+	forward := httputil.NewSingleHostReverseProxy(server)
+	var extensions atomic.Int64
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ChangeMessageVisibilityBatch") && extensions.Add(1) == 1 {
+			_, _ = io.Copy(io.Discard, r.Body) // Otherwise the server does not notice that the client has left
+			<-r.Context().Done()
+			return
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	cfg, err := awsconfig.LoadDefaultConfig(t.Context())
+	require.NoError(t, err)
+	var seen reports
+	gate := make(chan struct{})
+	run(t, &queue.Receiver{
+		Queue:     queue.Open(cfg, "us-west-2", proxy.URL, f.name, time.Minute),
+		Receivers: 1, Intake: 100, VisibilityTimeout: 8 * time.Second, Report: seen.add, Received: func(time.Time, error) {}, Held: func(int) {},
+		Handle: func(ctx context.Context, _ queue.Request) error {
+			select {
+			case <-ctx.Done():
+			case <-gate:
+			}
+			return ctx.Err()
+		},
+	})
+	eventually(t, func() bool { return f.attribute(t, "", hidden) == strconv.Itoa(n) }, "all messages are received")
+	received := time.Now()
+	other := f.startReceiver(t, func(context.Context, queue.Request) error { return nil })
+	eventually(t, func() bool { return time.Since(received) > 9*time.Second }, "messages that were not extended are visible")
+	require.Greater(t, extensions.Load(), int64(1), "control: a call hung")
+	close(gate)
+	eventually(t, func() bool { return seen.count(queue.Handled) == n }, "the first receiver handles all")
+	require.Zero(t, other.count(queue.Handled))
+	require.Zero(t, seen.count(queue.Failed))
 }
 
 // TestStoppedReceiverGivesBack stops a receiver that handles 10 messages, while 20 wait. SQS shows

@@ -32,8 +32,8 @@ func (r *Receiver) keepHidden(ctx context.Context, in *intake) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
-			due := in.shownBefore(now.Add(r.hold() * 3 / 4))
+		case <-ticker.C: // Its time is old if the last calls were slow
+			due := in.shownBefore(time.Now().Add(r.hold() * 3 / 4))
 			r.changeVisibility(ctx, in, due, r.hold())
 		}
 	}
@@ -63,9 +63,10 @@ func (r *Receiver) changeVisibility(ctx context.Context, in *intake, all []*mess
 	_ = calls.Wait() // The errors are reported.
 }
 
-// changeBatch makes one call of changeVisibility. A message that is handled meanwhile is no error.
+// changeBatch makes one call of changeVisibility. A call that hangs ends soon enough for two others. A
+// message that is handled meanwhile is no error.
 func (r *Receiver) changeBatch(ctx context.Context, in *intake, batch []*message, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, r.Queue.timeout)
+	ctx, cancel := context.WithTimeout(ctx, min(r.Queue.timeout, r.hold()/4))
 	defer cancel()
 	url, err := r.Queue.url(ctx, r.Queue.name)
 	if err != nil {
