@@ -12,6 +12,9 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 )
 
+// traceparent names the trace of a client: https://www.w3.org/TR/trace-context/.
+const traceparent = "traceparent"
+
 // spans makes the spans of requests, which continue the traces of their clients. A nil tracer makes
 // none. Hits have none.
 type spans struct{ tracer trace.Tracer }
@@ -21,7 +24,9 @@ func (s spans) start(r *http.Request, route string, begun time.Time) (*http.Requ
 	if s.tracer == nil {
 		return r, noop.Span{}
 	}
-	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	// Not its tracestate, a text of the client's choice that would reach the worker's calls.
+	carrier := propagation.MapCarrier{traceparent: r.Header.Get(traceparent)}
+	ctx := propagation.TraceContext{}.Extract(r.Context(), carrier)
 	ctx, span := s.tracer.Start(ctx, r.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begun),
 		trace.WithAttributes(
 			attribute.String("http.request.method", r.Method),

@@ -163,7 +163,7 @@ func (r *Receiver) receive(ctx context.Context, n int) ([]types.Message, error) 
 	out, err := r.Queue.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:                    &url,
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
-		MessageAttributeNames:       traceAttributes(),
+		MessageAttributeNames:       []string{traceparent},
 		MaxNumberOfMessages:         int32(n), //nolint:gosec // batchSize at most
 		WaitTimeSeconds:             int32(r.Queue.longPoll.Seconds()),
 		VisibilityTimeout:           int32(r.hold().Seconds()),

@@ -9,30 +9,26 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// traceAttributes returns the names of the attributes that hold the trace of a request:
-// https://www.w3.org/TR/trace-context/
-func traceAttributes() []string { return propagation.TraceContext{}.Fields() }
+// traceparent is the attribute that holds the trace of a request: https://www.w3.org/TR/trace-context/.
+// A tracestate is left out: clients choose its text, which may have 16 KiB.
+const traceparent = "traceparent"
 
 // inject returns the attributes of a message for the trace of ctx. Without a trace, it returns nil.
 func inject(ctx context.Context) map[string]types.MessageAttributeValue {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
-	var all map[string]types.MessageAttributeValue
-	for name, value := range carrier {
-		if all == nil {
-			all = map[string]types.MessageAttributeValue{}
-		}
-		all[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+	value, ok := carrier[traceparent]
+	if !ok {
+		return nil
 	}
-	return all
+	return map[string]types.MessageAttributeValue{
+		traceparent: {DataType: aws.String("String"), StringValue: &value},
+	}
 }
 
 // extract returns the trace of a message. It is the zero value unless the message has a valid one.
 func extract(m types.Message) trace.SpanContext {
-	carrier := propagation.MapCarrier{}
-	for name, a := range m.MessageAttributes {
-		carrier[name] = aws.ToString(a.StringValue)
-	}
+	carrier := propagation.MapCarrier{traceparent: aws.ToString(m.MessageAttributes[traceparent].StringValue)}
 	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
 }
 

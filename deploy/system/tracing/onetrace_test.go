@@ -170,6 +170,7 @@ func TestOneTrace(t *testing.T) {
 	ask := func(parent string) *httptest.ResponseRecorder {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/redirect/s3/us-west-2/"+url.QueryEscape(source), nil)
 		req.Header.Set("Traceparent", "00-"+parent+"-00f067aa0ba902b7-01")
+		req.Header.Set("Tracestate", "vendor=secret") // A client could make it large.
 		w := httptest.NewRecorder()
 		front.ServeHTTP(w, req)
 		require.Equal(t, http.StatusFound, w.Code)
@@ -202,6 +203,8 @@ func TestOneTrace(t *testing.T) {
 		}).Run(ctx)
 	}()
 	header := <-temporal.started
+	require.Contains(t, header.String(), trace, "control")
+	require.NotContains(t, header.String(), "secret")
 	stop()
 	<-receiving
 
