@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
@@ -42,35 +43,57 @@ func (c *CopyCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := m.request(ctx, in); err != nil {
+		id, err := m.request(ctx, in)
+		if err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(ctx, c.Wait)
 		defer cancel()
-		return m.await(ctx, os.Stdout, workflows.ID(in.Source))
+		return m.await(ctx, os.Stdout, id)
 	})
 }
 
-// request starts a copy. If it is running, request asks that run for the object, of any size.
-func (m *mirror) request(ctx context.Context, in workflows.CopyObjectInput) error {
+// request starts a copy, and returns its workflow id. If the copy is running, request asks that run for
+// the object, of any size.
+func (m *mirror) request(ctx context.Context, in workflows.CopyObjectInput) (id string, err error) {
 	for {
-		err := worker.StartCopy(ctx, m.temporal, in, false)
-		other, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
-		if !ok {
-			if err != nil {
-				return fmt.Errorf("start workflow: %w", err)
-			}
-			return nil
+		running, err := m.start(ctx, in)
+		if err != nil {
+			return "", err
 		}
-		err = m.temporal.SignalWorkflow(ctx, workflows.ID(in.Source), other.RunId, workflows.RequestSignal, workflows.Request{})
+		if running == nil {
+			return workflows.ID(in.Source), nil
+		}
+		id := running.GetWorkflowId()
+		err = m.temporal.SignalWorkflow(ctx, id, running.GetRunId(), workflows.RequestSignal, workflows.Request{})
 		if _, closed := errors.AsType[*serviceerror.NotFound](err); closed {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("signal workflow: %w", err)
+			return "", fmt.Errorf("signal workflow: %w", err)
 		}
-		return nil
+		return id, nil
 	}
+}
+
+// start starts a copy. If it is running, start returns that run, which an earlier build may have
+// started.
+func (m *mirror) start(ctx context.Context, in workflows.CopyObjectInput) (other *common.WorkflowExecution, err error) {
+	out, err := m.temporal.DescribeWorkflowExecution(ctx, workflows.EarlierID(in.Source), "")
+	if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
+		return nil, fmt.Errorf("describe workflow: %w", err)
+	}
+	if w := out.GetWorkflowExecutionInfo(); running(w) {
+		return w.GetExecution(), nil
+	}
+	err = worker.StartCopy(ctx, m.temporal, in, false)
+	if open, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
+		return &common.WorkflowExecution{WorkflowId: workflows.ID(in.Source), RunId: open.RunId}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start workflow: %w", err)
+	}
+	return nil, nil //nolint:nilnil // Documented
 }
 
 // newInput returns the input of a copy. It has the checks of a worker.

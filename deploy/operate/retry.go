@@ -7,11 +7,9 @@ import (
 	"os"
 
 	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
-	"github.com/cloud-mirror/cloud-mirror/worker"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
 )
@@ -67,14 +65,15 @@ func (m *mirror) retry(ctx context.Context, w *workflow.WorkflowExecutionInfo, d
 	case dryRun:
 		return "would be retried", nil
 	}
-	err = worker.StartCopy(ctx, m.temporal, in, false)
-	if _, other := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); other {
+	other, err := m.start(ctx, in)
+	switch {
+	case err != nil:
+		return "", err
+	case other != nil:
 		return "skipped: it runs", nil
+	default:
+		return "retried", nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("start workflow: %w", err)
-	}
-	return "retried", nil
 }
 
 // input returns the input of a run, which its first event has.
