@@ -18,7 +18,7 @@ type keptEntry struct {
 const overhead = 136
 
 // otherOverhead is the estimated size of an entry besides that, if it is not a present one.
-const otherOverhead = 208
+const otherOverhead = 224
 
 func keep(e Entry) keptEntry {
 	k := keptEntry{deadline: e.Deadline.UnixMilli(), expires: toSeconds(e.Expires), size: e.Size, sha256: e.SHA256}
@@ -43,7 +43,7 @@ func (k keptEntry) entry() Entry {
 func weight(key string, k keptEntry) uint32 {
 	n := overhead + len(key) + len(k.sha256)
 	if e := k.other; e != nil {
-		n += otherOverhead + len(e.Owner) + len(e.SHA256) + len(e.Class) + len(e.Text)
+		n += otherOverhead + len(e.Owner) + len(e.SHA256) + len(e.Class) + len(e.Text) + len(e.Run)
 	}
 	return uint32(min(n, 1<<30))
 }

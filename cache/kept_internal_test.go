@@ -33,10 +33,17 @@ func keptEntries(now time.Time) map[string]struct {
 		"of an empty object": {rules.Present(now, Copy{SHA256: digest}), true},
 		"too small":          {rules.TooSmall(now, 3), false},
 		"failed":             {rules.Failed(now, Reason{Class: ClassBadHTTPStatus, Status: 404, AboutObject: true, Text: strings.Repeat("x", 500)}), false},
+		"of a run":           {ofRun(rules.Unmirrorable(now, Reason{Class: ClassInternal, Text: "why"})), false},
 		"not mirrorable":     {rules.Unmirrorable(now, Reason{Class: ClassInternal, Text: "why"}), false},
 		"pending":            {rules.Pending(now, "owner", 1, 2), false},
 		"that is retried":    {Entry{State: Pending, Deadline: now.Add(time.Second), Attempts: 2, NextRetry: now}, false},
 	}
+}
+
+// ofRun adds a run id of the longest size to an entry.
+func ofRun(e Entry) Entry {
+	e.Run = strings.Repeat("r", 500)
+	return e
 }
 
 // decoded returns the entry as a read of redis does.

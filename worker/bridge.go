@@ -206,6 +206,7 @@ func (b *Bridge) maintain(
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		TypedSearchAttributes:    workflows.Attributes(s),
 		StaticSummary:            workflows.Summary(s),
+		Memo:                     memo(ctx),
 		Priority:                 workflows.Priority(true, workflows.Host(s)),
 	}, workflow, input)
 	if err != nil {
@@ -319,6 +320,7 @@ func (b *Bridge) finishPurge(ctx context.Context, s activities.SealedObject, gen
 		WorkflowIDReusePolicy:    reuse,
 		TypedSearchAttributes:    workflows.Attributes(s),
 		StaticSummary:            workflows.Summary(s),
+		Memo:                     memo(ctx),
 		Priority:                 workflows.Priority(false, workflows.Host(s)),
 	}, workflows.PurgeCopy, workflows.PurgeCopyInput{Source: s, Generation: generation, Copy: workflows.ID(s)})
 	if _, completed := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && !completed {

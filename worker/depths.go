@@ -25,7 +25,7 @@ type Depths struct {
 }
 
 // Run measures until ctx ends. It logs the first error after a success. Without a measurement there
-// is no metric: an old value would look like a queue without a receiver.
+// are no metrics: an old value would look like a queue without a receiver.
 func (d *Depths) Run(ctx context.Context) {
 	ticker := time.NewTicker(depthInterval)
 	defer ticker.Stop()
@@ -36,6 +36,7 @@ func (d *Depths) Run(ctx context.Context) {
 		}
 		if failed = err != nil; failed {
 			d.Metrics.depth.Reset()
+			d.Metrics.bridge.age.DeleteLabelValues("dead")
 		} else {
 			d.Metrics.depths(requests, dead)
 			d.Metrics.deadFor(d.deadAge(dead))

@@ -39,6 +39,7 @@ func TestDepthsWithoutAnAnswer(t *testing.T) {
 			require.EqualValues(t, i+1, measured.Load())
 			if !present {
 				require.Zero(t, testutil.CollectAndCount(d.Metrics.depth))
+				require.Zero(t, testutil.CollectAndCount(d.Metrics.bridge.age))
 			} else {
 				require.NoError(t, testutil.GatherAndCompare(r, strings.NewReader(`
 # HELP cloud_mirror_queue_messages Messages in SQS, about, by queue (requests, dead) and state (visible, hidden); only on a bridge.
@@ -48,6 +49,7 @@ cloud_mirror_queue_messages{queue="dead",state="visible"} 3
 cloud_mirror_queue_messages{queue="requests",state="hidden"} 2
 cloud_mirror_queue_messages{queue="requests",state="visible"} 1
 `), metric))
+				require.Equal(t, 1, testutil.CollectAndCount(d.Metrics.bridge.age))
 			}
 			<-time.After(depthInterval)
 		}

@@ -13,15 +13,18 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestRequestIDIsInTheMemo starts copies for messages with and without an id.
+// TestRequestIDIsInTheMemo starts workflows for messages with and without an id.
 func TestRequestIDIsInTheMemo(t *testing.T) {
 	for id, memo := range map[string]map[string]any{"r1": {worker.RequestIDMemo: "r1"}, "": nil} {
 		d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { return nil }}
 		b, _ := newBridge(t, d)
-		r := request(queue.Put)
-		r.RequestID = id
-		require.NoError(t, b.Handle(t.Context(), r))
-		require.Equal(t, memo, d.started[0].Memo)
+		for i, action := range []queue.Action{queue.Put, queue.Delete, queue.Audit, queue.Refresh} {
+			r := request(action)
+			r.RequestID = id
+			require.NoError(t, b.Handle(t.Context(), r))
+			require.Len(t, d.started, i+1)
+			require.Equal(t, memo, d.started[i].Memo, action)
+		}
 	}
 }
 

@@ -103,6 +103,9 @@ func (o outcome) plain(attempts int32) bool {
 	return o.class == "" && o.bytes <= copier.Small && attempts <= 1
 }
 
+// none reports whether there is no outcome yet.
+func (o outcome) none() bool { return o == outcome{bytes: -1} }
+
 // describe sets the outcome as search attributes, and removes what an earlier round left. A run that
 // started before 2026-11-27 has an error class only.
 func (c *copyObject) describe(ctx workflow.Context, o outcome) {
@@ -110,10 +113,14 @@ func (c *copyObject) describe(ctx workflow.Context, o outcome) {
 		c.classify(ctx, o.class)
 		return
 	}
-	if o.plain(c.attempts) && c.last == (outcome{bytes: -1}) {
+	if o.plain(c.attempts) && c.last.none() {
 		return
 	}
-	updates := []temporal.SearchAttributeUpdate{AttemptsAttribute().ValueSet(strconv.Itoa(int(c.attempts)))}
+	attempts := AttemptsAttribute().ValueSet(strconv.Itoa(int(c.attempts)))
+	if o.none() {
+		attempts = AttemptsAttribute().ValueUnset()
+	}
+	updates := []temporal.SearchAttributeUpdate{attempts}
 	if o.class != "" {
 		updates = append(updates, ErrorClassAttribute().ValueSet(o.label))
 	} else if c.last.class != "" {

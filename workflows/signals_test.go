@@ -301,15 +301,17 @@ func TestRunThatIsRequestedForEver(t *testing.T) {
 	require.Equal(t, 20, l.heads)
 }
 
-// TestNextRunHasNoErrorClass has every copy of a run fail. The next run inherits the search
+// TestNextRunHasNoOutcome has every copy of a run fail. The next run inherits the search
 // attributes, and may succeed.
-func TestNextRunHasNoErrorClass(t *testing.T) {
+func TestNextRunHasNoOutcome(t *testing.T) {
 	l := requestedInEachRound(t)
 	l.ExecuteWorkflow(workflows.CopyObject, input())
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, l.GetWorkflowError(), &next)
 	require.Equal(t, 20, l.copies)
-	require.Empty(t, l.class())
+	for _, key := range []string{"MirrorErrorClass", "MirrorHTTPStatus", "MirrorBytes", "MirrorAttempts"} {
+		require.Nil(t, l.attributes()[key], key)
+	}
 }
 
 // TestCancelledRunStartsNoNextRun cancels the last round of a run. A next run would not be

@@ -117,7 +117,7 @@ type SQS struct {
 	Queue             string        `yaml:"queue" env:"QUEUE" doc:"name of the queue; the dead-letter queue is this name followed by _dead"`
 	Region            string        `yaml:"region" env:"REGION" doc:"region of the queue; if empty, that of the AWS default chain"`
 	Endpoint          string        `yaml:"endpoint" env:"ENDPOINT" doc:"base URL of a server that is not AWS"`
-	VisibilityTimeout time.Duration `yaml:"visibility_timeout" env:"VISIBILITY_TIMEOUT" doc:"how long a message waits that a bridge could not handle, for example because Temporal was down"`
+	VisibilityTimeout time.Duration `yaml:"visibility_timeout" env:"VISIBILITY_TIMEOUT" doc:"how long SQS hides a message that a bridge could not delete or move. A message that waits for Temporal is hidden for 10 s at a time"`
 	Timeout           time.Duration `yaml:"timeout" env:"TIMEOUT" doc:"how long SQS may take to answer a call. A receive has 20s more, in which it waits for messages"`
 	MaxReceives       int           `yaml:"max_receives" env:"MAX_RECEIVES" doc:"receives after which a message becomes a dead letter"`
 }
