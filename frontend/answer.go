@@ -1,7 +1,6 @@
 package frontend
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,21 +12,23 @@ import (
 
 // answer writes the decision. If a copy's URL can't be presigned, it redirects to the source.
 func (s *redirects) answer(
-	ctx context.Context, w http.ResponseWriter, c *redirectRequest, e cache.Entry, d decision, now time.Time,
+	w http.ResponseWriter, r *http.Request, c *redirectRequest, e cache.Entry, d decision, now time.Time,
 ) {
 	var copied *copyAnswer
 	var headers http.Header
 	if d.To == toCopy && c.mirror != nil && c.method == http.MethodHead {
 		var err error
-		if headers, err = s.headOf(ctx, c.knownTarget, e, now, c.left(now)); err != nil {
-			requestid.Log(ctx, s.log.Warn()).Err(err).Str("pool", c.kind.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
+		if headers, err = s.headOf(r.Context(), c.knownTarget, e, now, c.left(now)); err != nil {
+			r = identify(w, r)
+			requestid.Log(r.Context(), s.log.Warn()).Err(err).Str("pool", c.kind.Pool.ID()).Msg("headers of a copy not read; redirecting to the source")
 			s.flights.Served(c.knownTarget, e, now) // The copy may be missing.
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	} else if d.To == toCopy {
 		var err error
-		if copied, err = s.prepare(ctx, c, e.Expires, now); err != nil {
-			requestid.Log(ctx, s.log.Error()).Err(err).Str("pool", c.kind.Pool.ID()).Msg("presign failed; redirecting to the source")
+		if copied, err = s.prepare(r.Context(), c, e.Expires, now); err != nil {
+			r = identify(w, r)
+			requestid.Log(r.Context(), s.log.Error()).Err(err).Str("pool", c.kind.Pool.ID()).Msg("presign failed; redirecting to the source")
 			d.To, d.Reason = toSource, reasonFailed
 		}
 	}
@@ -37,7 +38,7 @@ func (s *redirects) answer(
 	took := now.Sub(c.start)
 	s.metrics.answered(c.kind.Pool.ID(), d.Reason, took)
 	if event := s.sampled.event(); event.Enabled() {
-		requestid.Log(ctx, event).Bytes("object", c.appendCopy(nil)).Str("pool", c.kind.Pool.ID()).Str("reason", string(d.Reason)).
+		requestid.Log(r.Context(), event).Bytes("object", c.appendCopy(nil)).Str("pool", c.kind.Pool.ID()).Str("reason", string(d.Reason)).
 			Int("status", d.Status).Dur("took_ms", took).Msg("redirect")
 	}
 	h := w.Header()
@@ -59,7 +60,7 @@ func (s *redirects) answer(
 			s.flights.Served(c.knownTarget, e, now)
 			return
 		}
-		location, body := copied.text(c.knownTarget, conns.BufferOf(ctx))
+		location, body := copied.text(c.knownTarget, conns.BufferOf(r.Context()))
 		h["Location"], h["Content-Type"], h["Cache-Control"] = location, contentType, noStore
 		w.WriteHeader(d.Status)
 		_, _ = w.Write(body)            //nolint:gosec // It is JSON. An error means that the client is gone.

@@ -1,6 +1,7 @@
 package frontend_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/conns"
+	"github.com/cloud-mirror/cloud-mirror/frontend/requestid"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/storagetest"
 )
@@ -69,12 +71,18 @@ func TestLocationsAreReused(t *testing.T) {
 
 func TestCopyThatCannotBePresigned(t *testing.T) {
 	s := &signer{Memory: &storagetest.Memory{}, err: errors.New("no credentials")}
-	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket = s })
+	var log bytes.Buffer
+	f := newFixture(t, func(o *options) { o.flight.Pools[0].Bucket, o.Log = s, zerolog.New(&log) })
 	f.put(t, cachetest.Rules().Present(time.Now(), cache.Copy{}))
-	a := f.ask(t, "GET", path(""))
-	require.Equal(t, 302, a.status)
-	require.Equal(t, source, a.location)
-	require.Equal(t, map[string]any{"url": source, "msg": "Cached copy could not be presigned"}, a.body)
+	for range 2 { // By the router, and from memory
+		log.Reset()
+		a := f.ask(t, "GET", path(""), requestid.Header, given)
+		require.Equal(t, 302, a.status)
+		require.Equal(t, source, a.location)
+		require.Equal(t, map[string]any{"url": source, "msg": "Cached copy could not be presigned"}, a.body)
+		require.Equal(t, given, a.header.Get(requestid.Header))
+		require.Contains(t, log.String(), given)
+	}
 }
 
 func TestLocationsBelongToTheirMethodAndCopy(t *testing.T) {

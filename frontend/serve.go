@@ -96,7 +96,7 @@ func (s *redirects) serve(
 			return
 		case bypassed:
 			r = identify(w, r)
-			s.answer(r.Context(), w, &c, cache.Entry{}, decide(situation{Bypassed: true, Mirror: t.mirror != nil}), c.start)
+			s.answer(w, r, &c, cache.Entry{}, decide(situation{Bypassed: true, Mirror: t.mirror != nil}), c.start)
 			return
 		}
 	}
@@ -123,7 +123,7 @@ func (s *redirects) serve(
 	if !remembered { // Otherwise no time has passed.
 		now = s.now()
 	}
-	s.answer(r.Context(), w, &c, entry, d, now)
+	s.answer(w, r, &c, entry, d, now)
 }
 
 // serveOther answers a request that is no hit: it has an id and a span.
@@ -142,7 +142,7 @@ func (s *redirects) serveOther(
 		entry, d = s.await(r, c, awaited, entry.State == cache.Absent)
 	}
 	describe(span, c, d)
-	s.answer(r.Context(), w, c, entry, d, s.now())
+	s.answer(w, r, c, entry, d, s.now())
 }
 
 // route returns the route of the request, without its variable part.

@@ -176,12 +176,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // identify gives the request an id, unless it has one, and the answer the id's header.
 func identify(w http.ResponseWriter, r *http.Request) *http.Request {
-	if requestid.From(r.Context()) != "" {
-		return r
+	id := requestid.From(r.Context())
+	if id == "" {
+		id = requestid.Of(r.Header)
+		r = r.WithContext(requestid.With(r.Context(), id))
 	}
-	id := requestid.Of(r.Header)
 	w.Header()[requestid.Header] = []string{id}
-	return r.WithContext(requestid.With(r.Context(), id))
+	return r
 }
 
 func (s *Server) routes(statuses *statuses, lists *lists, purges *purges) http.Handler {
