@@ -13,6 +13,7 @@ func TestAdminURLs(t *testing.T) {
 	require.Equal(t, []string{"http://front-1:8081/metrics", "http://worker-1:8082/metrics"}, c.Admin.Metrics)
 	for variable, want := range map[string]string{
 		"TEMPORAL_UI=javascript:hunter2": "admin.temporal_ui: is not a URL", "FRONTEND_URL=hunter2": "admin.frontend_url: is not a URL",
+		"HOSTS=a.example.com https://b.example.com": `admin.hosts: has "https://b.example.com"`, "HOSTS=a.example.com:8082": "admin.hosts: has",
 		"METRICS=http://front-1:8081/metrics hunter2": "admin.metrics: is not a URL",
 	} {
 		_, err := load(t, minimal, "CLOUD_MIRROR_ADMIN_"+variable)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,6 +61,7 @@ func (a answer) wait(t *testing.T) error {
 type rig struct {
 	t                           *testing.T
 	temporal, redis, sqs, store answer
+	lists                       atomic.Int64 // Calls of ListWorkflow
 	failed                      []*workflow.WorkflowExecutionInfo
 	runs                        map[string]*workflow.WorkflowExecutionInfo // By workflow id.
 	entries                     map[string]cache.Entry
@@ -74,7 +76,7 @@ func newRig(t *testing.T) *rig {
 	r.Options = page.Options{
 		Temporal: r, Namespace: "mirror", Cache: r, Own: prometheus.NewRegistry(), Version: "v1", Now: func() time.Time { return noon },
 		Pools: []page.Pool{{Pool: pool, Space: space, Bucket: r}}, Prices: config.Default().Prices, S3: config.Default().S3,
-		Admin: config.Admin{TemporalUI: "https://temporal.example.com/", FrontendURL: "https://mirror.example.com"},
+		Admin: config.Admin{TemporalUI: "https://temporal.example.com/", FrontendURL: "https://mirror.example.com", Hosts: []string{"Example.com"}},
 		Depths: func(context.Context) (requests, dead queue.Depth, err error) {
 			return queue.Depth{Visible: 11}, queue.Depth{Visible: 3, Hidden: 1}, r.sqs.wait(t)
 		},
@@ -90,6 +92,7 @@ func (r *rig) CountWorkflow(_ context.Context, in *workflowservice.CountWorkflow
 }
 
 func (r *rig) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	r.lists.Add(1)
 	out := &workflowservice.ListWorkflowExecutionsResponse{Executions: r.failed}
 	if size := int(in.GetPageSize()); len(r.failed) >= size {
 		out.Executions, out.NextPageToken = r.failed[:size], []byte("next")

@@ -79,12 +79,13 @@ func (p *page) find(ctx context.Context, pool Pool, url string) *object {
 	mirror := client.Client{Server: p.Admin.FrontendURL}
 	f := &object{
 		Redirect: mirror.RedirectURL(o.Service, o.Region, url, nil), Relative: p.Admin.FrontendURL == "",
-		Workflow: workflows.ID(source), Commands: p.commands(o, workflows.ID(source)),
+		Workflow: workflows.ID(source),
 	}
 	var running sync.WaitGroup
 	running.Go(func() { f.Status = p.status(ctx, pool, o) })
 	running.Go(func() { p.latest(ctx, f, workflows.EarlierID(source)) })
 	running.Wait()
+	f.Commands = p.commands(o, f.Workflow)
 	return f
 }
 

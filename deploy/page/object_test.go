@@ -53,7 +53,9 @@ func TestFormShowsTheCopy(t *testing.T) {
 	require.Contains(t, body, `<option value="s3_us-west-2" selected>us-west-2</option>`)
 
 	r.runs[earlier], r.runs[id] = run(t, earlier, "example.com", "", enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, noon), nil
-	require.Contains(t, text(r.find(secretURL)), earlier+" Completed, started")
+	shown = text(r.find(secretURL))
+	require.Contains(t, shown, earlier+" Completed, started")
+	require.Contains(t, shown, "cloud-mirror copies show '"+strings.ReplaceAll(earlier, "'", `'\''`))
 	r.runs[earlier] = nil
 	require.Contains(t, text(r.find(secretURL)), "none: no copy was requested")
 	r.Admin.FrontendURL, r.Admin.TemporalUI = "", ""
@@ -129,6 +131,25 @@ func TestFormIsRefused(t *testing.T) {
 			require.NotContains(t, body, "<script>")
 			require.Equal(t, tc.status == 200, strings.Contains(body, "cloud-mirror purge"))
 		})
+	}
+}
+
+// TestPageUnderAnotherName has a website point its own name at the page.
+func TestPageUnderAnotherName(t *testing.T) {
+	r := newRig(t)
+	for host, status := range map[string]int{
+		"127.0.0.1:8082": 200, "[::1]:8082": 200, "10.1.2.3": 200, "localhost:8082": 200, "worker:8082": 200,
+		"example.com": 200, "EXAMPLE.com:8082": 200,
+		"evil.example": 421, "evil.example:8082": 421, "127.0.0.1.evil.example:8082": 421, "example.com.:8082": 421,
+	} {
+		for _, request := range []*http.Request{
+			httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRequest(http.MethodGet, "/state", nil), post("https://example.com/a", "s3_us-west-2"),
+		} {
+			request.Host = host
+			resp, body := r.serve(request)
+			require.Equal(t, status, resp.StatusCode, host)
+			require.Equal(t, status != 200, strings.Contains(body, "admin.hosts"), host)
+		}
 	}
 }
 

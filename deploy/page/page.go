@@ -5,7 +5,12 @@ import (
 	"context"
 	"embed"
 	"html/template"
+	"net"
 	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +24,9 @@ import (
 
 // patience is how long the page waits for its dependencies.
 const patience = time.Second
+
+// sharing is how long readers share a state. The page refreshes itself less often.
+const sharing = 5 * time.Second
 
 // maxForm bounds the body of the form, in bytes: a URL of 8 KiB is at most 24 KiB when encoded.
 const maxForm = 32 << 10
@@ -78,6 +86,9 @@ type page struct {
 	Options
 	html *template.Template
 	http *http.Client
+
+	mu   sync.Mutex
+	last *state // Nil before the first
 }
 
 // New returns a handler of / (the page), /state (its frame) and /page.css.
@@ -88,10 +99,28 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { p.write(w, http.StatusOK, "page.html", p.form()) })
 	mux.HandleFunc("POST /{$}", p.answer)
 	mux.HandleFunc("GET /state", func(w http.ResponseWriter, r *http.Request) {
-		p.write(w, http.StatusOK, "state.html", p.state(r.Context()))
+		p.write(w, http.StatusOK, "state.html", p.shared(r.Context()))
 	})
 	mux.Handle("GET /page.css", http.FileServerFS(files))
-	return headers(http.NewCrossOriginProtection().Handler(mux))
+	return headers(o.named(http.NewCrossOriginProtection().Handler(mux)))
+}
+
+// named refuses requests under names that are not this page's. A website could point its own name at this
+// process, and its scripts could then read the page.
+func (o Options) named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.ToLower(strings.Trim(host, "[]"))
+		_, err := netip.ParseAddr(host)
+		if err != nil && strings.Contains(host, ".") && !slices.ContainsFunc(o.Admin.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+			http.Error(w, "This page answers under IP addresses, localhost, names without a dot, and those of admin.hosts", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // headers sets the headers of all answers. A referrer goes to the page's own origin only: without any,

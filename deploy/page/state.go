@@ -45,6 +45,16 @@ type state struct {
 	Currency           string
 }
 
+// shared returns a state of the last seconds: many readers must load Temporal no more than one does.
+func (p *page) shared(ctx context.Context) *state {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last == nil || p.Now().Sub(p.last.Now) >= sharing {
+		p.last = p.state(context.WithoutCancel(ctx))
+	}
+	return p.last
+}
+
 // state asks all dependencies at the same time.
 func (p *page) state(ctx context.Context) *state {
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflow/v1"
+
+	"github.com/cloud-mirror/cloud-mirror/deploy/page"
 )
 
 const failedStatus = enums.WORKFLOW_EXECUTION_STATUS_FAILED
@@ -104,6 +106,28 @@ func TestPageSaysIfThereAreMoreFailures(t *testing.T) {
 	require.Contains(t, shown, "Of the last 200 failed runs; there are more.")
 }
 
+// TestReadersShareAState has many readers in five seconds, and one after them.
+func TestReadersShareAState(t *testing.T) {
+	r := newRig(t)
+	now := noon
+	r.Now = func() time.Time { return now }
+	h := page.New(r.Options)
+	read := func() string {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/state", nil))
+		return w.Body.String()
+	}
+	first := read()
+	now = noon.Add(4 * time.Second)
+	for range 10 {
+		require.Equal(t, first, read())
+	}
+	require.EqualValues(t, 1, r.lists.Load())
+	now = noon.Add(5 * time.Second)
+	require.NotEqual(t, first, read())
+	require.EqualValues(t, 2, r.lists.Load())
+}
+
 // process serves the metrics of a process.
 func process(t *testing.T, lines string) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, lines) }))
@@ -141,7 +165,7 @@ cloud_mirror_copy_slots_in_use{pool="s3_us-west-2",size="large"} 1
 	shown := text(r.get("/state"))
 	for _, want := range []string{
 		"7 waiting clients", "1 open circuit breakers sqs (in 1 of 2 front ends)", "75.0 %", "1.0 GiB copied in 100 copies",
-		"1000 GiB redirected to copies", "44.96 USD saved, if downloads would cross a NAT gateway",
+		"1000 GiB redirected to copies", "44.95 USD saved, if downloads would cross a NAT gateway",
 		"2 front ends and 1 worker of admin.metrics", "4,711 7 815",
 		"Metrics of " + host + " could not be read: dial tcp", "the answer has no metrics",
 	} {
