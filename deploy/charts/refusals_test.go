@@ -161,6 +161,16 @@ func TestRefusals(t *testing.T) {
 			`config: {source: {timeout: 5s}, worker: {parts: 4}}`,
 			`config.worker.payload_keys: is a credential: put it into a Secret, and name that in secrets.payloadKeys`,
 		},
+		"a password of metrics in the configuration": {
+			`config: {admin: {metrics: ["http://front:8081/metrics", "http://u:p@front:8081/metrics"]}}`,
+			`config: {admin: {metrics: ["http://front:8081/metrics"]}}`,
+			`config.admin.metrics: has a credential: put the URLs into a Secret`,
+		},
+		"a password of metrics in a variable": {
+			`worker: {extraEnv: [{name: CLOUD_MIRROR_ADMIN_METRICS, value: "http://u:p@front:8081/metrics"}]}`,
+			`worker: {extraEnv: [{name: CLOUD_MIRROR_ADMIN_METRICS, value: "http://front:8081/metrics"}]}`,
+			`worker.extraEnv: CLOUD_MIRROR_ADMIN_METRICS is a credential: use valueFrom with a secretKeyRef`,
+		},
 		"a credential in a variable": {
 			`worker: {extraEnv: [{name: AWS_SECRET_ACCESS_KEY, value: s}]}`,
 			`worker: {extraEnv: [{name: AWS_SECRET_ACCESS_KEY, valueFrom: {secretKeyRef: {name: aws, key: k}}}]}`,

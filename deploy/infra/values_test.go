@@ -87,19 +87,17 @@ func variables(t *testing.T, m *root) map[string]cty.Value {
 		if _, set := values[b.Labels[0]]; !set {
 			values[b.Labels[0]] = evaluate(t, b.Body.Attributes["default"].Expr, nil, nil)
 		}
-		typed, err := convert.Convert(values[b.Labels[0]], typeOf(t, b))
+		typ, defaults, diags := typeexpr.TypeConstraintWithDefaults(b.Body.Attributes["type"].Expr)
+		require.False(t, diags.HasErrors(), diags.Error())
+		value := values[b.Labels[0]]
+		if defaults != nil {
+			value = defaults.Apply(value)
+		}
+		typed, err := convert.Convert(value, typ)
 		require.NoError(t, err, b.Labels[0])
 		values[b.Labels[0]] = typed
 	}
 	return values
-}
-
-// typeOf returns the type of a variable.
-func typeOf(t *testing.T, variable *hclsyntax.Block) cty.Type {
-	t.Helper()
-	typ, diags := typeexpr.TypeConstraint(variable.Body.Attributes["type"].Expr)
-	require.False(t, diags.HasErrors(), diags.Error())
-	return typ
 }
 
 // refusals returns the variables that refuse their values.
@@ -119,6 +117,28 @@ func refusals(t *testing.T, m *root, values map[string]cty.Value) (refused []str
 		}
 	}
 	return refused
+}
+
+// TestEndpointsCanBeLeftOut has networks with an endpoint of their own.
+func TestEndpointsCanBeLeftOut(t *testing.T) {
+	m := parse(t, terraform)
+	values := variables(t, m)
+	require.True(t, values["networks"].Index(cty.StringVal("us-west-2")).GetAttr("s3_endpoint").True(), "the default")
+	makes := func() int {
+		for _, b := range m.blocks {
+			if b.Type == "resource" && b.Labels[0] == "aws_vpc_endpoint" {
+				return evaluate(t, b.Body.Attributes["for_each"].Expr, values, nil).LengthInt()
+			}
+		}
+		return -1
+	}
+	all := values["networks"].AsValueMap()
+	require.Equal(t, len(all), makes())
+	network := all["us-west-2"].AsValueMap()
+	network["s3_endpoint"] = cty.False
+	all["us-west-2"] = cty.ObjectVal(network)
+	values["networks"] = cty.MapVal(all)
+	require.Equal(t, len(all)-1, makes())
 }
 
 // TestVariablesAreValidated has the example as its control.

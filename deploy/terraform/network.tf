@@ -1,6 +1,6 @@
 # Copies reach workers and clients without a NAT gateway.
 resource "aws_vpc_endpoint" "s3" {
-  for_each = var.networks
+  for_each = { for region, network in var.networks : region => network if network.s3_endpoint }
 
   region            = each.key
   vpc_id            = each.value.vpc_id

@@ -20,10 +20,11 @@ variable "bucket_base" {
 }
 
 variable "networks" {
-  description = "The VPC of the clients and workers of each region with a pool, and the route tables of its subnets."
+  description = "The VPC of the clients and workers of each region with a pool, and the route tables of its subnets. Set s3_endpoint to false if these already lead to a gateway endpoint of S3."
   type = map(object({
     vpc_id          = string
     route_table_ids = list(string)
+    s3_endpoint     = optional(bool, true)
   }))
 
   validation {

@@ -46,6 +46,11 @@
 {{- $wrong = append $wrong (printf "config.%s: %s" $key (get $instead $key)) -}}
 {{- end -}}
 {{- end -}}
+{{- range (get $.Values.config "admin" | default dict).metrics -}}
+{{- if contains "@" . -}}
+{{- $wrong = append $wrong "config.admin.metrics: has a credential: put the URLs into a Secret, and CLOUD_MIRROR_ADMIN_METRICS with a secretKeyRef into worker.extraEnv" -}}
+{{- end -}}
+{{- end -}}
 {{- toJson $wrong -}}
 {{- end -}}
 
@@ -57,7 +62,7 @@
 {{- range $id, $values := .Values.worker.pools }}{{ $_ := set $parts (printf "worker.pools.%s" $id) ($values | default dict) }}{{ end -}}
 {{- range $name, $values := $parts -}}
 {{- range $values.extraEnv -}}
-{{- if and (hasKey . "value") (regexMatch $secret .name) -}}
+{{- if and (hasKey . "value") (or (regexMatch $secret .name) (and (eq .name "CLOUD_MIRROR_ADMIN_METRICS") (contains "@" .value))) -}}
 {{- $wrong = append $wrong (printf "%s.extraEnv: %s is a credential: use valueFrom with a secretKeyRef" $name .name) -}}
 {{- end -}}
 {{- end -}}
