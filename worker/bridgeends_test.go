@@ -119,6 +119,7 @@ func TestPurgeIsFinished(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, generation, in.Generation)
 		require.Equal(t, workflows.ID(in.Source), in.Copy)
+		require.True(t, strings.HasSuffix(o.ID, "/"+in.Source.Hash), "another object's purge has another id")
 		data, err := json.Marshal(in)
 		require.NoError(t, err)
 		require.NotContains(t, string(data)+o.StaticSummary, "secret")

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
 )
 
 // PurgeCopyInput is the input of [PurgeCopy].
@@ -19,9 +20,10 @@ type PurgeCopyInput struct {
 
 // PurgeID returns the workflow id of a purge. Each purge of an object is a workflow, because a
 // later purge also deletes copies that the earlier purge leaves. A purge without a generation
-// shares its id with the others of the outage, and replaces their open run.
+// shares its id with the others of the outage, and replaces their open run. So the id has the whole
+// hash: another object's purge must not replace this one.
 func PurgeID(s activities.SealedObject, generation int64) string {
-	return "purge/" + strconv.FormatInt(generation, 10) + "/" + ID(s)
+	return "purge/" + strconv.FormatInt(generation, 10) + "/" + copyid.Earlier(s.Pool(), s.URL, s.Hash)
 }
 
 // PurgeCopy finishes a purge that failed halfway, however long redis and the bucket are down. Then

@@ -17,9 +17,10 @@
 // Among ten million objects whose URLs end alike, that has a probability of 3 in a million. Somebody who
 // searches can find such a pair of URLs with 2^32 hashes. It does not harm either object: keys of buckets
 // and of redis have the whole hash. While one is copied, a request for the other does not start a copy, and
-// its clients get the source. A purge of the other restarts the running copy.
+// its clients get the source. A purge of the other restarts the running copy. Ids of purges have the whole
+// hash, because an open purge can be replaced.
 //
 // 2026-11-27: the ids of earlier builds stay valid for one release. [Earlier] returns them, and [Of]
-// accepts them. A bridge looks for a running copy under both ids. Remove Earlier with the release after
-// the next one.
+// accepts them. A bridge looks for a running copy under both ids. The release after the next one needs
+// Earlier for purges only.
 package copyid
