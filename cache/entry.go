@@ -37,9 +37,9 @@ type Entry struct {
 	// Low is set if a pending copy ranks behind all copies that clients wait for.
 	Low bool
 
-	// Attempts counts the attempts of a pending or failed copy that have begun. Zero is unknown:
-	// front ends, and builds before 2026-11-27, write none. An attempt that only waited for its turn
-	// does not count.
+	// Attempts counts the attempts of a pending or failed copy that have begun, in their present
+	// series: a copy that stored parts may get another series. Zero is unknown: front ends, and builds
+	// before 2026-11-27, write none. An attempt that only waited for its turn does not count.
 	Attempts int32
 	// NextRetry is when the copy's next attempt is scheduled, in whole milliseconds. It is zero if
 	// none is, or if the time is unknown.
