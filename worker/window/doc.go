@@ -8,6 +8,11 @@
 //
 // # Decisions
 //
+// 2026-11-27: three bridges on two cores had windows of 1, 1 and 2 to 7. Each bridge has its own usual
+// time, and one that started few copies before a burst takes the burst's for usual. Behind 1,000 objects,
+// another host's object took 2.0 to 5.0 times its idle latency in five runs. Rejected: at least eight
+// pollers of workflow tasks: 2.8, 4.3 and 3.2 times, in turns with 4.0, 2.0 and 5.0 times without.
+//
 // 2026-11-27: measured once all of a burst is queued, another host's object took 2.1 times its idle
 // latency behind 998 objects in the first run (`make bench ARGS="-rounds 1 -crowd 200"`). The figures below
 // include the time in which the front end still reads the requests of the burst.
