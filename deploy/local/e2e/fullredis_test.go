@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ import (
 // Cached objects keep their copies, without a HEAD. New objects are copied as without redis.
 func TestRedisRefusesWrites(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: sys.RedisAddr()})
-	defer r.Close()
+	t.Cleanup(func() { _ = r.Close() }) // After the clean-up below, also if the test fails
 	do := func(t *testing.T, args ...any) {
 		t.Helper()
 		require.NoError(t, r.Do(background(t), args...).Err())
@@ -97,8 +98,18 @@ func TestRedisRefusesWrites(t *testing.T) {
 	}
 	require.Len(t, fresh, 2)
 	require.Positive(t, requested.Load())
-	copies := 1 + len(fresh) + int(requested.Load())
-	eventually(t, func() bool { return s.count(http.MethodGet) >= copies }, "all copies are started")
+	// On a busy machine a breaker opens, and a front end does not send the request of each such answer.
+	sent := map[string]bool{}
+	for _, p := range both {
+		for _, line := range p.logged(t) {
+			var entry struct{ Message, Object string }
+			if json.Unmarshal(line, &entry) == nil && entry.Message == "copy requested" {
+				sent[entry.Object] = true
+			}
+		}
+	}
+	require.Greater(t, len(sent), 1+len(fresh))
+	eventually(t, func() bool { return s.count(http.MethodGet) >= len(sent) }, "all copies are started")
 	waitIdle(t, s)                 // No work is left to the next test.
 	for _, object := range fresh { // UpdateCache gives up, and the workflow ends.
 		waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
