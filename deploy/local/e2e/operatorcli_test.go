@@ -104,6 +104,7 @@ func TestOperatorCannotPublishAMissingCopy(t *testing.T) {
 			class, _ := failureOfRun(t, w)
 			require.Equal(t, "CopyMissing", class)
 			requireNoCopy(t, west, h.object)
+			eventually(t, func() bool { return h.open.Load() == 0 }, "the attempt ends") // Otherwise it reads the object too
 			close(h.gate)
 			eventually(t, func() bool { return ask(t, west, h.object, "").isCopy() }, "the next request makes the copy")
 			requireCopy(t, h.source, west, ask(t, west, h.object, ""))
