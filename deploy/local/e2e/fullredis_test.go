@@ -92,7 +92,7 @@ func TestRedisRefusesWrites(t *testing.T) {
 			require.True(t, a.isCopy(), "%+v", a)
 			require.Less(t, a.took, 15*time.Second)
 			for _, p := range both {
-				require.Zero(t, metricAt(t, `cloud_mirror_breaker_open`, "http://"+p.admin))
+				require.Zero(t, metricAt(t, `cloud_mirror_breaker_open\{dependency="redis"\}`, "http://"+p.admin))
 			}
 		})
 	}
@@ -115,7 +115,7 @@ func TestRedisRefusesWrites(t *testing.T) {
 		waitClosed(t, west, object, 1, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 	}
 	for _, p := range both {
-		require.Zero(t, metricAt(t, `cloud_mirror_breaker_open`, "http://"+p.admin))
+		require.Zero(t, metricAt(t, `cloud_mirror_breaker_open\{dependency="redis"\}`, "http://"+p.admin))
 	}
 	do(t, "REPLICAOF", "NO", "ONE")
 	for _, object := range fresh {
