@@ -51,8 +51,8 @@ type Starter interface {
 	TerminateWorkflow(ctx context.Context, id, run, reason string, details ...any) error
 }
 
-// Bridge turns copy requests into workflows. All fields are required. The contexts of the callbacks have
-// the id of the request; see package requestid.
+// Bridge turns copy requests into workflows. All fields are required. The contexts of the callbacks
+// have the id of the request; see package requestid.
 type Bridge struct {
 	Temporal Starter
 	Sealer   *seal.Sealer

@@ -24,8 +24,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestCopyOfAnEarlierBuild has a copy run under the id that an earlier build gave it. It gets requests
-// and purges. If it has closed, the bridge starts another run.
+// TestCopyOfAnEarlierBuild has a copy run under the id that an earlier build gave it. It gets
+// requests and purges. If it has closed, the bridge starts another run.
 func TestCopyOfAnEarlierBuild(t *testing.T) {
 	for name, tc := range map[string]struct {
 		action queue.Action
@@ -240,8 +240,8 @@ func TestWindowShrinksWhileTemporalAcceptsNothing(t *testing.T) {
 	})
 }
 
-// TestRequestIsRetriedUntilTemporalKnowsTheAttributes has the errors of a server
-// right after setup: its services have not read the new attributes yet. The request is not at fault.
+// TestRequestIsRetriedUntilTemporalKnowsTheAttributes has the errors of a server right after setup:
+// its services have not read the new attributes yet. The request is not at fault.
 func TestRequestIsRetriedUntilTemporalKnowsTheAttributes(t *testing.T) {
 	failures := []string{
 		"Namespace default has no mapping defined for search attribute MirrorService", "search attribute MirrorService is not defined",

@@ -37,8 +37,8 @@ type temporalDouble struct {
 	maintained  []any // The inputs of audits, refreshes and purges
 	maintainErr error
 	stuck       int
-	// earlier receives the signals to a running copy that an earlier build started. Nil means that no
-	// such copy exists.
+	// earlier receives the signals to a running copy that an earlier build started. Nil means that
+	// no such copy exists.
 	earlier func(id, name string, arg any) error
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestSwitchedOffCopiesAreNotStarted passes messages of before the bypass to the bridge. Purges go on.
+// TestSwitchedOffCopiesAreNotStarted passes messages of before the bypass to the bridge. Purges go
+// on.
 func TestSwitchedOffCopiesAreNotStarted(t *testing.T) {
 	started := 0
 	d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { started++; return nil }}

@@ -11,7 +11,8 @@ import (
 // misses is the limit of failed checks in a row.
 const misses = 3
 
-// A dependency records for the readiness whether Temporal or SQS answers. It is safe for concurrent use.
+// A dependency records for the readiness whether Temporal or SQS answers. It is safe for concurrent
+// use.
 type dependency struct {
 	missing     string // begins the error while it is down
 	patience    time.Duration
@@ -28,8 +29,8 @@ func newDependency(missing string, patience time.Duration, lastSuccess func() pr
 	return &dependency{missing: missing, patience: patience, lastSuccess: lastSuccess}
 }
 
-// tried records the result of a call that began at start. The first call registers the series: a worker
-// without a bridge never calls SQS, and a series of 0 would look like an outage.
+// tried records the result of a call that began at start. The first call registers the series: a
+// worker without a bridge never calls SQS, and a series of 0 would look like an outage.
 func (d *dependency) tried(start time.Time, err error) {
 	last := d.lastSuccess()
 	d.mu.Lock()

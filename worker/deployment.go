@@ -9,14 +9,15 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// The variables of a worker deployment version. Temporal's Worker Controller for Kubernetes sets both.
+// The variables of a worker deployment version. Temporal's Worker Controller for Kubernetes sets
+// both.
 const (
 	deploymentNameVariable = "TEMPORAL_DEPLOYMENT_NAME"
 	buildIDVariable        = "TEMPORAL_WORKER_BUILD_ID"
 )
 
-// maxDeploymentField is the longest name of a deployment or a build, in bytes. Temporal's limit depends
-// on its configuration, and is higher.
+// maxDeploymentField is the longest name of a deployment or a build, in bytes. Temporal's limit
+// depends on its configuration, and is higher.
 const maxDeploymentField = 200
 
 // DeploymentVersion returns the version of a Worker Deployment that TEMPORAL_DEPLOYMENT_NAME and
@@ -44,8 +45,8 @@ func DeploymentVersion(getenv func(string) string) (v worker.WorkerDeploymentVer
 	return v, err
 }
 
-// deploymentOptions pins each run to the version of the worker that begins it. The zero version is no
-// versioning.
+// deploymentOptions pins each run to the version of the worker that begins it. The zero version is
+// no versioning.
 func deploymentOptions(v worker.WorkerDeploymentVersion) worker.DeploymentOptions {
 	if v == (worker.WorkerDeploymentVersion{}) {
 		return worker.DeploymentOptions{}

@@ -9,8 +9,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 )
 
-// depthInterval is the time between two measurements of the queues. SQS counts with a delay of up to
-// a minute.
+// depthInterval is the time between two measurements of the queues. SQS counts with a delay of up
+// to a minute.
 const depthInterval = 15 * time.Second
 
 // Depths measures the queues of a bridge for its metrics. All fields are required.
@@ -48,8 +48,8 @@ func (d *Depths) Run(ctx context.Context) {
 	}
 }
 
-// deadAge returns how long there have been dead letters. SQS tells their age only to those who receive
-// them, and a receive hides them.
+// deadAge returns how long there have been dead letters. SQS tells their age only to those who
+// receive them, and a receive hides them.
 func (d *Depths) deadAge(dead queue.Depth) time.Duration {
 	switch now := d.Now(); {
 	case dead.Visible+dead.Hidden == 0:

@@ -19,7 +19,8 @@ import (
 // Dial connects to Temporal, as configured by TEMPORAL_* variables or temporal.toml
 // (https://docs.temporal.io/references/client-environment-configuration). It also returns the
 // namespace. The client encrypts payloads and failures with payloads, if that encrypts. The caller
-// closes the client. edit changes the options, see [Tracing]. If metrics is set, the client and its workers report to it.
+// closes the client. edit changes the options, see [Tracing]. If metrics is set, the client and its
+// workers report to it.
 func Dial(
 	ctx context.Context, payloads *codec.Codec, metrics client.MetricsHandler, log zerolog.Logger, edit ...func(*client.Options),
 ) (temporal client.Client, namespace string, err error) {
@@ -43,8 +44,8 @@ func Dial(
 	return temporal, opts.Namespace, nil
 }
 
-// reconnectSoon tries a lost connection again every second. By default the pauses grow to 10 s, and a
-// copy could not heartbeat in time after Temporal was away for some seconds.
+// reconnectSoon tries a lost connection again every second. By default the pauses grow to 10 s, and
+// a copy could not heartbeat in time after Temporal was away for some seconds.
 func reconnectSoon() grpc.DialOption {
 	pauses := backoff.DefaultConfig
 	pauses.BaseDelay, pauses.MaxDelay = 200*time.Millisecond, time.Second

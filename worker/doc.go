@@ -30,8 +30,8 @@
 //
 // # Decisions
 //
-// 2026-11-27: with TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID, runs are pinned to a worker
-// deployment version. These are the names that Temporal's Worker Controller sets.
+// 2026-11-27: with TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID, runs are pinned to a
+// worker deployment version. These are the names that Temporal's Worker Controller sets.
 //   - All runs are short, so each ends on the build that began it. Rejected: the behaviour
 //     AutoUpgrade, which needs builds that replay each other's runs, as without versions.
 //   - All pools share one deployment, so that one command switches all regions. Its task queues
@@ -42,9 +42,9 @@
 //   - A pinned run whose build has no worker waits, and is not stuck: its build may start again. The
 //     operator moves it (deploy/UPGRADING.md).
 //
-// 2026-11-27: activities log each failed attempt in one line of level info. Attempts that only wait for
-// their turn are at level debug: a burst has thousands. So are attempts that Temporal has ended, by a
-// cancellation or a timeout, since their error says nothing.
+// 2026-11-27: activities log each failed attempt in one line of level info. Attempts that only wait
+// for their turn are at level debug: a burst has thousands. So are attempts that Temporal has
+// ended, by a cancellation or a timeout, since their error says nothing.
 //
 // 2026-11-26: a worker accepts worker.concurrency workflow tasks of a pool, and as many local
 // attempts (see package workflows). The SDK's default is 1,000 of each. A worker then takes a whole
@@ -63,14 +63,16 @@
 // count of open workflows in each measurement. It reads the visibility store for all runs of a
 // pool, counts the running copies too, and providers limit such calls to tens per second.
 //
-// 2026-11-26: the bridge starts workflows in turns of their hosts, and has few copies in flight while
-// Temporal is busy: see package window. Temporal's fairness keys order only tasks that wait in a task
-// queue. Each running workflow delays all others: by the CPU, and in queues without fairness, such as
-// those of sticky workflow tasks. A host without a copy in flight needs no room in the window, up to
-// twice its size. A full intake overrules the window. Then Temporal's fairness orders what it gets.
+// 2026-11-26: the bridge starts workflows in turns of their hosts, and has few copies in flight
+// while Temporal is busy: see package window. Temporal's fairness keys order only tasks that wait
+// in a task queue. Each running workflow delays all others: by the CPU, and in queues without
+// fairness, such as those of sticky workflow tasks. A host without a copy in flight needs no room
+// in the window, up to twice its size. A full intake overrules the window. Then Temporal's fairness
+// orders what it gets.
 //
-// 2026-11-26: a workflow task waits 2 s for the worker that has the workflow in memory, instead of 5 s.
-// After a crash of that worker, another worker takes the task so much sooner. It replays some ten events.
+// 2026-11-26: a workflow task waits 2 s for the worker that has the workflow in memory, instead of
+// 5 s. After a crash of that worker, another worker takes the task so much sooner. It replays some
+// ten events.
 //
 // 2026-11-26: the bridge finds stuck runs by their pending workflow task: a worker failed it, and
 // it is at its fourth attempt 10 s later. If no worker answered the first attempt, it is the eighth
@@ -111,6 +113,6 @@
 // keeps the operator service to itself, and is used only there.
 //
 // 2026-11-22: the SDK's error log of a failed attempt is demoted to debug. The workflow retries or
-// records the failure, and activities log the outcome of a copy themselves. Fields of the SDK are spelled
-// as ours.
+// records the failure, and activities log the outcome of a copy themselves. Fields of the SDK are
+// spelled as ours.
 package worker

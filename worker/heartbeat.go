@@ -17,11 +17,11 @@ import (
 // heartbeatRetry is the pause before a heartbeat is sent again.
 const heartbeatRetry = 100 * time.Millisecond
 
-// patientHeartbeat is a gRPC interceptor that gives heartbeats [workflows.HeartbeatPatience]. The SDK
-// bounds the call by heartbeatThrottle and cancels the activity if it fails: a Temporal that answers
-// late or restarts would end all running copies. Other calls pass unchanged. patientHeartbeat returns a
-// refusal at once, for example of an activity that Temporal no longer knows. Cancelling ctx ends the
-// call; its deadline does not.
+// patientHeartbeat is a gRPC interceptor that gives heartbeats [workflows.HeartbeatPatience]. The
+// SDK bounds the call by heartbeatThrottle and cancels the activity if it fails: a Temporal that
+// answers late or restarts would end all running copies. Other calls pass unchanged.
+// patientHeartbeat returns a refusal at once, for example of an activity that Temporal no longer
+// knows. Cancelling ctx ends the call; its deadline does not.
 func patientHeartbeat(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {

@@ -12,7 +12,8 @@ import (
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
-// TestPatienceFollowsTheActivity returns the patience from activities with different heartbeat timeouts.
+// TestPatienceFollowsTheActivity returns the patience from activities with different heartbeat
+// timeouts.
 func TestPatienceFollowsTheActivity(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	for timeout, want := range map[time.Duration]time.Duration{

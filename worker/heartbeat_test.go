@@ -63,7 +63,8 @@ func dialServer(t *testing.T, s *heartbeatServer) workflowservice.WorkflowServic
 
 // TestHeartbeats sends heartbeats with a deadline of 100 ms, as the SDK does with one of a second.
 func TestHeartbeats(t *testing.T) {
-	// slow does not look at its deadline: it would answer at the moment at which the client gives up.
+	// slow does not look at its deadline: it would answer at the moment at which the client gives
+	// up.
 	slow := func(context.Context, int64) error {
 		<-time.After(300 * time.Millisecond)
 		return nil

@@ -19,8 +19,8 @@ func temporalLogger(l zerolog.Logger) log.Logger {
 // attemptFailed is the message of the SDK's error log of a failed attempt of an activity.
 const attemptFailed = "Activity error."
 
-// adapted demotes the SDK's error log of each failed attempt to debug: activities log that themselves,
-// in one line. It spells the SDK's fields as ours: WorkflowID is workflow_id.
+// adapted demotes the SDK's error log of each failed attempt to debug: activities log that
+// themselves, in one line. It spells the SDK's fields as ours: WorkflowID is workflow_id.
 type adapted struct{ slog.Handler }
 
 var _ slog.Handler = adapted{}

@@ -147,8 +147,8 @@ func NewMetrics(r *prometheus.Registry, pools []string, upstreams Upstreams) *Me
 	return m
 }
 
-// Watch exports the slots of a pool, how many are used, and the number of copies that wait for a slot.
-// The size, small or large, names the objects of these slots.
+// Watch exports the slots of a pool, how many are used, and the number of copies that wait for a
+// slot. The size, small or large, names the objects of these slots.
 func (m *Metrics) Watch(pool, size string, slots *copier.Budget) {
 	labels := prometheus.Labels{"pool": pool, "size": size}
 	m.factory.NewGauge(prometheus.GaugeOpts{

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// openInterval is the time between two counts of the open copies. openTimeout bounds the counts of
-	// all pools.
+	// openInterval is the time between two counts of the open copies. openTimeout bounds the counts
+	// of all pools.
 	openInterval = 15 * time.Second
 	openTimeout  = 10 * time.Second
 )
@@ -27,8 +27,8 @@ type Counter interface {
 	) (*workflowservice.CountWorkflowExecutionsResponse, error)
 }
 
-// OpenCopies counts for the metrics the copies of each pool whose workflow has not ended. All fields
-// are required.
+// OpenCopies counts for the metrics the copies of each pool whose workflow has not ended. All
+// fields are required.
 type OpenCopies struct {
 	Temporal  Counter
 	Namespace string

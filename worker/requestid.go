@@ -25,8 +25,8 @@ func memo(ctx context.Context) map[string]any {
 	return nil
 }
 
-// requestIDs carries the id of a request from the bridge to a workflow and its activities, in headers.
-// A header changes no command. One that can't be read is ignored.
+// requestIDs carries the id of a request from the bridge to a workflow and its activities, in
+// headers. A header changes no command. One that can't be read is ignored.
 type requestIDs struct{ payloads converter.DataConverter }
 
 var _ workflow.ContextPropagator = requestIDs{}

@@ -10,8 +10,8 @@ import (
 )
 
 // StartCopy starts the workflow of an object's copy. If the copy is running, the error is a
-// [*serviceerror.WorkflowExecutionAlreadyStarted]. With eager set, a worker of this process may run the
-// first workflow task at once. The memo has the request's id of ctx.
+// [*serviceerror.WorkflowExecutionAlreadyStarted]. With eager set, a worker of this process may run
+// the first workflow task at once. The memo has the request's id of ctx.
 func StartCopy(ctx context.Context, temporal Starter, in workflows.CopyObjectInput, eager bool) error {
 	s := in.Source
 	_, err := temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{

@@ -12,13 +12,14 @@ import (
 const (
 	// stuckAttempts is the attempt at which a run counts as stuck whose workflow task a worker
 	// failed. The SDK reports the first failure only. Temporal then repeats the task at once, and
-	// the next attempts each after [workflows.TaskTimeout]. While workers are upgraded, some of them
-	// can't replay runs of the others. A worker of the right build gets the task within these 10 s.
+	// the next attempts each after [workflows.TaskTimeout]. While workers are upgraded, some of
+	// them can't replay runs of the others. A worker of the right build gets the task within these
+	// 10 s.
 	stuckAttempts = 4
 	// lostAttempts is the same if the first attempt timed out. Workers that are frozen, killed or
 	// overloaded also let attempts time out. Temporal gives no task to a frozen worker after a
-	// minute, when its polls have ended: at most 7 attempts, since each attempt from the fourth on has
-	// longer. The eighth one is scheduled after 110 s.
+	// minute, when its polls have ended: at most 7 attempts, since each attempt from the fourth on
+	// has longer. The eighth one is scheduled after 110 s.
 	lostAttempts = 8
 	// stuckReason is the reason of the termination, for the Web UI.
 	stuckReason = "cloud-mirror: no worker can continue this run (see its failed workflow task); the next run makes the copy"

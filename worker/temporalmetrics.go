@@ -13,8 +13,8 @@ import (
 // temporalHelp is the help text of all metrics of the SDK, which has none of its own.
 const temporalHelp = "Of the Temporal SDK: https://docs.temporal.io/references/sdk-metrics"
 
-// TemporalMetrics returns a handler that registers the metrics of the Temporal SDK with r. Their names
-// begin with temporal_.
+// TemporalMetrics returns a handler that registers the metrics of the Temporal SDK with r. Their
+// names begin with temporal_.
 func TemporalMetrics(r prometheus.Registerer) (client.MetricsHandler, error) {
 	exporter, err := otelprometheus.New(
 		otelprometheus.WithRegisterer(r), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())

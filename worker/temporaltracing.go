@@ -15,9 +15,9 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// Tracing returns an option of [Dial]. Workflows and activities that belong to a trace are spans of it.
-// The trace travels in headers, which change no command, and which package codec does not encrypt. A
-// nil tracer makes no spans.
+// Tracing returns an option of [Dial]. Workflows and activities that belong to a trace are spans of
+// it. The trace travels in headers, which change no command, and which package codec does not
+// encrypt. A nil tracer makes no spans.
 func Tracing(tracer trace.Tracer) (func(*client.Options), error) {
 	if tracer == nil {
 		return func(*client.Options) {}, nil
@@ -54,8 +54,8 @@ func startChild(ctx context.Context, t trace.Tracer, name string, opts ...trace.
 	return trace.SpanFromContext(ctx)
 }
 
-// mute is a span without the text of an error, which package codec encrypts for Temporal. It has the
-// error's class.
+// mute is a span without the text of an error, which package codec encrypts for Temporal. It has
+// the error's class.
 type mute struct{ trace.Span }
 
 func (s mute) RecordError(err error, _ ...trace.EventOption) {

@@ -62,8 +62,8 @@ func TestNoTracerMakesNoInterceptor(t *testing.T) {
 	require.Len(t, o.Interceptors, 1)
 }
 
-// TestSpansHaveNoErrorText has an activity and its workflow fail in a trace. Their spans have the class
-// of the failure only.
+// TestSpansHaveNoErrorText has an activity and its workflow fail in a trace. Their spans have the
+// class of the failure only.
 func TestSpansHaveNoErrorText(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))

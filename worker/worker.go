@@ -25,11 +25,11 @@ import (
 const (
 	// stopTimeout is how long a stopping worker waits for its activities to hand over.
 	stopTimeout = 10 * time.Second
-	// stickyTimeout is how long a workflow task waits for the worker that has the workflow in memory,
-	// before another worker may take it. That worker replays the history, which is short.
+	// stickyTimeout is how long a workflow task waits for the worker that has the workflow in
+	// memory, before another worker may take it. That worker replays the history, which is short.
 	stickyTimeout = 2 * time.Second
-	// deadlockTimeout is how long a workflow may compute without a pause, by the wall clock: no less
-	// than Temporal waits for a workflow task. By default it is 1 s. A process that was frozen
+	// deadlockTimeout is how long a workflow may compute without a pause, by the wall clock: no
+	// less than Temporal waits for a workflow task. By default it is 1 s. A process that was frozen
 	// for longer then fails the task. Its dispatcher and its workflow run at the same time, which
 	// is a data race.
 	deadlockTimeout = 10 * time.Second
@@ -70,9 +70,11 @@ type Options struct {
 	// receive, has failed for three times as long.
 	CheckEvery time.Duration
 	Metrics    *Metrics
-	// Version is the build's version. It is part of the identity that Temporal shows; see [identity].
+	// Version is the build's version. It is part of the identity that Temporal shows; see
+	// [identity].
 	Version string
-	// Deployment is the version of a Worker Deployment; see [DeploymentVersion]. The zero value is none.
+	// Deployment is the version of a Worker Deployment; see [DeploymentVersion]. The zero value is
+	// none.
 	Deployment worker.WorkerDeploymentVersion
 }
 
@@ -223,13 +225,13 @@ func startWorkers(c client.Client, o Options, fatal chan<- error) (stop func(), 
 	return stop, nil
 }
 
-// workflowTasks returns how many workflow tasks a worker accepts, and how many local attempts. A task
-// has one local attempt at a time, so none waits for a slot in the worker. All others wait in Temporal,
-// which takes turns by the source's host. The SDK refuses a single task.
+// workflowTasks returns how many workflow tasks a worker accepts, and how many local attempts. A
+// task has one local attempt at a time, so none waits for a slot in the worker. All others wait in
+// Temporal, which takes turns by the source's host. The SDK refuses a single task.
 func workflowTasks(concurrency int) int { return max(concurrency, 2) }
 
-// autoscaledPollers scales a worker's pollers with the backlog of its task queue. The SDK's default is a
-// fixed two pollers. In a burst a backlog forms behind them, and tasks that arrive later are
+// autoscaledPollers scales a worker's pollers with the backlog of its task queue. The SDK's default
+// is a fixed two pollers. In a burst a backlog forms behind them, and tasks that arrive later are
 // matched before it: some clients then wait many times the median.
 func autoscaledPollers() worker.PollerBehavior {
 	return worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})

@@ -61,8 +61,9 @@ type Receiver struct {
 	// VisibilityTimeout is how long SQS hides a message that Handle could not handle, in whole seconds. A
 	// message that the receiver holds is hidden for 10 s at most, and again before that time ends.
 	VisibilityTimeout time.Duration
-	// Handle processes a request. Its context has the trace of the message, if there is one. It must be safe for concurrent use. On an error the message stays
-	// in the queue and is redelivered, unless the error is a [*RejectError].
+	// Handle processes a request. Its context has the trace of the message, if there is one. It must be
+	// safe for concurrent use. On an error the message stays in the queue and is redelivered, unless
+	// the error is a [*RejectError].
 	Handle func(context.Context, Request) error
 	// Window returns how many requests may be in flight now, at least 1. Twice as many may be if
 	// they are of hosts that have none in flight. A full intake overrules it, and a request leaves

@@ -33,8 +33,8 @@ type ServerOptions struct {
 	Codec *Codec
 	// Namespace is the only one that requests may name, by X-Namespace.
 	Namespace string
-	// Origin is the Web UI's origin, e.g. https://temporal.example.com. Scripts of other origins are
-	// refused. Empty refuses all scripts.
+	// Origin is the Web UI's origin, e.g. https://temporal.example.com. Scripts of other origins
+	// are refused. Empty refuses all scripts.
 	Origin string
 	// Check returns why the request's bearer token does not permit it, or nil.
 	Check func(*http.Request) *Refusal

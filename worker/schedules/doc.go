@@ -15,8 +15,8 @@
 // # Decisions
 //
 // 2026-11-26: a schedule's action carries the name of its deployment, the copy-request queue, in
-// its memo. Two deployments may not share a namespace, but if they do, a prefix of ids alone would let
-// one delete the other's schedules. Temporal can't update the memo of a schedule itself.
+// its memo. Two deployments may not share a namespace, but if they do, a prefix of ids alone would
+// let one delete the other's schedules. Temporal can't update the memo of a schedule itself.
 //
 // 2026-11-26: a sweep that was missed for more than [CatchupWindow] is skipped: the next sweep does
 // the same work. Temporal's default is a year. [Jitter] keeps the sweeps of all pools from starting

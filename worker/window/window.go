@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Flight is how long a copy is in flight, at most. A small object takes a fraction of it. A copy that
-// takes longer waits for its source or its bucket, and not for Temporal.
+// Flight is how long a copy is in flight, at most. A small object takes a fraction of it. A copy
+// that takes longer waits for its source or its bucket, and not for Temporal.
 const Flight = 250 * time.Millisecond
 
 // The window grows if Temporal accepts a workflow within calm times the usual time. It shrinks if
-// that takes more than busy times as long, or fails. While all copies of a window start, it grows by
-// one, or shrinks by the share shrinkage.
+// that takes more than busy times as long, or fails. While all copies of a window start, it grows
+// by one, or shrinks by the share shrinkage.
 const (
 	minWindow, maxWindow = 1, 1000
 	calm, busy           = 2, 3
@@ -22,9 +22,9 @@ const (
 	// Temporal that has become slower for good is usual after some minutes, and one that is busy
 	// with a burst is not.
 	doubling = 4 * time.Minute
-	// The median time of the last many workflows is usual, and lets the window grow. That of the last
-	// few lets it shrink. The times of an idle Temporal differ so much that a few fast ones would
-	// make most others slow.
+	// The median time of the last many workflows is usual, and lets the window grow. That of the
+	// last few lets it shrink. The times of an idle Temporal differ so much that a few fast ones
+	// would make most others slow.
 	few, many = 9, 31
 )
 

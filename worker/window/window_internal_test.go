@@ -45,8 +45,8 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestWindowsBecomeEqual has two bridges with windows of 1 and 40. Temporal is slow for both of them
-// while they have more than 40 copies in flight.
+// TestWindowsBecomeEqual has two bridges with windows of 1 and 40. Temporal is slow for both of
+// them while they have more than 40 copies in flight.
 func TestWindowsBecomeEqual(t *testing.T) {
 	const usual = 10 * time.Millisecond
 	now := time.Unix(1_800_000_000, 0)

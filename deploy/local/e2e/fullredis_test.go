@@ -93,6 +93,7 @@ func TestRedisRefusesWrites(t *testing.T) {
 			require.Less(t, a.took, 15*time.Second)
 			for _, p := range both {
 				require.Zero(t, metricAt(t, `cloud_mirror_breaker_open\{dependency="redis"\}`, "http://"+p.admin))
+				eventually(t, func() bool { return metricAt(t, `cloud_mirror_breaker_open`, "http://"+p.admin) == 0 }, "load opened no breaker for good")
 			}
 		})
 	}
@@ -116,6 +117,7 @@ func TestRedisRefusesWrites(t *testing.T) {
 	}
 	for _, p := range both {
 		require.Zero(t, metricAt(t, `cloud_mirror_breaker_open\{dependency="redis"\}`, "http://"+p.admin))
+		eventually(t, func() bool { return metricAt(t, `cloud_mirror_breaker_open`, "http://"+p.admin) == 0 }, "load opened no breaker for good")
 	}
 	do(t, "REPLICAOF", "NO", "ONE")
 	for _, object := range fresh {
