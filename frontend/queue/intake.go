@@ -88,7 +88,7 @@ type intake struct {
 	clients, low  turns
 	waiting, size int               // Of the messages in purges, clients and low
 	reserved      int               // Messages that running receives may return
-	deep          bool              // The last receive returned an old message
+	deep          bool              // Many messages wait in SQS; see manyWait
 	taken         time.Time         // When next returned a message while another message waited, or zero
 	pace          time.Duration     // The mean time between two such messages
 	inFlight      int               // Messages from next to land
@@ -141,11 +141,13 @@ func (in *intake) room() int {
 	}
 }
 
-// old reports whether a message has waited in SQS for longer than manyWaiting messages take here.
-// Then many others wait there. in.mu is held.
-func (in *intake) old(batch []*message, now time.Time) bool {
+// manyWait reports whether many messages wait in SQS, after a receive of the batch. They do if a message
+// has waited there for longer than manyWaiting messages take here, until all of a batch have waited
+// for less than half of that: the pace varies. in.mu is held.
+func (in *intake) manyWait(batch []*message, now time.Time) bool {
 	long := min(max(manyWaiting*in.pace, minOld), maxOld)
-	return slices.ContainsFunc(batch, func(m *message) bool { return !m.sent.IsZero() && now.Sub(m.sent) > long })
+	age := oldest(batch, now)
+	return age > long || in.deep && age > long/2
 }
 
 // add adds the messages of a receive of at most n, which may be none.
@@ -153,7 +155,7 @@ func (in *intake) add(n int, batch []*message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.reserved -= n
-	in.deep = in.old(batch, time.Now())
+	in.deep = in.manyWait(batch, time.Now())
 	for _, m := range batch {
 		switch {
 		case m.request.Purges():

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -238,51 +239,78 @@ func TestPaceOfAnIntake(t *testing.T) {
 
 // TestBurstBehindAFewMessages has few messages wait in an intake with a window of one, when a burst
 // of their host arrives, and then a message of another host. The intake receives the burst, because
-// it has waited in SQS for long, and finds that message.
+// it has waited in SQS for long, and finds that message. It does so too if the pace varies.
 func TestBurstBehindAFewMessages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const flight = 50 * time.Millisecond
-		in := newIntake(2000, func() int { return 1 }, func(int) {})
-		waiting := make(chan *message, 2000) // In SQS
-		send := func(host string, n int) {
-			for range n {
-				m := received(t, host, from(host))
-				m.sent = time.Now()
-				waiting <- m
-			}
+	const flight, seeds = 50 * time.Millisecond, 20
+	found := func(t *testing.T, next func() time.Duration) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			took := behindABurst(t, flight, next)
+			require.Less(t, took, 10*time.Second, "the burst takes "+strconv.Itoa(1000*int(flight/time.Millisecond))+" ms")
+		})
+	}
+	t.Run("at a steady pace", func(t *testing.T) { found(t, func() time.Duration { return flight }) })
+	for seed := range uint64(seeds) {
+		t.Run("seed "+strconv.FormatUint(seed, 10), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, seed))
+			found(t, func() time.Duration { return time.Duration(rng.ExpFloat64() * float64(flight)) })
+		})
+	}
+}
+
+// behindABurst returns the time until the other host's message has its turn. Flights take the times
+// that next returns, which have the mean flight.
+func behindABurst(t *testing.T, flight time.Duration, next func() time.Duration) (took time.Duration) {
+	t.Helper()
+	in := newIntake(2000, func() int { return 1 }, func(int) {})
+	waiting := make(chan *message, 2000) // In SQS
+	send := func(host string, n int) {
+		for range n {
+			m := received(t, host, from(host))
+			m.sent = time.Now()
+			waiting <- m
 		}
-		for range 4 { // Receivers
-			go func() {
-				for n := in.reserve(); n > 0; n = in.reserve() {
-					<-time.After(time.Millisecond)
-					var batch []*message
-					for len(batch) < n && len(waiting) > 0 {
-						batch = append(batch, <-waiting)
-					}
-					in.add(n, batch)
-				}
-			}()
-		}
-		found := make(chan time.Time, 1)
+	}
+	for range 4 { // Receivers
 		go func() {
-			for m := in.next(); m != nil; m = in.next() {
-				if m.host == "b" {
-					found <- time.Now()
-				}
-				time.AfterFunc(flight, func() { in.drop(m); in.land(m) })
+			for n := in.reserve(); n > 0; n = in.reserve() {
+				<-time.After(flight)
+				in.add(n, receiveSome(waiting, n))
 			}
 		}()
-		send("a", 14)
-		<-time.After(5 * flight)
-		in.mu.Lock()
-		require.LessOrEqual(t, in.waiting, ahead, "control: most messages wait in SQS")
-		in.mu.Unlock()
-		start := time.Now()
-		send("a", 1000)
-		send("b", 1)
-		took := (<-found).Sub(start)
-		in.close()
-		<-time.After(time.Second) // The receivers and the last flights end.
-		require.Less(t, took, 10*time.Second, "the burst takes "+strconv.Itoa(1000*int(flight/time.Millisecond))+" ms")
-	})
+	}
+	found := make(chan time.Time, 1)
+	go func() {
+		for m := in.next(); m != nil; m = in.next() {
+			if m.host == "b" {
+				found <- time.Now()
+			}
+			time.AfterFunc(next(), func() { in.drop(m); in.land(m) })
+		}
+	}()
+	send("a", 14)
+	<-time.After(5 * flight)
+	in.mu.Lock()
+	require.LessOrEqual(t, in.waiting, 14, "control: no more than was sent")
+	in.mu.Unlock()
+	start := time.Now()
+	send("a", 1000)
+	send("b", 1)
+	took = (<-found).Sub(start)
+	in.close()
+	<-time.After(time.Second) // The receivers and the last flights end.
+	return took
+}
+
+// receiveSome returns n messages at most, and does not wait.
+func receiveSome(waiting <-chan *message, n int) (batch []*message) {
+	for range n {
+		select {
+		case m := <-waiting:
+			batch = append(batch, m)
+		default:
+			return batch
+		}
+	}
+	return batch
 }
