@@ -239,8 +239,8 @@ func outcome(ctx context.Context, err error) error {
 	return f.toTemporal(f.final())
 }
 
-// ended returns the error that an activity ends with. It returns false for a success and for a
-// cancellation.
+// ended returns the error that an activity ends with. It returns false for a success, for a
+// cancellation, and for an attempt whose time is over: Temporal has ended that one itself.
 func ended(ctx context.Context, err error) (_ error, failed bool) {
 	switch {
 	case err == nil:
@@ -251,6 +251,9 @@ func ended(ctx context.Context, err error) (_ error, failed bool) {
 		return errHandover, true
 	case endedByHeartbeat(ctx):
 		return heartbeatError(context.Cause(ctx)), true
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		activity.GetLogger(ctx).Info("attempt failed", "class", ClassTimedOut, "error", failure(err).Text)
+		return ctx.Err(), false
 	default:
 		return ctx.Err(), false
 	}

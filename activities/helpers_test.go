@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -201,6 +203,7 @@ const body = "hello"
 type fixture struct {
 	*activities.Activities
 	env    *testsuite.TestActivityEnvironment
+	log    lines
 	origin *originDouble
 	bucket *storagetest.Memory
 	cache  *cachetest.Memory
@@ -208,6 +211,25 @@ type fixture struct {
 	owners owners
 	object storage.Object
 	source activities.SealedObject
+}
+
+// lines holds what was written to it. It is safe for concurrent use.
+type lines struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	return len(p), nil
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -229,7 +251,9 @@ func newFixture(t *testing.T) *fixture {
 			PartSize: storage.MinPartSize, Parts: 2, StallTimeout: time.Minute, MinRate: 1, SpoolDir: t.TempDir(),
 		},
 	}
-	b.env = (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewJSONHandler(&b.log, nil))))
+	b.env = suite.NewTestActivityEnvironment()
 	b.env.RegisterActivity(b.Activities)
 	return b
 }

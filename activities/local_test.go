@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,7 +73,8 @@ func (b heldBucket) Head(ctx context.Context, key string) (storage.Stored, error
 
 // TestLocalAttemptThatTimedOutStoresNothing holds a call of a local attempt until Temporal has
 // given the attempt up. Temporal does not wait for its end. The attempt then writes nothing more,
-// because its run may have ended. The attempts that end in time are the controls.
+// because its run may have ended. The log tells of it. The attempts that end in time are the
+// controls.
 func TestLocalAttemptThatTimedOutStoresNothing(t *testing.T) {
 	type attempt func(ctx context.Context, b *fixture, c activities.Copy) error
 	look := func(ctx context.Context, b *fixture, _ activities.Copy) error {
@@ -92,12 +94,13 @@ func TestLocalAttemptThatTimedOutStoresNothing(t *testing.T) {
 		run    attempt
 		purged bool
 		writes [2]int64 // In time, and too late
+		fails  int      // Too late
 	}{
-		"HeadSource reads the generation":     {"generation", look, false, [2]int64{1, 0}},
-		"UpdateCache HEADs the copy":          {"head", publish, false, [2]int64{1, 0}},
-		"UpdateCache counts a failure":        {"failures", fail(activities.ClassStalled), false, [2]int64{1, 0}},
-		"UpdateCache learns that it is late":  {"put", fail(activities.ClassStalled), true, [2]int64{2, 1}},
-		"UpdateCache records a cancelled run": {"put", fail(activities.ClassCancelled), false, [2]int64{1, 1}},
+		"HeadSource reads the generation":     {"generation", look, false, [2]int64{1, 0}, 1},
+		"UpdateCache HEADs the copy":          {"head", publish, false, [2]int64{1, 0}, 1},
+		"UpdateCache counts a failure":        {"failures", fail(activities.ClassStalled), false, [2]int64{1, 0}, 1},
+		"UpdateCache learns that it is late":  {"put", fail(activities.ClassStalled), true, [2]int64{2, 1}, 1},
+		"UpdateCache records a cancelled run": {"put", fail(activities.ClassCancelled), false, [2]int64{1, 1}, 0},
 	} {
 		for late, writes := range tc.writes {
 			t.Run(name+[]string{", in time", ", too late"}[late], func(t *testing.T) {
@@ -133,6 +136,7 @@ func TestLocalAttemptThatTimedOutStoresNothing(t *testing.T) {
 					require.NoError(t, <-result)
 				}
 				require.Equal(t, writes, store.writes.Load())
+				require.Equal(t, []int{0, tc.fails}[late], strings.Count(b.log.String(), `"class":"TimedOut"`), b.log.String())
 			})
 		}
 	}

@@ -43,8 +43,8 @@
 //     operator moves it (deploy/UPGRADING.md).
 //
 // 2026-11-27: activities log each failed attempt in one line of level info. Attempts that only wait
-// for their turn are at level debug: a burst has thousands. So are attempts that Temporal has
-// ended, by a cancellation or a timeout, since their error says nothing.
+// for their turn are at level debug: a burst has thousands. So are cancelled attempts, since their
+// error says nothing.
 //
 // 2026-11-26: a worker accepts worker.concurrency workflow tasks of a pool, and as many local
 // attempts (see package workflows). The SDK's default is 1,000 of each. A worker then takes a whole
