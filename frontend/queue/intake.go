@@ -141,9 +141,9 @@ func (in *intake) room() int {
 	}
 }
 
-// manyWait reports whether many messages wait in SQS, after a receive of the batch. They do if a message
-// has waited there for longer than manyWaiting messages take here, until all of a batch have waited
-// for less than half of that: the pace varies. in.mu is held.
+// manyWait reports whether many messages wait in SQS, after a receive of the batch. They do once a
+// message has waited there for longer than manyWaiting messages take here, until all of a batch have
+// waited for less than half of that: the pace varies. in.mu is held.
 func (in *intake) manyWait(batch []*message, now time.Time) bool {
 	long := min(max(manyWaiting*in.pace, minOld), maxOld)
 	age := oldest(batch, now)
