@@ -88,10 +88,10 @@ type intake struct {
 	clients, low  turns
 	waiting, size int               // Of the messages in purges, clients and low
 	reserved      int               // Messages that running receives may return
-	deep          bool              // Many messages wait in SQS; see manyWait
+	deep          bool              // Many messages wait in SQS; see isDeep
 	taken         time.Time         // When next returned a message while another message waited, or zero
 	pace          time.Duration     // The mean time between two such messages
-	inFlight      int               // Messages from next to land
+	inFlight      int               // Messages from next to land, without purges
 	hosts         map[string]int    // Of the messages in flight
 	held          map[*message]bool // Also those that are being handled
 }
@@ -141,13 +141,15 @@ func (in *intake) room() int {
 	}
 }
 
-// manyWait reports whether many messages wait in SQS, after a receive of the batch. They do once a
-// message has waited there for longer than manyWaiting messages take here, until all of a batch have
-// waited for less than half of that: the pace varies. in.mu is held.
-func (in *intake) manyWait(batch []*message, now time.Time) bool {
+// isDeep reports whether many messages wait in SQS, or have waited there and now wait here, after a
+// receive of the batch. It becomes true once a message has waited in SQS for longer than manyWaiting
+// messages take here. It stays true while messages have waited for half of that, since the pace
+// varies, and while more than a batch wait here: other hosts' new messages must not wait in SQS.
+// in.mu is held.
+func (in *intake) isDeep(batch []*message, now time.Time) bool {
 	long := min(max(manyWaiting*in.pace, minOld), maxOld)
 	age := oldest(batch, now)
-	return age > long || in.deep && age > long/2
+	return age > long || in.deep && (age > long/2 || in.waiting+len(batch) > batchSize)
 }
 
 // add adds the messages of a receive of at most n, which may be none.
@@ -155,7 +157,7 @@ func (in *intake) add(n int, batch []*message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.reserved -= n
-	in.deep = in.manyWait(batch, time.Now())
+	in.deep = in.isDeep(batch, time.Now())
 	for _, m := range batch {
 		switch {
 		case m.request.Purges():
@@ -197,8 +199,10 @@ func (in *intake) take() *message {
 	}
 	in.waiting--
 	in.size -= m.size()
-	in.inFlight++
-	in.hosts[m.host]++
+	if !m.request.Purges() {
+		in.inFlight++
+		in.hosts[m.host]++
+	}
 	in.measure(time.Now())
 	in.freed.Broadcast()
 	return m
@@ -239,6 +243,9 @@ func (in *intake) turn() *message {
 func (in *intake) land(m *message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if m.request.Purges() {
+		return
+	}
 	in.inFlight--
 	if in.hosts[m.host]--; in.hosts[m.host] == 0 {
 		delete(in.hosts, m.host)

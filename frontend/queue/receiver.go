@@ -187,31 +187,35 @@ func (r *Receiver) handleAll(ctx context.Context, in *intake) {
 		}
 		land := sync.OnceFunc(func() { in.land(m) })
 		slow := time.AfterFunc(maxHandling, land)
-		done := r.process(ctx, m)
+		err := m.invalid
+		if err == nil {
+			err = r.Handle(traced(ctx, m.trace), m.request)
+		}
+		slow.Stop()
+		if m.invalid != nil || r.Ended == nil {
+			land()
+		} else {
+			go func() {
+				r.Ended(ctx, m.request)
+				land()
+			}()
+		}
+		done := r.settle(ctx, m, err)
 		if !done && ctx.Err() == nil && r.VisibilityTimeout > r.hold() {
 			r.changeVisibility(ctx, in, []*message{m}, r.VisibilityTimeout)
 		}
 		if done || ctx.Err() == nil {
 			in.drop(m)
 		}
-		slow.Stop()
-		if m.invalid != nil || r.Ended == nil {
-			land()
-			continue
-		}
-		go func() {
-			r.Ended(ctx, m.request)
-			land()
-		}()
 	}
 }
 
-// process handles a message. It returns false if the message stays in the queue.
-func (r *Receiver) process(ctx context.Context, m *message) (done bool) {
+// settle removes a handled message from the queue, or moves one that can't be handled to the
+// dead-letter queue. It returns false if the message stays in the queue.
+func (r *Receiver) settle(ctx context.Context, m *message, err error) (done bool) {
 	if m.invalid != nil {
-		return r.deadLetter(ctx, m, m.invalid.Error())
+		return r.deadLetter(ctx, m, err.Error())
 	}
-	err := r.Handle(traced(ctx, m.trace), m.request)
 	if reject, ok := errors.AsType[*RejectError](err); ok {
 		return r.deadLetter(ctx, m, reject.Reason)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,4 +159,33 @@ func TestASilentSQSHangsNoReceiver(t *testing.T) {
 			require.Equal(t, call == "GetQueueUrl" || call == "ReceiveMessage", failed, "failed receives")
 		})
 	}
+}
+
+// TestSlowDeletesHoldUpNoCopy has SQS delete no message, and a window of one copy. Copies end at once.
+// When the first delete has timed out, all handlers have started a copy.
+func TestSlowDeletesHoldUpNoCopy(t *testing.T) {
+	const handlers = 10
+	s := newSilentSQS(t, "DeleteMessage")
+	body, err := queue.Encode(put())
+	require.NoError(t, err)
+	s.messages = []string{body}
+	q := queue.Open(aws.Config{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}, "us-west-2", s.URL, "queue", 3*time.Second)
+	q.SetLongPoll(0)
+	var started atomic.Int64
+	reported := make(chan int64, 1)
+	run(t, &queue.Receiver{
+		Queue: q, Receivers: 1, Intake: 100, VisibilityTimeout: time.Minute, Received: func(time.Time, error) {}, Held: func(int) {},
+		Window: func() int { return 1 },
+		Handle: func(context.Context, queue.Request) error { started.Add(1); return nil },
+		Ended:  func(context.Context, queue.Request) {},
+		Report: func(o queue.Outcome, _ queue.Request, _ error) {
+			if o == queue.Handled {
+				select {
+				case reported <- started.Load():
+				default:
+				}
+			}
+		},
+	})
+	require.EqualValues(t, handlers, <-reported)
 }
