@@ -192,6 +192,16 @@ func (f Failure) cancelled() bool {
 	return false
 }
 
+// EndedByOperator reports whether a class says that an operator ended the copy. Clients must not
+// restart it.
+func EndedByOperator(class string) bool {
+	switch class {
+	case ClassCancelled, ClassTerminated, ClassOperator:
+		return true
+	}
+	return false
+}
+
 // resumes reports whether another attempt resumes at once: this one ended through no fault of its
 // copy.
 func (f Failure) resumes() bool {

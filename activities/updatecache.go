@@ -205,8 +205,7 @@ func (a *Activities) entry(ctx context.Context, key string, in UpdateCacheInput)
 		}
 		// Another copy would expire as soon. Clients that wait would make one after the other.
 		return a.Rules.Failed(a.Now(), cache.Reason{Class: ClassExpired, Text: "the bucket deletes the copy within cache.expiry_margin"})
-	case f.Permanent && !f.ofShape(), f.cancelled(), f.Class == ClassOperator:
-		// Clients that wait must not restart a copy that an operator ended.
+	case f.Permanent && !f.ofShape(), f.cancelled(), EndedByOperator(f.Class):
 		return a.Rules.Failed(a.Now(), f.reason())
 	}
 	// Ignore the error: if redis can't count the failure, the Put fails as well.

@@ -64,7 +64,7 @@ type Bridge struct {
 	Pools map[string]storage.Pool
 	// Spaces are the key spaces of the pools' buckets, by the pool's id.
 	Spaces map[string]cache.Space
-	// Entries and Changes are the cache, which tells the bridge that a copy has ended.
+	// Entries and Changes are the cache, which tells the bridge that a copy has ended, and who ended it.
 	Entries Entries
 	Changes Changes
 	// Bypassed reports whether an operator has switched off copies of a source into a pool. Nil is
@@ -93,7 +93,9 @@ func (b *Bridge) Window() int { return b.window.Limit() }
 // takes; ctx ends the attempt. A request that can never be fulfilled is a [*queue.RejectError].
 // After Handle the request is in flight until [Bridge.Ended] returns, which must be called once.
 func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
-	b.window.Enter()
+	if !r.Purges() {
+		b.window.Enter()
+	}
 	ctx = requestid.With(ctx, r.RequestID)
 	if _, ok := b.Pools[r.Pool]; !ok {
 		return &queue.RejectError{Reason: "data.id is not the id of a configured pool"} // It may hold anything.
@@ -105,7 +107,7 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 	if err != nil {
 		return err
 	}
-	if b.bypasses(r, object) {
+	if b.bypasses(r, object) || b.endedByOperator(ctx, r, object) {
 		return nil // Its clients get the source.
 	}
 	source := b.Sealer.Seal(object)
@@ -133,6 +135,16 @@ func (b *Bridge) Handle(ctx context.Context, r queue.Request) error {
 // bypasses reports whether a request is dropped because its copies are switched off.
 func (b *Bridge) bypasses(r queue.Request, o storage.Object) bool {
 	return !r.Purges() && b.Bypassed != nil && b.Bypassed(r.Pool, o.URL)
+}
+
+// endedByOperator reports whether a request is dropped because an operator has ended the copy since it
+// was sent. If redis fails, the copy starts.
+func (b *Bridge) endedByOperator(ctx context.Context, r queue.Request, o storage.Object) bool {
+	if r.Action != queue.Put {
+		return false
+	}
+	e, err := b.Entries.Get(ctx, b.Spaces[r.Pool].Key(o.Hash()))
+	return err == nil && e.State == cache.Error && activities.EndedByOperator(e.Class)
 }
 
 // attributesUnknown reports whether Temporal does not know our search attributes. Its services read

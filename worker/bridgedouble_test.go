@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
 	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/storage/seal"
@@ -116,6 +117,7 @@ func newBridge(t *testing.T, d *temporalDouble) (*worker.Bridge, *int) {
 		},
 		Pools:   map[string]storage.Pool{"s3_us-west-2": {Service: "s3", Region: "us-west-2"}},
 		Spaces:  map[string]cache.Space{"s3_us-west-2": bucketSpace},
+		Entries: &cachetest.Memory{},
 		Waiting: func(context.Context, error) { *waited++ },
 		Stuck:   func(context.Context, string, string) { d.stuck++ },
 		Joined:  func(context.Context, string, string) {},

@@ -2,11 +2,16 @@ package worker_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/cloud-mirror/cloud-mirror/activities"
+	"github.com/cloud-mirror/cloud-mirror/cache"
+	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/frontend/queue"
+	"github.com/cloud-mirror/cloud-mirror/storage"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 )
 
@@ -24,4 +29,31 @@ func TestSwitchedOffCopiesAreNotStarted(t *testing.T) {
 	}
 	require.NoError(t, b.Handle(t.Context(), queue.Request{Action: queue.Put, Pool: "s3_us-west-2", URL: "https://a.test/on"}))
 	require.Equal(t, 1, started)
+}
+
+// TestEndedCopyIsNotRestarted passes messages to the bridge that waited in SQS while the copy ended. A
+// message of before the end must not start the copy again if an operator ended it.
+func TestEndedCopyIsNotRestarted(t *testing.T) {
+	for class, want := range map[string]int{
+		activities.ClassCancelled: 0, activities.ClassTerminated: 0, activities.ClassOperator: 0,
+		"SourceTimeout": 1, "": 1,
+	} {
+		t.Run(class, func(t *testing.T) {
+			started := 0
+			d := &temporalDouble{start: func(client.StartWorkflowOptions, workflows.CopyObjectInput) error { started++; return nil }}
+			b, _ := newBridge(t, d)
+			r := queue.Request{Action: queue.Put, Pool: "s3_us-west-2", URL: "https://a.test/object"}
+			key := bucketSpace.Key(storage.Object{Service: "s3", Region: "us-west-2", URL: r.URL}.Hash())
+			if class != "" {
+				failed := cachetest.Rules().Failed(time.Now(), cache.Reason{Class: class, Text: "ended"})
+				require.NoError(t, b.Entries.(*cachetest.Memory).Put(t.Context(), key, 0, failed))
+			}
+			require.NoError(t, b.Handle(t.Context(), r))
+			require.Equal(t, want, started)
+			d.started = nil
+			r.Action = queue.Delete
+			require.NoError(t, b.Handle(t.Context(), r))
+			require.Len(t, d.started, 1, "control: a purge is finished in any case")
+		})
+	}
 }

@@ -14,6 +14,8 @@
 //     as it may.
 //   - A request for an object with a running copy starts no second copy. The bridge signals it to
 //     the running workflow, which fulfils it or copies the object again.
+//   - A request that waited in the queue while an operator ended its copy starts none, until
+//     cache.negative_ttl has passed.
 //   - A run that no worker can continue, for example because their build does not replay it,
 //     swallows no request: the bridge terminates it, and starts another.
 //   - A worker does not start unless the search attributes are registered. Otherwise its workflows

@@ -26,7 +26,9 @@ type Changes interface {
 // lease may have expired in the queue. If redis fails, every copy has ended: the window then limits
 // nothing.
 func (b *Bridge) Ended(ctx context.Context, r queue.Request) {
-	defer b.window.Leave()
+	if !r.Purges() {
+		defer b.window.Leave()
+	}
 	if r.Action != queue.Put {
 		return
 	}
