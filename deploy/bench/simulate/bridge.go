@@ -15,13 +15,25 @@ type bridge struct {
 	idle     int // Receives that do not run
 	reserved int // Messages that running receives may return
 	waiting  queue[*object]
+	handling int // Messages that are not deleted yet
 	inFlight int
 	window   window.Window
 }
 
-// room returns how many messages the next receive may return.
-func (b *bridge) room() int {
-	return max(0, min(batch, b.window.Limit()+ahead-b.inFlight-b.waiting.len()-b.reserved))
+// full reports whether more messages wait than the bridges hold in memory. Their windows then limit
+// nothing, as in package queue.
+func (s *system) full() bool { return s.messages.length+batch > len(s.bridges)*s.p.intake }
+
+// handlers returns how many messages a bridge handles at the same time.
+func (s *system) handlers() int { return batch * s.p.receivers }
+
+// room returns how many messages the next receive of a bridge may return.
+func (s *system) room(b *bridge) int {
+	free := b.window.Limit() + ahead - b.inFlight
+	if s.full() {
+		free = s.handlers() - b.handling
+	}
+	return max(0, min(batch, free-b.waiting.len()-b.reserved))
 }
 
 // feed starts a receive by the next bridge that has room.
@@ -37,7 +49,7 @@ func (s *system) feed() {
 
 // receive starts a receive if the bridge has room for messages that wait in SQS.
 func (s *system) receive(b *bridge) bool {
-	n := b.room()
+	n := s.room(b)
 	if n == 0 || b.idle == 0 || s.messages.length == 0 {
 		return false
 	}
@@ -57,8 +69,9 @@ func (s *system) receive(b *bridge) bool {
 // start starts the workflows that the window of a bridge permits, and receives more.
 func (s *system) start(b *bridge) {
 	t := s.p.times
-	for b.waiting.len() > 0 && b.inFlight < b.window.Limit() {
+	for b.waiting.len() > 0 && b.handling < s.handlers() && (b.inFlight < b.window.Limit() || s.full()) {
 		o := b.waiting.pop()
+		b.handling++
 		b.inFlight++
 		b.window.Enter()
 		o.land = sync.OnceFunc(func() {
@@ -72,11 +85,13 @@ func (s *system) start(b *bridge) {
 				b.window.Started(s.now-begun, time.Unix(0, 0).Add(s.now))
 				s.execute(o)
 				s.pause(t.remove)(func() {
+					b.handling--
 					if o.deleted = true; o.published {
 						o.land()
 						return
 					}
 					s.after(window.Flight, o.land)
+					s.start(b)
 				})
 			})
 		})
