@@ -39,7 +39,7 @@
 // 1.7 times now. A message that is old when it comes shows that many wait. Then the receiver takes
 // all that it can: a single message of another host may be next. Five seconds are old in any case:
 // 150 objects of a slow source, whose pace is low, otherwise held up another source for ten seconds.
-// It does so until a receive has no message of half that age, and a batch is left here. Without the
+// It does so until a receive has no message of half that age, and 50 are left here. Without the
 // half, a pace that varied had a receiver stop with 60 messages: another host waited for 15 s, and
 // once for more than 28 s. Without the rest, each new message stopped one of the receives.
 // With two seconds, a burst on a slow machine had a p99 of 2.7 times the median. Rejected: pauses

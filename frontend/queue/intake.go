@@ -144,12 +144,12 @@ func (in *intake) room() int {
 // isDeep reports whether many messages wait in SQS, or have waited there and now wait here, after a
 // receive of the batch. It becomes true once a message has waited in SQS for longer than manyWaiting
 // messages take here. It stays true while messages have waited for half of that, since the pace
-// varies, and while more than a batch wait here: other hosts' new messages must not wait in SQS.
+// varies, and while more than manyWaiting wait here: other hosts' new messages must not wait in SQS.
 // in.mu is held.
 func (in *intake) isDeep(batch []*message, now time.Time) bool {
 	long := min(max(manyWaiting*in.pace, minOld), maxOld)
 	age := oldest(batch, now)
-	return age > long || in.deep && (age > long/2 || in.waiting+len(batch) > batchSize)
+	return age > long || in.deep && (age > long/2 || in.waiting+len(batch) > manyWaiting)
 }
 
 // add adds the messages of a receive of at most n, which may be none.

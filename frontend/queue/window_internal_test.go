@@ -231,9 +231,9 @@ func TestReceivesBehindABurst(t *testing.T) {
 		waiting, fresh int
 		want           bool
 	}{
-		"a new message":            {waiting: 300, fresh: 1, want: true},
-		"no message":               {waiting: 300, want: true},
-		"control: a batch is left": {waiting: batchSize},
+		"a new message":         {waiting: 300, fresh: 1, want: true},
+		"no message":            {waiting: 300, want: true},
+		"control: few are left": {waiting: manyWaiting},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := newIntake(1000, func() int { return 1 }, func(int) {})
