@@ -23,6 +23,10 @@ import (
 type Failure struct {
 	Class  string `json:"class"`
 	Status int    `json:"status,omitempty"`
+	// Method and Host are those of the request that failed: see [origin.Error]. They are empty in
+	// failures of builds before 2026-11-28, and if no request to the source failed.
+	Method string `json:"method,omitempty"`
+	Host   string `json:"host,omitempty"`
 	// AboutObject is set if Status says something about the object, so that clients get it.
 	AboutObject bool `json:"aboutObject,omitempty"`
 	Permanent   bool `json:"permanent"`
@@ -156,6 +160,7 @@ func failure(err error) Failure {
 		f.Class = ClassSealed
 	case errors.As(err, &source):
 		f.Class, f.Status, f.AboutObject = string(source.Class), source.Status, source.AboutObject
+		f.Method, f.Host = source.Method, source.Host
 		f.Permanent, f.RetryAfter, f.Text = source.Permanent, source.RetryAfter, source.Error()
 	case errors.Is(err, storage.ErrRejected), errors.Is(err, storage.ErrMismatch):
 		f.Class = ClassRejected

@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/cache/cachetest"
 	"github.com/cloud-mirror/cloud-mirror/storage"
@@ -109,6 +111,22 @@ func TestHeadSourceWithoutTheBucketMakesACopy(t *testing.T) {
 	require.Nil(t, out.Stored)
 	require.True(t, out.First)
 	require.Equal(t, cache.Pending, b.entry(t).State)
+}
+
+// TestFailureNamesTheHopThatAnswered has another host answer, after a redirect.
+func TestFailureNamesTheHopThatAnswered(t *testing.T) {
+	b, other := newFixture(t), newOrigin(t)
+	b.origin.answer(http.StatusFound, http.Header{"Location": {other.served.URL + "/b?sig=secret"}})
+	other.answer(http.StatusNotFound, nil)
+	_, err := b.streamCopy(t, 0)
+	requireFailure(t, err, "BadHTTPStatus", true)
+	app, _ := errors.AsType[*temporal.ApplicationError](err)
+	var f activities.Failure
+	require.NoError(t, app.Details(&f))
+	require.Equal(t, "Unexpected HTTP Status: 404", f.Text)
+	require.Equal(t, http.MethodGet, f.Method)
+	require.Equal(t, other.served.Listener.Addr().String(), f.Host)
+	require.NotEqual(t, b.origin.served.Listener.Addr().String(), f.Host, "control")
 }
 
 func TestSourceErrorsAreClassified(t *testing.T) {

@@ -46,15 +46,19 @@ func (c *copyObject) showCopied(ctx workflow.Context, r CopyObjectResult) {
 	}
 }
 
-// failureDetails describes a failed or cancelled copy: the failure, its meaning, and the commands that
-// show and retry it.
+// failureDetails describes a failed or cancelled copy: the failure, the request that failed, the
+// meaning, and the commands that show and retry the copy.
 func failureDetails(f activities.Failure, id string) string {
 	title := f.Class
 	if f.Status != 0 {
 		title += fmt.Sprintf(", status %d", f.Status)
 	}
+	text := code(f.Text)
+	if f.Host != "" {
+		text += fmt.Sprintf(", for %s at host %s", code(f.Method), code(f.Host))
+	}
 	return fmt.Sprintf("**%s**: %s\n\n%s\n\nShow it, or retry it:\n\n```\ncloud-mirror copies show %[4]s\n"+
-		"cloud-mirror copies retry %[4]s\n```\n", title, code(f.Text), f.Meaning(), quoted(id))
+		"cloud-mirror copies retry %[4]s\n```\n", title, text, f.Meaning(), quoted(id))
 }
 
 // quoted returns text as one word of a shell.

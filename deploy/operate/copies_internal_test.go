@@ -176,6 +176,21 @@ func TestFailureIsDecrypted(t *testing.T) {
 	require.Equal(t, "Encoded failure", (&mirror{payloads: other.DataConverter()}).failure(proto.CloneOf(f)), "control")
 }
 
+// TestFailureNamesItsRequest shows failures that name the request that failed, and one that does not.
+func TestFailureNamesItsRequest(t *testing.T) {
+	m := &mirror{payloads: converter.GetDefaultDataConverter()}
+	for want, details := range map[string]any{
+		"no":                                   activities.Failure{Class: "BadHTTPStatus", Status: 404},
+		"no, for GET at host cdn.example:8080": activities.Failure{Method: "GET", Host: "cdn.example:8080"},
+		"no, for GET at host a\uFFFDb":         activities.Failure{Method: "GET", Host: "a\x1bb"},
+		"no ":                                  "of an operator",
+	} {
+		err := temporal.NewApplicationError("no", "BadHTTPStatus", details)
+		f := temporal.GetDefaultFailureConverter().ErrorToFailure(err)
+		require.Equal(t, strings.TrimSpace(want), m.failure(f))
+	}
+}
+
 // TestTooSmallIsNoCopy has a run end without a copy.
 func TestTooSmallIsNoCopy(t *testing.T) {
 	m := &mirror{payloads: converter.GetDefaultDataConverter()}

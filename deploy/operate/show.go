@@ -137,14 +137,20 @@ func (m *mirror) lastEvent(ctx context.Context, w *workflow.WorkflowExecutionInf
 	return last, nil
 }
 
-// failure describes a failure, decoded.
+// failure describes a failure, decoded, and the request that failed.
 func (m *mirror) failure(f *failure.Failure) string {
 	// The codec's own converter panics without the key.
 	err := temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: m.payloads}).FailureToError(f)
-	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		return printable(app.Message())
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok {
+		return printable(err.Error())
 	}
-	return printable(err.Error())
+	text := app.Message()
+	var details activities.Failure
+	if app.Details(&details) == nil && details.Host != "" {
+		text += fmt.Sprintf(", for %s at host %s", details.Method, details.Host)
+	}
+	return printable(text)
 }
 
 // result prints the result of a completed copy, and returns whether there is a copy.

@@ -68,6 +68,10 @@ type Error struct {
 	Class Class
 	// Status is the HTTP status of the source; 0 if the failure has none.
 	Status int
+	// Method and Host are those of the request that failed: the last of a chain of redirects. The host
+	// has its port unless that is the default. Both are empty if no request was sent, or if its response
+	// was a 200 or a redirect.
+	Method, Host string
 	// AboutObject is set if Status says something about the object: 404, 410, and other 4xx of the
 	// hosts in Config.Authoritative4xx. Any other 4xx may be about us: our address, our User-Agent,
 	// or a cookie that only the client has.
@@ -131,6 +135,7 @@ func malformed(format string, args ...any) *Error {
 func rangeRefused(resp *http.Response, why string) *Error {
 	return &Error{
 		Class: ClassRangeRefused, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header),
+		Method: resp.Request.Method, Host: resp.Request.URL.Host,
 		Text: fmt.Sprintf("host %s refused a range: %s", resp.Request.URL.Host, why),
 	}
 }
@@ -152,6 +157,8 @@ func (c *Client) statusError(resp *http.Response) *Error {
 	return &Error{
 		Class:       ClassBadHTTPStatus,
 		Status:      status,
+		Method:      resp.Request.Method,
+		Host:        resp.Request.URL.Host,
 		AboutObject: permanent && status < 500 && c.aboutObject(resp.Request.URL.Host, status),
 		Permanent:   permanent,
 		RetryAfter:  retryAfter(resp.Header),

@@ -92,8 +92,11 @@ func (c *Client) send(
 		c.report(req, start, 0, err)
 		defer slot.release()
 		err = sendError(ctx, req.URL.Host, err, answered.Load(), c.timeout)
-		if failure, ok := errors.AsType[*Error](err); ok && header != nil && failure.Class == ClassUnreachable {
-			failure.Crowded = slot.refused()
+		if failure, ok := errors.AsType[*Error](err); ok {
+			failure.Method, failure.Host = method, req.URL.Host
+			if header != nil && failure.Class == ClassUnreachable {
+				failure.Crowded = slot.refused()
+			}
 		}
 		return nil, err
 	}

@@ -145,10 +145,13 @@ func TestStatusIsClassified(t *testing.T) {
 					assert.Equal(t, tt.status, failure.Status)
 					assert.Equal(t, host.aboutObject, failure.AboutObject)
 					assert.Equal(t, fmt.Sprintf("Unexpected HTTP Status: %d", tt.status), err.Error())
+					assert.Equal(t, "GET", failure.Method)
+					assert.Equal(t, server.Listener.Addr().String(), failure.Host, "the hop that answered")
 				}
 				_, err := client.GetRange(testContext(t), host.url+"/?"+secret, contentMeta, 2, 3)
 				failure := requireFailure(t, err, origin.ClassRangeRefused, false)
 				assert.Equal(t, tt.status, failure.Status)
+				assert.Equal(t, server.Listener.Addr().String(), failure.Host)
 				assert.False(t, failure.AboutObject, "a range says nothing about the object")
 				assert.False(t, failure.Crowded, "no other request is in flight")
 			})
