@@ -105,6 +105,14 @@ func (d *deployment) purge(source string) int {
 	return resp.StatusCode
 }
 
+// has reports whether the bucket has a copy.
+func (d *deployment) has(source string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.stored[object(source).Key()]
+	return ok
+}
+
 // lastHead returns the time of the last HEAD of any of these objects.
 func (d *deployment) lastHead(sources []string) (last time.Time) {
 	d.mu.Lock()
