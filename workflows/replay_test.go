@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -159,4 +160,16 @@ func TestIncompatibleWorkflowDoesNotReplay(t *testing.T) {
 func TestIncompatibleHistoryDoesNotReplay(t *testing.T) {
 	rename := func(s string) string { return strings.ReplaceAll(s, `"StreamCopy"`, `"CopyStream"`) }
 	require.ErrorContains(t, replay(t, "completed.json", rename, current), "nondeterministic")
+}
+
+// TestHistoriesWithoutFaultsAreShort bounds what a copy without faults costs: Temporal Cloud bills by
+// the actions that make events.
+func TestHistoriesWithoutFaultsAreShort(t *testing.T) {
+	const most = 25
+	for _, shape := range []string{"completed", "large", "digest", "existing", "server", "small"} {
+		events := recorded(t, newest+"/"+shape+".json", unchanged).GetEvents()
+		require.LessOrEqual(t, len(events), most, shape)
+		require.Equal(t, enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, events[len(events)-1].GetEventType(), shape)
+	}
+	require.Greater(t, len(recorded(t, newest+"/again.json", unchanged).GetEvents()), most, "control: two copies")
 }
