@@ -57,8 +57,9 @@ func failureDetails(f activities.Failure, id string) string {
 	if f.Host != "" {
 		text += fmt.Sprintf(", for %s at host %s", code(f.Method), code(f.Host))
 	}
-	return fmt.Sprintf("**%s**: %s\n\n%s\n\nShow it, or retry it:\n\n```\ncloud-mirror copies show %[4]s\n"+
-		"cloud-mirror copies retry %[4]s\n```\n", title, text, f.Meaning(), quoted(id))
+	// The Web UI has room for a few lines. It wraps a span of code, and cuts off a block of code.
+	return fmt.Sprintf("**%s**: %s. %s\n\nRetry it: ``cloud-mirror copies retry %[4]s``  \n"+
+		"Show it: ``cloud-mirror copies show %[4]s``\n", title, text, f.Meaning(), quoted(id))
 }
 
 // quoted returns text as one word of a shell.

@@ -19,12 +19,13 @@ func TestDetails(t *testing.T) {
 
 func TestFailureDetails(t *testing.T) {
 	f := activities.Failure{Class: "BadHTTPStatus", Status: 503, Text: "Unexpected HTTP Status: 503"}
-	require.Contains(t, failureDetails(f, "id"), "**BadHTTPStatus, status 503**: `Unexpected HTTP Status: 503`\n\n", "of an earlier build")
+	require.Contains(t, failureDetails(f, "id"), "**BadHTTPStatus, status 503**: `Unexpected HTTP Status: 503`. The source", "of an earlier build")
 	f.Method, f.Host = "GET", "cdn.example.com:8443"
 	text := failureDetails(f, "s3_w/h/it's/00")
 	require.Contains(t, text, "**BadHTTPStatus, status 503**: `Unexpected HTTP Status: 503`, "+
-		"for `GET` at host `cdn.example.com:8443`\n\nThe source has a fault")
-	require.Contains(t, text, "\ncloud-mirror copies show 's3_w/h/it'\\''s/00'\ncloud-mirror copies retry 's3_w/h/it'\\''s/00'\n")
+		"for `GET` at host `cdn.example.com:8443`. The source has a fault")
+	require.Contains(t, text, "\nRetry it: ``cloud-mirror copies retry 's3_w/h/it'\\''s/00'``  \n"+
+		"Show it: ``cloud-mirror copies show 's3_w/h/it'\\''s/00'``\n")
 	long := failureDetails(activities.Failure{Class: "InternalError", Text: strings.Repeat("x", 5000)}, strings.Repeat("x", 96))
 	require.Less(t, len(long), 20_000)
 }
