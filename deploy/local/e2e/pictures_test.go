@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/color"
 	"image/png"
@@ -34,6 +35,7 @@ const maxPicture = 150_000
 type camera struct {
 	t     *testing.T
 	dir   string
+	page  context.Context
 	steps func(steps ...chromedp.Action[chromedp.Void])
 	shoot func() []byte
 }
@@ -47,7 +49,7 @@ func newCamera(t *testing.T) *camera {
 	page, stop, err := chromium.Start(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(stop)
-	return &camera{t: t, dir: dir,
+	return &camera{t: t, dir: dir, page: page,
 		steps: func(steps ...chromedp.Action[chromedp.Void]) {
 			t.Helper()
 			require.NoError(t, chromedp.Do(page, steps...))
@@ -61,12 +63,25 @@ func newCamera(t *testing.T) *camera {
 	}
 }
 
-// take stores a picture of the page that is shown, once the page has each of the texts.
+// shown is the text of a page and of its frames, in which Temporal's Web UI shows details.
+const shown = `[document, ...[...document.querySelectorAll("iframe")].map(f => f.contentDocument)]
+	.map(d => d?.body?.innerText).join("\n")`
+
+// text returns the text that a script returns.
+func (c *camera) text(script string) string {
+	c.t.Helper()
+	text, err := chromedp.Run(c.page, chromedp.Evaluate[string](script))
+	require.NoError(c.t, err)
+	return text
+}
+
+// take stores a picture of the page that is shown, once the page has each of the texts and has loaded.
 func (c *camera) take(name string, texts ...string) {
 	c.t.Helper()
 	for _, text := range texts {
-		c.steps(chromedp.Poll[chromedp.Void](`document.body.innerText.includes(` + strconv.Quote(text) + `)`))
+		c.steps(chromedp.Poll[chromedp.Void](shown + `.includes(` + strconv.Quote(text) + `)`))
 	}
+	c.steps(chromedp.Poll[chromedp.Void](`!` + shown + `.includes("Loading")`))
 	picture, err := png.Decode(bytes.NewReader(c.shoot()))
 	require.NoError(c.t, err)
 	store(c.t, filepath.Join(c.dir, name+".png"), picture)
@@ -81,12 +96,18 @@ func store(t *testing.T, file string, picture image.Image) {
 	require.NoError(t, os.WriteFile(file, small.Bytes(), 0o600))
 }
 
-// workflow takes a picture of a run in Temporal's Web UI.
+// workflow takes a picture of a run's history in Temporal's Web UI.
 func (c *camera) workflow(name string, w *workflow.WorkflowExecutionInfo, texts ...string) {
 	c.t.Helper()
+	c.tab(name, w, "history", 1400, 1300, append(texts, "Workflow Execution Started")...)
+}
+
+// tab takes a picture of a run's tab in Temporal's Web UI. The tab is the last part of its address.
+func (c *camera) tab(name string, w *workflow.WorkflowExecutionInfo, tab string, width, height int64, texts ...string) {
+	c.t.Helper()
 	e := w.GetExecution()
-	c.steps(chromedp.EmulateViewport(1400, 1300), chromedp.Navigate(sys.TemporalUIURL()+"/namespaces/default/workflows/"+
-		url.PathEscape(e.GetWorkflowId())+"/"+e.GetRunId()+"/history"))
+	c.steps(chromedp.EmulateViewport(width, height), chromedp.Navigate(sys.TemporalUIURL()+"/namespaces/default/workflows/"+
+		url.PathEscape(e.GetWorkflowId())+"/"+e.GetRunId()+"/"+tab))
 	c.take(name, append(texts, e.GetRunId(), "CopyObject")...)
 }
 
@@ -122,12 +143,22 @@ func paletted(picture image.Image) *image.Paletted {
 	return out
 }
 
-// narrowList collapses the Saved Views of Temporal's Web UI, and hides the column Run ID, as a person
-// would.
+// narrowList collapses the Saved Views of Temporal's Web UI, hides the column Run ID, and moves the
+// longest column to the end, as a person would.
 const narrowList = `
 	localStorage.setItem("savedQueryNavOpen", "false")
 	localStorage.setItem("namespace-workflow-table-columns", JSON.stringify({default:
-		["Status", "Workflow ID", "Type", "Start", "End"].map(label => ({label}))}))`
+		["Status", "Type", "Start", "End", "Workflow ID"].map(label => ({label}))}))`
+
+// visibleColumns has the headers of the list's columns that are visible as a whole.
+const visibleColumns = `(right => [...document.querySelectorAll("th")].filter(th => th.getBoundingClientRect().right <= right)
+	.map(th => th.innerText).filter(text => text && !text.startsWith("Select")).join(", "))(
+	document.querySelector("table").parentElement.getBoundingClientRect().right)`
+
+// visibleRetry is true if a frame shows the command that retries a copy, without scrolling.
+const visibleRetry = `String([...document.querySelectorAll("iframe")].some(
+	f => [...f.contentDocument.querySelectorAll("code")].some(
+		c => c.innerText.includes("copies retry") && c.getBoundingClientRect().bottom <= f.clientHeight)))`
 
 // complete is true once the state has the figures of all processes.
 const complete = `(text => text?.includes("Bytes and money") && !text.includes("could not be read"))(
@@ -138,7 +169,7 @@ const complete = `(text => text?.includes("Bytes and money") && !text.includes("
 func TestPictures(t *testing.T) {
 	c, start := newCamera(t), time.Now().UTC()
 	done := newSource(t, 3*mib, nil)
-	object := done.object()
+	object := strings.Replace(done.object(), "file.bin", "the-longest-name-of-a-file-26.zip", 1)
 	requireCopy(t, done, west, ask(t, west, object, ""))
 	gone := newSource(t, 1000, func(_ *source, w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusNotFound) })
 	missing, _, _ := strings.Cut(gone.object(), "?") // The pictures show the URL.
@@ -153,17 +184,24 @@ func TestPictures(t *testing.T) {
 	retried := busy.object()
 	ask(t, west, retried, "?max_wait=0")
 	eventually(t, func() bool { return busy.count(http.MethodGet) > 0 }, "the source was asked once")
-	const started = "Workflow Execution Started"
-	c.workflow("retrying", workflows(t, west, retried, 1)[0], "Running", started)
+	c.workflow("retrying", workflows(t, west, retried, 1)[0], "Running")
 
-	c.workflow("running", workflows(t, west, running, 1)[0], "Running", started)
-	c.workflow("completed", waitClosed(t, west, object, 1, completedStatus), "Completed")
-	c.workflow("failed", waitClosed(t, west, missing, 1, failedStatus), "BadHTTPStatus")
-	c.workflow("purged", purged)
+	runs := workflows(t, west, running, 1)[0]
+	c.workflow("running", runs, "Running")
+	c.tab("progress", runs, "pending-activities", 1400, 800, " MiB of 30 MiB (")
+	copied := waitClosed(t, west, object, 1, completedStatus)
+	c.workflow("completed", copied, "Completed")
+	failed := waitClosed(t, west, missing, 1, failedStatus)
+	c.workflow("failed", failed, "BadHTTPStatus")
+	c.tab("details", failed, "user-metadata", 1600, 900, "for GET at host", "cloud-mirror copies show")
+	require.Equal(t, "true", c.text(visibleRetry), "the command is visible as a whole")
+	c.workflow("purged", purged, "Workflow Execution Canceled")
 	query := url.QueryEscape(`WorkflowType="CopyObject" AND StartTime > "` + start.Format(time.RFC3339) + `"`)
 	c.steps(chromedp.EmulateViewport(1600, 700), chromedp.Evaluate[chromedp.Void](narrowList),
 		chromedp.Navigate(sys.TemporalUIURL()+"/namespaces/default/workflows?query="+query))
 	c.take("list", "Failed", "CopyObject", "End")
+	require.Len(t, copied.GetExecution().GetWorkflowId(), 96, "the longest id, see copyid.Max")
+	require.Equal(t, "Status, Type, Start, End", c.text(visibleColumns), "columns that are visible as a whole")
 
 	c.steps(chromedp.EmulateViewport(1280, 1500), chromedp.Navigate(sys.AdminURL(stack.WorkerName(west))+"/"),
 		chromedp.SendKeys(`input[name="url"]`, missing), chromedp.Click("button"), chromedp.WaitVisible("#found"),
