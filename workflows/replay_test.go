@@ -17,10 +17,13 @@ import (
 )
 
 // shapes returns the paths that a workflow of a version can take. Each has a recorded history. The
-// version small adds paths to those of the version before, and changes none of them.
+// versions small and continued add paths to those of the version before, and change none of them.
 func shapes(version string) []string {
-	if version == small {
+	switch version {
+	case small:
 		return []string{"lowered", "small"}
+	case continued:
+		return []string{"continued"}
 	}
 	all := []string{
 		"cancelled", "changed", "completed", "digest", "existing", "failed", "large", "purged", "rerun", "resumed", "retried",
@@ -42,8 +45,12 @@ func shapes(version string) []string {
 	return all
 }
 
-// newest is the version with outcomes in search attributes. It has a history of every shape.
+// newest is the version with outcomes in search attributes. It has a history of every shape except
+// continued.
 const newest = "2026-11-27-attributes"
+
+// continued adds the path of a run that continues in another run.
+const continued = "2026-11-27-continued"
 
 // steps is the version with local first attempts.
 const steps = "2026-11-26-steps"
@@ -63,7 +70,7 @@ const small = "2026-11-26-small"
 // versions returns the folders of recorded histories. In the first, HeadSource describes the
 // source.
 func versions() []string {
-	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance, trust, steps, newest}
+	return []string{"2026-11-25", "2026-11-25-plain-get", signals, small, maintenance, trust, steps, newest, continued}
 }
 
 // histories returns the files of all recorded histories, relative to testdata. They come from a

@@ -61,6 +61,7 @@ func TestHistoryShapes(t *testing.T) {
 		{"cancelled", cancelledShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
 		{"purged", purgedShape, "HeadSource StreamCopy StreamCopy AbortUpload UpdateCache", false},
 		{"again", againShape, "HeadSource StreamCopy StreamCopy AbortUpload HeadSource StreamCopy StreamCopy UpdateCache", false},
+		{"continued", continuedShape, strings.TrimSpace(strings.Repeat("HeadSource StreamCopy ", maxRounds)), true},
 		{"raised", raisedShape, "HeadSource StreamCopy StreamCopy StreamCopy UpdateCache", false},
 		{"small", smallShape, "HeadSource StreamCopy UpdateCache", false},
 		{"lowered", loweredShape, "HeadSource StreamCopy HeadSource StreamCopy UpdateCache", false},
@@ -273,6 +274,34 @@ func againShape(t *testing.T) *workflow.WorkflowExecutionInfo {
 	close(gate)
 	requireCopy(t, s.source, west, <-answered)
 	return waitClosed(t, west, object, 1, completedStatus)
+}
+
+// maxRounds is how many copies a run makes before the next run continues: see package workflows.
+const maxRounds = 20
+
+// continuedShape purges and requests an object during each of a run's copies, until another run
+// continues.
+func continuedShape(t *testing.T) *workflow.WorkflowExecutionInfo {
+	t.Helper()
+	s := newSource(t, 1000, func(s *source, w http.ResponseWriter, r *http.Request, n int) {
+		if n <= maxRounds {
+			<-r.Context().Done() // The purge cancels the copy.
+			return
+		}
+		serve(w, r, s.body, `"v1"`)
+	})
+	object := s.object()
+	require.False(t, ask(t, west, object, "?max_wait=0").isCopy())
+	for round := range maxRounds {
+		eventually(t, func() bool { return s.count(http.MethodGet) == round+1 }, "a copy runs")
+		id := workflows(t, west, object, 1)[0].GetExecution().GetWorkflowId()
+		require.NoError(t, sys.temporal.SignalWorkflow(t.Context(), id, "", "request", map[string]any{}))
+		purge(t, west, object)
+	}
+	requireCopy(t, s, west, ask(t, west, object, ""))
+	runs := workflows(t, west, object, 2)
+	require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW.String(), runs[1].GetStatus().String())
+	return runs[1]
 }
 
 func sweptShape(t *testing.T) *workflow.WorkflowExecutionInfo {
