@@ -350,3 +350,13 @@ func TestSecurityPageNamesTests(t *testing.T) {
 	_, _, wrong = check("| a | b | test |\n|---|---|---|\n| a | b | `TestNoSuchTest`, `newIndex`, `TestSecurityPageNamesTests` |\n| a | b | – |\n")
 	require.Equal(t, []string{"TestNoSuchTest", "newIndex", "| a | b | – |"}, wrong)
 }
+
+// TestEachEntryOfTheRunbookHasCommands also wants them to be whole lines, which an end-to-end test runs.
+func TestEachEntryOfTheRunbookHasCommands(t *testing.T) {
+	entries := strings.Split(readPage(t, "deploy/RUNBOOK.md"), "\n## ")[1:]
+	require.Greater(t, len(entries), 10)
+	for _, entry := range entries {
+		title, text, _ := strings.Cut(entry, "\n")
+		require.Regexp(t, "(?m)^ *```sh$", text, title)
+	}
+}
