@@ -105,11 +105,42 @@ func TestChartIsOptionalButComplete(t *testing.T) {
 	require.NoError(t, archives.Chart(s, filepath.Join(s.Root, "missing"), dir))
 	require.ErrorContains(t, archives.Chart(s, filepath.Join(s.Root, "bad/cloud-mirror"), dir), "key appVersion 0 times, want once")
 	require.ErrorContains(t, archives.Chart(s, filepath.Join(s.Root, "none/cloud-mirror"), dir), "has no Chart.yaml")
-	require.NoError(t, os.Symlink("Chart.yaml", filepath.Join(s.Root, "bad/cloud-mirror/link")))
-	require.ErrorContains(t, archives.Chart(s, filepath.Join(s.Root, "bad/cloud-mirror"), dir), "link is no regular file")
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+func TestChartFollowsLinksInsideTheCheckout(t *testing.T) {
+	s := checkout(t, "v1.2.3", map[string]string{"cloud-mirror/Chart.yaml": "version: 1\nappVersion: 1\n", "alerts/rules.yaml": "rules"})
+	outside, chart, dir := filepath.Join(t.TempDir(), "secret"), filepath.Join(s.Root, "cloud-mirror"), t.TempDir()
+	require.NoError(t, os.WriteFile(outside, []byte("secret"), 0o600))
+	link := filepath.Join(chart, "link")
+	for target, want := range map[string]string{
+		outside:            "path escapes",
+		"../alerts":        "link is no regular file",
+		"../alerts/none":   "no such file",
+		"../../etc/passwd": "path escapes",
+	} {
+		require.NoError(t, os.Symlink(target, link))
+		require.ErrorContains(t, archives.Chart(s, chart, dir), want, target)
+		require.NoError(t, os.Remove(link))
+	}
+	require.NoError(t, os.Symlink("../alerts/rules.yaml", link))
+	require.NoError(t, archives.Chart(s, chart, dir))
+	bodies, modes := content(t, filepath.Join(dir, "cloud-mirror-1.2.3.tgz"))
+	require.Equal(t, "rules", bodies["cloud-mirror/link"])
+	require.Equal(t, int64(0o644), modes["cloud-mirror/link"])
+}
+
+func TestChartOfThisCheckout(t *testing.T) {
+	root, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+	s, dir := build.Source{Root: root, Version: "v1.2.3", Time: time.Unix(1_790_000_000, 0)}, t.TempDir()
+	require.NoError(t, archives.Chart(s, filepath.Join(root, "deploy/charts/cloud-mirror"), dir))
+	bodies, _ := content(t, filepath.Join(dir, "cloud-mirror-1.2.3.tgz"))
+	rules, err := os.ReadFile("../../alerts/rules.yaml")
+	require.NoError(t, err)
+	require.Equal(t, string(rules), bodies["cloud-mirror/files/rules.yaml"])
 }
 
 func TestChartVersion(t *testing.T) {

@@ -26,17 +26,18 @@ func ChartVersion(version string) string {
 	return "0.0.0-g" + version
 }
 
-// Chart packages the chart of a folder into another one, with the versions of the release. It
-// writes nothing and returns no error if the folder is missing.
+// Chart packages the chart of a folder of the checkout into dir, with the versions of the release.
+// It writes nothing and returns no error if the folder is missing. It follows links to files inside
+// the checkout, and returns an error for other links.
 func Chart(s build.Source, chart, dir string) error {
-	entries, err := tarball.Tree(os.DirFS(chart), filepath.Base(chart))
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(chart); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	stem := filepath.Base(chart)
+	entries, err := chartTree(s.Root, chart, stem)
 	if err != nil {
 		return fmt.Errorf("chart: %w", err)
 	}
-	stem := filepath.Base(chart)
 	i := slices.IndexFunc(entries, func(e tarball.Entry) bool { return e.Name == stem+"/Chart.yaml" })
 	if i < 0 {
 		return fmt.Errorf("chart: %s has no Chart.yaml", chart)
@@ -48,6 +49,24 @@ func Chart(s build.Source, chart, dir string) error {
 		}
 	}
 	return write(filepath.Join(dir, stem+"-"+version+".tgz"), s, entries)
+}
+
+// chartTree returns the files of a chart. [os.Root] refuses links that leave the checkout.
+func chartTree(checkout, chart, prefix string) ([]tarball.Entry, error) {
+	root, err := os.OpenRoot(checkout)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }() // It was only read
+	name, err := filepath.Rel(checkout, chart)
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Sub(root.FS(), filepath.ToSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	return tarball.Tree(files, prefix)
 }
 
 // set replaces the value of a key at the top level of a YAML file, which must hold it once.

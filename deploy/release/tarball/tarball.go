@@ -51,15 +51,15 @@ func WriteGzip(w io.Writer, at time.Time, entries []Entry) error {
 }
 
 // Tree returns the files below a folder as entries below a prefix, in the order of their names.
-// Files can be read by all, and are executable if their owner's are. A link, a device or a socket
-// is an error.
+// Files can be read by all, and are executable if their owner's are. A link to a file becomes that
+// file, if root follows it. A link to a folder, a device or a socket is an error.
 func Tree(root fs.FS, prefix string) ([]Entry, error) {
 	var entries []Entry
 	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		info, err := d.Info()
+		info, err := fs.Stat(root, name)
 		if err != nil {
 			return err
 		}
