@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,4 +99,26 @@ func TestMissingAptGet(t *testing.T) {
 	_, output, err := newMachine(t, "0", "apt-get").run(t, "make", "clients")
 	require.Error(t, err)
 	require.Contains(t, output, "apt-get is missing; install it with your package manager (apt-get install apt, dnf install apt) and try again")
+}
+
+// TestWorkflowInstallsWhatMakeCheckNeeds runs the targets as a user other than root, who can't
+// install a program. The machine has the runner image's programs, and the workflow's packages.
+func TestWorkflowInstallsWhatMakeCheckNeeds(t *testing.T) {
+	// https://github.com/actions/runner-images/blob/main/images/ubuntu/Ubuntu2404-Readme.md; it has
+	// Chrome for chromium.
+	image := []string{"chromium", "curl", "wget", "pip3", "npm", "mvn", "dpkg-deb", "systemd-analyze"}
+	workflow, err := os.ReadFile("../../../.github/workflows/check.yml")
+	require.NoError(t, err)
+	steps := regexp.MustCompile(`apt-get install .*--no-install-recommends (.*)`).FindAllStringSubmatch(string(workflow), -1)
+	require.NotEmpty(t, steps)
+	packages := strings.Fields(steps[0][1])
+	var missing []string
+	for name, apt := range programs() {
+		if !slices.Contains(image, name) && !slices.Contains(packages, apt) {
+			missing = append(missing, name)
+		}
+	}
+	require.NotEmpty(t, missing, "make check needs no server of a cluster")
+	_, output, err := newMachine(t, "1000", missing...).run(t, "make", "redis", "chromium", "clients", "systemd")
+	require.NoError(t, err, output)
 }
