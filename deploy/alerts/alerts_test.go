@@ -54,7 +54,7 @@ func TestEachAlertNamesItsEntryInTheRunbook(t *testing.T) {
 	for _, g := range readRules(t).Groups {
 		for _, r := range g.Rules {
 			alerts++
-			anchor, ok := strings.CutPrefix(r.Annotations["runbook"], "deploy/RUNBOOK.md#")
+			anchor, ok := strings.CutPrefix(r.Annotations["runbook_url"], "https://github.com/cloud-mirror/cloud-mirror/blob/main/deploy/RUNBOOK.md#")
 			require.True(t, ok, r.Alert)
 			require.True(t, slices.Contains(anchors, anchor), "%s: %s", r.Alert, anchor)
 			named := strings.Contains(runbook, "`"+r.Alert+"`")
@@ -70,5 +70,5 @@ func TestEachAlertNamesItsEntryInTheRunbook(t *testing.T) {
 			require.Regexp(t, `alertname: `+r.Alert+`\n +exp_alerts`, tests, "the alert has no test in which it fires")
 		}
 	}
-	require.Equal(t, 12, alerts)
+	require.Equal(t, 15, alerts)
 }
