@@ -52,11 +52,11 @@ type Backlogs struct {
 	Log     zerolog.Logger
 }
 
-// Run publishes until ctx ends. It logs the first error of a pool after a success.
+// Run publishes until ctx ends. It logs the first error of a pool after a success. Without a
+// measurement there are no metrics: an old age would look like a pool without workers.
 func (b *Backlogs) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, pool := range b.Pools {
-		b.Metrics.backlog(pool, cache.Backlog{})
 		all.Go(func() { b.runPool(ctx, pool) })
 	}
 	all.Wait()
@@ -84,6 +84,7 @@ func (b *Backlogs) publish(ctx context.Context, pool string) error {
 	defer cancel()
 	backlog, err := b.Measure(ctx, pool)
 	if err != nil {
+		b.Metrics.noBacklog(pool)
 		return err
 	}
 	b.Metrics.backlog(pool, backlog)

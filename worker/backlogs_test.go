@@ -3,12 +3,14 @@ package worker_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
@@ -115,18 +117,58 @@ func TestBacklogsArePublished(t *testing.T) {
 	cancel()
 	<-ended
 	require.Equal(t, map[string]cache.Backlog{"s3_us-west-2": {Tasks: 3, Age: 3 * time.Second}}, published)
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	values := map[string]map[string]float64{}
-	for _, f := range families {
-		if !strings.HasPrefix(f.GetName(), "cloud_mirror_backlog_") {
-			continue
-		}
-		values[f.GetName()] = map[string]float64{}
-		for _, m := range f.GetMetric() {
-			values[f.GetName()][m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
-		}
+	require.Equal(t, []string{`cloud_mirror_backlog_tasks{pool="s3_us-west-2"} 3`}, samples(t, registry, "cloud_mirror_backlog_tasks"))
+	require.Equal(t, []string{`cloud_mirror_backlog_age_seconds{pool="s3_us-west-2"} 3`}, samples(t, registry, "cloud_mirror_backlog_age_seconds"))
+	requireBacklogs(t, registry, 1)
+}
+
+// requireBacklogs requires the number of pools whose backlog is known.
+func requireBacklogs(t *testing.T, registry *prometheus.Registry, want int) {
+	t.Helper()
+	for _, name := range []string{"cloud_mirror_backlog_tasks", "cloud_mirror_backlog_age_seconds"} {
+		n, err := testutil.GatherAndCount(registry, name)
+		require.NoError(t, err)
+		require.Equal(t, want, n, name)
 	}
-	require.Equal(t, map[string]float64{"s3_us-west-2": 3, "s3_us-east-1": 0}, values["cloud_mirror_backlog_tasks"])
-	require.Equal(t, map[string]float64{"s3_us-west-2": 3, "s3_us-east-1": 0}, values["cloud_mirror_backlog_age_seconds"])
+}
+
+// outage is a Temporal that answers only while it is not down.
+type outage struct {
+	queues
+	down atomic.Bool
+}
+
+func (o *outage) DescribeTaskQueue(
+	ctx context.Context, r *workflowservice.DescribeTaskQueueRequest, opts ...grpc.CallOption,
+) (*workflowservice.DescribeTaskQueueResponse, error) {
+	if o.down.Load() {
+		return nil, errors.New("down")
+	}
+	return o.queues.DescribeTaskQueue(ctx, r, opts...)
+}
+
+// TestBacklogIsAbsentAfterAnError measures once, and then Temporal is down. An old age would page.
+func TestBacklogIsAbsentAfterAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		all := &outage{queues: queues{newTasks: described(stats(1, time.Minute, 0), nil), smallTasks: described(nil, nil), largeTasks: described(nil, nil)}}
+		b := &worker.Backlogs{
+			Temporal: all, Namespace: "default", Pools: []string{"s3_us-west-2"}, Waiting: func(string) (int64, time.Duration) { return 0, 0 },
+			Publish: func(context.Context, string, cache.Backlog, time.Duration) error { return errors.New("redis is down") },
+			Metrics: worker.NewMetrics(registry, nil, worker.Upstreams{}), Log: zerolog.Nop(),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go b.Run(ctx)
+		synctest.Wait()
+		require.Equal(t, []string{`cloud_mirror_backlog_age_seconds{pool="s3_us-west-2"} 60`}, samples(t, registry, "cloud_mirror_backlog_age_seconds"))
+		all.down.Store(true)
+		<-time.After(4 * time.Second)
+		synctest.Wait()
+		requireBacklogs(t, registry, 0)
+		all.down.Store(false)
+		<-time.After(4 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []string{`cloud_mirror_backlog_tasks{pool="s3_us-west-2"} 1`}, samples(t, registry, "cloud_mirror_backlog_tasks"))
+	})
 }

@@ -20,37 +20,40 @@ type dependency struct {
 
 	mu sync.Mutex
 	// failing is the start of the first failed call since the last success; zero if no call failed.
-	// err is the error of the last failed call.
-	failing time.Time
-	err     error
+	// failed is the end of the last failed call, and err its error.
+	failing, failed time.Time
+	err             error
 }
 
 func newDependency(missing string, patience time.Duration, lastSuccess func() prometheus.Gauge) *dependency {
 	return &dependency{missing: missing, patience: patience, lastSuccess: lastSuccess}
 }
 
-// tried records the result of a call that began at start. The first call registers the series: a
+// tried records the result of a call from start to end. The first call registers the series: a
 // worker without a bridge never calls SQS, and a series of 0 would look like an outage.
-func (d *dependency) tried(start time.Time, err error) {
+func (d *dependency) tried(start, end time.Time, err error) {
 	last := d.lastSuccess()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case err == nil:
-		d.failing, d.err = time.Time{}, nil
+		d.failing, d.failed, d.err = time.Time{}, time.Time{}, nil
 		last.SetToCurrentTime()
 	case d.failing.IsZero():
-		d.failing, d.err = start, err
+		d.failing, d.failed, d.err = start, end, err
 	default:
-		d.err = err
+		d.failed, d.err = end, err
 	}
 }
 
-// down returns an error if every call has failed for longer than the patience.
+// down returns an error if every call has failed for longer than the patience. A failure from which
+// no further call followed proves nothing: a bridge that holds enough messages receives no more.
+// Calls that keep failing reach the last of the misses, or one lasts as long.
 func (d *dependency) down(now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.failing.IsZero() || now.Sub(d.failing) < d.patience {
+	lastMiss := d.patience * (misses - 1) / misses
+	if d.failing.IsZero() || now.Sub(d.failing) < d.patience || d.failed.Sub(d.failing) < lastMiss {
 		return nil
 	}
 	return fmt.Errorf("%s since %s: %w", d.missing, d.failing.UTC().Format(time.RFC3339), d.err)

@@ -22,6 +22,7 @@ func TestDependency(t *testing.T) {
 	type call struct {
 		at   time.Duration
 		fail bool
+		took time.Duration
 	}
 	for name, tc := range map[string]struct {
 		calls []call
@@ -29,12 +30,14 @@ func TestDependency(t *testing.T) {
 		down  bool
 	}{
 		"nothing tried":                        {nil, time.Hour, false},
-		"an answer an hour ago":                {[]call{{0, false}}, time.Hour, false},
-		"two misses":                           {[]call{{0, true}, {15 * time.Second, true}}, 44 * time.Second, false},
-		"three misses":                         {[]call{{0, true}, {15 * time.Second, true}, {30 * time.Second, true}}, 45 * time.Second, true},
-		"a hang that ended after its deadline": {[]call{{0, true}}, 45 * time.Second, true},
-		"an answer after three misses":         {[]call{{0, true}, {15 * time.Second, true}, {30 * time.Second, true}, {45 * time.Second, false}}, time.Hour, false},
-		"an answer between misses":             {[]call{{0, true}, {15 * time.Second, false}, {30 * time.Second, true}}, 60 * time.Second, false},
+		"an answer an hour ago":                {[]call{{0, false, 0}}, time.Hour, false},
+		"two misses":                           {[]call{{0, true, 0}, {15 * time.Second, true, 0}}, 44 * time.Second, false},
+		"three misses":                         {[]call{{0, true, 0}, {15 * time.Second, true, 0}, {30 * time.Second, true, 0}}, 45 * time.Second, true},
+		"a hang that ended after its deadline": {[]call{{0, true, 45 * time.Second}}, 45 * time.Second, true},
+		"one miss, and no further call":        {[]call{{0, true, time.Second}}, time.Hour, false},
+		"misses of two receivers at once":      {[]call{{0, true, 0}, {0, true, 0}, {0, true, 0}}, time.Hour, false},
+		"an answer after three misses":         {[]call{{0, true, 0}, {15 * time.Second, true, 0}, {30 * time.Second, true, 0}, {45 * time.Second, false, 0}}, time.Hour, false},
+		"an answer between misses":             {[]call{{0, true, 0}, {15 * time.Second, false, 0}, {30 * time.Second, true, 0}}, 60 * time.Second, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := &gaugeDouble{}
@@ -47,7 +50,7 @@ func TestDependency(t *testing.T) {
 				} else {
 					answered = true
 				}
-				l.tried(start.Add(c.at), err)
+				l.tried(start.Add(c.at), start.Add(c.at+c.took), err)
 			}
 			err := l.down(start.Add(tc.now))
 			if tc.down {

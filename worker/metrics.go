@@ -223,6 +223,12 @@ func (m *Metrics) backlog(pool string, b cache.Backlog) {
 	m.age.WithLabelValues(pool).Set(b.Age.Seconds())
 }
 
+// noBacklog removes the gauges of a pool's backlog.
+func (m *Metrics) noBacklog(pool string) {
+	m.tasks.DeleteLabelValues(pool)
+	m.age.DeleteLabelValues(pool)
+}
+
 // Copied counts a successful StreamCopy with its bytes, and observes its duration.
 func (m *Metrics) Copied(pool, source string, bytes int64, took time.Duration) {
 	upstream := m.upstream(source)

@@ -120,7 +120,7 @@ func (w *Worker) check(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.temporal.tried(start, err)
+		w.temporal.tried(start, time.Now(), err)
 		select {
 		case <-ctx.Done():
 			return
@@ -251,7 +251,7 @@ func (w *Worker) newReceiver() *queue.Receiver {
 			return n
 		},
 		Ended:    o.Bridge.Ended,
-		Received: w.receives.tried,
+		Received: func(start time.Time, err error) { w.receives.tried(start, time.Now(), err) },
 		Oldest:   o.Metrics.received,
 		Held:     func(n int) { o.Metrics.held.Set(float64(n)) },
 		Report: func(outcome queue.Outcome, r queue.Request, err error) {
