@@ -54,7 +54,7 @@ func evaluate(t *testing.T, e hcl.Expression, variables, roots map[string]cty.Va
 	maps.Copy(values, roots)
 	v, diags := e.Value(&hcl.EvalContext{Variables: values, Functions: map[string]function.Function{
 		"can": tryfunc.CanFunc, "regex": stdlib.RegexFunc, "length": stdlib.LengthFunc, "keys": stdlib.KeysFunc,
-		"contains": stdlib.ContainsFunc, "floor": stdlib.FloorFunc, "alltrue": allTrue(),
+		"contains": stdlib.ContainsFunc, "floor": stdlib.FloorFunc, "alltrue": allTrue(), "flatten": stdlib.FlattenFunc,
 	}})
 	require.False(t, diags.HasErrors(), diags.Error())
 	return v
@@ -178,11 +178,80 @@ func TestVariablesAreValidated(t *testing.T) {
 		{"source_objects", list("arn:aws:s3:::bucket")},
 		{"operators", list()},
 		{"operators", list("alice")},
+		{"worker_admin_port", number(80)},
+		{"oidc_providers", cty.MapVal(map[string]cty.Value{"oidc.eks.us-west-2.amazonaws.com/id/A": text("mirror")})},
+		{"oidc_providers", cty.MapVal(map[string]cty.Value{provider: text("*")})},
 	} {
 		values := variables(t, m)
 		values[tc.variable] = tc.value
 		require.Contains(t, refusals(t, m, values), tc.variable, "%#v", tc.value)
 	}
+}
+
+// provider is the OIDC provider of a cluster.
+const provider = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/A"
+
+// TestWhoMayAssumeARole reads the trust of each role. The chart runs setup with a service account, so
+// that role trusts what runs pods. The operators' role does not.
+func TestWhoMayAssumeARole(t *testing.T) {
+	m := parse(t, terraform)
+	values := variables(t, m)
+	values["oidc_providers"] = cty.MapVal(map[string]cty.Value{provider: cty.StringVal("mirror")})
+	roles := trusts(t)
+	require.Equal(t, map[string][]string{
+		"frontend": {"services"}, "bridge": {"services"}, "worker": {"services"}, "setup": {"operators", "services"}, "operator": {"operators"},
+	}, roles)
+	var trust *hclsyntax.Block
+	for _, b := range m.blocks {
+		if b.Type == "data" && b.Labels[1] == "trust" {
+			trust = b
+		}
+	}
+	require.Len(t, trust.Body.Blocks, 2, "statements for principals, and for OIDC providers")
+	for role, trusted := range roles {
+		list := []cty.Value{}
+		for _, one := range trusted {
+			list = append(list, cty.StringVal(one))
+		}
+		each := map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"value": cty.ObjectVal(map[string]cty.Value{"trust": cty.TupleVal(list)})})}
+		statements := func(i int) int {
+			return evaluate(t, trust.Body.Blocks[i].Body.Attributes["for_each"].Expr, values, each).LengthInt()
+		}
+		require.Equal(t, len(trusted), statements(0), role)
+		require.Equal(t, slices.Contains(trusted, "services"), statements(1) == 1, role)
+	}
+}
+
+// trusts returns what the roles of iam.tf trust.
+func trusts(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile(terraform + "/iam.tf")
+	require.NoError(t, err)
+	roles := map[string][]string{}
+	for _, role := range regexp.MustCompile(`"?(\w+)(?:-\$\{region\}" =>| +=) \{\s+trust += \[(.*?)\]`).FindAllStringSubmatch(string(text), -1) {
+		roles[role[1]] = strings.Split(strings.ReplaceAll(role[2], `"`, ""), ", ")
+	}
+	return roles
+}
+
+// TestAdminPortsAreReachable counts the rules that let Prometheus and the page for people in.
+func TestAdminPortsAreReachable(t *testing.T) {
+	m := parse(t, terraform)
+	values := variables(t, m)
+	networks := values["networks"].AsValueMap()
+	for region, network := range networks {
+		of := network.AsValueMap()
+		of["monitoring_security_group_ids"] = cty.ListVal([]cty.Value{cty.StringVal("sg-" + region)})
+		networks[region] = cty.ObjectVal(of)
+	}
+	values["networks"] = cty.MapVal(networks)
+	rules := map[string]int{}
+	for _, b := range m.blocks {
+		if b.Type == "resource" && b.Labels[0] == "aws_vpc_security_group_ingress_rule" && strings.HasSuffix(b.Labels[1], "_monitoring") {
+			rules[b.Labels[1]] = evaluate(t, b.Body.Attributes["for_each"].Expr, values, nil).LengthInt()
+		}
+	}
+	require.Equal(t, map[string]int{"worker_monitoring": 2, "frontend_monitoring": 1}, rules)
 }
 
 // TestOutputsAreSettings has the product load the settings that the module writes for the example.
@@ -229,6 +298,7 @@ func TestOutputsAreSettings(t *testing.T) {
 	require.NoError(t, err, string(text))
 	require.Len(t, c.Pools, 2)
 	require.Equal(t, "example-mirror", c.S3.BucketBase)
+	require.Equal(t, "0.0.0.0:8082", c.Worker.AdminListen)
 	d := config.Default()
 	require.Equal(t, d.SQS.VisibilityTimeout, c.SQS.VisibilityTimeout)
 	require.Equal(t, d.SQS.MaxReceives, c.SQS.MaxReceives)

@@ -21,14 +21,14 @@ locals {
 
   roles = merge(
     {
-      frontend = { trust = "services", policies = ["frontend"], values = local.everywhere }
-      bridge   = { trust = "services", policies = ["bridge"], values = local.everywhere }
-      setup    = { trust = "operators", policies = ["setup"], values = local.everywhere }
-      operator = { trust = "operators", policies = ["operator"], values = local.everywhere }
+      frontend = { trust = ["services"], policies = ["frontend"], values = local.everywhere }
+      bridge   = { trust = ["services"], policies = ["bridge"], values = local.everywhere }
+      setup    = { trust = ["operators", "services"], policies = ["setup"], values = local.everywhere }
+      operator = { trust = ["operators"], policies = ["operator"], values = local.everywhere }
     },
     {
       for region in keys(var.networks) : "worker-${region}" => {
-        trust    = "services"
+        trust    = ["services"]
         policies = concat(["copier", "bridge"], length(var.source_objects) > 0 ? ["source"] : [])
         values   = local.here[region]
       }
@@ -42,18 +42,53 @@ locals {
   ]...)
 }
 
-data "aws_iam_policy_document" "trust" {
-  for_each = {
+locals {
+  principals = {
     services  = { type = "Service", identifiers = var.services }
     operators = { type = "AWS", identifiers = var.operators }
   }
+}
 
-  statement {
-    actions = ["sts:AssumeRole", "sts:TagSession"]
+# The chart runs setup with a service account, so its role trusts the services too.
+data "aws_iam_policy_document" "trust" {
+  for_each = local.roles
 
-    principals {
-      type        = each.value.type
-      identifiers = each.value.identifiers
+  dynamic "statement" {
+    for_each = each.value.trust
+
+    content {
+      actions = ["sts:AssumeRole", "sts:TagSession"]
+
+      principals {
+        type        = local.principals[statement.value].type
+        identifiers = local.principals[statement.value].identifiers
+      }
+    }
+  }
+
+  # Service accounts of a namespace, by IRSA.
+  dynamic "statement" {
+    for_each = { for provider, namespace in var.oidc_providers : provider => namespace if contains(each.value.trust, "services") }
+
+    content {
+      actions = ["sts:AssumeRoleWithWebIdentity"]
+
+      principals {
+        type        = "Federated"
+        identifiers = [statement.key]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "${split(":oidc-provider/", statement.key)[1]}:aud"
+        values   = ["sts.amazonaws.com"]
+      }
+
+      condition {
+        test     = "StringLike"
+        variable = "${split(":oidc-provider/", statement.key)[1]}:sub"
+        values   = ["system:serviceaccount:${statement.value}:*"]
+      }
     }
   }
 }
@@ -62,7 +97,7 @@ resource "aws_iam_role" "mirror" {
   for_each = local.roles
 
   name               = "${var.name}-${each.key}"
-  assume_role_policy = data.aws_iam_policy_document.trust[each.value.trust].json
+  assume_role_policy = data.aws_iam_policy_document.trust[each.key].json
 }
 
 resource "aws_iam_role_policy" "mirror" {
@@ -74,7 +109,7 @@ resource "aws_iam_role_policy" "mirror" {
 }
 
 resource "aws_iam_instance_profile" "mirror" {
-  for_each = { for role, of in local.roles : role => of if of.trust == "services" }
+  for_each = { for role, of in local.roles : role => of if contains(of.trust, "services") }
 
   name = "${var.name}-${each.key}"
   role = aws_iam_role.mirror[each.key].name

@@ -30,7 +30,7 @@ resource "aws_vpc_security_group_ingress_rule" "frontend" {
   to_port                      = each.value.port
 }
 
-# Nothing connects to a worker.
+# Only monitoring, and other workers' pages for people, connect to a worker.
 resource "aws_security_group" "worker" {
   for_each = var.networks
 
@@ -38,6 +38,56 @@ resource "aws_security_group" "worker" {
   name        = "${var.name}-worker"
   description = "Workers of ${var.name}"
   vpc_id      = each.value.vpc_id
+}
+
+# Prometheus scrapes front ends and workers.
+resource "aws_vpc_security_group_ingress_rule" "frontend_monitoring" {
+  for_each = { for group in var.networks[var.region].monitoring_security_group_ids : group => group }
+
+  region                       = var.region
+  security_group_id            = aws_security_group.frontend.id
+  referenced_security_group_id = each.key
+  ip_protocol                  = "tcp"
+  from_port                    = var.frontend_admin_port
+  to_port                      = var.frontend_admin_port
+}
+
+resource "aws_vpc_security_group_ingress_rule" "worker_monitoring" {
+  for_each = {
+    for pair in flatten([
+      for region, network in var.networks : [
+        for group in network.monitoring_security_group_ids : { region = region, group = group }
+      ]
+    ]) : "${pair.region}-${pair.group}" => pair
+  }
+
+  region                       = each.value.region
+  security_group_id            = aws_security_group.worker[each.value.region].id
+  referenced_security_group_id = each.value.group
+  ip_protocol                  = "tcp"
+  from_port                    = var.worker_admin_port
+  to_port                      = var.worker_admin_port
+}
+
+# The page for people of a worker reads the metrics of the front ends, and of the workers beside it.
+resource "aws_vpc_security_group_ingress_rule" "frontend_page" {
+  region                       = var.region
+  security_group_id            = aws_security_group.frontend.id
+  referenced_security_group_id = aws_security_group.worker[var.region].id
+  ip_protocol                  = "tcp"
+  from_port                    = var.frontend_admin_port
+  to_port                      = var.frontend_admin_port
+}
+
+resource "aws_vpc_security_group_ingress_rule" "worker_page" {
+  for_each = aws_security_group.worker
+
+  region                       = each.key
+  security_group_id            = each.value.id
+  referenced_security_group_id = each.value.id
+  ip_protocol                  = "tcp"
+  from_port                    = var.worker_admin_port
+  to_port                      = var.worker_admin_port
 }
 
 # Sources may be anywhere. The product refuses private addresses by itself.

@@ -5,6 +5,9 @@ output "settings" {
       listen       = "0.0.0.0:${var.frontend_port}"
       admin_listen = "0.0.0.0:${var.frontend_admin_port}"
     }
+    worker = {
+      admin_listen = "0.0.0.0:${var.worker_admin_port}"
+    }
     sqs = {
       queue              = aws_sqs_queue.requests.name
       region             = var.region

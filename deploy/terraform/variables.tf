@@ -20,11 +20,12 @@ variable "bucket_base" {
 }
 
 variable "networks" {
-  description = "The VPC of the clients and workers of each region with a pool, and the route tables of its subnets. Set s3_endpoint to false if these already lead to a gateway endpoint of S3."
+  description = "The VPC of the clients and workers of each region with a pool, and the route tables of its subnets. Set s3_endpoint to false if these already lead to a gateway endpoint of S3. The security groups for monitoring may reach the admin listeners: those of Prometheus, and of people who read the page of a worker."
   type = map(object({
-    vpc_id          = string
-    route_table_ids = list(string)
-    s3_endpoint     = optional(bool, true)
+    vpc_id                        = string
+    route_table_ids               = list(string)
+    s3_endpoint                   = optional(bool, true)
+    monitoring_security_group_ids = optional(list(string), [])
   }))
 
   validation {
@@ -109,6 +110,17 @@ variable "frontend_admin_port" {
   }
 }
 
+variable "worker_admin_port" {
+  description = "Port of worker.admin_listen, where Prometheus reads /metrics."
+  type        = number
+  default     = 8082
+
+  validation {
+    condition     = var.worker_admin_port >= 1024 && var.worker_admin_port <= 65535
+    error_message = "worker_admin_port must be 1024 to 65535: workers do not run as root."
+  }
+}
+
 variable "lifespan_days" {
   description = "Days after which a bucket deletes a copy (s3.lifespan_days); 0 keeps copies."
   type        = number
@@ -138,9 +150,23 @@ variable "source_objects" {
 }
 
 variable "services" {
-  description = "Services of AWS that run front ends and workers, such as ec2.amazonaws.com or pods.eks.amazonaws.com."
+  description = "Services of AWS that run front ends, workers and setup, such as ec2.amazonaws.com or pods.eks.amazonaws.com (EKS Pod Identity)."
   type        = list(string)
   default     = ["ec2.amazonaws.com"]
+}
+
+variable "oidc_providers" {
+  description = "For IRSA: the ARN of each cluster's OIDC provider, and the namespace whose service accounts may assume the roles, except that of operators."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for provider, namespace in var.oidc_providers :
+      can(regex("^arn:[a-z-]+:iam::[0-9]{12}:oidc-provider/.+$", provider)) && can(regex("^[a-z0-9-]+$", namespace))
+    ])
+    error_message = "oidc_providers must map ARNs of OIDC providers to namespaces."
+  }
 }
 
 variable "operators" {

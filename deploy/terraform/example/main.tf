@@ -30,8 +30,9 @@ module "cloud_mirror" {
 
   networks = {
     us-west-2 = {
-      vpc_id          = "vpc-0a1b2c3d4e5f60001"
-      route_table_ids = ["rtb-0a1b2c3d4e5f60001"]
+      vpc_id                        = "vpc-0a1b2c3d4e5f60001"
+      route_table_ids               = ["rtb-0a1b2c3d4e5f60001"]
+      monitoring_security_group_ids = ["sg-0a1b2c3d4e5f60002"] # of Prometheus
     }
     us-east-1 = {
       vpc_id          = "vpc-0a1b2c3d4e5f60002"
