@@ -1,6 +1,7 @@
 package charts
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -55,7 +56,9 @@ func TestReleaseOfAnotherRegion(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(other), 0o600))
 	r := render(t, file, "--set", "frontend.enabled=false,bridge.enabled=false,setup.enabled=false,ingress.enabled=false")
 	require.Equal(t, []string{"cm-cloud-mirror-worker-s3-us-east-1"}, deployments(r))
-	require.Empty(t, objects[*corev1.Service](r))
+	services := objects[*corev1.Service](r)
+	require.Len(t, services, 1)
+	require.Equal(t, "cm-cloud-mirror-worker-admin", services[0].Name)
 	require.Empty(t, objects[*batchv1.Job](r))
 	require.Len(t, objects[*corev1.ServiceAccount](r), 1)
 	require.Len(t, objects[*triggerAuthentication](r), 1)
@@ -64,6 +67,31 @@ func TestReleaseOfAnotherRegion(t *testing.T) {
 		named[*corev1.ConfigMap](t, first, "cm-cloud-mirror").Data)
 	pools := configOf(t, first, first.pods(t)[0]).Pools
 	require.Equal(t, pools, configOf(t, r, r.pods(t)[0]).Pools, "all releases must have the same pools")
+}
+
+// TestPageReadsAllPods compares admin.metrics with the Services, whose names have the addresses of
+// all pods, and with the ports of the pods.
+func TestPageReadsAllPods(t *testing.T) {
+	forEach(t, func(t *testing.T, r release) {
+		listed := map[string]bool{}
+		for _, m := range configOf(t, r, r.pods(t)[0]).Admin.Metrics {
+			u, err := url.Parse(m)
+			require.NoError(t, err)
+			require.Equal(t, "/metrics", u.Path)
+			service := named[*corev1.Service](t, r, u.Hostname())
+			require.Equal(t, corev1.ClusterIPNone, service.Spec.ClusterIP)
+			for _, p := range r.selected(t, service.Spec.Selector) {
+				listed[p.name] = true
+				ports := p.container().Ports
+				require.Equal(t, u.Port(), strconv.Itoa(int(ports[len(ports)-1].ContainerPort)))
+			}
+		}
+		for _, p := range r.pods(t) {
+			require.Equal(t, p.part != "setup", listed[p.name], p.name)
+		}
+	})
+	r := render(t, "examples/minimal.yaml", "--set", "config.admin.metrics={http://elsewhere:8081/metrics}")
+	require.Equal(t, []string{"http://elsewhere:8081/metrics"}, configOf(t, r, r.pods(t)[0]).Admin.Metrics)
 }
 
 // TestSetupIsAHook checks that Helm makes the objects of the Job before it, and keeps its log.
@@ -114,11 +142,14 @@ func TestNetworkPolicies(t *testing.T) {
 		require.Equal(t, want.temporal, allows(policy, 7233), part)
 		require.True(t, allows(policy, 53) && allows(policy, 26379) && allows(policy, 8443) && allows(policy, 4317), part)
 		require.False(t, allows(policy, 5432), part)
-		require.Equal(t, part == "worker", allows(policy, 8081), "%s reads the metrics of front ends", part)
+		page := part == "worker" || part == "bridge"
+		require.Equal(t, page, allows(policy, 8081), "%s reads the metrics of front ends", part)
 		if part == "frontend" {
-			worker := map[string]string{"app.kubernetes.io/component": "worker", "app.kubernetes.io/instance": "cm", "app.kubernetes.io/name": "mirror"}
-			require.Len(t, policy.Spec.Ingress[0].From, 2)
-			require.Equal(t, worker, policy.Spec.Ingress[0].From[1].PodSelector.MatchLabels)
+			require.Len(t, policy.Spec.Ingress[0].From, 3)
+			for i, reader := range []string{"worker", "bridge"} {
+				pods := map[string]string{"app.kubernetes.io/component": reader, "app.kubernetes.io/instance": "cm", "app.kubernetes.io/name": "mirror"}
+				require.Equal(t, pods, policy.Spec.Ingress[0].From[i+1].PodSelector.MatchLabels)
+			}
 		}
 	}
 }

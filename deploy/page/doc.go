@@ -13,6 +13,9 @@
 //
 // # Decisions
 //
+// 2026-11-27: a name in admin.metrics stands for a process at each of its addresses, since pods come
+// and go. The page does not ask Kubernetes: workers have no token for its API.
+//
 // 2026-11-27: the state is a frame that refreshes itself. A refresh of the whole page would empty the
 // form, and a script to prevent that would weaken the policy.
 //

@@ -1,12 +1,15 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -57,16 +60,30 @@ func (p *page) figures(ctx context.Context) (*figures, []unread) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	var missing []unread
-	for _, target := range p.Admin.Metrics {
+	failed := func(process string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		missing = append(missing, unread{process, cause(err)})
+	}
+	for _, listed := range p.Admin.Metrics {
 		all.Go(func() {
-			families, err := ask(ctx, func(ctx context.Context) (map[string]*dto.MetricFamily, error) { return p.scrape(ctx, target) })
-			mu.Lock()
-			defer mu.Unlock()
+			addresses, err := ask(ctx, func(ctx context.Context) ([]string, error) { return p.addresses(ctx, listed) })
 			if err != nil {
-				missing = append(missing, unread{shown(target), cause(err)})
+				failed(shown(listed), err)
 				return
 			}
-			f.add(families)
+			for _, address := range addresses {
+				all.Go(func() {
+					families, err := ask(ctx, func(ctx context.Context) (map[string]*dto.MetricFamily, error) { return p.scrape(ctx, listed, address) })
+					if err != nil {
+						failed(shownAt(listed, address), err)
+						return
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					f.add(families)
+				})
+			}
 		})
 	}
 	all.Wait()
@@ -74,11 +91,44 @@ func (p *page) figures(ctx context.Context) (*figures, []unread) {
 	return f, missing
 }
 
-// scrape reads the metrics of a process. Its errors don't hold the URL, which may have a password.
-func (p *page) scrape(ctx context.Context, target string) (map[string]*dto.MetricFamily, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
+// addresses returns the addresses of the processes behind a URL of admin.metrics. The name of a
+// headless Service of Kubernetes has one for each pod. A process may have an address of each family,
+// so IPv6 counts only without IPv4. It returns one empty address, for the URL as it is, if the host
+// is an address, or if TLS must verify the name.
+func (p *page) addresses(ctx context.Context, listed string) ([]string, error) {
+	u, err := url.Parse(listed)
 	if err != nil {
 		return nil, errors.New("not a URL")
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil || u.Scheme != "http" {
+		return []string{""}, nil
+	}
+	all, err := p.Lookup(ctx, u.Hostname())
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		err = errors.New(e.Err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	isIPv6 := func(address string) bool { return strings.Contains(address, ":") }
+	if v4 := slices.DeleteFunc(slices.Clone(all), isIPv6); len(v4) > 0 {
+		return v4, nil
+	}
+	if len(all) == 0 {
+		return nil, errors.New("the name has no address")
+	}
+	return all, nil
+}
+
+// scrape reads the metrics of a process, at an address if that is not empty. Its errors don't hold
+// the URL, which may have a password.
+func (p *page) scrape(ctx context.Context, listed, address string) (map[string]*dto.MetricFamily, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, listed, http.NoBody)
+	if err != nil {
+		return nil, errors.New("not a URL")
+	}
+	if address != "" {
+		r.Host, r.URL.Host = r.URL.Host, net.JoinHostPort(address, cmp.Or(r.URL.Port(), "80"))
 	}
 	resp, err := p.http.Do(r)
 	if err != nil {
@@ -106,6 +156,14 @@ func shown(target string) string {
 		return "a process"
 	}
 	return u.Host
+}
+
+// shownAt is shown, with the address of one of several processes.
+func shownAt(listed, address string) string {
+	if address == "" {
+		return shown(listed)
+	}
+	return shown(listed) + " at " + address
 }
 
 // add adds the metrics of one process.

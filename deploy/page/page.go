@@ -70,8 +70,10 @@ type Options struct {
 	Depths func(context.Context) (requests, dead queue.Depth, err error)
 	Pools  []Pool
 	// Own gathers the metrics of this process.
-	Own     prometheus.Gatherer
-	Admin   config.Admin
+	Own   prometheus.Gatherer
+	Admin config.Admin
+	// Lookup returns the addresses of a name in admin.metrics. Nil asks the system.
+	Lookup  func(ctx context.Context, host string) ([]string, error)
 	Prices  config.Prices
 	S3      config.S3
 	Version string
@@ -93,6 +95,9 @@ type page struct {
 
 // New returns a handler of / (the page), /state (its frame) and /page.css.
 func New(o Options) http.Handler {
+	if o.Lookup == nil {
+		o.Lookup = net.DefaultResolver.LookupHost
+	}
 	p := &page{Options: o, http: &http.Client{Timeout: patience}}
 	p.html = template.Must(template.New("").Funcs(functions()).ParseFS(files, "*.html"))
 	mux := http.NewServeMux()

@@ -1,11 +1,15 @@
 package page_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,6 +176,38 @@ cloud_mirror_copy_slots_in_use{pool="s3_us-west-2",size="large"} 1
 		require.Contains(t, shown, want)
 	}
 	require.NotContains(t, shown, "hunter2")
+}
+
+// TestFiguresOfANameWithAddresses lists a headless Service, whose name has the addresses of all its
+// pods. A name with both families is that of the same processes twice.
+func TestFiguresOfANameWithAddresses(t *testing.T) {
+	r := newRig(t)
+	hosts := map[string]int{}
+	var mu sync.Mutex
+	serve := http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		hosts[request.Host]++
+		fmt.Fprintln(w, "cloud_mirror_waiting_clients 5")
+	})
+	server := httptest.NewServer(serve)
+	t.Cleanup(server.Close)
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(server.URL, "http://"))
+	require.NoError(t, err)
+	answers := map[string][]string{"front-ends": {"127.0.0.1", "::1", "127.0.0.1"}, "workers": {}}
+	r.Lookup = func(_ context.Context, host string) ([]string, error) {
+		if all, ok := answers[host]; ok {
+			return all, nil
+		}
+		return nil, errors.New("no such host")
+	}
+	r.Admin.Metrics = []string{"http://front-ends:" + port + "/metrics", "http://unknown/metrics", "http://workers/metrics"}
+	shown := text(r.get("/state"))
+	require.Contains(t, shown, "10 waiting clients")
+	require.Contains(t, shown, "2 front ends and 0 workers of admin.metrics")
+	require.Contains(t, shown, "Metrics of unknown could not be read: no such host")
+	require.Contains(t, shown, "Metrics of workers could not be read: the name has no address")
+	require.Equal(t, map[string]int{"front-ends:" + port: 2}, hosts)
 }
 
 // TestOwnFigures has a page without admin.metrics. It must not show figures that only front ends have.
