@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,6 +79,7 @@ func TestComposeConfiguresTheProduct(t *testing.T) {
 	p := project(t)
 	file := filepath.Join(t.TempDir(), "cloud-mirror.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(p.Configs["cloud-mirror"].Content), 0o600))
+	var metrics []string
 	for name, s := range p.Services {
 		if s.Image != image {
 			continue
@@ -89,6 +91,14 @@ func TestComposeConfiguresTheProduct(t *testing.T) {
 		}
 		c, err := config.Load(file, environ)
 		require.NoError(t, err, name)
+		admin := map[string]string{"frontend": c.Frontend.AdminListen, "worker": c.Worker.AdminListen}[s.Command[0]]
+		if host, port, _ := strings.Cut(admin, ":"); admin != "" {
+			require.Equal(t, "0.0.0.0", host, "%s: the loopback of a container can't be published", name)
+			published := slices.ContainsFunc(s.Ports, func(p types.ServicePortConfig) bool { return strconv.Itoa(int(p.Target)) == port })
+			require.True(t, published, "%s publishes its admin listener", name)
+			metrics = append(metrics, "http://"+name+":"+port+"/metrics")
+			require.Subset(t, c.Admin.Metrics, metrics[len(metrics)-1:], "the page for people")
+		}
 		if s.Command[0] == "worker" {
 			require.NoError(t, c.SetWorker(s.Command[2:], nil, nil), name)
 		}
@@ -100,6 +110,7 @@ func TestComposeConfiguresTheProduct(t *testing.T) {
 			require.Contains(t, strings.Join(s3.Command, " "), "--port :"+port+" --region "+pool.Region+" ")
 		}
 	}
+	require.Len(t, metrics, 3)
 }
 
 // TestWrongComposeIsRefused has the tests above as its control.

@@ -141,3 +141,17 @@ func TestUnitsConfigureTheProduct(t *testing.T) {
 		require.Regexp(t, `^`+binary+` (setup|frontend|worker --pool %i)$`, options(t, text, "ExecStart")[0], name)
 	}
 }
+
+// TestRunbookRestartsWhatHasACopy has the units hold copies of the file of tokens. A process can't see
+// a change of the file itself.
+func TestRunbookRestartsWhatHasACopy(t *testing.T) {
+	unit, err := os.ReadFile("../systemd/cloud-mirror-frontend.service")
+	require.NoError(t, err)
+	require.Contains(t, string(unit), "LoadCredential=tokens:")
+	runbook, err := os.ReadFile("../RUNBOOK.md")
+	require.NoError(t, err)
+	_, entry, found := strings.Cut(string(runbook), "\n## A token has leaked\n")
+	require.True(t, found)
+	entry, _, _ = strings.Cut(entry, "\n## ")
+	require.Contains(t, entry, "\nsystemctl restart cloud-mirror-frontend\n")
+}

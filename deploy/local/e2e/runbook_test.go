@@ -25,6 +25,7 @@ import (
 func elsewhere() map[string]string {
 	return map[string]string{
 		"export ":               "it sets the variables that this test sets",
+		"systemctl ":            "the local stack has no units",
 		"aws ":                  "the AWS CLI is no part of the local stack",
 		"cloud-mirror savings ": "it needs a Prometheus",
 	}
