@@ -3,6 +3,7 @@ package page_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"html"
 	"io"
 	"net/http"
@@ -43,12 +44,21 @@ const (
 	answers answer = iota
 	fails
 	hangs // It ignores its context.
+	denies
 )
+
+// denied is an answer of S3 to a role without the permission.
+type denied struct{}
+
+func (denied) Error() string       { return "api error AccessDenied" }
+func (denied) HTTPStatusCode() int { return http.StatusForbidden }
 
 func (a answer) wait(t *testing.T) error {
 	switch a {
 	case fails:
 		return errDown
+	case denies:
+		return fmt.Errorf("head: %w", denied{})
 	case hangs:
 		<-t.Context().Done()
 		return errDown

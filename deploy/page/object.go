@@ -121,9 +121,20 @@ func inBucket(err error) string {
 		return "the bucket has the copy"
 	case errors.Is(err, storage.ErrNotFound):
 		return "the bucket has no copy"
+	case isDenied(err):
+		return "the bucket is not readable from this worker"
 	default:
 		return "the bucket did not answer (" + cause(err) + ")"
 	}
+}
+
+// isDenied reports whether S3 denied access. A worker's role may read the bucket of its region only.
+func isDenied(err error) bool {
+	e, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err)
+	return ok && e.HTTPStatusCode() == http.StatusForbidden
 }
 
 // latest fills in the latest run of the copy. Builds before 2026-11-27 gave it another id.

@@ -84,6 +84,7 @@ func TestStatusOfACopy(t *testing.T) {
 		"redis hangs":                      {redis: hangs, want: "unknown: redis did not answer (no answer within 1s); the bucket did not answer"},
 		"the bucket is down":               {store: fails, want: "unknown: redis has no entry; the bucket did not answer (connection refused)"},
 		"the bucket hangs":                 {store: hangs, want: "unknown: redis has no entry; the bucket did not answer (no answer within 1s)"},
+		"the role may not read it":         {store: denies, want: "unknown: redis has no entry; the bucket is not readable from this worker Redirect"},
 		"Temporal hangs":                   {entry: pending, temporal: hangs, want: "unknown: Temporal did not answer (no answer within 1s)"},
 	} {
 		t.Run(name, func(t *testing.T) {

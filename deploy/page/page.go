@@ -66,7 +66,8 @@ type Options struct {
 	Temporal  Temporal
 	Namespace string
 	Cache     Cache
-	// Depths returns the depths of the queue and of its dead-letter queue.
+	// Depths returns the depths of the queue and of its dead-letter queue. Nil leaves SQS out: the
+	// role of a worker without a bridge may not ask.
 	Depths func(context.Context) (requests, dead queue.Depth, err error)
 	Pools  []Pool
 	// Own gathers the metrics of this process.

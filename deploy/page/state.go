@@ -33,6 +33,7 @@ type state struct {
 	// Processes describes whose metrics were added up.
 	FrontEnds, Workers int
 	Listed             bool // admin.metrics has processes.
+	Bridge             bool // The page may ask for the depths of the queue.
 	Waiting            float64
 	Breakers           []string
 	Requests, Dead     *queue.Depth
@@ -78,6 +79,9 @@ func (p *page) state(ctx context.Context) *state {
 		backlogs, errs[1] = ask(ctx, func(ctx context.Context) (map[string]cache.Backlog, error) { return p.Cache.Backlogs(ctx, ids) })
 	})
 	running.Go(func() {
+		if p.Depths == nil {
+			return
+		}
 		depths, errs[2] = ask(ctx, func(ctx context.Context) (d [2]queue.Depth, err error) {
 			d[0], d[1], err = p.Depths(ctx)
 			return d, err
@@ -87,14 +91,17 @@ func (p *page) state(ctx context.Context) *state {
 	running.Wait()
 
 	s := &state{
-		Now: p.Now(), Version: p.Version, FrontEnds: sums.frontEnds, Workers: sums.workers, Listed: len(p.Admin.Metrics) > 0,
+		Now: p.Now(), Version: p.Version, FrontEnds: sums.frontEnds, Workers: sums.workers, Listed: len(p.Admin.Metrics) > 0, Bridge: p.Depths != nil,
 		Waiting: sums.waiting, Breakers: sums.open(), Failed: p.list(failed), Currency: p.Prices.Currency, Amounts: sums.amounts,
 		Balance: savings.NewBalance(p.Prices, p.S3, savings.PathNAT, sums.amounts),
 	}
 	for i, name := range dependency {
+		if name == "SQS" && p.Depths == nil {
+			continue
+		}
 		s.Parts = append(s.Parts, part{Name: name})
 		if errs[i] != nil {
-			s.Parts[i].Problem = name + " did not answer: " + cause(errs[i])
+			s.Parts[len(s.Parts)-1].Problem = name + " did not answer: " + cause(errs[i])
 		}
 	}
 	for _, u := range unreads {
@@ -103,7 +110,7 @@ func (p *page) state(ctx context.Context) *state {
 	if errs[0] == nil {
 		s.Failures, s.Capped, s.FailuresKnown = found.failures, found.capped, true
 	}
-	if errs[2] == nil {
+	if errs[2] == nil && p.Depths != nil {
 		s.Requests, s.Dead = &depths[0], &depths[1]
 	}
 	for _, pool := range p.Pools {

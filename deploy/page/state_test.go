@@ -210,6 +210,18 @@ func TestFiguresOfANameWithAddresses(t *testing.T) {
 	require.Equal(t, map[string]int{"front-ends:" + port: 2}, hosts)
 }
 
+// TestWorkerWithoutABridge may have no permission for the queue, so that its page does not ask SQS.
+func TestWorkerWithoutABridge(t *testing.T) {
+	r := newRig(t)
+	require.Contains(t, text(r.get("/state")), "Answered: Temporal, redis, SQS.")
+	r.Depths = nil
+	shown := text(r.get("/state"))
+	require.Contains(t, shown, "Answered: Temporal, redis. unknown")
+	require.Contains(t, shown, "unknown requests in SQS")
+	require.Contains(t, shown, "Only bridges know the queue")
+	require.NotContains(t, shown, "did not answer")
+}
+
 // TestOwnFigures has a page without admin.metrics. It must not show figures that only front ends have.
 func TestOwnFigures(t *testing.T) {
 	r := newRig(t)

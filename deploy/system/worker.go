@@ -151,8 +151,11 @@ func RunWorker(ctx context.Context, cfg config.Config, log zerolog.Logger, versi
 // page returns the page for people.
 func (s *parts) page(temporal page.Temporal, namespace, version string) http.Handler {
 	o := page.Options{
-		Temporal: temporal, Namespace: namespace, Cache: s.cache, Depths: s.queue.Depths, Own: s.registry,
+		Temporal: temporal, Namespace: namespace, Cache: s.cache, Own: s.registry,
 		Admin: s.cfg.Admin, Prices: s.cfg.Prices, S3: s.cfg.S3, Version: version, Now: time.Now,
+	}
+	if s.cfg.Worker.Bridge {
+		o.Depths = s.queue.Depths
 	}
 	for i, p := range s.Pools {
 		o.Pools = append(o.Pools, page.Pool{Pool: p, Space: s.cfg.Space(p), Bucket: s.Buckets[i]})

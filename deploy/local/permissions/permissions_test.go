@@ -2,7 +2,9 @@ package permissions
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -29,6 +31,7 @@ func TestPoliciesAreWhatTheCodeNeeds(t *testing.T) {
 	worker := r.start("copier", copier, "worker --no-bridge", 3)
 
 	r.redirect(newSource(t, 1000).URL + "/small.bin")
+	r.openPage(3, newSource(t, 1000).URL+"/unknown.bin")
 	large := newSource(t, 30*mib)
 	r.cancel(operator, large)
 	r.resume(large, func() { worker.Stop(); require.NoError(t, worker.Start(t.Context())) })
@@ -89,6 +92,29 @@ func (r *rig) redirect(object string) {
 	require.Contains(r.t, location, "/"+bucket+"/")
 	status, _ = r.ask(http.MethodDelete, "purge", object, "")
 	require.Equal(r.t, http.StatusNoContent, status)
+}
+
+// openPage opens the page for people of a worker, and finds an object with its form. The calls of the
+// page count as those of the worker.
+func (r *rig) openPage(admin int, object string) {
+	r.t.Helper()
+	at := "http://" + r.address(admin)
+	resp, err := http.Get(at + "/state")
+	require.NoError(r.t, err)
+	require.NotContains(r.t, body(r.t, resp), "did not answer")
+	resp, err = http.PostForm(at+"/", url.Values{"url": {object}, "pool": {"s3_" + west}})
+	require.NoError(r.t, err)
+	require.Contains(r.t, body(r.t, resp), "absent")
+}
+
+// body returns the body of an answer, which must be 200.
+func body(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode, string(text))
+	return string(text)
 }
 
 // cancel cancels a copy in parts. The worker then aborts its upload.
