@@ -206,3 +206,14 @@ func schemaKeys(schema, of map[string]any, documented []string, prefix string) (
 	}
 	return keys
 }
+
+// TestPageNamesTheVersionsOfKEDA wants the versions that know the parameters of the triggers.
+func TestPageNamesTheVersionsOfKEDA(t *testing.T) {
+	trigger, page := readFile(t, chart+"/templates/_keda.tpl"), readFile(t, chart+"/README.md")
+	for parameter, note := range map[string]string{
+		"workerDeploymentBuildId": "KEDA 2.20 with worker.versioning", "tlsServerName": "KEDA 2.18 with temporal.tls.serverName",
+	} {
+		require.Contains(t, trigger, parameter+":")
+		require.Contains(t, page, note)
+	}
+}
