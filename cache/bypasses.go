@@ -89,7 +89,24 @@ func (b *Bypasses) Covers(pool, url string, now time.Time) bool {
 	if known == nil {
 		return false
 	}
+	return slices.ContainsFunc(bypassesOf(pool, url), func(name string) bool { return (*known)[name].After(now) })
+}
+
+// Covering returns the bypass among all that covers objects of a canonical URL in the pool. A bypass has
+// a name, unless there is none.
+func Covering(all []Bypass, pool, url string) Bypass {
+	of := bypassesOf(pool, url)
+	for _, b := range all {
+		if slices.Contains(of, b.Name) {
+			return b
+		}
+	}
+	return Bypass{}
+}
+
+// bypassesOf returns the names of the bypasses that cover objects of a canonical URL in the pool.
+func bypassesOf(pool, url string) []string {
 	_, rest, _ := strings.Cut(url, "://")
 	host, _, _ := strings.Cut(rest, "/")
-	return (*known)[BypassOfPool(pool)].After(now) || (*known)[BypassOfHost(host)].After(now)
+	return []string{BypassOfPool(pool), BypassOfHost(host)}
 }

@@ -28,6 +28,7 @@ type CopyCommand struct {
 	objectFlags
 	Object string        `arg:"" name:"url" help:"URL of the object at its source."`
 	Wait   time.Duration `default:"1h" help:"Time to wait at most. The copy goes on after it."`
+	Force  bool          `help:"Copy the object also while its host or pool is switched off."`
 }
 
 // Help returns an example.
@@ -41,6 +42,9 @@ func (c *CopyCommand) Run(ctx context.Context) error {
 	return c.with(ctx, func(m *mirror) error {
 		in, err := m.newInput(ctx, c.Service, c.Region, c.Object)
 		if err != nil {
+			return err
+		}
+		if err := m.allowed(ctx, in.Source, c.Force); err != nil {
 			return err
 		}
 		id, err := m.request(ctx, in)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -22,6 +23,18 @@ type runsDouble struct {
 
 	runs     map[string]enums.WorkflowExecutionStatus
 	signaled []string
+	input    *common.Payloads // Of all runs
+}
+
+// firstEvent is a history with one event.
+type firstEvent struct{ input *common.Payloads }
+
+func (e *firstEvent) HasNext() bool { return true }
+
+func (e *firstEvent) Next() (*history.HistoryEvent, error) {
+	return &history.HistoryEvent{Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+		WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{Input: e.input},
+	}}, nil
 }
 
 func (d *runsDouble) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
@@ -40,6 +53,10 @@ func (d *runsDouble) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOp
 	}
 	d.runs[o.ID] = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 	return nil, nil //nolint:nilnil // As no caller reads it
+}
+
+func (d *runsDouble) GetWorkflowHistory(context.Context, string, string, bool, enums.HistoryEventFilterType) client.HistoryEventIterator {
+	return &firstEvent{d.input}
 }
 
 func (d *runsDouble) SignalWorkflow(_ context.Context, id, run, _ string, _ any) error {

@@ -21,6 +21,7 @@ type CopiesRetryCommand struct {
 	ID     []string `arg:"" optional:"" help:"Workflow ids. Without any, the flags choose copies."`
 	Status []string `enum:"Failed,Canceled,Terminated,TimedOut" default:"Failed" help:"Only runs with this status (repeatable): ${enum}."`
 	All    bool     `help:"Retry all copies that failed, if no other flag chooses."`
+	Force  bool     `help:"Retry objects whose host or pool is switched off, too."`
 	DryRun bool     `help:"Change nothing; print what would be done."`
 }
 
@@ -28,8 +29,8 @@ type CopiesRetryCommand struct {
 func (CopiesRetryCommand) Help() string {
 	return "Examples:\n\n  cloud-mirror copies retry --class SourceUnreachable --since 1h --dry-run\n" +
 		"  cloud-mirror copies retry s3_us-west-2/example.com/a.zip/5c…\n\n" +
-		"Each object is copied once, with the input of its latest run. An object that is being copied, or\n" +
-		"whose copy exists, is skipped."
+		"Each object is copied once, with the input of its latest run. An object that is being copied,\n" +
+		"whose copy exists, or whose host or pool is switched off, is skipped."
 }
 
 // Validate returns an error unless copies are chosen in one way.
@@ -41,14 +42,14 @@ func (c *CopiesRetryCommand) Validate() error {
 func (c *CopiesRetryCommand) Run(ctx context.Context) error {
 	return c.with(ctx, func(m *mirror) error {
 		return m.each(ctx, os.Stdout, c.ID, c.filter, c.Status, func(w *workflow.WorkflowExecutionInfo) (string, error) {
-			return m.retry(ctx, w, c.DryRun)
+			return m.retry(ctx, w, c.Force, c.DryRun)
 		})
 	})
 }
 
 // retry copies the object of a run again. A run of its own is safer than a reset: if a client's
 // request has started a run meanwhile, Temporal refuses the retry instead of ending that run.
-func (m *mirror) retry(ctx context.Context, w *workflow.WorkflowExecutionInfo, dryRun bool) (string, error) {
+func (m *mirror) retry(ctx context.Context, w *workflow.WorkflowExecutionInfo, force, dryRun bool) (string, error) {
 	if running(w) {
 		return "skipped: it runs", nil
 	}
@@ -62,6 +63,14 @@ func (m *mirror) retry(ctx context.Context, w *workflow.WorkflowExecutionInfo, d
 		return "", err
 	case present:
 		return "skipped: its copy exists", nil
+	}
+	err = m.allowed(ctx, in.Source, force)
+	_, off := errors.AsType[*offError](err)
+	switch {
+	case off:
+		return "skipped: switched off", nil
+	case err != nil:
+		return "", err
 	case dryRun:
 		return "would be retried", nil
 	}

@@ -28,7 +28,16 @@ type mirror struct {
 	namespace string
 	codec     *codec.Codec
 	payloads  converter.DataConverter // Of codec
-	cache     *cache.Redis
+	cache     entries
+}
+
+// entries holds the entries of objects, and what is switched off; see [cache.Redis].
+type entries interface {
+	// Get returns the object's entry. An object without one is absent.
+	Get(ctx context.Context, key string) (cache.Entry, error)
+	// Bypasses returns all bypasses that have not ended.
+	Bypasses(ctx context.Context) (all []cache.Bypass, known bool, err error)
+	Close() error
 }
 
 // connect connects to Temporal. It does no I/O with redis.
