@@ -15,22 +15,23 @@ const (
 )
 
 // Bypasses knows the bypasses that redis has. While redis does not answer, it knows the last ones
-// until they end. If redis has lost them, it writes them again. The zero value knows none. It is safe
+// until they end. If redis has lost them, it writes them again, also if an operator has begun another
+// list meanwhile. The zero value knows none. It is safe
 // for concurrent use.
 type Bypasses struct {
 	// OnChange, if set, is called with the names of all bypasses after each change. Set it before Run.
 	OnChange func(names []string)
 
 	known atomic.Pointer[map[string]time.Time] // By name; nil if there are none
-	last  []Bypass                             // Of the last read
+	last  BypassList                           // Of the last read
 }
 
 // BypassStore holds the bypasses; see [Redis].
 type BypassStore interface {
-	// Bypasses returns all bypasses that have not ended, by name. known is false if there is no list.
-	Bypasses(ctx context.Context) (all []Bypass, known bool, err error)
-	// RestoreBypasses writes a list, unless there is one.
-	RestoreBypasses(ctx context.Context, all []Bypass) error
+	// Bypasses returns the list of bypasses.
+	Bypasses(ctx context.Context) (BypassList, error)
+	// RestoreBypasses writes a lost list, or adds its bypasses to the list that took its place.
+	RestoreBypasses(ctx context.Context, lost BypassList) error
 }
 
 // Run reads the bypasses every second until ctx ends.
@@ -49,28 +50,36 @@ func (b *Bypasses) Run(ctx context.Context, r BypassStore) {
 func (b *Bypasses) read(ctx context.Context, r BypassStore) {
 	ctx, cancel := context.WithTimeout(ctx, bypassTimeout)
 	defer cancel()
-	all, known, err := r.Bypasses(ctx)
-	if !known && err == nil && len(b.last) > 0 {
+	list, err := r.Bypasses(ctx)
+	if err == nil && b.lost(list.ID) {
 		now := time.Now()
-		all = slices.DeleteFunc(slices.Clone(b.last), func(l Bypass) bool { return !l.Until.After(now) })
-		err = r.RestoreBypasses(ctx, all)
+		current := slices.DeleteFunc(slices.Clone(b.last.All), func(l Bypass) bool { return !l.Until.After(now) })
+		if err = r.RestoreBypasses(ctx, BypassList{ID: b.last.ID, All: current}); err == nil {
+			list, err = r.Bypasses(ctx)
+		}
 	}
 	if err != nil {
 		return // The cache itself reports that redis is down.
 	}
 	var ends *map[string]time.Time
-	if len(all) > 0 {
+	if len(list.All) > 0 {
 		ends = &map[string]time.Time{}
 	}
-	for _, bypass := range all {
+	for _, bypass := range list.All {
 		(*ends)[bypass.Name] = bypass.Until
 	}
 	b.known.Store(ends)
-	before, after := names(b.last), names(all)
-	b.last = all
+	before, after := names(b.last.All), names(list.All)
+	b.last = list
 	if b.OnChange != nil && !slices.Equal(before, after) {
 		b.OnChange(after)
 	}
+}
+
+// lost reports whether redis has lost the last list, and bypasses with it. A list of an earlier build
+// has no id: such a build may have removed bypasses from the last list.
+func (b *Bypasses) lost(id int64) bool {
+	return len(b.last.All) > 0 && (id == 0 || id != NamelessBypasses && b.last.ID != NamelessBypasses && id != b.last.ID)
 }
 
 func names(all []Bypass) (names []string) {

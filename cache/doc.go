@@ -51,7 +51,8 @@
 // which needs a restart of every front end.
 //
 // 2026-11-27: readers write the bypasses again that redis has lost. An empty list stays in redis, so that
-// a removal differs from a loss. Rejected: a file for each front end, which an operator in a hurry can't
+// a removal differs from a loss. A list has an id, so that a reader also knows a loss by the list that
+// an operator began after it. The reader then adds what it knew. Rejected: a file for each front end, which an operator in a hurry can't
 // change everywhere at once.
 //
 // 2026-11-26: `redis.url` says by its form whether there are sentinels or a cluster. The URL of

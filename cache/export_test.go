@@ -1,6 +1,9 @@
 package cache
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Encode and Identity let tests write values as other processes do.
 var (
@@ -13,3 +16,6 @@ const MaxValue = maxValue
 
 // SetNow sets the clock of r.
 func (r *Redis) SetNow(now func() time.Time) { r.now = now }
+
+// Read reads the bypasses once.
+func (b *Bypasses) Read(ctx context.Context, r BypassStore) { b.read(ctx, r) }

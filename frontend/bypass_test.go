@@ -16,9 +16,11 @@ import (
 // bypassList stands in for redis.
 type bypassList []cache.Bypass
 
-func (l bypassList) Bypasses(context.Context) ([]cache.Bypass, bool, error) { return l, true, nil }
+func (l bypassList) Bypasses(context.Context) (cache.BypassList, error) {
+	return cache.BypassList{ID: cache.NamelessBypasses, All: l}, nil
+}
 
-func (bypassList) RestoreBypasses(context.Context, []cache.Bypass) error { return nil }
+func (bypassList) RestoreBypasses(context.Context, cache.BypassList) error { return nil }
 
 // switchOff returns bypasses with these names.
 func switchOff(t *testing.T, names ...string) *cache.Bypasses {

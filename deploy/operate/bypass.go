@@ -145,11 +145,11 @@ func (BypassListCommand) Help() string { return "Example:\n\n  cloud-mirror bypa
 // Run prints the bypasses.
 func (c *BypassListCommand) Run(ctx context.Context) error {
 	return c.with(func(_ config.Config, redis *cache.Redis) error {
-		all, _, err := redis.Bypasses(ctx)
+		list, err := redis.Bypasses(ctx)
 		if err != nil {
 			return err
 		}
-		return printBypasses(os.Stdout, all)
+		return printBypasses(os.Stdout, list.All)
 	})
 }
 

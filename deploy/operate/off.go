@@ -26,11 +26,11 @@ func (m *mirror) allowed(ctx context.Context, of activities.SealedObject, force 
 	if force {
 		return nil
 	}
-	all, _, err := m.cache.Bypasses(ctx)
+	list, err := m.cache.Bypasses(ctx)
 	if err != nil {
 		return err
 	}
-	if b := cache.Covering(all, of.Pool(), of.URL); b.Name != "" {
+	if b := cache.Covering(list.All, of.Pool(), of.URL); b.Name != "" {
 		return &offError{b}
 	}
 	return nil

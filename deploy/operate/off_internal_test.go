@@ -22,7 +22,9 @@ type cacheDouble struct {
 	off []cache.Bypass
 }
 
-func (d *cacheDouble) Bypasses(context.Context) ([]cache.Bypass, bool, error) { return d.off, true, nil }
+func (d *cacheDouble) Bypasses(context.Context) (cache.BypassList, error) {
+	return cache.BypassList{All: d.off}, nil
+}
 
 func (d *cacheDouble) Get(context.Context, string) (cache.Entry, error) { return cache.Entry{}, nil }
 

@@ -35,8 +35,8 @@ type mirror struct {
 type entries interface {
 	// Get returns the object's entry. An object without one is absent.
 	Get(ctx context.Context, key string) (cache.Entry, error)
-	// Bypasses returns all bypasses that have not ended.
-	Bypasses(ctx context.Context) (all []cache.Bypass, known bool, err error)
+	// Bypasses returns the list of bypasses.
+	Bypasses(ctx context.Context) (cache.BypassList, error)
 	Close() error
 }
 
