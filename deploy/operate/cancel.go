@@ -27,7 +27,7 @@ func (CopiesCancelCommand) Help() string {
 
 // Validate returns an error unless copies are chosen in one way.
 func (c *CopiesCancelCommand) Validate() error {
-	return chosenOnce(c.ID, c.filter, c.All)
+	return chosenOnce(c.ID, c.filter, nil, c.All)
 }
 
 // Run cancels the copies and prints a line for each object.

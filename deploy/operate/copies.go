@@ -18,9 +18,10 @@ type CopiesCommand struct {
 	Cancel CopiesCancelCommand `cmd:"" help:"Cancel copies that run."`
 }
 
-// chosenOnce returns an error unless ids, or a filter, or all are given.
-func chosenOnce(ids []string, f filter, all bool) error {
-	filtered := f.Service != "" || f.Region != "" || f.Host != "" || f.Class != "" || f.Since != nil
+// chosenOnce returns an error unless ids, or a filter, or all are given. Statuses are a filter, and can
+// also narrow all.
+func chosenOnce(ids []string, f filter, statuses []string, all bool) error {
+	filtered := len(statuses) > 0 && !all || f.Service != "" || f.Region != "" || f.Host != "" || f.Class != "" || f.Since != nil
 	ways := 0
 	for _, given := range []bool{len(ids) > 0, filtered, all} {
 		if given {

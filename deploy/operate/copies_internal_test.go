@@ -3,6 +3,8 @@ package operate
 import (
 	"bytes"
 	"encoding/base64"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -74,14 +76,64 @@ func TestMatchesOfAFilter(t *testing.T) {
 
 func TestCopiesAreChosenInOneWay(t *testing.T) {
 	one := filter{Host: "a", Limit: 1}
-	require.NoError(t, chosenOnce([]string{"id"}, filter{Limit: 1}, false))
-	require.NoError(t, chosenOnce(nil, one, false))
-	require.NoError(t, chosenOnce(nil, filter{Limit: 1}, true))
+	canceled := []string{"Canceled"}
+	require.NoError(t, chosenOnce([]string{"id"}, filter{Limit: 1}, nil, false))
+	require.NoError(t, chosenOnce(nil, one, nil, false))
+	require.NoError(t, chosenOnce(nil, one, canceled, false))
+	require.NoError(t, chosenOnce(nil, filter{Limit: 1}, canceled, false))
+	require.NoError(t, chosenOnce(nil, filter{Limit: 1}, nil, true))
+	require.NoError(t, chosenOnce(nil, filter{Limit: 1}, canceled, true))
 	for _, err := range []error{
-		chosenOnce(nil, filter{Limit: 1}, false), chosenOnce([]string{"id"}, one, false), chosenOnce(nil, one, true),
-		chosenOnce([]string{"id"}, filter{}, true),
+		chosenOnce(nil, filter{Limit: 1}, nil, false), chosenOnce([]string{"id"}, one, nil, false), chosenOnce(nil, one, nil, true),
+		chosenOnce([]string{"id"}, filter{}, nil, true), chosenOnce([]string{"id"}, filter{}, canceled, false),
 	} {
 		require.EqualError(t, err, "choose copies by their workflow ids, by flags, or by --all")
+	}
+}
+
+// TestRetriedStatuses has the class of a retry say which statuses it retries.
+func TestRetriedStatuses(t *testing.T) {
+	for class, want := range map[string][]string{
+		"": {"Failed"}, "SourceStalled": {"Failed"}, "BadHTTPStatus-503": {"Failed"},
+		"Cancelled": {"Canceled", "Failed"}, "Purged": {"Canceled", "Failed"},
+	} {
+		require.Equal(t, want, (&CopiesRetryCommand{filter: filter{Class: class}}).statuses(), class)
+		require.Equal(t, []string{"TimedOut"}, (&CopiesRetryCommand{filter: filter{Class: class}, Status: []string{"TimedOut"}}).statuses(), class)
+	}
+	require.EqualError(t, (&CopiesRetryCommand{filter: filter{Class: "SourceTooSmall", Limit: 1}}).Validate(),
+		"no copy to retry has the class SourceTooSmall: such a copy completed")
+}
+
+// TestClassesOfNoRun compares the classes that are refused with those that the operators' page gives to no
+// run.
+func TestClassesOfNoRun(t *testing.T) {
+	page, err := os.ReadFile("../OPERATORS.md")
+	require.NoError(t, err)
+	var never []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`\\w+`(?:, `\\w+`)*) \\| .*(?:never|Only the entry)").FindAllStringSubmatch(string(page), -1) {
+		for _, class := range regexp.MustCompile(`\w+`).FindAllString(row[1], -1) {
+			never = append(never, class)
+			_, err := (&filter{Class: class, Limit: 1}).query(nil, time.Now())
+			require.EqualError(t, err, "--class is "+class+", which no run ends with: see its row in OPERATORS.md")
+		}
+	}
+	require.Contains(t, never, "Terminated")
+	require.ElementsMatch(t, never, classesOfNoRun())
+}
+
+// TestPendingSaysWhatTheHeartbeatSays shows a copy of unknown size, and one of an earlier build.
+func TestPendingSaysWhatTheHeartbeatSays(t *testing.T) {
+	m := &mirror{payloads: converter.GetDefaultDataConverter()}
+	for want, p := range map[string]activities.Progress{
+		"12 MiB stored, 20 MiB/s": {Done: 12 << 20, Total: -1, Now: "12 MiB stored, 20 MiB/s"},
+		"5 of 7 bytes stored":     {Done: 5, Total: 7},
+		"5 bytes stored":          {Done: 5, Total: -1},
+	} {
+		details, err := m.payloads.ToPayloads(p)
+		require.NoError(t, err)
+		rows := map[string]string{}
+		m.pending(func(name, value string) { rows[name] = value }, &workflow.PendingActivityInfo{HeartbeatDetails: details})
+		require.Equal(t, want, rows["progress"])
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/storage/origin"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
@@ -49,7 +50,18 @@ func (f *filter) validate() error {
 	if class != "" && !slices.Contains(cache.Classes(), class) {
 		return fmt.Errorf("--class is %q, want an error class, e.g. SourceStalled or %s-503", f.Class, anyStatus)
 	}
+	if slices.Contains(classesOfNoRun(), class) {
+		return fmt.Errorf("--class is %s, which no run ends with: see its row in OPERATORS.md", f.Class)
+	}
 	return nil
+}
+
+// classesOfNoRun are the classes of entries and attempts that no run ends with.
+func classesOfNoRun() []string {
+	return []string{
+		activities.ClassTerminated, activities.ClassCache, activities.ClassHandover, activities.ClassPaused, activities.ClassReset,
+		activities.ClassEnded, string(origin.ClassRangeRefused), string(origin.ClassBusy),
+	}
 }
 
 // matches reports whether a run has one of the statuses, or any if there are none, and the filter's

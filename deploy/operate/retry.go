@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflow/v1"
 
+	"github.com/cloud-mirror/cloud-mirror/activities"
 	"github.com/cloud-mirror/cloud-mirror/cache"
 	"github.com/cloud-mirror/cloud-mirror/workflows"
 	"github.com/cloud-mirror/cloud-mirror/workflows/copyid"
@@ -19,7 +20,7 @@ type CopiesRetryCommand struct {
 	configFlag
 	filter
 	ID     []string `arg:"" optional:"" help:"Workflow ids. Without any, the flags choose copies."`
-	Status []string `enum:"Failed,Canceled,Terminated,TimedOut" default:"Failed" help:"Only runs with this status (repeatable): ${enum}."`
+	Status []string `enum:"Failed,Canceled,Terminated,TimedOut" help:"Only runs with this status (repeatable): ${enum}. The default is Failed, and also Canceled with the classes Cancelled and Purged."`
 	All    bool     `help:"Retry all copies that failed, if no other flag chooses."`
 	Force  bool     `help:"Retry objects whose host or pool is switched off, too."`
 	DryRun bool     `help:"Change nothing; print what would be done."`
@@ -35,13 +36,27 @@ func (CopiesRetryCommand) Help() string {
 
 // Validate returns an error unless copies are chosen in one way.
 func (c *CopiesRetryCommand) Validate() error {
-	return chosenOnce(c.ID, c.filter, c.All)
+	if c.Class == activities.ClassTooSmall {
+		return fmt.Errorf("no copy to retry has the class %s: such a copy completed", c.Class)
+	}
+	return chosenOnce(c.ID, c.filter, c.Status, c.All)
+}
+
+// statuses returns the statuses of the runs to retry. A cancelled or purged run can have two.
+func (c *CopiesRetryCommand) statuses() []string {
+	switch {
+	case len(c.Status) > 0:
+		return c.Status
+	case c.Class == activities.ClassCancelled || c.Class == activities.ClassPurged:
+		return []string{"Canceled", "Failed"}
+	}
+	return []string{"Failed"}
 }
 
 // Run retries the copies and prints a line for each object.
 func (c *CopiesRetryCommand) Run(ctx context.Context) error {
 	return c.with(ctx, func(m *mirror) error {
-		return m.each(ctx, os.Stdout, c.ID, c.filter, c.Status, func(w *workflow.WorkflowExecutionInfo) (string, error) {
+		return m.each(ctx, os.Stdout, c.ID, c.filter, c.statuses(), func(w *workflow.WorkflowExecutionInfo) (string, error) {
 			return m.retry(ctx, w, c.Force, c.DryRun)
 		})
 	})

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,11 +188,19 @@ func (m *mirror) pending(row func(name, value string), a *workflow.PendingActivi
 	row(name, text)
 	var p activities.Progress
 	if d := a.GetHeartbeatDetails(); d != nil && m.payloads.FromPayloads(d, &p) == nil {
-		row("stored", fmt.Sprintf("%d of %d bytes", p.Done, p.Total))
+		row("progress", printable(cmp.Or(p.Now, stored(p))))
 	}
 	if f := a.GetLastFailure(); f != nil {
 		row("last failure", m.failure(f))
 	}
+}
+
+// stored describes the progress of a worker that does not.
+func stored(p activities.Progress) string {
+	if p.Total < 0 {
+		return fmt.Sprintf("%d bytes stored", p.Done)
+	}
+	return fmt.Sprintf("%d of %d bytes stored", p.Done, p.Total)
 }
 
 // next returns a command that helps with the run.
