@@ -14,6 +14,9 @@ import (
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
 const maxValue = 300
 
+// MetadataURL is the user metadata with the source's URL, without its query. A URL above 300 bytes is cut.
+const MetadataURL = "cloud-mirror-upstream-url"
+
 // User metadata that audits read. Copies of builds before 2026-11-26 have no metadataModified.
 const (
 	metadataETag     = "cloud-mirror-upstream-etag"
@@ -28,7 +31,7 @@ func metadata(in StreamCopyInput, source origin.Meta, workflowID string, now tim
 		hops = append(hops, h.Host+" "+strconv.Itoa(h.Status))
 	}
 	m := map[string]string{
-		"cloud-mirror-upstream-url":            in.Source.URL,
+		MetadataURL:                            in.Source.URL,
 		metadataETag:                           source.ETag,
 		metadataModified:                       date(source.LastModified),
 		"cloud-mirror-upstream-content-length": strconv.FormatInt(source.Size, 10),

@@ -193,7 +193,7 @@ func (b *Bridge) apply(ctx context.Context, r queue.Request, s activities.Sealed
 	defer cancel()
 	switch r.Action {
 	case queue.Cancel:
-		return b.purge(ctx, s, r.Generation)
+		return SignalPurge(ctx, b.Temporal, s, r.Generation)
 	case queue.Audit:
 		return b.maintain(ctx, s, workflows.AuditID(s), workflows.AuditTimeout, workflows.AuditCopy, activities.AuditInput{Source: s})
 	case queue.Refresh:
@@ -303,17 +303,6 @@ func (b *Bridge) idle(out *workflowservice.DescribeWorkflowExecutionResponse) bo
 		}
 	}
 	return true
-}
-
-// purge signals the purge to the object's copy. A missing copy is not an error.
-func (b *Bridge) purge(ctx context.Context, s activities.SealedObject, generation int64) error {
-	for _, id := range []string{workflows.ID(s), workflows.EarlierID(s)} {
-		err := b.Temporal.SignalWorkflow(ctx, id, "", workflows.PurgeSignal, workflows.Purge{Generation: generation})
-		if _, none := errors.AsType[*serviceerror.NotFound](err); err != nil && !none {
-			return fmt.Errorf("signal workflow %s: %w", id, err)
-		}
-	}
-	return nil
 }
 
 // finishPurge starts the workflow that finishes a purge. A run of the same generation that is open,
