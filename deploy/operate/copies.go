@@ -16,6 +16,7 @@ type CopiesCommand struct {
 	Show   CopiesShowCommand   `cmd:"" help:"Show one copy: its state, its last failure and the next retry."`
 	Retry  CopiesRetryCommand  `cmd:"" help:"Copy again what failed."`
 	Cancel CopiesCancelCommand `cmd:"" help:"Cancel copies that run."`
+	Purge  CopiesPurgeCommand  `cmd:"" help:"Purge the copies of a host, or below a URL."`
 }
 
 // chosenOnce returns an error unless ids, or a filter, or all are given. Statuses are a filter, and can

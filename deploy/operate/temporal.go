@@ -35,6 +35,8 @@ type mirror struct {
 type entries interface {
 	// Get returns the object's entry. An object without one is absent.
 	Get(ctx context.Context, key string) (cache.Entry, error)
+	// Purge deletes the object's entry and returns its new generation.
+	Purge(ctx context.Context, key string) (int64, error)
 	// Bypasses returns the list of bypasses.
 	Bypasses(ctx context.Context) (cache.BypassList, error)
 	Close() error

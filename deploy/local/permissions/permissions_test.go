@@ -40,6 +40,7 @@ func TestPoliciesAreWhatTheCodeNeeds(t *testing.T) {
 	r.copyByServer()
 	r.holdMessages(newSource(t, 1000).URL + "/held.bin")
 	r.redrive(operator, newSource(t, 1000).URL+"/dead.bin")
+	r.purge(operator, newSource(t, 1000).URL+"/purged.bin")
 
 	as := map[string]string{bucket: "bucket", queue: "queue", queue + "_dead": "queue_dead", "sources": "source"}
 	calls := map[string]bool{}
@@ -198,6 +199,12 @@ func (r *rig) redrive(operator, object string) {
 	r.mustCommand(operator, "dead redrive "+id)
 	r.copied(object)
 	r.mustCommand(operator, "status --server http://"+r.address(0)+" -r "+west+" "+object)
+}
+
+// purge copies an object, and purges all copies below its URL.
+func (r *rig) purge(operator, object string) {
+	r.copied(object)
+	require.Contains(r.t, r.mustCommand(operator, "copies purge -r "+west+" --prefix "+object), "1 objects: 1 purged, 0 failed\n")
 }
 
 // TestPageListsThePolicies compares the table of the operators' page with the policies.

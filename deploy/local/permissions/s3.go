@@ -43,6 +43,7 @@ func s3Rules() []s3Rule {
 		{"PutBucketCors", put, false, []string{"cors"}, "s3:PutBucketCORS"},
 		{"DeleteBucketCors", del, false, []string{"cors"}, "s3:PutBucketCORS"},
 		{"ListMultipartUploads", get, false, []string{"uploads"}, "s3:ListBucketMultipartUploads"},
+		{"ListObjectsV2", get, false, []string{"list-type"}, "s3:ListBucket"},
 		{"CreateBucket", put, false, nil, "s3:CreateBucket"},
 		{"HeadObject", head, true, nil, "s3:GetObject"},
 		{"ListParts", get, true, []string{"uploadId"}, "s3:ListMultipartUploadParts"},
