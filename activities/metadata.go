@@ -14,7 +14,8 @@ import (
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
 const maxValue = 300
 
-// MetadataURL is the user metadata with the source's URL, without its query. A URL above 300 bytes is cut.
+// MetadataURL is the user metadata with the source's URL, without its query. A URL above 300 bytes
+// is cut.
 const MetadataURL = "cloud-mirror-upstream-url"
 
 // User metadata that audits read. Copies of builds before 2026-11-26 have no metadataModified.

@@ -21,9 +21,9 @@ type Bypass struct {
 
 // BypassList is the list of all bypasses.
 type BypassList struct {
-	// ID differs between a list and the one that redis lost before it. It is 0 if redis has no list, for
-	// example after a flush, and [NamelessBypasses] for a list of an earlier build. A list remains when its
-	// last bypass is removed.
+	// ID differs between a list and the one that redis lost before it. It is 0 if redis has no
+	// list, for example after a flush, and [NamelessBypasses] for a list of an earlier build. A
+	// list remains when its last bypass is removed.
 	ID  int64
 	All []Bypass // By name; those that have not ended
 }
@@ -66,8 +66,8 @@ func (r *Redis) Bypasses(ctx context.Context) (list BypassList, err error) {
 	return list, nil
 }
 
-// RestoreBypasses writes a list that redis has lost. If redis has another list meanwhile, it adds the
-// lost bypasses to that list, as many as the limit permits.
+// RestoreBypasses writes a list that redis has lost. If redis has another list meanwhile, it adds
+// the lost bypasses to that list, as many as the limit permits.
 func (r *Redis) RestoreBypasses(ctx context.Context, lost BypassList) error {
 	_, err := r.changeBypasses(ctx, func(s *storedBypasses) (bool, error) {
 		if s.id == 0 {
@@ -97,8 +97,8 @@ func (r *Redis) AddBypass(ctx context.Context, b Bypass) error {
 	return err
 }
 
-// RemoveBypass ends a bypass. It returns false if there is none. Then it writes nothing: a list that
-// redis has lost can still be restored.
+// RemoveBypass ends a bypass. It returns false if there is none. Then it writes nothing: a list
+// that redis has lost can still be restored.
 func (r *Redis) RemoveBypass(ctx context.Context, name string) (removed bool, err error) {
 	return r.changeBypasses(ctx, func(s *storedBypasses) (bool, error) {
 		_, known := s.ends[name]
@@ -107,8 +107,8 @@ func (r *Redis) RemoveBypass(ctx context.Context, name string) (removed bool, er
 	})
 }
 
-// changeBypasses writes a change if change returns true, and returns whether it did. It repeats a change
-// that another change overtook. A list without an id gets one.
+// changeBypasses writes a change if change returns true, and returns whether it did. It repeats a
+// change that another change overtook. A list without an id gets one.
 func (r *Redis) changeBypasses(ctx context.Context, change func(*storedBypasses) (bool, error)) (changed bool, err error) {
 	for range bypassTries {
 		s, err := r.bypasses(ctx)
@@ -157,8 +157,8 @@ type storedBypasses struct {
 	ends  map[string]int64 // By name, in Unix milliseconds; those that have not ended
 }
 
-// bypassListID is the name under which a list has its id. The id is negative: an earlier build takes it
-// for a bypass that ended before 1970, and drops it.
+// bypassListID is the name under which a list has its id. The id is negative: an earlier build
+// takes it for a bypass that ended before 1970, and drops it.
 const bypassListID = ""
 
 // bypasses reads the list.

@@ -172,8 +172,8 @@ func TestBypassesSurviveAFlush(t *testing.T) {
 	require.Empty(t, changes)
 }
 
-// TestNoBypassIsLostToANewList has operators change bypasses after a flush, before three readers write the
-// lost ones again. Two readers never end a bypass that an operator removed since.
+// TestNoBypassIsLostToANewList has operators change bypasses after a flush, before three readers
+// write the lost ones again. No reader restores a bypass that an operator removed since.
 func TestNoBypassIsLostToANewList(t *testing.T) {
 	c, server, _ := openOwn(t, cache.Options{})
 	readers := make([]cache.Bypasses, 3)

@@ -15,9 +15,8 @@ const (
 )
 
 // Bypasses knows the bypasses that redis has. While redis does not answer, it knows the last ones
-// until they end. If redis has lost them, it writes them again, also if an operator has begun another
-// list meanwhile. The zero value knows none. It is safe
-// for concurrent use.
+// until they end. If redis has lost them, it writes them again, also if an operator has begun
+// another list meanwhile. The zero value knows none. It is safe for concurrent use.
 type Bypasses struct {
 	// OnChange, if set, is called with the names of all bypasses after each change. Set it before Run.
 	OnChange func(names []string)
@@ -76,8 +75,8 @@ func (b *Bypasses) read(ctx context.Context, r BypassStore) {
 	}
 }
 
-// lost reports whether redis has lost the last list, and bypasses with it. A list of an earlier build
-// has no id: such a build may have removed bypasses from the last list.
+// lost reports whether redis has lost the last list, and bypasses with it. A list of an earlier
+// build has no id: such a build may have removed bypasses from the last list.
 func (b *Bypasses) lost(id int64) bool {
 	return len(b.last.All) > 0 && (id == 0 || id != NamelessBypasses && b.last.ID != NamelessBypasses && id != b.last.ID)
 }
@@ -101,8 +100,8 @@ func (b *Bypasses) Covers(pool, url string, now time.Time) bool {
 	return slices.ContainsFunc(bypassesOf(pool, url), func(name string) bool { return (*known)[name].After(now) })
 }
 
-// Covering returns the bypass among all that covers objects of a canonical URL in the pool. A bypass has
-// a name, unless there is none.
+// Covering returns the bypass among all that covers objects of a canonical URL in the pool. A
+// bypass has a name, unless there is none.
 func Covering(all []Bypass, pool, url string) Bypass {
 	of := bypassesOf(pool, url)
 	for _, b := range all {

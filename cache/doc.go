@@ -50,10 +50,10 @@
 // and a read is bounded. Rejected: a key for each, which redis can list only by a scan; and a setting,
 // which needs a restart of every front end.
 //
-// 2026-11-27: readers write the bypasses again that redis has lost. An empty list stays in redis, so that
-// a removal differs from a loss. A list has an id, so that a reader also knows a loss by the list that
-// an operator began after it. The reader then adds what it knew. Rejected: a file for each front end, which an operator in a hurry can't
-// change everywhere at once.
+// 2026-11-27: readers write the bypasses again that redis has lost. An empty list stays in redis,
+// so that a removal differs from a loss. A list has an id, so that a reader also knows a loss by
+// the list that an operator began after it. The reader then adds what it knew. Rejected: a file for
+// each front end, which an operator in a hurry can't change everywhere at once.
 //
 // 2026-11-26: `redis.url` says by its form whether there are sentinels or a cluster. The URL of
 // sentinels is the library's. A cluster has a scheme of its own, because the library's URL of a

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Keys lists the keys of the bucket that begin with prefix, in the order of their bytes, 1,000 in a call.
-// The list ends with the server's first error. The caller may delete objects meanwhile.
+// Keys lists the keys of the bucket that begin with prefix, in the order of their bytes, 1,000 in a
+// call. The list ends with the server's first error. The caller may delete objects meanwhile.
 func (b *Bucket) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.pool.Bucket, Prefix: &prefix})

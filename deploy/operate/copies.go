@@ -19,8 +19,8 @@ type CopiesCommand struct {
 	Purge  CopiesPurgeCommand  `cmd:"" help:"Purge the copies of a host, or below a URL."`
 }
 
-// chosenOnce returns an error unless ids, or a filter, or all are given. Statuses are a filter, and can
-// also narrow all.
+// chosenOnce returns an error unless ids, or a filter, or all are given. Statuses are a filter, and
+// can also narrow all.
 func chosenOnce(ids []string, f filter, statuses []string, all bool) error {
 	filtered := len(statuses) > 0 && !all || f.Service != "" || f.Region != "" || f.Host != "" || f.Class != "" || f.Since != nil
 	ways := 0

@@ -104,8 +104,8 @@ func TestRetriedStatuses(t *testing.T) {
 		"no copy to retry has the class SourceTooSmall: such a copy completed")
 }
 
-// TestClassesOfNoRun compares the classes that are refused with those that the operators' page gives to no
-// run.
+// TestClassesOfNoRun compares the classes that are refused with those that the operators' page
+// gives to no run.
 func TestClassesOfNoRun(t *testing.T) {
 	page, err := os.ReadFile("../OPERATORS.md")
 	require.NoError(t, err)

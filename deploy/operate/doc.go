@@ -5,15 +5,25 @@
 //
 //   - A command that changes something reports each object or message with its result. It fails if
 //     one of them failed, after it has tried all.
+//
 //   - No output shows the query of a URL, except the raw body of a dead letter, which must be asked
 //     for.
+//
 //   - Text from messages can't control the terminal: it is quoted, or its control characters are
 //     replaced.
+//
 //   - A dead letter leaves its queue only after its request is in the other queue.
+//
 //   - A replay reads only. It succeeds only if it read and replayed every listed history that Temporal
 //     still had, and at least one.
 //
+//   - Without --force, no command copies an object whose host or pool is switched off.
+//
 // # Decisions
+//
+// 2026-11-27: a purge of many objects lists the bucket, and Temporal's open runs. Both tell the URL
+// without its query, and the hash: a purge needs no more. Rejected: a purge by the API of a front
+// end, which needs the whole URL. Nothing lists the objects that only redis remembers.
 //
 // 2026-11-27: a replay compares a history up to its last completed workflow task. No worker has decided
 // on later events, and the SDK's replayer mistakes its decisions about them for a difference. On

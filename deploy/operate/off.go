@@ -20,8 +20,8 @@ func (e *offError) Error() string {
 		printable(e.bypass.Name), e.bypass.Until.UTC().Format(time.RFC3339), kind, printable(of))
 }
 
-// allowed returns an [*offError] if the object's host or pool is switched off. With force it allows any
-// object.
+// allowed returns an [*offError] if the object's host or pool is switched off. With force it allows
+// any object.
 func (m *mirror) allowed(ctx context.Context, of activities.SealedObject, force bool) error {
 	if force {
 		return nil

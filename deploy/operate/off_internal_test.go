@@ -28,8 +28,8 @@ func (d *cacheDouble) Bypasses(context.Context) (cache.BypassList, error) {
 
 func (d *cacheDouble) Get(context.Context, string) (cache.Entry, error) { return cache.Entry{}, nil }
 
-// TestNothingIsCopiedWhileSwitchedOff has an operator retry and copy an object whose host or pool is
-// switched off, or another's.
+// TestNothingIsCopiedWhileSwitchedOff has an operator retry and copy an object whose host or pool
+// is switched off, or another's.
 func TestNothingIsCopiedWhileSwitchedOff(t *testing.T) {
 	until := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	in := workflows.CopyObjectInput{Source: activities.SealedObject{

@@ -133,8 +133,8 @@ func (p *purger) done() string {
 	return "purged"
 }
 
-// pool purges the copies that run, and then those in the bucket: a copy that ends meanwhile is in the
-// bucket. It tries all objects, and returns the first error of a list.
+// pool purges the copies that run, and then those in the bucket: a copy that ends meanwhile is in
+// the bucket. It tries all objects, and returns the first error of a list.
 func (p *purger) pool(ctx context.Context, pool storage.Pool, b bucket) error {
 	query, err := (&filter{Service: pool.Service, Region: pool.Region, Host: p.host, Limit: 1}).query([]string{"Running"}, time.Now())
 	if err != nil {
@@ -175,8 +175,8 @@ func (p *purger) pool(ctx context.Context, pool storage.Pool, b bucket) error {
 	return nil
 }
 
-// stored purges an object in the bucket if it is one of those to purge. The bucket has one folder for all
-// ports of a host.
+// stored purges an object in the bucket if it is one of those to purge. The bucket has one folder
+// for all ports of a host.
 func (p *purger) stored(ctx context.Context, pool storage.Pool, b bucket, key, hash string) {
 	_, metadata, err := b.HeadMetadata(ctx, key)
 	s := activities.SealedObject{Service: pool.Service, Region: pool.Region, URL: metadata[activities.MetadataURL], Hash: hash}
@@ -223,7 +223,8 @@ func (p *purger) report(name string, err error) {
 	fmt.Fprintf(p.out, "%s: %s\n", printable(name), p.done())
 }
 
-// keyOf returns the key of an object, whose query may be sealed. Only the hash depends on the query.
+// keyOf returns the key of an object, whose query may be sealed. Only the hash depends on the
+// query.
 func keyOf(s activities.SealedObject) string {
 	parts := strings.Split(storage.Object{URL: s.URL}.Key(), "/")
 	parts[1] = s.Hash

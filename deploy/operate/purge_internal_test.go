@@ -91,8 +91,8 @@ func (d *purgedRuns) SignalWorkflow(_ context.Context, id, _, signal string, arg
 	return nil
 }
 
-// TestPurgeOfAHost purges the copies of a host or below a URL: one that runs, and those in the bucket. It
-// leaves those of other hosts and ports.
+// TestPurgeOfAHost purges the copies of a host or below a URL: one that runs, and those in the
+// bucket. It leaves those of other hosts and ports.
 func TestPurgeOfAHost(t *testing.T) {
 	sealed := func(url string) activities.SealedObject {
 		o := storage.Object{Service: "s3", Region: "us-west-2", URL: url}
