@@ -143,7 +143,7 @@ func (c *Config) validateNumbers() error {
 		{"worker.parts", int64(c.Worker.Parts), 1, 1000},
 		{"worker.concurrency", int64(c.Worker.Concurrency), 1, 10_000},
 		{"worker.receivers", int64(c.Worker.Receivers), 1, 1000},
-		{"worker.intake", int64(c.Worker.Intake), 10, 100_000},
+		{"worker.intake", int64(c.Worker.Intake), 10, 10_000},
 	} {
 		if n.value < n.min || n.value > n.max {
 			return wrong(n.key, "%d is not between %d and %d", n.value, n.min, n.max)
