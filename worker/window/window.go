@@ -25,7 +25,7 @@ const (
 	// The median time of the last many workflows is usual, and lets the window grow. That of the
 	// last few lets it shrink. The times of an idle Temporal differ so much that a few fast ones
 	// would make most others slow.
-	few, many = 9, 31
+	few, many = 5, 31
 )
 
 // Window limits the copies that a bridge has in flight. The zero value has the smallest size. It is
