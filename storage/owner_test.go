@@ -104,7 +104,10 @@ func sendAll(t *testing.T, f *faultyBucket) {
 		stored, err = f.Refresh(t.Context(), "host/hash/name", stored.ETag, fmt.Sprint(limit), func(int64) {})
 		require.NoError(t, err)
 	}
-	require.NoError(t, f.Delete(t.Context(), "host/hash/name"))
+	for key, err := range f.Keys(t.Context(), "host/") {
+		require.NoError(t, err)
+		require.NoError(t, f.Delete(t.Context(), key))
+	}
 }
 
 func TestEveryRequestNamesTheBucketsOwner(t *testing.T) {

@@ -90,7 +90,7 @@ func mutants() []mutant {
 		{
 			name: "a message is deleted before its workflow starts",
 			file: "frontend/queue/receiver.go",
-			old:  "	err := r.Handle(traced(ctx, m.trace), m.request)\n", new: "	_ = r.delete(ctx, m)\n	err := r.Handle(traced(ctx, m.trace), m.request)\n",
+			old:  "			err = r.Handle(traced(ctx, m.trace), m.request)\n", new: "			_ = r.delete(ctx, m)\n			err = r.Handle(traced(ctx, m.trace), m.request)\n",
 			pkg: "./frontend/queue", by: "TestFailedMessagesAreRedeliveredThenDeadLettered",
 		},
 		{
