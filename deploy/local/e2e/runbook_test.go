@@ -113,7 +113,7 @@ func TestRunbookCommands(t *testing.T) {
 			}
 			command := strings.NewReplacer("https%3A%2F%2Fexample.com%2Fa.zip", url.QueryEscape(object),
 				"https://example.com/a.zip", "'"+object+"'", " ID", " '"+id+"'", "big.example.com",
-				strings.TrimPrefix(s.URL, "http://"), "example.com", "other.example.com", "NAMESPACE", "runbook-"+filepath.Base(dir),
+				strings.TrimPrefix(gone.URL, "http://"), "example.com", "other.example.com", "NAMESPACE", "runbook-"+filepath.Base(dir),
 				"SourceUnreachable", "BadHTTPStatus-410").Replace(line)
 			if regexp.MustCompile(`^cloud-mirror copies (retry|cancel) --`).MatchString(line) {
 				command += " --host " + strings.TrimPrefix(gone.URL, "http://") // Not the copies of other tests.
@@ -140,7 +140,7 @@ func TestRunbookCommands(t *testing.T) {
 	require.Greater(t, run[""], 40)
 	require.Len(t, run, len(wants)+1, "outputs that were compared: %v", run)
 	require.Contains(t, last, "present", "the last status")
-	for _, host := range []string{strings.TrimPrefix(s.URL, "http://"), "other.example.com"} {
+	for _, host := range []string{strings.TrimPrefix(gone.URL, "http://"), "other.example.com"} {
 		mustOperate(t, "bypass", "remove", "--host", host)
 	}
 	eventually(t, func() bool { return ask(t, west, object, "").isCopy() }, "nothing is switched off at the end")
